@@ -1,0 +1,31 @@
+# The daily commands. Each installs what it needs and is missing; each is a short script.
+.DEFAULT_GOAL := help
+.PHONY: help demo down check test bench lock
+
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 /p' Makefile | awk '{printf "  %s %-6s ", $$1, $$2; $$1 = $$2 = ""; print}'
+
+demo: ## start Evener, build a load balancer, show its traffic, leave it running
+	@scripts/setup demo
+	@$(AS_ROOT) demo/run
+
+down: ## stop Evener and remove every trace of it on this host
+	@$(AS_ROOT) scripts/down
+
+check: ## format, lint, types, imports, unit tests: under a minute, without root
+	@scripts/setup check
+	@scripts/check
+
+test: check ## all of check, and all tests, in a sandbox
+	@scripts/setup test
+	@scripts/test
+
+bench: ## measure, and print a table
+	@scripts/setup bench
+	@$(AS_ROOT) tests/sandbox .venv/bin/python -m bench
+
+lock: ## write the lock files anew from pyproject.toml
+	@scripts/setup check
+	@scripts/lock

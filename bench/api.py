@@ -1,0 +1,177 @@
+"""One client of Evener's API on one connection that stays open. Knows the calls that are measured, no others."""
+
+import http.client
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.topology import API_HOST, API_PORT, STATE
+
+IDENTITY = "/identity/v3"
+NETWORKING = "/networking/v2.0"
+LBAAS = f"{NETWORKING}/lbaas"
+GONE_S, ACTIVE_S = 20.0, 60.0
+POLL_S = 0.005
+
+
+@dataclass(frozen=True)
+class Made:
+    """The ids of a complete load balancer, and its address."""
+
+    loadbalancer: str
+    vip: str
+    pool: str
+    monitor: str
+    listener: str
+    members: tuple[str, ...]
+
+
+class Api:
+    """A session: logs in once; every call raises `RuntimeError` for an answer that is an error."""
+
+    def __init__(self, port: int = API_PORT, state: Path = STATE) -> None:
+        self._connection = http.client.HTTPConnection(API_HOST, port, timeout=30)
+        auth = yaml.safe_load((state / "clouds.yaml").read_text())["clouds"]["evener"]["auth"]
+        self._project = auth["project_name"]
+        self.token = self._log_in(auth["username"], auth["password"])
+
+    def _log_in(self, name: str, password: str) -> str:
+        user = {"name": name, "domain": {"id": "default"}, "password": password}
+        scope = {"project": {"name": self._project, "domain": {"id": "default"}}}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        body = json.dumps({"auth": {"identity": identity, "scope": scope}})
+        self._connection.request(
+            "POST", f"{IDENTITY}/auth/tokens", body, {"Content-Type": "application/json"}
+        )
+        answer = self._connection.getresponse()
+        if answer.read() and answer.status != 201:
+            raise RuntimeError(f"Logging in: {answer.status}")
+        return str(answer.headers["X-Subject-Token"])
+
+    def become_member(self) -> None:
+        """Go on as somebody who is no administrator, but a member of the same project."""
+        password = secrets.token_urlsafe()
+        user = self.create(f"{IDENTITY}/users", "user", name="bench", password=password)["id"]
+        project = self.call("GET", f"{IDENTITY}/projects?name={self._project}")[1]["projects"][0]["id"]
+        role = self.call("GET", f"{IDENTITY}/roles?name=member")[1]["roles"][0]["id"]
+        path = f"{IDENTITY}/projects/{project}/users/{user}/roles/{role}"
+        status, document = self.call("PUT", path)
+        if status != 204:
+            raise RuntimeError(f"PUT {path}: {status} {document}")
+        self.token = self._log_in("bench", password)
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Return the status and the answer's document, None where it has none."""
+        headers = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
+        self._connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = self._connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text else None
+
+    def create(self, path: str, kind: str, **values: Any) -> dict[str, Any]:
+        """POST an object and return it."""
+        status, document = self.call("POST", path, {kind: values})
+        if status != 201:
+            raise RuntimeError(f"POST {path}: {status} {document}")
+        return dict(document[kind])
+
+    def lift_quotas(self) -> None:
+        """Let the project have any number of load balancers and pools."""
+        project = self.call("GET", f"{NETWORKING}/quotas/tenant")[1]["tenant"]["tenant_id"]
+        limits = {"quota": dict.fromkeys(("loadbalancer", "pool", "port", "listener", "member"), -1)}
+        status, document = self.call("PUT", f"{NETWORKING}/quotas/{project}", limits)
+        if status != 200:
+            raise RuntimeError(f"Lifting quotas: {status} {document}")
+
+    def network(self, cidr: str, first: str, last: str) -> tuple[str, str]:
+        """Make a network with a subnet that gives out `first` to `last`; return the ids of both."""
+        network = self.create(f"{NETWORKING}/networks", "network", name="bench")["id"]
+        pools = [{"start": first, "end": last}]
+        subnet = self.create(
+            f"{NETWORKING}/subnets",
+            "subnet",
+            network_id=network,
+            ip_version=4,
+            cidr=cidr,
+            allocation_pools=pools,
+        )
+        return str(network), str(subnet["id"])
+
+    def size(self, path: str) -> int:
+        """Return how many bytes the answer to a GET has."""
+        self._connection.request("GET", path, headers={"X-Auth-Token": self.token})
+        return len(self._connection.getresponse().read())
+
+    def member(self, pool: str, subnet: str, address: str, port: int) -> str:
+        """Make a member and return its id."""
+        path = f"{LBAAS}/pools/{pool}/members"
+        made = self.create(path, "member", subnet_id=subnet, address=address, protocol_port=port)
+        return str(made["id"])
+
+    def balancer(self, subnet: str, members: Sequence[tuple[str, int]]) -> Made:
+        """Make a complete load balancer, one request after the other, waiting for nothing."""
+        balancer = self.create(f"{LBAAS}/loadbalancers", "loadbalancer", vip_subnet_id=subnet)
+        pool = self.create(
+            f"{LBAAS}/pools",
+            "pool",
+            loadbalancer_id=balancer["id"],
+            protocol="HTTP",
+            lb_algorithm="ROUND_ROBIN",
+        )["id"]
+        made = tuple(self.member(pool, subnet, address, port) for address, port in members)
+        monitor = self.create(
+            f"{LBAAS}/healthmonitors",
+            "healthmonitor",
+            pool_id=pool,
+            type="TCP",
+            delay=5,
+            timeout=4,
+            max_retries=3,
+        )["id"]
+        listener = self.create(
+            f"{LBAAS}/listeners",
+            "listener",
+            loadbalancer_id=balancer["id"],
+            default_pool_id=pool,
+            protocol="HTTP",
+            protocol_port=80,
+        )["id"]
+        return Made(balancer["id"], balancer["vip_address"], pool, monitor, listener, made)
+
+    def delete(self, path: str) -> None:
+        """DELETE an object and return when it is gone."""
+        status, document = self.call("DELETE", path)
+        if status != 204:
+            raise RuntimeError(f"DELETE {path}: {status} {document}")
+        deadline = time.monotonic() + GONE_S
+        while self.call("GET", path)[0] != 404:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{path} does not go")
+            time.sleep(POLL_S)
+
+    def remove(self, made: Made) -> None:
+        """Remove a complete load balancer, and return when it is gone."""
+        for path in (
+            f"{LBAAS}/listeners/{made.listener}",
+            f"{LBAAS}/healthmonitors/{made.monitor}",
+            f"{LBAAS}/pools/{made.pool}",
+            f"{LBAAS}/loadbalancers/{made.loadbalancer}",
+        ):
+            self.delete(path)
+
+    def wait_all_active(self) -> None:
+        """Return when all load balancers are ACTIVE."""
+        deadline = time.monotonic() + ACTIVE_S
+        while True:
+            found = self.call("GET", f"{LBAAS}/loadbalancers")[1]["loadbalancers"]
+            if all(each["provisioning_status"] == "ACTIVE" for each in found):
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError("Not all load balancers become ACTIVE")
+            time.sleep(0.1)

@@ -1,0 +1,75 @@
+"""The API of standalone on a directory and port of its own, without its agent; or constant bodies, served alike.
+
+    python -m bench.served CONFIGURATION_FILE [constant]
+
+Nothing serves the load balancers there: there can be ten thousand of them, and none of them on this host.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.topology import API_HOST, END_S, START_S, STATE, healthy, wait_for
+from evener import config
+from evener.standalone.assembly import Assembly
+from evener.standalone.main import listen, log_to_file
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that answers at `url`, its state in `directory`."""
+
+    port: int
+    directory: Path
+
+    @property
+    def url(self) -> str:
+        """The URL without a path."""
+        return f"http://{API_HOST}:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        """The file of the database."""
+        return self.directory / "evener.sqlite"
+
+
+@contextmanager
+def served(port: int, *mode: str) -> Iterator[Served]:
+    """Run this module as a program."""
+    directory = STATE / "served" / str(port)
+    directory.mkdir(parents=True)
+    settings = directory / "evener.conf"
+    settings.write_text(f"[DEFAULT]\nstate_path = {directory}\n[api]\nbind_port = {port}\n")
+    command = [sys.executable, "-m", "bench.served", str(settings), *mode]
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        found = Served(port, directory)
+        ends = "bench.served does not answer"
+        wait_for(lambda: healthy(found.url) or server.poll() is not None, START_S, ends)
+        yield found
+    finally:
+        server.terminate()
+        server.wait(timeout=END_S)
+
+
+def constant(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """The WSGI application that answers `/N` with N bytes."""
+    size = int(environ["PATH_INFO"].strip("/") or 0) if environ["PATH_INFO"] != "/healthcheck" else 0
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(size))])
+    return [b"x" * size]
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    settings, *mode = sys.argv[1:]
+    conf = config.load(["--config-file", settings], "bench-served")
+    log_to_file(conf, config.state_path(conf))
+    listen(conf, constant if mode else Assembly(conf).app).run()
+
+
+if __name__ == "__main__":
+    main()

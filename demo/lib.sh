@@ -1,0 +1,48 @@
+# What demo/run and scripts/down share: the demonstration's namespaces and the server's process. Sourced, never run.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+URL=http://127.0.0.1:9876
+OURS=$STATE/demo # a file for each namespace that is the demonstration's own, so that no other is touched
+PIDFILE=$STATE/standalone.pid
+
+# wait_until SECONDS COMMAND...: tries it until it succeeds, ten times a second.
+wait_until() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.1
+  done
+}
+
+has_namespace() { [ -e "/run/netns/$1" ]; }
+has_link() { [ -e "/sys/class/net/$1" ]; }
+is_idle() { [ -z "$(ip netns pids "$1")" ]; }
+
+stop_processes_in() {
+  local pids
+  pids=$(ip netns pids "$1")
+  # shellcheck disable=SC2086 # one word per process
+  [ -z "$pids" ] || kill $pids 2>/dev/null || true
+  wait_until 5 is_idle "$1" || fail "The processes in namespace $1 do not stop: $(ip netns pids "$1")"
+}
+
+# Removes a namespace of the demonstration with what runs in it and its tap; says so.
+remove_namespace() {
+  local tap
+  if has_namespace "$1"; then
+    stop_processes_in "$1"
+    tap=$(<"$OURS/$1")
+    if [ -n "$tap" ] && has_link "$tap"; then ip link delete "$tap"; fi
+    ip netns delete "$1"
+    say "Removed namespace $1"
+  fi
+  rm -f "$OURS/$1"
+}
+
+# Prints the process id of evener-standalone, or nothing.
+standalone_pid() {
+  local pid=
+  [ ! -s "$PIDFILE" ] || read -r pid <"$PIDFILE" || true
+  if [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q evener-standalone; then say "$pid"; fi
+}

@@ -1,0 +1,1 @@
+"""Evener: load balancing as a service for Linux networks."""

@@ -1,0 +1,202 @@
+"""One load balancer on this host: made equal to its graph, watched, observed, removed."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from evener.agent.journal import Journal
+from evener.dataplane.haproxy import process
+from evener.dataplane.haproxy.instance import Instance
+from evener.dataplane.haproxy.logs import LogSocket
+from evener.dataplane.haproxy.settings import Settings
+from evener.host import netns
+from evener.host.driver import InterfaceDriver
+from evener.host.errors import HostError
+from evener.host.watch import Watcher
+from evener.resources.facts import Observation
+from evener.resources.graph import Graph, VipPort
+
+LOG = logging.getLogger(__name__)
+NAMESPACE_PREFIX = "qlbaas-"
+
+
+class Events(Protocol):
+    """What a load balancer tells its agent, from the watcher's thread."""
+
+    def drifted(self, loadbalancer_id: str, what: str) -> None:
+        """Something on the host is not as it was left."""
+
+    def network_changed(self, loadbalancer_id: str) -> None:
+        """A link, address or route in its namespace is another one."""
+
+    def health_changed(self, loadbalancer_id: str) -> None:
+        """HAProxy has taken a member out, or back in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every load balancer of an agent works with."""
+
+    journal: Journal
+    driver: InterfaceDriver
+    settings: Settings
+    watcher: Watcher
+    events: Events
+
+
+class Balancer:
+    """All methods may be called from any thread; one at a time works on the host."""
+
+    def __init__(self, loadbalancer_id: str, tools: Tools) -> None:
+        self.id = loadbalancer_id
+        self.namespace = NAMESPACE_PREFIX + loadbalancer_id
+        self._tools = tools
+        self._instance = Instance(tools.journal.directory(loadbalancer_id), self.namespace, tools.settings)
+        self.leaving = False  # what vanishes now is what we remove
+        self._lock = threading.RLock()
+        self._watches = ExitStack()
+        self._watched_pid: int | None = None
+        self._cancel_pid: Callable[[], None] | None = None
+        self._watched_log: LogSocket | None = None
+        self._plugged: VipPort | None = None
+        self._doubted = True
+        self._applied: int | None = None  # the generation
+        self._watched_netns: tuple[int, int] | None = None
+        self._cancel_netns: Callable[[], None] | None = None
+
+    def apply(self, graph: Graph) -> None:
+        """Make the host equal to `graph`, doing the least that closes the difference.
+
+        Raises:
+            HostError: when the kernel refuses.
+            HaproxyError: when HAProxy refuses; what served before still serves.
+        """
+        with self._lock:
+            port = graph.vip_port
+            self._tools.journal.note_loadbalancer(self.id, port.id)
+            self._ensure_namespace()
+            self._ensure_port(port)
+            try:
+                applied = self._instance.apply(graph)
+            finally:
+                self._watch()
+            if applied.steps and graph.generation == self._applied:
+                steps = ", ".join(type(step).__name__ for step in applied.steps)
+                LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, steps)
+            self._applied = graph.generation
+
+    def _ensure_namespace(self) -> None:
+        """Make the namespace, or give the one HAProxy lives on in its name back."""
+        master = None if netns.exists(self.namespace) else process.find(self._instance.paths)
+        if master is not None:
+            with suppress(HostError):
+                netns.rebind(self.namespace, master.pid)
+                LOG.warning("Load balancer %s: gave namespace %s its name back", self.id, self.namespace)
+        netns.ensure(self.namespace)
+
+    def _ensure_port(self, port: VipPort) -> None:
+        """Plug the port, unless it is plugged already and the kernel has told of no change since."""
+        in_place = port == self._plugged and netns.identity(self.namespace) == self._watched_netns
+        if in_place and not self._doubted:
+            return
+        self._doubted = False  # before the look: what changes meanwhile is looked at again
+        try:
+            repaired = self._tools.driver.plug(self.namespace, port)
+        except HostError:
+            self._doubted = True
+            raise
+        if repaired and port == self._plugged:
+            LOG.warning("Load balancer %s: its port was not as it was left; repaired", self.id)
+        self._plugged = port
+
+    def doubt(self) -> None:
+        """Look at the port's interface at the next `apply`, and do not take it for right."""
+        self._doubted = True
+
+    def _watch(self) -> None:
+        """Watch what HAProxy logs, its directory, process and namespace; each may be another one by now."""
+        self._watch_namespace()
+        log_socket = self._instance.log_socket
+        if log_socket is not self._watched_log:
+            self._watches.close()
+            self._watched_log = log_socket
+            if log_socket is not None:
+                self._watches.callback(self._tools.watcher.reader(log_socket, self._on_log))
+                self._watches.callback(
+                    self._tools.watcher.path(self._instance.paths.directory, self._on_file)
+                )
+        pid = self._instance.pid
+        if pid == self._watched_pid:
+            return
+        if self._cancel_pid is not None:
+            self._cancel_pid()
+        self._watched_pid = pid
+        self._cancel_pid = None if pid is None else self._tools.watcher.process(pid, self._on_exit)
+
+    def _watch_namespace(self) -> None:
+        # After the port was plugged: what we did to it ourselves is not heard.
+        found = netns.identity(self.namespace)
+        if found == self._watched_netns:
+            return
+        if self._cancel_netns is not None:
+            self._cancel_netns()
+        self._watched_netns, self._cancel_netns = None, None
+        with netns.inside(self.namespace):
+            self._cancel_netns = self._tools.watcher.network(self._on_network)
+        self._watched_netns = found
+
+    def _on_network(self) -> None:
+        if not self.leaving:
+            self._tools.events.network_changed(self.id)
+
+    def _on_log(self, log_socket: LogSocket) -> None:
+        if log_socket.read():
+            self._tools.events.health_changed(self.id)
+
+    def _on_file(self, name: str) -> None:
+        # Our own writes come by here too; whoever looks for drift then finds none.
+        if name in ("", self._instance.paths.conf.name):
+            self._tools.events.drifted(self.id, "its configuration file was written")
+
+    def _on_exit(self, pid: int) -> None:
+        if pid == self._watched_pid:
+            self._tools.events.drifted(self.id, f"HAProxy (process {pid}) has ended")
+
+    def intact(self) -> bool:
+        """Return whether what was applied last still stands, as far as can be told cheaply."""
+        with self._lock:
+            return netns.exists(self.namespace) and self._instance.check()
+
+    def observe(self) -> Observation | None:
+        """Return the state of traffic, or None when HAProxy does not run or does not answer."""
+        with self._lock:
+            return self._instance.observe()
+
+    def forget(self) -> None:
+        """Stop watching; everything on the host goes on."""
+        with self._lock:
+            for cancel in filter(None, (self._cancel_pid, self._cancel_netns)):
+                cancel()
+            self._watched_pid, self._cancel_pid, self._watched_log = None, None, None
+            self._watched_netns, self._cancel_netns = None, None
+            self._watches.close()
+            self._instance.close()
+
+    def remove(self) -> None:
+        """Remove everything of the load balancer from the host.
+
+        Raises:
+            HostError: when the kernel refuses; the rest is removed at the next try.
+        """
+        with self._lock:
+            self.leaving = True
+            self.forget()
+            self._instance.stop(grace_s=0)
+            port_id = self._tools.journal.port_of(self.id)
+            if port_id is not None:
+                self._tools.driver.unplug(self.namespace, port_id)
+            netns.delete(self.namespace)
+            self._instance.remove()

@@ -1,0 +1,68 @@
+"""What this agent has made on the host, written down before it is made and forgotten after it is gone.
+
+So an agent that was killed at any point finds everything that is its own, and touches nothing else.
+"""
+
+from pathlib import Path
+
+from evener.resources.types import validate_uuid
+
+PORT_FILE = "port"
+
+
+class Journal:
+    """A directory per load balancer, and an empty file per network."""
+
+    def __init__(self, loadbalancers: Path) -> None:
+        self._loadbalancers = loadbalancers
+        self._networks = loadbalancers.parent / "networks"
+        for directory in (loadbalancers, self._networks):
+            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def directory(self, loadbalancer_id: str) -> Path:
+        """Return the directory of a load balancer, whether it exists or not."""
+        return self._loadbalancers / loadbalancer_id
+
+    def loadbalancers(self) -> frozenset[str]:
+        """Return the ids of all load balancers of which something may be on the host."""
+        return _ids(self._loadbalancers)
+
+    def note_loadbalancer(self, loadbalancer_id: str, port_id: str) -> Path:
+        """Note that a load balancer is about to be made with a port, and return its directory."""
+        directory = self.directory(loadbalancer_id)
+        directory.mkdir(mode=0o750, exist_ok=True)
+        note = directory / PORT_FILE
+        if not note.exists():
+            fresh = directory / f"{PORT_FILE}.new"
+            fresh.write_text(port_id)
+            fresh.rename(note)
+        return directory
+
+    def port_of(self, loadbalancer_id: str) -> str | None:
+        """Return the id of the port that was noted for a load balancer, if it came that far."""
+        try:
+            return validate_uuid((self.directory(loadbalancer_id) / PORT_FILE).read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def networks(self) -> frozenset[str]:
+        """Return the ids of all networks of which something may be on the host."""
+        return _ids(self._networks)
+
+    def note_network(self, network_id: str) -> None:
+        """Note that a network is about to be made."""
+        (self._networks / network_id).touch(mode=0o640)
+
+    def forget_network(self, network_id: str) -> None:
+        """Note that nothing of a network is left."""
+        (self._networks / network_id).unlink(missing_ok=True)
+
+
+def _ids(directory: Path) -> frozenset[str]:
+    found = set()
+    for entry in directory.iterdir():
+        try:
+            found.add(validate_uuid(entry.name))
+        except ValueError:
+            continue
+    return frozenset(found)

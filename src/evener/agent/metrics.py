@@ -1,0 +1,47 @@
+"""What an agent counts of its own work, for whoever shows it; it knows nothing of HTTP or of load balancers."""
+
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+# From a look that finds nothing to do to a host that is in trouble.
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class AgentMetrics:
+    """Counters of one agent since it started, in a `registry` of their own that is itself a collector."""
+
+    def __init__(self) -> None:
+        # They would say a second time, for each, when the process started.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._applies = Counter(
+            "evener_agent_applies",
+            "Times a load balancer was compared with its graph and made equal to it",
+            registry=self.registry,
+        )
+        self._failures = Counter("evener_agent_apply_failures", "Applies that failed", registry=self.registry)
+        self._seconds = Histogram(
+            "evener_agent_apply_duration_seconds",
+            "Seconds an apply took",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._queues = Gauge(
+            "evener_agent_queue_length",
+            "Keys that wait to be worked on, those to be tried again later included",
+            ["queue"],
+            registry=self.registry,
+        )
+
+    def watch_queue(self, name: str, queue: Sized) -> None:
+        """Show the length of `queue`, read at each scrape."""
+        self._queues.labels(queue=name).set_function(lambda: len(queue))
+
+    @contextmanager
+    def apply(self) -> Iterator[None]:
+        """Count and time the block as one apply; one that ends with an exception has failed."""
+        self._applies.inc()
+        with self._seconds.time(), self._failures.count_exceptions():
+            yield

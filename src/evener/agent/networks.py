@@ -1,0 +1,31 @@
+"""The networks that this host realises itself, made equal to what control says."""
+
+import logging
+
+from evener.agent.journal import Journal
+from evener.host.driver import InterfaceDriver
+from evener.resources.graph import NetworkSpec
+
+LOG = logging.getLogger(__name__)
+
+
+def reconcile(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, ...] | None) -> None:
+    """Make what is missing, and remove what this agent made and nobody wants; None leaves all to another service.
+
+    Raises:
+        HostError: when the kernel refuses.
+    """
+    if wanted is None:
+        return
+    made_before = journal.networks()
+    for spec in wanted:
+        journal.note_network(spec.id)
+        if driver.ensure_network(spec):
+            if spec.id in made_before:
+                LOG.warning("Network %s: was not as it was left; repaired", spec.id)
+            else:
+                LOG.info("Network %s: made", spec.id)
+    for network_id in journal.networks() - {spec.id for spec in wanted}:
+        driver.remove_network(network_id)
+        journal.forget_network(network_id)
+        LOG.info("Network %s: removed", network_id)

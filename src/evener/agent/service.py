@@ -1,0 +1,292 @@
+"""The agent: work on load balancers as they are asked for or drift, and report what came of it.
+
+One thread per worker, one that keeps time (heartbeat, counters, resync), one for health that has changed, and the
+watcher's.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from oslo_context.context import RequestContext
+
+from evener.agent import networks
+from evener.agent.balancer import NAMESPACE_PREFIX, Balancer, Tools
+from evener.agent.journal import Journal
+from evener.agent.metrics import AgentMetrics
+from evener.agent.work import KeyedQueue
+from evener.bus.base import Controller
+from evener.dataplane.haproxy.errors import HaproxyError
+from evener.dataplane.haproxy.settings import Settings
+from evener.host.driver import InterfaceDriver
+from evener.host.errors import HostError
+from evener.host.watch import Watcher
+from evener.resources.errors import Unavailable
+from evener.resources.facts import Failure, Observation, Report
+from evener.resources.graph import Graph
+from evener.resources.types import validate_uuid
+
+LOG = logging.getLogger(__name__)
+NETWORKS = "networks"  # the key of the work on networks, next to the ids of load balancers
+DRIFT = "drift/"  # before an id: see whether it is as it was left, and only then work on it
+NETNS_DIRECTORY = Path("/run/netns")
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Seconds between two readings of counters (and heartbeats), and between two full comparisons."""
+
+    periodic_s: float = 10
+    resync_s: float = 60
+
+
+class AgentService:
+    """Implements `evener.bus.base.Agent`."""
+
+    def __init__(
+        self,
+        host: str,
+        controller: Controller,
+        journal: Journal,
+        driver: InterfaceDriver,
+        settings: Settings,
+        intervals: Intervals,
+        configurations: Mapping[str, Any],
+        workers: int = 4,
+    ) -> None:
+        self._host = host
+        self._controller = controller
+        self._intervals = intervals
+        started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
+        self._configurations = {**configurations, "started_at": started_at}
+        self._watcher = Watcher()
+        self._tools = Tools(journal, driver, settings, self._watcher, self)
+        self._queue = KeyedQueue()
+        self._health = KeyedQueue()
+        self.metrics = AgentMetrics()
+        self.metrics.watch_queue("work", self._queue)
+        self.metrics.watch_queue("health", self._health)
+        self._balancers: dict[str, Balancer] = {}
+        self._reported: dict[str, Observation] = {}
+        self._retries: dict[str, float] = {}
+        self._suspicions: dict[str, str] = {}
+        self._guard = threading.Lock()
+        self._stopped = threading.Event()
+        self._threads = [
+            *(threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)),
+            threading.Thread(target=self._keep_time, name="time", daemon=True),
+            threading.Thread(target=self._report_health, name="health", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Look at everything, and work from now on."""
+        NETNS_DIRECTORY.mkdir(mode=0o755, exist_ok=True)
+        self._watcher.path(NETNS_DIRECTORY, self._on_namespace)
+        self._watcher.links(self._on_link)
+        self._watcher.start()
+        self._beat()
+        self.look()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish what is being worked on and stop; traffic goes on."""
+        self._stopped.set()
+        self._queue.close()
+        self._health.close()
+        for thread in self._threads:
+            thread.join()
+        self._watcher.stop()
+        for balancer in self._balancers.values():
+            balancer.forget()
+
+    # What control calls.
+
+    def look(self, loadbalancer_id: str | None = None) -> None:
+        """Look again at one load balancer, or at the list of them and at the networks."""
+        if loadbalancer_id is not None:
+            self._queue.put(loadbalancer_id)
+            return
+        self._queue.put(NETWORKS)
+        try:
+            wanted = self._controller.assigned(self._host)
+        except Unavailable as error:
+            LOG.warning("Cannot compare with the API: %s", error)
+            return
+        self._doubt_all()
+        for balancer_id in {*wanted, *self._tools.journal.loadbalancers()}:
+            self._queue.put(balancer_id)
+
+    def observe(self, loadbalancer_id: str) -> Observation | None:
+        """Return the state of traffic now, or None when this agent does not serve the load balancer."""
+        balancer = self._balancers.get(loadbalancer_id)
+        return None if balancer is None else balancer.observe()
+
+    # What the host tells.
+
+    def drifted(self, loadbalancer_id: str, what: str) -> None:
+        """Look again at a load balancer, if it is really not as it was left."""
+        if loadbalancer_id in self._balancers:
+            self._suspicions[loadbalancer_id] = what
+            self._queue.put(DRIFT + loadbalancer_id)
+
+    def health_changed(self, loadbalancer_id: str) -> None:
+        """Read the members' health of a load balancer, and report it."""
+        self._health.put(loadbalancer_id)
+
+    def network_changed(self, loadbalancer_id: str) -> None:
+        """Look again at a load balancer and its interface."""
+        balancer = self._balancers.get(loadbalancer_id)
+        if balancer is not None:
+            balancer.doubt()
+            self._queue.put(loadbalancer_id)
+
+    def _doubt_all(self) -> list[str]:
+        for balancer in list(self._balancers.values()):
+            balancer.doubt()
+        return list(self._balancers)
+
+    def _on_namespace(self, name: str) -> None:
+        if not name:
+            self.look()
+        elif name.startswith(NAMESPACE_PREFIX):
+            self.drifted(name.removeprefix(NAMESPACE_PREFIX), f"namespace {name} has changed")
+
+    def _on_link(self, name: str, what: str) -> None:
+        if not name:
+            self.look()
+        elif what == "deleted" and name.startswith("brq"):
+            self._queue.put(NETWORKS)
+            for balancer_id in self._doubt_all():
+                self._queue.put(balancer_id)
+        elif what in ("deleted", "released") and name.startswith("tap"):
+            self._look_at_port(name.removeprefix("tap"))
+
+    def _look_at_port(self, prefix: str) -> None:
+        for balancer_id, balancer in list(self._balancers.items()):
+            if not balancer.leaving and (self._tools.journal.port_of(balancer_id) or "").startswith(prefix):
+                LOG.warning("Load balancer %s: its port was cut off; repairing", balancer_id)
+                balancer.doubt()
+                self._queue.put(balancer_id)
+
+    # What the threads do.
+
+    def _work(self) -> None:
+        while (key := self._queue.get()) is not None:
+            RequestContext(resource_uuid=key, overwrite=True)
+            try:
+                self._look_at(key)
+                self._retries.pop(key, None)
+            except Exception as error:  # noqa: BLE001 - whatever it was: say so, and try again
+                self._try_again(key, error)
+            finally:
+                self._queue.done(key)
+
+    def _try_again(self, key: str, error: Exception) -> None:
+        delay_s = self._retries.get(key, FIRST_RETRY_S)
+        self._retries[key] = min(delay_s * 2, LONGEST_RETRY_S)
+        expected = isinstance(error, Unavailable | HostError | HaproxyError)
+        LOG.error("%s: %s; trying again in %.2g s", key, error, delay_s, exc_info=None if expected else error)
+        self._queue.put(key, delay_s)
+
+    def _look_at(self, key: str) -> None:
+        if key == NETWORKS:
+            wanted = self._controller.networks(self._host)
+            networks.reconcile(self._tools.journal, self._tools.driver, wanted)
+            return
+        if key.startswith(DRIFT):
+            self._look_for_drift(key.removeprefix(DRIFT))
+            return
+        graph = self._controller.graph(key)
+        if graph is None:
+            self._remove(key)
+        else:
+            self._apply(graph)
+
+    def _look_for_drift(self, loadbalancer_id: str) -> None:
+        balancer = self._balancers.get(loadbalancer_id)
+        what = self._suspicions.pop(loadbalancer_id, "something has changed")
+        if balancer is not None and not balancer.intact() and not balancer.leaving:
+            LOG.warning("Load balancer %s: %s; repairing", loadbalancer_id, what)
+            self._queue.put(loadbalancer_id)
+
+    def _balancer(self, loadbalancer_id: str) -> Balancer:
+        with self._guard:
+            if loadbalancer_id not in self._balancers:
+                self._balancers[loadbalancer_id] = Balancer(validate_uuid(loadbalancer_id), self._tools)
+            return self._balancers[loadbalancer_id]
+
+    def _apply(self, graph: Graph) -> None:
+        balancer = self._balancer(graph.id)
+        try:
+            with self.metrics.apply():
+                balancer.apply(graph)
+        except (HostError, HaproxyError) as error:
+            failure = Failure(generation=graph.generation, reason=str(error))
+            self._report(Report(loadbalancer_id=graph.id, failure=failure))
+            raise
+        unreadable = "; ".join(graph.unreadable.values())
+        self._report(
+            Report(
+                loadbalancer_id=graph.id,
+                applied_generation=graph.generation,
+                failure=Failure(generation=graph.generation, reason=unreadable) if unreadable else None,
+                observation=self._news(balancer),
+            )
+        )
+        if unreadable:  # all else is applied; those may come with a later look
+            raise Unavailable(unreadable)
+
+    def _remove(self, loadbalancer_id: str) -> None:
+        self._balancer(loadbalancer_id).remove()
+        with self._guard:
+            self._balancers.pop(loadbalancer_id, None)
+            self._reported.pop(loadbalancer_id, None)
+        self._report(Report(loadbalancer_id=loadbalancer_id, gone=True))
+        LOG.info("Load balancer %s: removed", loadbalancer_id)
+
+    def _report(self, report: Report) -> None:
+        self._controller.report(self._host, report)
+        if report.observation is not None:
+            self._reported[report.loadbalancer_id] = report.observation
+
+    def _news(self, balancer: Balancer) -> Observation | None:
+        """Return what can be observed, if it is not what was reported last."""
+        seen = balancer.observe()
+        if seen is not None:
+            seen = seen.model_copy(update={"servers": {}})  # those are for who asks
+        return None if seen == self._reported.get(balancer.id) else seen
+
+    def _report_health(self) -> None:
+        while (key := self._health.get()) is not None:
+            try:
+                balancer = self._balancers.get(key)
+                seen = None if balancer is None else self._news(balancer)
+                if seen is not None:
+                    self._report(Report(loadbalancer_id=key, observation=seen))
+            except Exception as error:  # noqa: BLE001 - the next reading tells it again
+                LOG.warning("Load balancer %s: its health is not reported: %s", key, error)
+            finally:
+                self._health.done(key)
+
+    def _keep_time(self) -> None:
+        since_resync_s = 0.0
+        while not self._stopped.wait(self._intervals.periodic_s):
+            self._beat()
+            for balancer_id in list(self._balancers):
+                self._health.put(balancer_id)
+            since_resync_s += self._intervals.periodic_s
+            if since_resync_s >= self._intervals.resync_s:
+                since_resync_s = 0.0
+                self.look()
+
+    def _beat(self) -> None:
+        try:
+            self._controller.heartbeat(self._host, self._configurations)
+        except Exception as error:  # noqa: BLE001 - the next heartbeat comes soon
+            LOG.warning("The heartbeat was not heard: %s", error)

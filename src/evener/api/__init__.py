@@ -1,0 +1,1 @@
+"""HTTP in and out: routes, dialects, authentication, policy, filters and paging, error bodies."""

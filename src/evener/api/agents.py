@@ -1,0 +1,39 @@
+"""Which load balancers an agent serves, and which agent serves a load balancer."""
+
+import falcon
+
+from evener.api.collections import only
+from evener.api.documented import Documented, documented, exactly, many, reference
+from evener.api.policy import Policy
+from evener.api.query import parse
+from evener.control.agents import Agents
+from evener.resources.agent import Agent
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.wire import to_wire
+
+
+class SchedulerViews:
+    """Neutron-LBaaS's extension `lbaas_agent_schedulerv2`."""
+
+    def __init__(self, agents: Agents, policy: Policy) -> None:
+        self._agents = agents
+        self._policy = policy
+
+    @documented(Documented(exactly(loadbalancers=many(reference("LoadBalancer"))), lists=LoadBalancer))
+    def on_get_loadbalancers(
+        self, request: falcon.Request, response: falcon.Response, object_id: str
+    ) -> None:
+        """List the load balancers that an agent serves."""
+        caller = request.context.caller
+        self._policy.enforce(caller, "get_agent-loadbalancers")
+        wanted = parse(LoadBalancer, request.query_string)
+        found = self._agents.loadbalancers(caller, object_id, wanted.query)
+        response.media = {"loadbalancers": [only(to_wire(one), wanted.fields) for one in found]}
+
+    @documented(Documented(exactly(agent=reference("Agent"))))
+    def on_get_agent(self, request: falcon.Request, response: falcon.Response, object_id: str) -> None:
+        """Show the agent that serves a load balancer."""
+        caller = request.context.caller
+        self._policy.enforce(caller, "get_loadbalancer-hosting-agent")
+        wanted = parse(Agent, request.query_string)
+        response.media = {"agent": only(to_wire(self._agents.hosting(caller, object_id)), wanted.fields)}

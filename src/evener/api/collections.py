@@ -1,0 +1,243 @@
+"""Collections in Neutron's form: every resource's routes, derived from its description."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import falcon
+
+from evener.api.policy import Policy
+from evener.api.query import links, parse
+from evener.resources.caller import Caller
+from evener.resources.describe import Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.wire import parse_create, parse_update, to_wire
+from evener.store.rows import ListQuery
+
+Handler = Callable[..., None]
+
+
+class Operations(Protocol):
+    """What a collection needs of the room behind it; each raises types of `evener.resources.errors`."""
+
+    def list(
+        self, caller: Caller, cls: type[Any], query: ListQuery, parent_id: str | None = None
+    ) -> Sequence[Any]:
+        """Return the objects that the caller sees."""
+
+    def show(self, caller: Caller, cls: type[Any], object_id: str, parent_id: str | None = None) -> Any:
+        """Return one object."""
+
+    def create(
+        self, caller: Caller, cls: type[Any], values: Mapping[str, Any], parent_id: str | None = None
+    ) -> Any:
+        """Create an object and return it."""
+
+    def update(
+        self,
+        caller: Caller,
+        cls: type[Any],
+        object_id: str,
+        values: Mapping[str, Any],
+        parent_id: str | None = None,
+    ) -> Any:
+        """Change an object and return it."""
+
+    def delete(self, caller: Caller, cls: type[Any], object_id: str, parent_id: str | None = None) -> None:
+        """Delete an object."""
+
+
+DEEPEST = 50
+
+
+class MalformedRequestBody(InvalidInput):
+    """The body is no JSON."""
+
+
+class UnsupportedMediaType(falcon.HTTPUnsupportedMediaType):
+    """The body is declared to be something else than JSON."""
+
+
+def read_json(request: falcon.Request, largest: int) -> Any:
+    """Return the body of a request as JSON.
+
+    Raises:
+        MalformedRequestBody: when it is none, or nested too deeply.
+        falcon.HTTPError: when it is too large, or declared as something else.
+    """
+    kind = (request.content_type or "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMediaType(
+            description=f"Content type '{kind[:80]}' is not supported; use application/json"
+        )
+    if (request.content_length or 0) > largest:
+        raise falcon.HTTPContentTooLarge(description=f"A body may have {largest} bytes at most")
+    try:
+        body = json.loads(request.bounded_stream.read(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, json.JSONDecodeError) else "it is not JSON in UTF-8"
+        raise MalformedRequestBody(f"Malformed request body: {reason}") from None
+    if _deeper(body, DEEPEST):
+        raise MalformedRequestBody(f"Malformed request body: it is nested more than {DEEPEST} levels deep")
+    return body
+
+
+def _deeper(body: Any, levels: int) -> bool:
+    """Return whether `body` is nested more than `levels` deep; how deep Python reads depends on its version."""
+    level = [body]
+    for _ in range(levels):
+        level = [child for each in level for child in _children(each)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+class Collection:
+    """`/PLURAL` and `/PLURAL/{object_id}`, or the same below a parent."""
+
+    def __init__(
+        self, cls: type[Resource], operations: Operations, policy: Policy, largest_body: int
+    ) -> None:
+        self._cls = cls
+        self._operations = operations
+        self._policy = policy
+        self._largest = largest_body
+
+    def on_get(
+        self, request: falcon.Request, response: falcon.Response, parent_id: str | None = None
+    ) -> None:
+        """List."""
+        caller = request.context.caller
+        self._policy.check(caller, "get", self._cls)
+        wanted = parse(self._cls, request.query_string)
+        found = self._operations.list(caller, self._cls, wanted.query, parent_id)
+        shown = [to_wire(resource) for resource in found]
+        response.media = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
+        pages = links(request.prefix + request.path, request.query_string, wanted, shown)
+        if pages:
+            response.media[f"{self._cls.PLURAL}_links"] = pages
+
+    def on_post(
+        self, request: falcon.Request, response: falcon.Response, parent_id: str | None = None
+    ) -> None:
+        """Create one."""
+        caller = request.context.caller
+        self._policy.check(caller, "create", self._cls)
+        values = parse_create(self._cls, read_json(request, self._largest))
+        self._policy.check_attributes(caller, "create", self._cls, values)
+        created = self._operations.create(caller, self._cls, values, parent_id)
+        response.status = falcon.HTTP_201
+        response.media = {self._cls.KIND: to_wire(created)}
+
+    def on_get_one(
+        self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
+    ) -> None:
+        """Show one."""
+        caller = request.context.caller
+        self._policy.check(caller, "get", self._cls)
+        wanted = parse(self._cls, request.query_string)
+        found = self._operations.show(caller, self._cls, object_id, parent_id)
+        response.media = {self._cls.KIND: only(to_wire(found), wanted.fields)}
+
+    def on_put_one(
+        self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
+    ) -> None:
+        """Change one."""
+        caller = request.context.caller
+        self._policy.check(caller, "update", self._cls)
+        values = parse_update(self._cls, read_json(request, self._largest))
+        self._policy.check_attributes(caller, "update", self._cls, values)
+        changed = self._operations.update(caller, self._cls, object_id, values, parent_id)
+        response.media = {self._cls.KIND: to_wire(changed)}
+
+    def on_delete_one(
+        self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
+    ) -> None:
+        """Delete one."""
+        caller = request.context.caller
+        self._policy.check(caller, "delete", self._cls)
+        self._operations.delete(caller, self._cls, object_id, parent_id)
+        response.status = falcon.HTTP_204
+
+
+HANDLERS = {
+    "list": "on_get",
+    "create": "on_post",
+    "show": "on_get_one",
+    "update": "on_put_one",
+    "delete": "on_delete_one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where a collection stands, and what can be done with it: the routes and the OpenAPI document follow."""
+
+    cls: type[Resource]
+    prefix: str  # "/networking/v2.0/lbaas"
+    parent: type[Resource] | None = None
+    verbs: frozenset[str] = frozenset(HANDLERS)
+
+    @property
+    def path(self) -> str:
+        """The path of the collection."""
+        above = f"/{self.parent.PLURAL}/{{object_id}}" if self.parent else ""
+        return f"{self.prefix}{above}/{self.cls.PLURAL}"
+
+    @property
+    def path_of_one(self) -> str:
+        """The path of one object."""
+        return f"{self.path}/{{child_id}}" if self.parent else f"{self.path}/{{object_id}}"
+
+    @property
+    def whole_verbs(self) -> frozenset[str]:
+        """Return what is done with the collection, not with one object."""
+        return self.verbs & {"list", "create"}
+
+
+def add_collection(app: falcon.App[Any, Any], served: Served, collection: Collection) -> None:
+    """Add the routes of a collection."""
+    for path, verbs, suffix, below in (
+        (served.path, served.whole_verbs, None, _below),
+        (served.path_of_one, served.verbs - served.whole_verbs, "one", _below_one),
+    ):
+        handlers = {HANDLERS[verb]: getattr(collection, HANDLERS[verb]) for verb in verbs}
+        if served.parent is not None:
+            handlers = {name: below(handler) for name, handler in handlers.items()}
+        if handlers:
+            app.add_route(path, SimpleNamespace(**handlers), suffix=suffix)
+
+
+def _below(handler: Handler) -> Handler:
+    """Return `handler` for a path whose first id is the parent's."""
+
+    def handle(request: falcon.Request, response: falcon.Response, object_id: str) -> None:
+        handler(request, response, parent_id=object_id)
+
+    return handle
+
+
+def _below_one(handler: Handler) -> Handler:
+    """Return `handler` for a path whose first id is the parent's, and the second the object's own."""
+
+    def handle(request: falcon.Request, response: falcon.Response, object_id: str, child_id: str) -> None:
+        handler(request, response, child_id, parent_id=object_id)
+
+    return handle
+
+
+def only(entry: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+    """Return `entry` with these fields only, or all of it where none are asked for."""
+    return {name: value for name, value in entry.items() if name in fields} if fields else entry

@@ -1,0 +1,72 @@
+"""From errors to HTTP: the one table of status codes, and Neutron's form of an error's body."""
+
+import logging
+from typing import Any
+
+import falcon
+from sqlalchemy.exc import SQLAlchemyError
+
+from evener.resources import errors
+
+LOG = logging.getLogger(__name__)
+
+# The status of each type of error, and what Neutron calls it where the error has no name of its own there.
+STATUS: dict[type[errors.EvenerError], tuple[int, str]] = {
+    errors.InvalidInput: (400, "HTTPBadRequest"),
+    errors.Unauthorized: (401, "HTTPUnauthorized"),
+    errors.Forbidden: (403, "PolicyNotAuthorized"),
+    errors.NotFound: (404, "HTTPNotFound"),
+    errors.InUse: (409, "InUse"),
+    errors.QuotaExceeded: (409, "OverQuota"),
+    errors.Conflict: (409, "Conflict"),
+    errors.Unavailable: (503, "ServiceUnavailable"),
+}
+
+
+def neutron_body(type_name: str, message: str) -> dict[str, Any]:
+    """Return the body that Neutron's clients read an error from."""
+    return {"NeutronError": {"type": type_name, "message": message, "detail": ""}}
+
+
+def refuse(
+    request: falcon.Request, response: falcon.Response, error: errors.EvenerError, _params: Any
+) -> None:
+    """Answer an error of ours."""
+    status, general = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    name = error.type_name if error.named or type(error) not in STATUS else general
+    response.status = status
+    if isinstance(error, errors.Unauthorized):
+        response.set_header("WWW-Authenticate", f'Keystone uri="{request.prefix}/identity"')
+        response.media = {
+            "error": {"code": 401, "title": "Unauthorized", "message": error.message},
+            **neutron_body(name, error.message),
+        }
+    else:
+        response.media = neutron_body(name, error.message)
+    LOG.info("%s %s refused with %d: %s", request.method, request.path, status, error.message)
+
+
+def refuse_http(
+    _request: falcon.Request, response: falcon.Response, error: falcon.HTTPError, _params: Any
+) -> None:
+    """Answer an error of Falcon's: no such route, method, too large a body."""
+    response.status = error.status
+    if error.headers:
+        response.set_headers(error.headers)
+    response.media = neutron_body(type(error).__name__, str(error.description or error.title))
+
+
+def unexpected(request: falcon.Request, response: falcon.Response, error: Exception, _params: Any) -> None:
+    """Answer what should not happen: the log gets everything, the client a request id."""
+    LOG.exception("%s %s failed", request.method, request.path, exc_info=error)
+    request_id = getattr(request.context, "request_id", "")
+    if isinstance(error, SQLAlchemyError):
+        response.status = 503
+        response.media = neutron_body(
+            "ServiceUnavailable", f"The database does not answer (request {request_id})"
+        )
+        return
+    response.status = 500
+    response.media = neutron_body(
+        "HTTPInternalServerError", f"An unexpected error occurred (request {request_id})"
+    )

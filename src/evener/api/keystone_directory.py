@@ -1,0 +1,242 @@
+"""Keystone's requests about domains, projects, users, roles and role assignments: who may, and how it is shown.
+
+The shapes are those of the Identity API v3 reference. What the requests mean is decided in `evener.identity`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from evener.api.keystone_http import NOTHING, Call, Handler, Reply, forbidden
+from evener.identity.access import InDomain, Named
+from evener.identity.directory import BUILTIN_ROLES, DOMAIN, PROJECT, ROLE, USER, Kind, Record
+from evener.identity.grants import Assignment, Grant, TargetKind
+from evener.identity.models import PasswordChange
+from evener.resources.errors import InvalidInput
+
+_GRANT_FILTERS = ("user.id", "role.id", "scope.project.id", "scope.domain.id")
+
+
+def _wire(call: Call, kind: Kind, record: Record) -> dict[str, Any]:
+    """Return `record` as Keystone shows it."""
+    hidden = {"token_generation"}
+    if kind is USER:
+        hidden |= {name for name in ("email", "default_project_id") if record[name] is None}
+    wire = {name: value for name, value in record.items() if name not in hidden}
+    wire["links"] = {"self": call.site.url(f"/identity/v3/{kind.plural}/{record['id']}")}
+    wire["options"] = {}
+    if kind is PROJECT:
+        wire |= {"parent_id": record["domain_id"], "is_domain": False, "tags": []}
+    elif kind is DOMAIN:
+        wire["tags"] = []
+    elif kind is USER:
+        wire["password_expires_at"] = None
+    elif kind is ROLE:
+        builtin = record["name"] in BUILTIN_ROLES
+        wire |= {"domain_id": None, "options": {"immutable": True} if builtin else {}}
+    return wire
+
+
+def shown(call: Call, kind: Kind, records: Sequence[Record]) -> Reply:
+    """Return the reply with the records that `limit` and `marker` leave."""
+    wires = [_wire(call, kind, record) for record in records]
+    links = {"self": call.site.url(f"/identity{call.request.path.partition('/identity')[2]}")}
+    return Reply(200, {kind.plural: _page(call, wires), "links": links | {"next": None, "previous": None}})
+
+
+def _page(call: Call, wires: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    marker, limit = call.query("marker"), call.query("limit")
+    if marker is not None:
+        ids = [wire["id"] for wire in wires]
+        wires = wires[ids.index(marker) + 1 :] if marker in ids else []
+    if not limit:
+        return wires
+    if not (limit.isascii() and limit.isdecimal() and len(limit) < 10):
+        raise InvalidInput("'limit' is not a number")
+    return wires[: int(limit)]
+
+
+def lister(kind: Kind) -> Handler:
+    """Return the handler of GET /KINDs."""
+
+    def list_them(call: Call) -> Reply:
+        call.admin()
+        filters = _filters(call, kind)
+        found = [] if filters is None else call.identity.directory.listing(kind, filters)
+        return shown(call, kind, found)
+
+    return list_them
+
+
+def _filters(call: Call, kind: Kind) -> dict[str, Any] | None:
+    """Return what the query asks columns to be; None when nothing can fit."""
+    filters: dict[str, Any] = {
+        name: value
+        for name in ("name", "domain_id", "default_project_id", "email")
+        if name in kind.table.c and (value := call.query(name)) is not None
+    }
+    if "enabled" in kind.table.c and call.query("enabled") is not None:
+        filters["enabled"] = call.flag("enabled")
+    if kind is ROLE and call.query("domain_id"):
+        return None  # no role belongs to a domain
+    if kind is PROJECT:
+        parent = call.query("parent_id")
+        if call.flag("is_domain") or (parent and filters.setdefault("domain_id", parent) != parent):
+            return None  # no project is a domain or below another
+    return filters
+
+
+def creator(kind: Kind) -> Handler:
+    """Return the handler of POST /KINDs."""
+
+    def create(call: Call) -> Reply:
+        call.admin()
+        record = call.identity.directory.create(kind, call.parse(kind.model, kind.name))
+        return Reply(201, {kind.name: _wire(call, kind, record)})
+
+    return create
+
+
+def shower(kind: Kind) -> Handler:
+    """Return the handler of GET /KINDs/ID; users see themselves and the projects they have a role in."""
+
+    def show(call: Call) -> Reply:
+        access = call.access()
+        object_id = call.path["object_id"]
+        mine = kind is USER and object_id == access.user.id
+        if kind is PROJECT and not access.is_admin:
+            projects = call.identity.directory.projects_of(access.user.id)
+            mine = object_id in [project["id"] for project in projects]
+        if not access.is_admin and not mine:
+            raise forbidden()
+        return Reply(200, {kind.name: _wire(call, kind, call.identity.directory.get(kind, object_id))})
+
+    return show
+
+
+def changer(kind: Kind) -> Handler:
+    """Return the handler of PATCH /KINDs/ID."""
+
+    def change(call: Call) -> Reply:
+        call.admin()
+        given = call.parse(kind.model, kind.name)
+        record = call.identity.directory.change(kind, call.path["object_id"], given)
+        return Reply(200, {kind.name: _wire(call, kind, record)})
+
+    return change
+
+
+def deleter(kind: Kind) -> Handler:
+    """Return the handler of DELETE /KINDs/ID."""
+
+    def delete(call: Call) -> Reply:
+        call.admin()
+        call.identity.directory.delete(kind, call.path["object_id"])
+        return NOTHING
+
+    return delete
+
+
+def change_password(call: Call) -> Reply:
+    """POST /users/ID/password: the old password is the proof, no token is needed."""
+    given = call.parse(PasswordChange, USER.name)
+    call.identity.directory.change_password(call.path["object_id"], given.original_password, given.password)
+    return NOTHING
+
+
+def list_projects_of_user(call: Call) -> Reply:
+    """GET /users/ID/projects."""
+    user_id = call.path["object_id"]
+    call.admin_or(user_id)
+    call.identity.directory.get(USER, user_id)
+    return shown(call, PROJECT, call.identity.directory.projects_of(user_id))
+
+
+def _grant(call: Call, target: TargetKind) -> Grant:
+    path = call.path
+    return Grant(path["user_id"], path["role_id"], target, path["object_id"])
+
+
+def granter(target: TargetKind) -> Handler:
+    """Return the handler of PUT /TARGETs/ID/users/ID/roles/ID."""
+
+    def grant(call: Call) -> Reply:
+        call.admin()
+        call.identity.grants.add(_grant(call, target))
+        return NOTHING
+
+    return grant
+
+
+def grant_checker(target: TargetKind) -> Handler:
+    """Return the handler of HEAD /TARGETs/ID/users/ID/roles/ID."""
+
+    def check(call: Call) -> Reply:
+        call.admin_or(call.path["user_id"])
+        call.identity.grants.check(_grant(call, target))
+        return NOTHING
+
+    return check
+
+
+def revoker(target: TargetKind) -> Handler:
+    """Return the handler of DELETE /TARGETs/ID/users/ID/roles/ID."""
+
+    def revoke(call: Call) -> Reply:
+        call.admin()
+        call.identity.grants.remove(_grant(call, target))
+        return NOTHING
+
+    return revoke
+
+
+def grant_lister(target: TargetKind) -> Handler:
+    """Return the handler of GET /TARGETs/ID/users/ID/roles."""
+
+    def list_grants(call: Call) -> Reply:
+        user_id = call.path["user_id"]
+        call.admin_or(user_id)
+        roles = call.identity.grants.roles_on(user_id, target, call.path["object_id"])
+        records = [{"id": role.id, "name": role.name, "description": ""} for role in roles]
+        return shown(call, ROLE, records)
+
+    return list_grants
+
+
+def list_assignments(call: Call) -> Reply:
+    """GET /role_assignments: with `include_names` and `effective`; users see their own."""
+    call.admin_or(call.query("user.id"))
+    filters = {name: value for name in _GRANT_FILTERS if (value := call.query(name)) is not None}
+    nowhere = ("group.id", "scope.system", "scope.OS-INHERIT:inherited_to")
+    found: list[Assignment] = []
+    if not any(call.query(name) for name in nowhere):
+        found = call.identity.grants.listing(filters, effective=call.flag("effective"))
+    name_of = _with_names if call.flag("include_names") else _id_only
+    links = {"self": call.site.url("/identity/v3/role_assignments"), "next": None, "previous": None}
+    wires = [_assignment(call, each, name_of) for each in found]
+    return Reply(200, {"role_assignments": wires, "links": links})
+
+
+Naming = Callable[[Named | InDomain], dict[str, Any]]
+
+
+def _id_only(named: Named | InDomain) -> dict[str, Any]:
+    return {"id": named.id}
+
+
+def _with_names(named: Named | InDomain) -> dict[str, Any]:
+    wire: dict[str, Any] = {"id": named.id, "name": named.name}
+    return wire | {"domain": _with_names(named.domain)} if isinstance(named, InDomain) else wire
+
+
+def _assignment(call: Call, found: Assignment, name_of: Naming) -> dict[str, Any]:
+    kind: TargetKind = "domain" if found.project is None else "project"
+    target = found.project or found.domain
+    if target is None:  # the tables allow it, the service does not make it
+        raise LookupError(f"A role of user {found.user.id} is on nothing")
+    path = f"{kind}s/{target.id}/users/{found.user.id}/roles/{found.role.id}"
+    return {
+        "role": name_of(found.role),
+        "user": name_of(found.user),
+        "scope": {kind: name_of(target)},
+        "links": {"assignment": call.site.url(f"/identity/v3/{path}")},
+    }

@@ -1,0 +1,198 @@
+"""How a Keystone request reaches a function, and how its result or error goes back. Decides nothing itself.
+
+Errors are answered in Keystone's form by these resources themselves, so that the rest of the API has its own.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import falcon
+from pydantic import BaseModel, ValidationError
+
+from evener.api.keystone_site import Site
+from evener.identity.access import Access
+from evener.identity.builtin import BuiltinIdentity
+from evener.resources.errors import (
+    Conflict,
+    EvenerError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+)
+
+LOG = logging.getLogger(__name__)
+LONGEST_BODY = 1_048_576  # bytes
+STATUSES: tuple[tuple[type[EvenerError], HTTPStatus], ...] = (
+    (InvalidInput, HTTPStatus.BAD_REQUEST),
+    (Unauthorized, HTTPStatus.UNAUTHORIZED),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Conflict, HTTPStatus.CONFLICT),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back: a status, JSON or nothing, headers."""
+
+    status: int = 200
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Reply(204)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request with all that is needed to answer it; `path` holds the ids in the URL."""
+
+    identity: BuiltinIdentity
+    site: Site
+    request: falcon.Request
+    path: Mapping[str, str]
+
+    def query(self, name: str) -> str | None:
+        """Return the (last) value of a query parameter."""
+        value = self.request.params.get(name)
+        return value[-1] if isinstance(value, list) else value
+
+    def flag(self, name: str) -> bool:
+        """Return whether a query parameter says yes, which its mere name does too."""
+        value = self.query(name)
+        return value is not None and value.lower() not in ("0", "false", "no", "off")
+
+    def access(self) -> Access:
+        """Return whose token came with the request.
+
+        Raises:
+            Unauthorized: when none did, or none that is valid.
+        """
+        token = self.request.get_header("X-Auth-Token")
+        if not token:
+            raise Unauthorized("There is no token")
+        return self.identity.access(token)
+
+    def admin(self) -> Access:
+        """Return the administrator's access.
+
+        Raises:
+            Unauthorized: as `access`.
+            Forbidden: when the caller is none.
+        """
+        access = self.access()
+        if not access.is_admin:
+            raise forbidden()
+        return access
+
+    def admin_or(self, user_id: str | None) -> Access:
+        """Return the access of an administrator or of that very user.
+
+        Raises:
+            Unauthorized: as `access`.
+            Forbidden: when the caller is somebody else.
+        """
+        access = self.access()
+        if not access.is_admin and access.user.id != user_id:
+            raise forbidden()
+        return access
+
+    def parse(self, model: type[M], key: str) -> M:
+        """Return the object named `key` in the body as a `model`.
+
+        Raises:
+            InvalidInput: when it is missing, is not JSON or does not fit.
+        """
+        body = self._body()
+        if not isinstance(body, dict) or not isinstance(body.get(key), dict):
+            raise InvalidInput(f"Expecting to find {key} in the request body, as an object")
+        try:
+            return model.model_validate(body[key])
+        except ValidationError as error:
+            raise InvalidInput(f"Invalid input for {key}. {_reason(error)}") from None
+
+    def _body(self) -> Any:
+        raw = self.request.bounded_stream.read(LONGEST_BODY + 1)
+        if len(raw) > LONGEST_BODY:
+            raise InvalidInput("The request body is too large")
+        try:
+            return json.loads(raw)
+        except (ValueError, RecursionError):
+            raise InvalidInput("The request body is not valid JSON") from None
+
+
+Handler = Callable[[Call], Reply]
+
+
+def forbidden() -> Forbidden:
+    """Return the error for a caller whose roles do not allow the request."""
+    return Forbidden("You are not authorized to perform the requested action.")
+
+
+def _reason(error: ValidationError) -> str:
+    """Say what is wrong, never what was given: it may be a password."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])[:80]
+    return f"{where or 'It'}: {first['msg'].removeprefix('Value error, ')}"
+
+
+class Endpoint:
+    """A falcon resource that answers each method with a function."""
+
+    def __init__(self, identity: BuiltinIdentity, site: Site, handlers: Mapping[str, Handler]) -> None:
+        self._identity = identity
+        self._site = site
+        self._handlers = handlers
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
+        """Answer a GET."""
+        self._serve(req, resp, path)
+
+    on_head = on_post = on_put = on_patch = on_delete = on_get
+
+    def _serve(self, req: falcon.Request, resp: falcon.Response, path: Mapping[str, str]) -> None:
+        handler = self._handlers.get(req.method)
+        if handler is None:
+            reply = error_reply(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed for this resource.")
+            write(resp, Reply(reply.status, reply.body, {"Allow": ", ".join(self._handlers)}))
+            return
+        try:
+            reply = handler(Call(self._identity, self._site, req, path))
+        except EvenerError as error:
+            reply = _reply_to(error, self._site)
+        except falcon.HTTPError as error:
+            reply = error_reply(HTTPStatus(error.status_code), error.description or error.title or "")
+        write(resp, reply)
+
+
+def write(resp: falcon.Response, reply: Reply) -> None:
+    """Put `reply` into the response."""
+    resp.status = reply.status
+    resp.set_headers(dict(reply.headers))
+    resp.set_header("Vary", "X-Auth-Token")
+    if reply.body is not None:
+        resp.content_type = "application/json"
+        resp.data = json.dumps(reply.body).encode("ascii")
+
+
+def error_reply(status: HTTPStatus, message: str) -> Reply:
+    """Return an error in Keystone's form."""
+    return Reply(status, {"error": {"code": status.value, "title": status.phrase, "message": message}})
+
+
+def _reply_to(error: EvenerError, site: Site) -> Reply:
+    status = next((s for kind, s in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    if status is not HTTPStatus.UNAUTHORIZED:
+        return error_reply(status, error.message)
+    # Why is for the log alone: it would say which users and projects exist.
+    LOG.info("Refused: %s", error.message)
+    reply = error_reply(status, "The request you have made requires authentication.")
+    return Reply(status, reply.body, {"WWW-Authenticate": f'Keystone uri="{site.url("/identity/v3")}"'})

@@ -1,0 +1,258 @@
+"""The OpenAPI 3.1 document of the API, generated from the collections, the views and the resources' descriptions.
+
+`python -m evener.api.openapi` prints it. Must not name any resource or attribute.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import falcon
+
+from evener.api.collections import Served
+from evener.api.documented import (
+    LINKS,
+    UNKNOWN_OBJECT,
+    Documented,
+    Schema,
+    View,
+    documented,
+    exactly,
+    handlers_of,
+    many,
+    reference,
+)
+from evener.api.policy import rule_name
+from evener.api.schemas import Schemas, always_shown, filters
+from evener.resources.describe import Resource, wire_names
+from evener.resources.wire import visible_attributes
+from evener.store.filters import sortable
+
+Json = dict[str, Any]
+STRING: Schema = {"type": "string"}
+ERRORS = {
+    400: "The request makes no sense",
+    401: "No valid token",
+    403: "The caller's roles do not allow it",
+    404: "There is none, or none that the caller sees",
+    409: "It does not fit what exists",
+    413: "The body is too large",
+    415: "The body is declared as something else than JSON",
+    503: "A part that is needed does not answer",
+}
+READING = (400, 401, 403, 404, 503)
+WRITING = tuple(ERRORS)
+DELETING = (401, 403, 404, 409, 503)
+METHODS = {"list": "get", "create": "post", "show": "get", "update": "put", "delete": "delete"}
+_NEUTRON_ERROR = exactly(type=STRING, message=STRING, detail=STRING)
+_KEYSTONE_ERROR = exactly(code={"type": "integer"}, title=STRING, message=STRING)
+_HEADERS = {"X-Openstack-Request-Id": {"schema": STRING, "description": "The request's name in the logs"}}
+
+
+def document(collections: Sequence[Served], views: Iterable[View]) -> Json:
+    """Return the document of an API that serves `collections` and `views`."""
+    paths: Json = {}
+    for served in collections:
+        for verb in sorted(served.verbs):
+            path = served.path if verb in served.whole_verbs else served.path_of_one
+            paths.setdefault(path, _path_parameters(path))[METHODS[verb]] = OPERATIONS[verb](served)
+    schemas = Schemas(dict.fromkeys(served.cls for served in collections))
+    for view in views:
+        if view.path.endswith("/"):
+            continue  # the same as without
+        for method, (handler, about) in handlers_of(view).items():
+            operation = _view_operation(handler.__doc__ or "", about, schemas)
+            paths.setdefault(view.path, _path_parameters(view.path))[method] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Evener",
+            "version": version("evener"),
+            "description": "Load balancing as a service: Neutron's LBaaS v2, and networks where they are builtin.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": _components(schemas),
+    }
+
+
+def _components(schemas: Schemas) -> Json:
+    errors = {
+        "NeutronError": exactly(NeutronError=_NEUTRON_ERROR),
+        "Unauthorized": exactly(NeutronError=_NEUTRON_ERROR, error=_KEYSTONE_ERROR),
+    }
+    return {
+        "schemas": {**schemas.components(), **errors},
+        "responses": {
+            str(status): _answer(about, reference("Unauthorized" if status == 401 else "NeutronError"))
+            for status, about in ERRORS.items()
+        },
+        "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
+    }
+
+
+def _answer(about: str, schema: Schema | None) -> Json:
+    content = {} if schema is None else {"content": {"application/json": {"schema": schema}}}
+    return {"description": about, "headers": _HEADERS, **content}
+
+
+def _answers(status: int, about: str, schema: Schema | None, errors: Iterable[int]) -> Json:
+    refused = {str(code): {"$ref": f"#/components/responses/{code}"} for code in errors}
+    return {str(status): _answer(about, schema), **refused}
+
+
+def _path_parameters(path: str) -> Json:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    found = [{"name": name, "in": "path", "required": True, "schema": STRING} for name in names]
+    return {"parameters": found} if found else {}
+
+
+def _query(parameters: Mapping[str, Schema]) -> list[Json]:
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in parameters.items()]
+
+
+def _body(schema: Schema) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _head(served: Served, verb: str, summary: str) -> Json:
+    name = rule_name({"list": "get", "show": "get"}.get(verb, verb), served.cls)
+    if verb == "list":
+        name = f"{name.removesuffix(served.cls.KIND)}{served.cls.PLURAL}"
+    return {
+        "operationId": name,
+        "summary": f"{summary} {served.cls.label()}",
+        "tags": [served.cls.PLURAL],
+    }
+
+
+def _fields(cls: type[Resource]) -> dict[str, Schema]:
+    return {"fields": many({"enum": sorted(visible_attributes(cls))})}
+
+
+def _listing(cls: type[Resource]) -> dict[str, Schema]:
+    """Return the query parameters of a list."""
+    paging: dict[str, Schema] = {
+        "sort_key": many({"enum": sorted(wire_names(cls)[name] for name in sortable(cls))}),
+        "sort_dir": many({"enum": ["asc", "desc"]}),
+        "limit": {"type": "integer", "minimum": 0},
+        "marker": STRING,
+        "page_reverse": {"type": "boolean"},
+    }
+    return {**filters(cls), **_fields(cls), **paging}
+
+
+def _list(served: Served) -> Json:
+    cls = served.cls
+    answer = {
+        "type": "object",
+        "properties": {cls.PLURAL: many(reference(cls.__name__)), f"{cls.PLURAL}_links": LINKS},
+        "required": [cls.PLURAL],
+        "additionalProperties": False,
+    }
+    return {
+        **_head(served, "list", "List"),
+        "parameters": _query(_listing(cls)),
+        "responses": _answers(200, "What the caller sees", answer, READING),
+    }
+
+
+def _show(served: Served) -> Json:
+    answer = exactly(**{served.cls.KIND: reference(served.cls.__name__)})
+    return {
+        **_head(served, "show", "Show one"),
+        "parameters": _query(_fields(served.cls)),
+        "responses": _answers(200, "The object", answer, READING),
+    }
+
+
+def _create(served: Served) -> Json:
+    cls = served.cls
+    return {
+        **_head(served, "create", "Create one"),
+        "requestBody": _body(exactly(**{cls.KIND: reference(f"{cls.__name__}Create")})),
+        "responses": _answers(201, "Created", exactly(**{cls.KIND: always_shown(cls)}), WRITING),
+    }
+
+
+def _update(served: Served) -> Json:
+    cls = served.cls
+    return {
+        **_head(served, "update", "Change one"),
+        "requestBody": _body(exactly(**{cls.KIND: reference(f"{cls.__name__}Update")})),
+        "responses": _answers(200, "Changed", exactly(**{cls.KIND: always_shown(cls)}), WRITING),
+    }
+
+
+def _delete(served: Served) -> Json:
+    return {
+        **_head(served, "delete", "Delete one"),
+        "responses": _answers(204, "It goes, or is gone", None, DELETING),
+    }
+
+
+OPERATIONS: Mapping[str, Callable[[Served], Json]] = {
+    "list": _list,
+    "show": _show,
+    "create": _create,
+    "update": _update,
+    "delete": _delete,
+}
+
+
+def _view_operation(docstring: str, about: Documented, schemas: Schemas) -> Json:
+    errors: tuple[int, ...] = READING if about.body is None else WRITING
+    if about.open:
+        errors = (503,)
+    answer = about.answer(schemas) if callable(about.answer) else about.answer
+    body = about.body(schemas) if callable(about.body) else about.body
+    operation: Json = {
+        "summary": docstring.partition("\n")[0],
+        "responses": _answers(about.status, "Done", None if about.status == 204 else answer, errors),
+    }
+    if about.lists is not None:
+        operation["parameters"] = _query(_listing(about.lists))
+    if about.query is not None:
+        operation["parameters"] = _query(about.query)
+    if body is not None:
+        operation["requestBody"] = _body(body)
+    if about.open:
+        operation["security"] = []
+    return operation
+
+
+class Description:
+    """`/networking/v2.0/openapi.json`: this document, made when it is first asked for."""
+
+    def __init__(self, collections: Sequence[Served], views: Sequence[View]) -> None:
+        self._collections = collections
+        self._views = views
+
+    @cached_property
+    def _text(self) -> str:
+        return json.dumps(document(self._collections, self._views))
+
+    @documented(Documented(UNKNOWN_OBJECT, open=True))
+    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+        """Describe the API."""
+        response.content_type = falcon.MEDIA_JSON
+        response.text = self._text
+
+
+def main() -> None:
+    """Print the document of the API with all collections."""
+    from evener.api import networking
+    from evener.store import all_tables  # noqa: F401 - filters follow from the tables
+
+    whole = document(networking.COLLECTIONS, networking.VIEWS)
+    json.dump(whole, sys.stdout, indent=2)
+    print()  # noqa: T201 - the program's answer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Who may do what: one rule per operation and kind, declared with oslo.policy.
+
+Which objects a caller can reach at all (those of the own project, or all) is not decided here but by the queries.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from oslo_config import cfg
+from oslo_policy import policy
+
+from evener.resources.caller import Caller
+from evener.resources.describe import Resource, columns, wire_names
+from evener.resources.errors import Forbidden
+
+READING = "role:reader or role:member or role:admin"
+WRITING = "role:member or role:admin"
+ADMINISTRATION = "role:admin"
+VERBS = {"get": READING, "create": WRITING, "update": WRITING, "delete": WRITING}
+# What is no operation on a collection: the rule, and what it allows.
+OTHERS = {
+    "get_quota": (ADMINISTRATION, "List quotas, and show those of other projects"),
+    "update_quota": (ADMINISTRATION, "Set quotas of a project"),
+    "delete_quota": (ADMINISTRATION, "Give a project the default quotas again"),
+    "get_agent-loadbalancers": (ADMINISTRATION, "List the load balancers that an agent serves"),
+    "get_loadbalancer-hosting-agent": (ADMINISTRATION, "Show the agent that serves a load balancer"),
+    "get_service_provider": (READING, "List the service providers"),
+    "create_flavor_service_profile": (ADMINISTRATION, "Give a flavor a service profile"),
+    "delete_flavor_service_profile": (ADMINISTRATION, "Take a service profile from a flavor"),
+}
+
+
+def rule_name(verb: str, cls: type[Resource]) -> str:
+    """Return Neutron's name of a rule: `get_pool`, and `get_pool_member` for what stands below a pool."""
+    above = f"{cls.PARENT.removesuffix('_id')}_" if cls.PARENT else ""
+    return f"{verb}_{above}{cls.KIND}"
+
+
+def attribute_rule_name(verb: str, cls: type[Resource], attribute: str) -> str:
+    """Return Neutron's name of the rule for an attribute: `create_network:shared`."""
+    return f"{rule_name(verb, cls)}:{wire_names(cls)[attribute]}"
+
+
+def attributes_for_administrators(verb: str, cls: type[Resource]) -> list[str]:
+    """Return the attributes that only administrators give in a `verb`, where the operator says nothing else."""
+    return [
+        name
+        for name, (_, mark) in columns(cls).items()
+        if mark.admin and {"create": mark.create, "update": mark.update}.get(verb)
+    ]
+
+
+def defaults(kinds: Iterable[type[Resource]]) -> list[policy.RuleDefault]:
+    """Return the rules, those of `kinds` first, as they are where the operator has written no policy file."""
+    found = []
+    for cls in kinds:
+        for verb, rule in _verbs(cls).items():
+            what = f"{verb.capitalize()} {_which(cls)}"
+            found.append(policy.RuleDefault(rule_name(verb, cls), rule, what))
+            found += [
+                policy.RuleDefault(
+                    attribute_rule_name(verb, cls, name), ADMINISTRATION, f"{what} with {name}"
+                )
+                for name in attributes_for_administrators(verb, cls)
+            ]
+    return found + [policy.RuleDefault(name, rule, what) for name, (rule, what) in OTHERS.items()]
+
+
+def _verbs(cls: type[Resource]) -> dict[str, str]:
+    writing = {"create": ADMINISTRATION, "update": ADMINISTRATION, "delete": ADMINISTRATION}
+    return {**VERBS, **writing} if cls.FOR_ADMINISTRATORS else VERBS
+
+
+def _which(cls: type[Resource]) -> str:
+    return f"a {cls.KIND}" if cls.FOR_ADMINISTRATORS else f"a {cls.KIND} of the own project"
+
+
+REMEMBERED_S = 5  # so long an answer stands after the policy file has changed
+
+
+class Policy:
+    """Checks callers against the rules."""
+
+    def __init__(self, conf: cfg.ConfigOpts, kinds: Iterable[type[Resource]]) -> None:
+        self._enforcer = policy.Enforcer(conf, use_conf=True)
+        self._enforcer.register_defaults(defaults(kinds))
+        self._answer = lru_cache(maxsize=10_000)(self._ask)
+
+    def check(self, caller: Caller, verb: str, cls: type[Resource]) -> None:
+        """Let `caller` pass to an operation on a collection.
+
+        Raises:
+            Forbidden: in Neutron's words.
+        """
+        self.enforce(caller, rule_name(verb, cls))
+
+    def enforce(self, caller: Caller, rule: str) -> None:
+        """Let `caller` pass.
+
+        Raises:
+            Forbidden: in Neutron's words.
+        """
+        if not self.allows(caller, rule):
+            raise Forbidden(f"rule:{rule} is disallowed by policy", "PolicyNotAuthorized")
+
+    def allows(self, caller: Caller, rule: str) -> bool:
+        """Return whether a rule lets `caller` pass."""
+        age = int(time.monotonic() // REMEMBERED_S)
+        return self._answer(rule, caller.roles, caller.project_id, caller.user_id, age)
+
+    def _ask(self, rule: str, roles: frozenset[str], project_id: str, user_id: str, _age: int) -> bool:
+        credentials = {"roles": sorted(roles), "project_id": project_id, "user_id": user_id}
+        return bool(self._enforcer.enforce(rule, {}, credentials))
+
+    def check_attributes(
+        self, caller: Caller, verb: str, cls: type[Resource], values: Mapping[str, Any]
+    ) -> None:
+        """Refuse attributes that the rules keep from `caller`; a value that is the default is nothing given.
+
+        Raises:
+            Forbidden: naming the rule, and with it the attribute.
+        """
+        for name in attributes_for_administrators(verb, cls):
+            if name in values and values[name] != columns(cls)[name][0].default:
+                self.enforce(caller, attribute_rule_name(verb, cls, name))

@@ -1,0 +1,141 @@
+"""`/quotas`: what projects may have, in Neutron's form. A project sees its own; the rest is for administrators."""
+
+from typing import Any
+
+import falcon
+
+from evener.api.collections import read_json
+from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
+from evener.api.policy import Policy
+from evener.control.quotas import Quotas
+from evener.resources.caller import Caller
+from evener.resources.errors import InvalidInput, NotFound
+from evener.resources.quota import DEFAULT_LIMITS, UNLIMITED
+from evener.resources.types import MAX_INT
+
+LONGEST_PROJECT = 255
+LIMIT: Schema = {"type": "integer", "minimum": UNLIMITED, "maximum": MAX_INT}
+LIMITS: dict[str, Schema] = dict.fromkeys(DEFAULT_LIMITS, LIMIT)
+QUOTA = exactly(quota=exactly(**LIMITS))
+DETAIL = exactly(limit=LIMIT, used={"type": "integer"}, reserved={"type": "integer"})
+# What changes how a request is done, and is no limit (neutron-lib, `quota_check_limit` and its successor).
+FLAGS = ("check_limit", "force")
+BODY: Schema = {
+    "type": "object",
+    "properties": {
+        "quota": {
+            "type": "object",
+            "properties": {**LIMITS, **{name: {"type": "boolean"} for name in FLAGS}},
+            "additionalProperties": False,
+        }
+    },
+    "required": ["quota"],
+}
+
+
+class QuotaViews:
+    """`/quotas` and everything below it."""
+
+    def __init__(self, quotas: Quotas, policy: Policy, largest_body: int) -> None:
+        self._quotas = quotas
+        self._policy = policy
+        self._largest = largest_body
+
+    @documented(Documented(exactly(quotas=many(exactly(project_id=STRING, tenant_id=STRING, **LIMITS)))))
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """List the projects with other limits than the default ones."""
+        self._policy.enforce(request.context.caller, "get_quota")
+        response.media = {
+            "quotas": [
+                {**limits, "project_id": project_id, "tenant_id": project_id}
+                for project_id, limits in self._quotas.of_all().items()
+            ]
+        }
+
+    @documented(Documented(exactly(tenant=exactly(tenant_id=STRING))))
+    def on_get_tenant(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Show the caller's project, for clients that do not know it."""
+        response.media = {"tenant": {"tenant_id": request.context.caller.project_id}}
+
+    @documented(Documented(exactly(project=exactly(project_id=STRING))))
+    def on_get_project(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Show the caller's project, for clients that do not know it."""
+        response.media = {"project": {"project_id": request.context.caller.project_id}}
+
+    @documented(Documented(QUOTA))
+    def on_get_one(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
+        """Show the limits of a project."""
+        self._check_sees(request.context.caller, project_id)
+        response.media = {"quota": self._quotas.of(project_id)}
+
+    @documented(Documented(QUOTA))
+    def on_get_default(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
+        """Show the limits that a project has where nobody sets others."""
+        self._check_sees(request.context.caller, project_id)
+        response.media = {"quota": self._quotas.defaults()}
+
+    @documented(Documented(exactly(quota=exactly(**dict.fromkeys(DEFAULT_LIMITS, DETAIL)))))
+    def on_get_details(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
+        """Show the limits of a project, and what it has."""
+        self._check_sees(request.context.caller, project_id)
+        response.media = {
+            "quota": {
+                kind: {"limit": quota.limit, "used": quota.used, "reserved": 0}
+                for kind, quota in self._quotas.usage(project_id).items()
+            }
+        }
+
+    @documented(Documented(QUOTA, body=BODY))
+    def on_put_one(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
+        """Set limits of a project."""
+        self._policy.enforce(request.context.caller, "update_quota")
+        _check_project(project_id)
+        limits, check = parse(read_json(request, self._largest))
+        response.media = {"quota": self._quotas.update(project_id, limits, check=check)}
+
+    @documented(Documented({}, status=204))
+    def on_delete_one(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
+        """Give a project the default limits again."""
+        self._policy.enforce(request.context.caller, "delete_quota")
+        _check_project(project_id)
+        self._quotas.reset(project_id)
+        response.status = falcon.HTTP_204
+
+    def _check_sees(self, caller: Caller, project_id: str) -> None:
+        _check_project(project_id)
+        if project_id != caller.project_id:
+            self._policy.enforce(caller, "get_quota")
+
+
+def _check_project(project_id: str) -> None:
+    if not project_id.isprintable() or len(project_id) > LONGEST_PROJECT:
+        raise NotFound("There is no project with this id", "TenantQuotaNotFound")
+
+
+def parse(body: Any) -> tuple[dict[str, int], bool]:
+    """Return the limits that a PUT's body sets, and whether they are to be compared with what there is.
+
+    Raises:
+        InvalidInput: naming what is unknown or no limit.
+    """
+    if not isinstance(body, dict) or not isinstance(body.get("quota"), dict) or len(body) > 1:
+        raise InvalidInput("Resource body required: an object named 'quota'")
+    given = dict(body["quota"])
+    flags = {name: given.pop(name, None) for name in FLAGS}
+    unknown = sorted(repr(str(name)[:80]) for name in given if name not in DEFAULT_LIMITS)
+    if unknown:
+        raise InvalidInput(f"Unrecognized attribute(s) {', '.join(unknown)}")
+    limits = {kind: _limit(kind, value) for kind, value in given.items()}
+    return limits, flags["check_limit"] is True and flags["force"] is not True
+
+
+def _limit(kind: str, value: Any) -> int:
+    try:
+        limit = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
+    except ValueError:
+        limit = None
+    if limit is None or not UNLIMITED <= limit <= MAX_INT:
+        raise InvalidInput(
+            f"Invalid input for {kind}. Reason: {str(value)[:80]!r} is not a number from -1 (any number) up."
+        )
+    return limit

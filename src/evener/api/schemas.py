@@ -1,0 +1,168 @@
+"""JSON schemas of resources, worked out from their descriptions: what is shown, and what may be sent.
+
+Adding an attribute to a resource needs no line here.
+"""
+
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter
+
+from evener.api.documented import REFERENCE, Schema, exactly, many, reference
+from evener.resources.describe import (
+    Attr,
+    Child,
+    Children,
+    Derived,
+    Descriptor,
+    Dialect,
+    Parent,
+    Resource,
+    descriptors,
+    wire_names,
+)
+from evener.resources.wire import adapter, plain
+from evener.store.filters import filterable, value_type
+
+Json = dict[str, Any]
+UUID: Schema = {"type": "string", "format": "uuid"}
+_WITH_ID = exactly(id=UUID)
+
+
+class Schemas:
+    """The schemas of `kinds`, and of all types that they are made of, as components of a document."""
+
+    def __init__(self, kinds: Iterable[type[Resource]]) -> None:
+        self._kinds = tuple(kinds)
+        wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = []
+        for cls in self._kinds:
+            for name, (_, mark) in descriptors(cls).items():
+                wanted.append(((cls, name), "validation", adapter(cls, name)))
+                wanted.append(((cls, name), "serialization", _shown_type(cls, name, mark)))
+        self._found, self._shared = TypeAdapter.json_schemas(wanted, ref_template=REFERENCE)
+
+    def components(self) -> dict[str, Schema]:
+        """Return for each kind `KIND`, `KINDCreate` and `KINDUpdate`, and the types that they share."""
+        found: dict[str, Schema] = dict(self._shared.get("$defs", {}))
+        for cls in self._kinds:
+            found[cls.__name__] = self._shown(cls)
+            found[f"{cls.__name__}Create"] = self._create(cls)
+            found[f"{cls.__name__}Update"] = self._update(cls)
+        return dict(sorted(found.items()))
+
+    def _shown(self, cls: type[Resource]) -> Json:
+        """All that can be shown; with `fields` a client asks for some of it, so nothing is required here."""
+        shown = {}
+        for name, mark in _on_wire(cls):
+            if not (isinstance(mark, Attr) and not mark.visible):
+                schema = self._of_shown(cls, name, mark)
+                nullable = {"anyOf": [schema, {"type": "null"}]} if name in cls.SOMETIMES else schema
+                shown[wire_names(cls)[name]] = nullable
+        return _object(cls, _with_tenant(shown))
+
+    def nested_create(self, cls: type[Resource], without: Collection[str], **below: Schema) -> Schema:
+        """Return the schema of what is sent for a `cls` that stands inside another object.
+
+        `without` are the attributes that its place says, `below` what stands inside it in turn.
+        """
+        whole = self._create(cls)
+        own = {name: schema for name, schema in whole["properties"].items() if name not in without}
+        required = [name for name in whole["required"] if name not in without]
+        return {**whole, "properties": {**own, **below}, "required": required}
+
+    def nested_shown(self, cls: type[Resource], **below: Schema) -> Schema:
+        """Return the schema of what is shown of a `cls` with the objects `below` it in place of their ids."""
+        whole = self._shown(cls)
+        lists = {name for name, mark in _on_wire(cls) if isinstance(mark, Children | Child)}
+        own = {name: schema for name, schema in whole["properties"].items() if name not in lists}
+        return {**whole, "properties": {**own, **below}}
+
+    def _of_shown(self, cls: type[Resource], name: str, mark: Descriptor) -> Schema:
+        match mark:
+            case Parent():
+                return {**many(_WITH_ID), "maxItems": 1}
+            case Children(plain=False):
+                return many(_WITH_ID)
+            case Children():
+                return many(UUID)
+            case Child():
+                return {"anyOf": [UUID, {"type": "null"}]}
+            case _:
+                return self._found[(cls, name), "serialization"]
+
+    def _create(self, cls: type[Resource]) -> Json:
+        properties, required = {}, []
+        for name, mark in _on_wire(cls):
+            if not isinstance(mark, Attr) or not mark.create:
+                continue
+            field = descriptors(cls)[name][0]
+            properties[wire_names(cls)[name]] = self._of_sent(cls, name, mark)
+            if mark.computed or name == "project_id":
+                continue
+            if field.is_required():
+                required.append(wire_names(cls)[name])
+            else:
+                default = plain(field.get_default(call_default_factory=True))
+                properties[wire_names(cls)[name]] |= {"default": default}
+        return {**_object(cls, _with_tenant(properties)), "required": required}
+
+    def _update(self, cls: type[Resource]) -> Schema:
+        properties = {
+            wire_names(cls)[name]: self._of_sent(cls, name, mark)
+            for name, mark in _on_wire(cls)
+            if isinstance(mark, Attr) and mark.update
+        }
+        return _object(cls, _with_tenant(properties))
+
+    def _of_sent(self, cls: type[Resource], name: str, mark: Attr) -> Json:
+        only = {"description": "Only an administrator may set it."} if mark.admin else {}
+        return {**self._found[(cls, name), "validation"], **only}
+
+
+def always_shown(cls: type[Resource]) -> Schema:
+    """Return the schema of a `cls` that is shown whole: as after its creation."""
+    required = [
+        wire_names(cls)[name]
+        for name, mark in _on_wire(cls)
+        if not (isinstance(mark, Attr) and not mark.visible)
+        and not (isinstance(mark, Derived) and mark.when_set)
+    ]
+    return {"allOf": [reference(cls.__name__), {"required": sorted(required)}]}
+
+
+def filters(cls: type[Resource]) -> Mapping[str, Schema]:
+    """Return the attributes that a list of `cls` can be filtered by, by their names on the wire."""
+    names = {bool: "boolean", int: "integer", str: "string"}
+    found = {
+        wire_names(cls)[name]: many({"type": names[value_type(cls, name)]})
+        for name in sorted(filterable(cls))
+    }
+    return _with_tenant(found)
+
+
+def _on_wire(cls: type[Resource]) -> list[tuple[str, Descriptor]]:
+    found = descriptors(cls).items()
+    return [(name, mark) for name, (_, mark) in found if Dialect.LBAAS in mark.dialects]
+
+
+def _shown_type(cls: type[Resource], name: str, mark: Descriptor) -> TypeAdapter[Any]:
+    if isinstance(mark, Attr) and mark.shown_as:
+        return TypeAdapter(get_type_hints(getattr(cls, mark.shown_as).fget)["return"])
+    return adapter(cls, name)
+
+
+def _with_tenant(properties: dict[str, Any]) -> dict[str, Any]:
+    if "project_id" not in properties:
+        return properties
+    return {**properties, "tenant_id": properties["project_id"]}
+
+
+def _object(cls: type[Resource], properties: dict[str, Any]) -> dict[str, Any]:
+    about = (sys.modules[cls.__module__].__doc__ or "").partition("\n")[0]  # what the kind is
+    return {
+        "type": "object",
+        "description": about,
+        "properties": properties,
+        "additionalProperties": False,
+    }

@@ -1,0 +1,157 @@
+"""`/lbaas/graphs`: a load balancer with everything below it in one request (Neutron-LBaaS's `lb-graph`)."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import falcon
+
+from evener.api.collections import read_json
+from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
+from evener.api.policy import Policy
+from evener.api.schemas import Schemas
+from evener.control.operations import LoadBalancing
+from evener.control.whole import BalancerPlan, ListenerPlan, PolicyPlan, PoolPlan
+from evener.resources.caller import Caller
+from evener.resources.describe import Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.pool import Pool
+from evener.resources.wire import parse_create
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+# What a nested object may not say, because its place says it.
+LINKED: dict[type[Resource], frozenset[str]] = {
+    LoadBalancer: frozenset(),
+    Listener: frozenset({"loadbalancer_id", "default_pool_id"}),
+    Pool: frozenset({"loadbalancer_id", "listener_id"}),
+    Member: frozenset(),
+    HealthMonitor: frozenset({"pool_id"}),
+    L7Policy: frozenset({"listener_id", "redirect_pool_id"}),
+    L7Rule: frozenset(),
+}
+
+
+def _body(schemas: Schemas) -> Schema:
+    """Return the schema of what is sent: each object with those below it inside."""
+
+    def nested(cls: type[Resource], **below: Schema) -> Schema:
+        return schemas.nested_create(cls, LINKED[cls], **below)
+
+    pool = nested(Pool, members=many(nested(Member)), healthmonitor=nested(HealthMonitor))
+    policy = nested(L7Policy, rules=many(nested(L7Rule)), redirect_pool=pool)
+    listener = nested(Listener, default_pool=pool, l7policies=many(policy))
+    graph = exactly(loadbalancer=nested(LoadBalancer, listeners=many(listener)))
+    names = {"tenant_id": STRING, "project_id": STRING}
+    return exactly(graph={**graph, "properties": {**graph["properties"], **names}})
+
+
+def _answer(schemas: Schemas) -> Schema:
+    """Return the schema of what is shown, which is made alike."""
+    nested = schemas.nested_shown
+    pool = nested(Pool, members=many(nested(Member)), healthmonitor=nested(HealthMonitor))
+    policy = nested(L7Policy, rules=many(nested(L7Rule)), redirect_pool=pool)
+    listener = nested(Listener, default_pool=pool, l7policies=many(policy))
+    return exactly(graph=exactly(loadbalancer=nested(LoadBalancer, listeners=many(listener))))
+
+
+class Graphs:
+    """Creates whole load balancers."""
+
+    def __init__(self, balancing: LoadBalancing, policy: Policy, largest_body: int) -> None:
+        self._balancing = balancing
+        self._policy = policy
+        self._largest = largest_body
+
+    @documented(Documented(_answer, body=_body, status=201))
+    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Create one."""
+        caller = request.context.caller
+        body = read_json(request, self._largest)
+        given = body.get("graph") if isinstance(body, dict) else None
+        if not isinstance(given, dict) or not isinstance(given.get("loadbalancer"), dict):
+            raise InvalidInput("Resource body required: an object 'graph' with an object 'loadbalancer'")
+        unknown = sorted(
+            str(name) for name in given if name not in ("loadbalancer", "tenant_id", "project_id")
+        )
+        if unknown:
+            raise InvalidInput(f"Unrecognized attribute(s) {unknown}")
+        plan = _Reader(caller, self._policy).balancer(given["loadbalancer"])
+        response.status = falcon.HTTP_201
+        response.media = {"graph": {"loadbalancer": self._balancing.create_whole(caller, plan)}}
+
+
+class _Reader:
+    """Reads nested bodies; errors say where."""
+
+    def __init__(self, caller: Caller, policy: Policy) -> None:
+        self._caller = caller
+        self._policy = policy
+
+    def _values(self, cls: type[Resource], given: Json, *nested: str) -> dict[str, Any]:
+        self._policy.check(self._caller, "create", cls)
+        own = {name: value for name, value in given.items() if name not in nested}
+        misplaced = sorted(LINKED[cls] & own.keys())
+        if misplaced:
+            raise InvalidInput(f"Attribute '{misplaced[0]}' not allowed in a graph: nest the object instead")
+        values = parse_create(cls, {cls.KIND: own}, linked=LINKED[cls])
+        self._policy.check_attributes(self._caller, "create", cls, values)
+        return values
+
+    def balancer(self, given: Json) -> BalancerPlan:
+        """Read a load balancer."""
+        return BalancerPlan(
+            self._values(LoadBalancer, given, "listeners"),
+            _each(given, "listeners", self.listener),
+        )
+
+    def listener(self, given: Json) -> ListenerPlan:
+        """Read a listener."""
+        return ListenerPlan(
+            self._values(Listener, given, "default_pool", "l7policies"),
+            _one(given, "default_pool", self.pool),
+            _each(given, "l7policies", self.l7policy),
+        )
+
+    def l7policy(self, given: Json) -> PolicyPlan:
+        """Read an L7 policy."""
+        return PolicyPlan(
+            self._values(L7Policy, given, "rules", "redirect_pool"),
+            _each(given, "rules", lambda rule: self._values(L7Rule, rule)),
+            _one(given, "redirect_pool", self.pool),
+        )
+
+    def pool(self, given: Json) -> PoolPlan:
+        """Read a pool."""
+        return PoolPlan(
+            self._values(Pool, given, "members", "healthmonitor"),
+            _each(given, "members", lambda member: self._values(Member, member)),
+            _one(given, "healthmonitor", lambda monitor: self._values(HealthMonitor, monitor)),
+        )
+
+
+def _located(where: str, read: Callable[[Json], T], given: Any) -> T:
+    if not isinstance(given, dict):
+        raise InvalidInput(f"{where}: an object is required")
+    try:
+        return read(given)
+    except InvalidInput as error:
+        named = error.type_name if error.named else None
+        raise InvalidInput(f"{where}: {error.message}", named) from None
+
+
+def _one(given: Json, name: str, read: Callable[[Json], T]) -> T | None:
+    return None if given.get(name) is None else _located(name, read, given[name])
+
+
+def _each(given: Json, name: str, read: Callable[[Json], T]) -> list[T]:
+    entries = given.get(name) or []
+    if not isinstance(entries, list):
+        raise InvalidInput(f"Invalid input for {name}. Reason: a list is required.")
+    return [_located(f"{name}[{index}]", read, entry) for index, entry in enumerate(entries)]

@@ -1,0 +1,1 @@
+"""How control and agents talk. Nobody here decides anything."""

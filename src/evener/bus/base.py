@@ -1,0 +1,62 @@
+"""The two sides of the bus, and the bus itself. Every implementation carries exactly these calls.
+
+A message from control only says "look again" (the graph is fetched, not sent), so a lost, late or doubled one
+costs time and nothing else. All calls may raise `Unavailable` when the other side does not answer.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from evener.resources.facts import Observation, Report
+from evener.resources.graph import Graph, NetworkSpec
+
+
+class Controller(Protocol):
+    """What an agent may ask of control, and tell it."""
+
+    def heartbeat(self, host: str, configurations: Mapping[str, Any]) -> None:
+        """Say that the agent on `host` is alive, and how it is configured."""
+
+    def assigned(self, host: str) -> Mapping[str, int]:
+        """Return the ids of all load balancers `host` is to serve, with their generations."""
+
+    def graph(self, loadbalancer_id: str) -> Graph | None:
+        """Return the graph as it should be now, or None when the load balancer is to go or does not exist."""
+
+    def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:
+        """Return the networks that `host` realises itself; None when networks are another service's work."""
+
+    def report(self, host: str, report: Report) -> None:
+        """Take what the agent on `host` found or did."""
+
+
+class Agent(Protocol):
+    """What control may tell an agent, and ask it."""
+
+    def look(self, loadbalancer_id: str | None = None) -> None:
+        """Look again at one load balancer, or, without an id, at the list of them and at the networks.
+
+        Returns at once; the agent works on its own time.
+        """
+
+    def observe(self, loadbalancer_id: str) -> Observation | None:
+        """Return the state of traffic now, or None when this agent does not serve the load balancer."""
+
+
+class Bus(Protocol):
+    """Connects both sides."""
+
+    def serve_controller(self, controller: Controller) -> None:
+        """Answer agents' calls with `controller` from now on."""
+
+    def serve_agent(self, host: str, agent: Agent) -> None:
+        """Answer control's calls for `host` with `agent` from now on."""
+
+    def controller(self) -> Controller:
+        """Return control, for an agent."""
+
+    def agent(self, host: str) -> Agent:
+        """Return the agent on `host`, for control; calls to it raise `Unavailable` when nobody serves it."""
+
+    def close(self) -> None:
+        """Stop answering; calls raise `Unavailable` from now on."""

@@ -1,0 +1,158 @@
+"""The server's resources over HTTP: list, show, create, update, delete, and names to ids.
+
+Knows URLs and error bodies; nothing of arguments and output.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from evener.cli.catalogue import BY_KIND
+from evener.cli.connect import Connection, explain
+from evener.cli.describe import Resource
+from evener.cli.errors import NotFound, NotUnique, Refused, one_line
+
+UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+IDS_PER_REQUEST = 50  # keeps URLs below the 8 KiB that servers take
+
+Object = dict[str, Any]
+
+
+def refusal(status: int, body: Any, text: str) -> Refused:
+    """Return the error for an answer: the words of a NeutronError, or the nearest to them that there is."""
+    found = body if isinstance(body, dict) else {}
+    for key in ("NeutronError", "error", "message", "faultstring", "title"):
+        said = found.get(key)
+        if isinstance(said, dict) and said.get("message"):
+            detail = said.get("detail")
+            return Refused(f"{said['message']} {detail if isinstance(detail, str) else ''}", status)
+        if isinstance(said, str) and said:
+            return Refused(said, status)
+    return Refused(one_line(text)[:300] or f"The server answered with HTTP status {status}", status)
+
+
+class Client:
+    """A Neutron LBaaS v2 server at the end of `connection`.
+
+    All methods may raise `Refused` (the server's words) and `Unreachable`.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def is_admin(self) -> bool:
+        """Return whether the caller has the role admin."""
+        return self._connection.is_admin()
+
+    def request(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the JSON object that the server answers to `method` on `path` below /v2.0; {} for no body."""
+        url = f"{self._connection.base}/{path}"
+        more = {} if body is None else {"json": body}
+        try:
+            answer = self._connection.session.request(
+                url, method, params=query, raise_exc=False, headers={"Accept": "application/json"}, **more
+            )
+        except self._connection.errors as error:
+            raise explain(error, self._connection.base) from None
+        try:
+            document = answer.json() if answer.content else {}
+        except ValueError:
+            document = None
+        if answer.status_code == 404 and not (isinstance(document, dict) and "NeutronError" in document):
+            raise Refused(f"The server does not offer /{path}", 404)
+        if answer.status_code >= 400 or not isinstance(document, dict):
+            raise refusal(answer.status_code, document, answer.text)
+        return document
+
+    def _path(self, resource: Resource, parent_id: str | None, *more: str) -> str:
+        return "/".join([resource.path.format(parent=parent_id), *(quote(one, safe="") for one in more)])
+
+    def list_all(
+        self, resource: Resource, parent_id: str | None = None, query: Mapping[str, Any] | None = None
+    ) -> list[Object]:
+        """Return all objects that `query` matches, following the links from page to page."""
+        path = self._path(resource, parent_id)
+        page_query: Mapping[str, Any] | None = query
+        objects: list[Object] = []
+        while True:
+            answer = self.request("GET", path, query=page_query)
+            objects += answer.get(resource.plural, [])
+            links = answer.get(f"{resource.plural}_links", [])
+            following = [link["href"] for link in links if link.get("rel") == "next"]
+            if not following:
+                return objects
+            page_query = {**(query or {}), **parse_qs(urlsplit(following[0]).query)}
+
+    def show(
+        self,
+        resource: Resource,
+        object_id: str,
+        parent_id: str | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Object:
+        """Return the object."""
+        answer = self.request("GET", self._path(resource, parent_id, object_id), query=query)
+        return dict(answer[resource.kind])
+
+    def create(self, resource: Resource, body: Object, parent_id: str | None = None) -> Object:
+        """Make an object with the attributes `body`, and return it."""
+        answer = self.request("POST", self._path(resource, parent_id), {resource.kind: body})
+        return dict(answer[resource.kind])
+
+    def update(self, resource: Resource, object_id: str, body: Object, parent_id: str | None = None) -> None:
+        """Change the attributes `body` of the object."""
+        self.request("PUT", self._path(resource, parent_id, object_id), {resource.kind: body})
+
+    def delete(self, resource: Resource, object_id: str, parent_id: str | None = None) -> None:
+        """Delete the object."""
+        self.request("DELETE", self._path(resource, parent_id, object_id))
+
+    def by_ids(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> list[Object]:
+        """Return `fields` of those objects of `kind` that have one of `ids`."""
+        found: list[Object] = []
+        for start in range(0, len(ids), IDS_PER_REQUEST):
+            query = {"fields": list(fields), "id": list(ids[start : start + IDS_PER_REQUEST])}
+            found += self.list_all(BY_KIND[kind], query=query)
+        return found
+
+    def find(
+        self, kind: str, name_or_id: str, fields: tuple[str, ...] = (), parent_id: str | None = None
+    ) -> Object:
+        """Return the id, and `fields`, of the one object of `kind` with that id or, where none has it, name.
+
+        Raises:
+            NotFound: when there is none.
+            NotUnique: when several have the name.
+        """
+        resource = BY_KIND[kind]
+        wanted = ["id", *fields]
+        if UUID.fullmatch(name_or_id):
+            found = self.list_all(resource, parent_id, {"id": name_or_id, "fields": wanted})
+            if found:
+                return found[0]
+        # An empty name (an unset variable of a script) would match whatever has none.
+        query = {"name": name_or_id, "fields": wanted}
+        found = self.list_all(resource, parent_id, query) if name_or_id else []
+        if not found:
+            raise NotFound(f"Unable to find {kind} with name or id '{name_or_id}'")
+        if len(found) > 1:
+            raise NotUnique(
+                f"Multiple {kind} matches found for name '{name_or_id}', use an ID to be more specific."
+            )
+        return found[0]
+
+    def find_id(self, kind: str, name_or_id: str, parent_id: str | None = None) -> str:
+        """Return the id of what `find` finds; where objects have no names, what is given is an id.
+
+        Raises:
+            NotFound: as `find`, and for an id that cannot be one.
+            NotUnique: as `find`.
+        """
+        if not BY_KIND[kind].named:
+            if "/" in name_or_id or not name_or_id.strip("."):  # in a URL's path it would mean another object
+                raise NotFound(f"Unable to find {kind} with id '{name_or_id}'")
+            return name_or_id
+        return str(self.find(kind, name_or_id, parent_id=parent_id)["id"])

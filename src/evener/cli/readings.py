@@ -1,0 +1,115 @@
+"""What `evener top` shows, worked out from two readings of the server. Pure: readings in, rows out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evener.cli.statuses import Node, children, title, top_level
+
+Counters = Mapping[str, int]
+SHOWN = frozenset({"load balancer", "listener", "pool", "member"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One load balancer at the moment `at_s` (seconds of a monotonic clock).
+
+    `balancer` is its tree of statuses; `counters` are by id of the load balancer, and of those listeners and
+    members for which the server has counters.
+    """
+
+    at_s: float
+    balancer: Node
+    counters: Mapping[str, Counters] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: an object with its status, its counters, and rates per second; None is what is not known."""
+
+    depth: int
+    kind: str
+    title: str
+    status: str
+    connections: int | None = None
+    total: int | None = None
+    errors: int | None = None
+    connections_per_s: float | None = None
+    bytes_in_per_s: float | None = None
+    bytes_out_per_s: float | None = None
+
+
+def counters_by_id(balancer_id: str, stats: Mapping[str, Any]) -> dict[str, Counters]:
+    """Return the counters in an answer of `/stats`: the load balancer's own, and those by listener and member."""
+    own = {name: value for name, value in stats.items() if isinstance(value, int)}
+    return {balancer_id: own, **(stats.get("listeners") or {}), **(stats.get("members") or {})}
+
+
+def rate(before: Counters | None, now: Counters, name: str, seconds: float) -> float | None:
+    """Return by how much `name` grew per second; None without an earlier value, or when it began anew."""
+    if before is None or name not in before or name not in now or seconds <= 0 or now[name] < before[name]:
+        return None
+    return (now[name] - before[name]) / seconds
+
+
+def _walk(kind: str, node: Node, depth: int) -> Iterator[tuple[int, str, Node]]:
+    if kind not in SHOWN:
+        return
+    yield depth, kind, node
+    for child_kind, child in top_level(node) if depth == 0 else children(node):
+        yield from _walk(child_kind, child, depth + 1)
+
+
+def rows(before: Reading | None, now: Reading) -> list[Row]:
+    """Return the lines of one load balancer, top down."""
+    seconds = now.at_s - before.at_s if before else 0.0
+    result = []
+    for depth, kind, node in _walk("load balancer", now.balancer, 0):
+        status = str(node.get("operating_status") or node.get("provisioning_status") or "")
+        row = Row(depth, kind, title(node), status)
+        counters = now.counters.get(node["id"])
+        if counters is not None:
+            earlier = before.counters.get(node["id"]) if before else None
+            row = Row(
+                depth,
+                kind,
+                row.title,
+                status,
+                counters.get("active_connections"),
+                counters.get("total_connections"),
+                counters.get("request_errors"),
+                rate(earlier, counters, "total_connections", seconds),
+                rate(earlier, counters, "bytes_in", seconds),
+                rate(earlier, counters, "bytes_out", seconds),
+            )
+        result.append(row)
+    return result
+
+
+def number(value: float | None) -> str:
+    """Return a number in at most five characters and a unit: 0.5, 12, 1.2k, 34M; "-" for None."""
+    if value is None:
+        return "-"
+    for unit in ("", "k", "M", "G", "T"):
+        if value < 999.5 or unit == "T":
+            whole = float(value).is_integer() or value >= 99.5
+            return (f"{value:.0f}" if whole else f"{value:.1f}") + unit
+        value /= 1000
+    raise AssertionError("unreachable")
+
+
+HEADINGS = ("name", "status", "conns", "conns/s", "in B/s", "out B/s", "total", "errors")
+
+
+def cells(row: Row) -> Sequence[str]:
+    """Return the texts of one line, in the order of HEADINGS."""
+    numbers = (
+        row.connections,
+        row.connections_per_s,
+        row.bytes_in_per_s,
+        row.bytes_out_per_s,
+        row.total,
+        row.errors,
+    )
+    kind = "" if row.kind == "load balancer" else f"{row.kind} "
+    return ("  " * row.depth + kind + row.title, row.status, *(number(value) for value in numbers))

@@ -1,0 +1,139 @@
+"""The tree of statuses of a load balancer: as JSON for programs, drawn for people.
+
+Changes nothing on the server. The drawing is pure; `rich` is imported only when there is something to draw.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cliff.command import Command
+
+from evener.cli.arguments import TARGET, add_request_format
+from evener.cli.catalogue import BY_KIND
+from evener.cli.describe import Resource
+from evener.cli.verbs import client_of, say
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+STYLES = {
+    "ACTIVE": "green",
+    "ONLINE": "green",
+    "NO_MONITOR": "cyan",
+    "DISABLED": "dim",
+    "DEGRADED": "yellow",
+    "PENDING_CREATE": "yellow",
+    "PENDING_UPDATE": "yellow",
+    "PENDING_DELETE": "yellow",
+    "OFFLINE": "bold red",
+    "ERROR": "bold red",
+}
+# The attributes that hold what is below an object, in the order of drawing, and what one of those is called.
+BELOW = {
+    "listeners": "listener",
+    "l7policies": "L7 policy",
+    "rules": "rule",
+    "pools": "pool",
+    "members": "member",
+    "healthmonitor": "health monitor",
+}
+DETAILS = ("action", "type")
+
+Node = Mapping[str, Any]
+
+
+def children(node: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the objects below `node`, each with what its kind is called."""
+    for attribute, kind in BELOW.items():
+        found = node.get(attribute) or []
+        for child in found if isinstance(found, list) else [found]:
+            yield kind, child
+
+
+def _ids(node: Node) -> Iterator[str]:
+    yield str(node.get("id"))
+    for _, child in children(node):
+        yield from _ids(child)
+
+
+def top_level(balancer: Node) -> list[tuple[str, Node]]:
+    """Return what stands directly below a load balancer: its listeners, and pools that no listener uses."""
+    used = {found for listener in balancer.get("listeners") or [] for found in _ids(listener)}
+    return [(kind, child) for kind, child in children(balancer) if kind != "pool" or child["id"] not in used]
+
+
+def title(node: Node) -> str:
+    """Return the name of an object; a member's address, and the id of what has neither."""
+    address = f"{node['address']}:{node['protocol_port']}" if node.get("address") else ""
+    if ":" in str(node.get("address", "")):
+        address = f"[{node['address']}]:{node['protocol_port']}"
+    words = [str(node.get("name") or ""), address, *(str(node[key]) for key in DETAILS if node.get(key))]
+    return " ".join(word for word in words if word) or str(node.get("id"))
+
+
+def _label(kind: str, node: Node) -> "Text":
+    from rich.text import Text
+
+    text = Text(f"{kind} ")
+    text.append(title(node), style="bold")
+    for key in ("operating_status", "provisioning_status"):
+        if node.get(key):
+            text.append("  ").append(str(node[key]), style=STYLES.get(str(node[key]), ""))
+    if node.get("provisioning_error"):
+        text.append(f"  {node['provisioning_error']}", style="red")
+    return text
+
+
+def _grow(tree: "Tree", below: Iterator[tuple[str, Node]] | list[tuple[str, Node]]) -> None:
+    for kind, node in below:
+        _grow(tree.add(_label(kind, node)), children(node))
+
+
+def draw(balancer: Node) -> "Tree":
+    """Return the drawing of a load balancer and everything below it, each with its two statuses."""
+    from rich.tree import Tree
+
+    tree = Tree(_label("load balancer", balancer))
+    _grow(tree, top_level(balancer))
+    return tree
+
+
+class Status(Command):
+    """Show the statuses of a load balancer and all that belongs to it.
+
+    The operating status says how traffic fares, the provisioning status whether the last change is in effect.
+    Without -f, a terminal gets a tree with colours, and anything else (a pipe, a file, a script's variable) JSON
+    in the form of neutron's own command, so that scripts that read it go on working.
+    """
+
+    resource: ClassVar[Resource] = BY_KIND["loadbalancer"]
+
+    def get_epilog(self) -> str:
+        return ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        add_request_format(parser)
+        parser.add_argument(TARGET, metavar="LOADBALANCER", help="Name or id of the load balancer.")
+        parser.add_argument(
+            "-f",
+            "--format",
+            choices=["json", "tree"],
+            help="tree or json; tree where not given on a terminal, json everywhere else.",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        client = client_of(self.app)
+        object_id = client.find_id("loadbalancer", vars(parsed_args)[TARGET])
+        statuses = client.request("GET", f"{self.resource.path}/{object_id}/statuses")["statuses"]
+        form = parsed_args.format or ("tree" if self.app.stdout.isatty() else "json")
+        if form == "json":
+            say(self.app, json.dumps(statuses, indent=4))
+            return
+        from rich.console import Console
+
+        Console(file=self.app.stdout, highlight=False, soft_wrap=True).print(draw(statuses["loadbalancer"]))

@@ -1,0 +1,216 @@
+"""The verbs: one cliff command class per verb, for any described resource.
+
+Parses with `arguments`, speaks through the `Client`, shows with `output`; decides nothing else.
+"""
+
+import argparse
+from typing import Any, ClassVar, Protocol, cast
+
+from cliff.app import App
+from cliff.command import Command
+from cliff.lister import Lister
+from cliff.show import ShowOne
+
+from evener.cli import arguments, output
+from evener.cli.arguments import TARGET
+from evener.cli.client import Client
+from evener.cli.describe import Resource
+from evener.cli.errors import CliError, NotFound, NotUnique, Refused
+from evener.cli.spelling import unknown_attributes
+from evener.cli.wait import loadbalancer_ids, progress_on, wait
+
+Table = tuple[tuple[str, ...] | list[str], Any]
+
+
+class Connected(Protocol):
+    """The application, as commands see it."""
+
+    def client(self) -> Client:
+        """Return the client of the server, logging in at the first call."""
+
+
+def client_of(app: App) -> Client:
+    """Return the client of the server, logged in."""
+    return cast(Connected, app).client()
+
+
+def say(app: App, text: str) -> None:
+    """Print `text` and a line break on the application's standard output."""
+    print(text, file=app.stdout, flush=True)
+
+
+def _parent_id(client: Client, resource: Resource, parsed: argparse.Namespace) -> str | None:
+    return client.find_id(resource.parent, parsed.parent) if resource.parent else None
+
+
+def _extra(parsed: argparse.Namespace) -> dict[str, Any]:
+    return unknown_attributes(parsed.unknown)
+
+
+def _waits(resource: Resource, parsed: argparse.Namespace) -> bool:
+    return resource.waits and parsed.wait is not None
+
+
+class Create(ShowOne):
+    """Make an object."""
+
+    resource: ClassVar[Resource]
+    takes_unknown: ClassVar[bool] = True
+
+    def get_epilog(self) -> str:
+        return ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_create(parser, self.resource)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
+        client, resource = client_of(self.app), self.resource
+        parent_id = _parent_id(client, resource, parsed_args)
+        body = arguments.create_body(resource, parsed_args, _extra(parsed_args), client.find)
+        made = client.create(resource, body, parent_id)
+        if parsed_args.formatter == "table":
+            say(self.app, f"Created a new {resource.kind}:")
+        if _waits(resource, parsed_args):
+            ids = loadbalancer_ids(client, resource, made, parent_id)
+            wait(client, ids, parsed_args.wait, progress=progress_on(self.app.stderr))
+            made = client.show(resource, made["id"], parent_id)
+        return output.one(resource, made, parsed_args.formatter)
+
+
+class Show(ShowOne):
+    """Show an object."""
+
+    resource: ClassVar[Resource]
+
+    def get_epilog(self) -> str:
+        return ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_show(parser, self.resource)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
+        client, resource = client_of(self.app), self.resource
+        parent_id = _parent_id(client, resource, parsed_args)
+        object_id = client.find_id(resource.kind, vars(parsed_args)[TARGET], parent_id)
+        found = client.show(resource, object_id, parent_id, arguments.show_query(parsed_args))
+        return output.one(resource, found, parsed_args.formatter)
+
+
+class List(Lister):
+    """List objects."""
+
+    resource: ClassVar[Resource]
+    takes_unknown: ClassVar[bool] = True
+
+    def get_epilog(self) -> str:
+        return ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_list(parser, self.resource)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
+        client, resource = client_of(self.app), self.resource
+        parent_id = _parent_id(client, resource, parsed_args)
+        query = arguments.list_query(resource, parsed_args, _extra(parsed_args))
+        return listed(client, resource, client.list_all(resource, parent_id, query), parsed_args)
+
+
+def listed(
+    client: Client, resource: Resource, found: list[dict[str, Any]], parsed: argparse.Namespace
+) -> Table:
+    """Return the columns and rows of the objects `found`, as a Lister returns them."""
+    for attribute, kind, fields in resource.joins:
+        _join(client, found, attribute, kind, fields)
+    available = list(dict.fromkeys(name for item in found for name in item))
+    names = output.columns(resource, available, parsed.columns, parsed.fields, with_project=client.is_admin())
+    parsed.columns = []  # chosen already; cliff complains of an unknown one where the list is empty
+    return names, output.rows(resource, found, names, parsed.formatter)
+
+
+def _join(
+    client: Client, found: list[dict[str, Any]], attribute: str, kind: str, fields: tuple[str, ...]
+) -> None:
+    """Replace the ids in the list `attribute` of each object by `fields` of what they stand for."""
+    ids = [one for item in found for one in item.get(attribute) or []]
+    known = {item["id"]: item for item in client.by_ids(kind, ids, fields)}
+    for item in found:
+        if attribute in item:
+            item[attribute] = [
+                {name: known[one][name] for name in fields if name in known[one]}
+                if one in known
+                else {"id": one}
+                for one in item[attribute]
+            ]
+
+
+class Update(Command):
+    """Change an object."""
+
+    resource: ClassVar[Resource]
+    takes_unknown: ClassVar[bool] = True
+
+    def get_epilog(self) -> str:
+        return ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_update(parser, self.resource)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        client, resource = client_of(self.app), self.resource
+        name = vars(parsed_args)[TARGET]
+        body = arguments.update_body(resource, parsed_args, _extra(parsed_args), client.find)
+        parent_id = _parent_id(client, resource, parsed_args)
+        object_id = client.find_id(resource.kind, name, parent_id)
+        client.update(resource, object_id, body, parent_id)
+        say(self.app, f"Updated {resource.kind}: {name}")
+        if _waits(resource, parsed_args):
+            found = client.show(resource, object_id, parent_id)
+            ids = loadbalancer_ids(client, resource, found, parent_id)
+            wait(client, ids, parsed_args.wait, progress=progress_on(self.app.stderr))
+
+
+class Delete(Command):
+    """Delete objects."""
+
+    resource: ClassVar[Resource]
+
+    def get_epilog(self) -> str:
+        return ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_delete(parser, self.resource)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        client, resource = client_of(self.app), self.resource
+        parent_id = _parent_id(client, resource, parsed_args)
+        deleted: list[str] = []
+        touched: list[str] = []
+        failures: list[CliError] = []
+        for name in vars(parsed_args)[TARGET]:
+            try:
+                object_id = client.find_id(resource.kind, name, parent_id)
+                if _waits(resource, parsed_args):
+                    found = client.show(resource, object_id, parent_id)
+                    touched += loadbalancer_ids(client, resource, found, parent_id)
+                client.delete(resource, object_id, parent_id)
+                deleted.append(name)
+            except (NotFound, NotUnique, Refused) as failure:
+                failures.append(failure)
+        if deleted:
+            say(self.app, f"Deleted {resource.group_name}(s): {', '.join(deleted)}")
+        if failures:
+            raise CliError(" ".join(str(failure).rstrip(".") + "." for failure in failures))
+        if _waits(resource, parsed_args):
+            gone = resource.kind == "loadbalancer"
+            progress = progress_on(self.app.stderr)
+            wait(client, dict.fromkeys(touched), parsed_args.wait, gone=gone, progress=progress)

@@ -1,0 +1,148 @@
+"""The settings of every program, declared once, and the logs they write.
+
+Runs with no file at all. Reads `/etc/evener/evener.conf` where it exists, or the files of `--config-file`.
+"""
+
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from oslo_config import cfg
+from oslo_log import log
+
+from evener.resources import provider
+from evener.resources.quota import DEFAULT_LIMITS
+
+LOG_FORMAT = (
+    "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s "
+    "[%(request_id)s %(user)s %(project_id)s] %(message)s"
+)
+DEFAULT_FILE = Path("/etc/evener/evener.conf")
+
+DEFAULT_OPTS = [
+    cfg.StrOpt("state_path", default="/var/lib/evener", help="Directory of all state."),
+    cfg.StrOpt("host", default=socket.gethostname(), help="Name of this node; an agent's identity."),
+    cfg.StrOpt("interface_driver", default="linuxbridge", help="How VIP ports are plugged."),
+    cfg.IntOpt("periodic_interval", default=10, min=1, help="Seconds between two readings of counters."),
+    cfg.IntOpt(
+        "resync_interval", default=60, min=1, help="Seconds between two full comparisons with the API."
+    ),
+    cfg.IntOpt("agent_workers", default=4, min=1, help="Load balancers worked on at once."),
+]
+API_OPTS = [
+    cfg.StrOpt("bind_host", default="127.0.0.1", help="Address the API listens on."),
+    cfg.PortOpt("bind_port", default=9876, help="Port the API listens on."),
+    cfg.IntOpt("threads", default=8, min=1, help="Requests served at once."),
+    cfg.IntOpt("max_body_bytes", default=1_048_576, min=1024, help="Largest request body accepted."),
+    cfg.StrOpt(
+        "metrics",
+        default="local",
+        choices=[
+            ("local", "from loopback addresses of this machine only"),
+            ("open", "from anywhere"),
+            ("off", "not at all"),
+        ],
+        help="Who may read /metrics, which shows the names of all projects' load balancers.",
+    ),
+    cfg.StrOpt(
+        "public_url", default="", help="URL that clients reach this server by, where it is not its address."
+    ),
+]
+DATABASE_OPTS = [
+    cfg.StrOpt(
+        "connection", default="", secret=True, help="SQLAlchemy URL; SQLite in state_path where empty."
+    ),
+]
+HAPROXY_OPTS = [
+    cfg.StrOpt("user_group", default="haproxy", help="Group (and user of that name) HAProxy runs as."),
+    cfg.StrOpt(
+        "loadbalancer_state_path", default="", help="Directory of load balancers; state_path/lbaas/v2."
+    ),
+    cfg.IntOpt("maxconn", default=8000, min=10, help="Connections one load balancer takes at once, at most."),
+    cfg.IntOpt("nbthread", default=0, min=0, help="Threads of one HAProxy; 0 is one per core."),
+    cfg.IntOpt("hard_stop_after", default=300, min=1, help="Seconds old connections live on after a reload."),
+    cfg.IntOpt(
+        "log_size", default=10_000_000, min=10_000, help="Bytes of a load balancer's log before rotation."
+    ),
+    cfg.IntOpt("log_count", default=3, min=1, help="Rotated logs kept."),
+    cfg.IntOpt("send_gratuitous_arp", default=3, min=0, help="Announcements of a VIP after it is plugged."),
+]
+IDENTITY_OPTS = [
+    cfg.IntOpt("token_lifetime", default=3600, min=60, help="Seconds a token is valid."),
+]
+QUOTA_OPTS = [
+    cfg.IntOpt(f"quota_{kind}", default=limit, help=f"How many a project may have: {kind}; -1 is any number.")
+    for kind, limit in DEFAULT_LIMITS.items()
+]
+PROVIDER_OPTS = [
+    cfg.MultiStrOpt(
+        "service_provider",
+        default=[provider.DEFAULT_DECLARATION],
+        help="What load balancers can be asked of: SERVICE_TYPE:NAME:DRIVER[:default].",
+    ),
+]
+
+
+def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cfg.ConfigOpts:
+    """Return the settings from `argv`, environment-independent, with logging set up from them.
+
+    Raises:
+        SystemExit: with a message on stderr, for an unknown option or a value out of range.
+    """
+    conf = cfg.ConfigOpts()
+    log.register_options(conf)
+    conf.register_cli_opts(cli_opts)
+    conf.set_default("logging_context_format_string", LOG_FORMAT)
+    conf.register_opts(DEFAULT_OPTS)
+    conf.register_opts(API_OPTS, "api")
+    conf.register_opts(DATABASE_OPTS, "database")
+    conf.register_opts(HAPROXY_OPTS, "haproxy")
+    conf.register_opts(IDENTITY_OPTS, "identity")
+    conf.register_opts(QUOTA_OPTS, "quotas")
+    conf.register_opts(PROVIDER_OPTS, "service_providers")
+    conf(list(argv), project="evener", prog=prog, default_config_files=_files(), default_config_dirs=[])
+    try:
+        service_providers(conf)
+    except ValueError as error:
+        sys.exit(f"{prog}: [service_providers] {error}")
+    return conf
+
+
+def _files() -> list[str]:
+    return [str(DEFAULT_FILE)] if DEFAULT_FILE.exists() else []
+
+
+def state_path(conf: cfg.ConfigOpts) -> Path:
+    """Return the directory of all state."""
+    return Path(conf.state_path)
+
+
+def loadbalancer_path(conf: cfg.ConfigOpts) -> Path:
+    """Return the directory that holds a directory per load balancer."""
+    return Path(conf.haproxy.loadbalancer_state_path or Path(conf.state_path) / "lbaas" / "v2")
+
+
+def public_url(conf: cfg.ConfigOpts) -> str:
+    """Return the URL, without a path, that clients reach the API by."""
+    address = f"[{conf.api.bind_host}]" if ":" in conf.api.bind_host else conf.api.bind_host
+    return str(conf.api.public_url or f"http://{address}:{conf.api.bind_port}").rstrip("/")
+
+
+def database_url(conf: cfg.ConfigOpts) -> str:
+    """Return the SQLAlchemy URL of the database."""
+    return conf.database.connection or f"sqlite:///{state_path(conf) / 'evener.sqlite'}"
+
+
+def limits(conf: cfg.ConfigOpts) -> dict[str, int]:
+    """Return how many of each kind a project may have where nobody has said otherwise."""
+    return {kind: conf.quotas[f"quota_{kind}"] for kind in DEFAULT_LIMITS}
+
+
+def service_providers(conf: cfg.ConfigOpts) -> tuple[provider.Provider, ...]:
+    """Return the declared providers.
+
+    Raises:
+        ValueError: naming the declaration and what is wrong with it.
+    """
+    return provider.parse(conf.service_providers.service_provider)

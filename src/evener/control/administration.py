@@ -1,0 +1,25 @@
+"""What surrounds the load balancers, in one hand: agents, flavors, providers and quotas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evener.control.agents import Agents
+from evener.control.flavors import Flavors
+from evener.control.quotas import Quotas
+from evener.resources.provider import DEFAULT_PROVIDERS, Provider
+from evener.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """The operations on each."""
+
+    agents: Agents
+    flavors: Flavors
+    quotas: Quotas
+    providers: Sequence[Provider]
+
+
+def administration(database: Database, providers: Sequence[Provider] = DEFAULT_PROVIDERS) -> Administration:
+    """Return the operations on what `database` holds, with the declared `providers`."""
+    return Administration(Agents(database), Flavors(database, providers), Quotas(database), tuple(providers))

@@ -1,0 +1,150 @@
+"""The agents as administrators see them, and which load balancers they serve. Nobody else sees any."""
+# ruff: noqa: ARG002 - `parent_id` is part of the calls that all operations behind the API take
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import func, select
+
+from evener.control import filters
+from evener.control.reading import balancers_with_statuses
+from evener.control.statuses import AGENT_DOWN_AFTER
+from evener.resources.agent import Agent
+from evener.resources.caller import Caller
+from evener.resources.errors import Forbidden, InUse, NotFound
+from evener.resources.loadbalancer import LoadBalancer
+from evener.store import rows
+from evener.store.database import Database, Transaction, now, retried
+from evener.store.filters import boolean
+from evener.store.rows import ListQuery
+from evener.store.schema import agents, bindings, loadbalancers
+
+
+class Agents:
+    """Implements the API's operations on agents."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(
+        self, caller: Caller, cls: type[Agent], query: ListQuery, parent_id: str | None = None
+    ) -> Sequence[Agent]:
+        """Return the agents that `query` asks for; it may filter by `alive` besides."""
+        if not caller.is_admin:
+            return []
+        words = query.filters.get("alive")
+        others = {name: values for name, values in query.filters.items() if name != "alive"}
+        limited = replace(query, filters=others)
+        with self._database.read() as tx:
+            alive = None
+            if words is not None:
+                wanted = [boolean("alive", word) for word in words]
+                alive = (agents.c.heartbeat_at > _deadline()).in_(wanted)
+            found = rows.listing(tx, cls, limited, derived=alive)
+        return [_with_life(agent) for agent in found]
+
+    def show(self, caller: Caller, cls: type[Agent], object_id: str, parent_id: str | None = None) -> Agent:
+        """Return one agent.
+
+        Raises:
+            NotFound: when there is none, or the caller is no administrator.
+        """
+        with self._database.read() as tx:
+            return _get(tx, caller, object_id)
+
+    def create(
+        self, caller: Caller, cls: type[Agent], values: Mapping[str, Any], parent_id: str | None = None
+    ) -> Agent:
+        """Refuse: agents register themselves.
+
+        Raises:
+            Forbidden: always.
+        """
+        raise Forbidden("Agents register themselves")
+
+    @retried
+    def update(
+        self,
+        caller: Caller,
+        cls: type[Agent],
+        object_id: str,
+        values: Mapping[str, Any],
+        parent_id: str | None = None,
+    ) -> Agent:
+        """Change an agent.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        with self._database.write() as tx:
+            _get(tx, caller, object_id)
+            rows.update(tx, Agent, object_id, **values)
+            return _get(tx, caller, object_id)
+
+    @retried
+    def delete(self, caller: Caller, cls: type[Agent], object_id: str, parent_id: str | None = None) -> None:
+        """Forget an agent; one that is alive comes back with its next heartbeat.
+
+        Raises:
+            NotFound: when there is none.
+            InUse: while it has load balancers: they would be served by nobody.
+        """
+        with self._database.write() as tx:
+            _get(tx, caller, object_id)
+            serves = tx.scalar(select(func.count()).where(bindings.c.agent_id == object_id))
+            if serves:
+                raise InUse(
+                    f"Agent {object_id} is in use: it serves {serves} load balancers; delete them first",
+                    "AgentInUse",
+                )
+            rows.delete(tx, Agent, [object_id])
+
+    def loadbalancers(self, caller: Caller, agent_id: str, query: ListQuery) -> Sequence[LoadBalancer]:
+        """Return the load balancers that an agent serves.
+
+        Raises:
+            NotFound: when there is no such agent.
+        """
+        served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
+        with self._database.read() as tx:
+            _get(tx, caller, agent_id)
+            plain, derived = filters.split(LoadBalancer, query)
+            mine = loadbalancers.c.id.in_(served)
+            found = rows.listing(tx, LoadBalancer, plain, caller.scope, mine, derived)
+            return balancers_with_statuses(tx, found)
+
+    def hosting(self, caller: Caller, loadbalancer_id: str) -> Agent:
+        """Return the agent that serves a load balancer.
+
+        Raises:
+            NotFound: when there is no such load balancer, or no agent serves it.
+        """
+        with self._database.read() as tx:
+            rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
+            agent_id = tx.scalar(
+                select(bindings.c.agent_id)
+                .where(bindings.c.loadbalancer_id == loadbalancer_id)
+                .order_by(bindings.c.agent_id)
+            )
+            if agent_id is None:
+                raise NotFound(f"No agent serves load balancer {loadbalancer_id}.", "AgentNotFound")
+            return _get(tx, caller, agent_id)
+
+
+def _deadline() -> Any:
+    return now() - AGENT_DOWN_AFTER
+
+
+def _with_life(agent: Agent) -> Agent:
+    return agent.model_copy(update={"alive": agent.heartbeat_at > _deadline()})
+
+
+def _get(tx: Transaction, caller: Caller, agent_id: str) -> Agent:
+    try:
+        found = rows.get(tx, Agent, agent_id)
+    except NotFound:
+        found = None
+    if found is None or not caller.is_admin:
+        raise NotFound(f"Agent {agent_id} could not be found.", "AgentNotFound")
+    return _with_life(found)

@@ -1,0 +1,251 @@
+"""What it means to create, change and delete listeners, pools, members and health monitors.
+
+Each function gets an open `Change`; the rules that tie objects together are checked here, under its lock.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
+
+from evener.control import certificates
+from evener.control.change import Change
+from evener.resources.describe import Resource
+from evener.resources.errors import Conflict, InUse, InvalidInput, not_found
+from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.listener import POOL_PROTOCOLS, Listener
+from evener.resources.member import Member
+from evener.resources.pool import Pool
+from evener.resources.types import ListenerProtocol
+from evener.store import rows, usage
+from evener.store.rows import table
+
+Values = Mapping[str, Any]
+
+
+def create_listener(change: Change, values: Values) -> Listener:
+    """Create a listener; its default pool, if any, is on the same load balancer and speaks a fitting protocol."""
+    if values["protocol"] == ListenerProtocol.TERMINATED_HTTPS:
+        certificates.service_of(change)
+    listeners = table(Listener)
+    taken = change.tx.execute(
+        select(listeners.c.id).where(
+            listeners.c.loadbalancer_id == change.loadbalancer.id,
+            listeners.c.protocol_port == values["protocol_port"],
+            listeners.c.deleted_generation.is_(None),
+        )
+    ).first()
+    if taken is not None:
+        raise Conflict(
+            f"Load Balancer {change.loadbalancer.id} already has a listener with "
+            f"protocol_port of {values['protocol_port']}",
+            "LoadBalancerListenerProtocolPortExists",
+        )
+    if values.get("default_pool_id"):
+        _check_default_pool(change, values["protocol"], values["default_pool_id"])
+    listener = change.insert(Listener, {**values, "loadbalancer_id": change.loadbalancer.id})
+    certificates.claim(change, listener)
+    return listener
+
+
+def update_listener(change: Change, row: Row[Any], values: Values) -> None:
+    """Change a listener."""
+    if values.get("default_pool_id"):
+        _check_default_pool(change, row.protocol, values["default_pool_id"])
+    change.update(Listener, row, values)
+    certificates.claim(
+        change, rows.bare(Listener, row).model_copy(update=dict(values)), certificates.references(row)
+    )
+
+
+def delete_listener(change: Change, row: Row[Any]) -> None:
+    """Delete a listener.
+
+    Raises:
+        InUse: while a policy is on it.
+    """
+    policies = table(L7Policy)
+    policy = change.tx.scalar(
+        select(policies.c.id).where(policies.c.listener_id == row.id, policies.c.deleted_generation.is_(None))
+    )
+    if policy is not None:
+        raise InUse(f"listener {row.id} is in use: delete its l7policy {policy} first", "EntityInUse")
+    change.remove(Listener, row.id)
+
+
+def create_pool(change: Change, values: Values) -> Pool:
+    """Create a pool; with `listener_id` it becomes that listener's default pool."""
+    listener = _listener_for_pool(change, values) if values.get("listener_id") else None
+    stored = {name: value for name, value in values.items() if name != "listener_id"}
+    pool = change.insert(Pool, {**stored, "loadbalancer_id": change.loadbalancer.id})
+    if listener is not None:
+        rows.update(
+            change.tx,
+            Listener,
+            listener.id,
+            default_pool_id=pool.id,
+            changed_generation=change.generation,
+        )
+    return pool
+
+
+def update_pool(change: Change, row: Row[Any], values: Values) -> None:
+    """Change a pool."""
+    change.update(Pool, row, values)
+
+
+def delete_pool(change: Change, row: Row[Any]) -> None:
+    """Delete a pool with its members; listeners that use it go on without one.
+
+    Raises:
+        InUse: while a health monitor is on it, or an L7 policy sends requests to it.
+    """
+    _refuse_while_used(change, row.id)
+    members, listeners = table(Member), table(Listener)
+    change.remove(Pool, row.id)
+    going = {"changed_generation": change.generation, "deleted_generation": change.generation}
+    gone = change.tx.execute(
+        members.update()
+        .where(members.c.pool_id == row.id, members.c.deleted_generation.is_(None))
+        .values(**going)
+    )
+    usage.give_back(change.tx, Member, change.loadbalancer.project_id, gone.rowcount)
+    change.tx.execute(
+        listeners.update()
+        .where(listeners.c.default_pool_id == row.id)
+        .values(default_pool_id=None, changed_generation=change.generation)
+    )
+
+
+def _refuse_while_used(change: Change, pool_id: str) -> None:
+    users: tuple[tuple[type[Resource], str, str], ...] = (
+        (HealthMonitor, "pool_id", "delete its"),
+        (L7Policy, "redirect_pool_id", "change or delete the"),
+    )
+    for cls, attribute, advice in users:
+        user = table(cls)
+        found = change.tx.scalar(
+            select(user.c.id).where(user.c[attribute] == pool_id, user.c.deleted_generation.is_(None))
+        )
+        if found is not None:
+            raise InUse(f"pool {pool_id} is in use: {advice} {cls.KIND} {found} first", "EntityInUse")
+
+
+# Built once: members come by the hundred, and to build it takes longer than to run it.
+_members = table(Member)
+_MEMBER_AT = select(_members.c.id).where(
+    _members.c.pool_id == bindparam("in_pool"),
+    _members.c.address == bindparam("address"),
+    _members.c.protocol_port == bindparam("port"),
+    _members.c.deleted_generation.is_(None),
+)
+
+
+def create_member(change: Change, values: Values) -> Member:
+    """Create a member of `pool`; address and port are new there, and the address fits its subnet's IP version."""
+    pool = living(change, Pool, values["pool_id"])
+    subnet = change.network.subnet(change.tx, change.caller.scope, values["subnet_id"])
+    if ipaddress.ip_address(values["address"]).version != subnet.ip_version:
+        raise InvalidInput(
+            f"Member with address {values['address']} and subnet {values['subnet_id']} "
+            "have mismatched IP versions",
+            "MemberAddressTypeSubnetTypeMismatch",
+        )
+    place = {"in_pool": pool.id, "address": values["address"], "port": values["protocol_port"]}
+    if change.tx.execute(_MEMBER_AT, place).first() is not None:
+        raise Conflict(
+            f"Member with address {values['address']} and protocol_port {values['protocol_port']} "
+            f"already present in pool {pool.id}",
+            "MemberExists",
+        )
+    return change.insert(Member, {**values, "pool_id": pool.id, "loadbalancer_id": change.loadbalancer.id})
+
+
+def update_member(change: Change, row: Row[Any], values: Values) -> None:
+    """Change a member."""
+    change.update(Member, row, values)
+
+
+def delete_member(change: Change, row: Row[Any]) -> None:
+    """Delete a member."""
+    change.remove(Member, row.id)
+
+
+def create_healthmonitor(change: Change, values: Values) -> HealthMonitor:
+    """Create the health monitor of `pool`, which has none yet."""
+    pool = living(change, Pool, values["pool_id"])
+    monitors = table(HealthMonitor)
+    existing = change.tx.scalar(
+        select(monitors.c.id).where(monitors.c.pool_id == pool.id, monitors.c.deleted_generation.is_(None))
+    )
+    if existing is not None:
+        raise InUse(
+            f"Only one health monitor per pool allowed.  Pool {pool.id} is already using "
+            f"Health Monitor {existing}.",
+            "OneHealthMonitorPerPool",
+        )
+    return change.insert(HealthMonitor, {**values, "loadbalancer_id": change.loadbalancer.id})
+
+
+def update_healthmonitor(change: Change, row: Row[Any], values: Values) -> None:
+    """Change a health monitor."""
+    change.update(HealthMonitor, row, values)
+
+
+def delete_healthmonitor(change: Change, row: Row[Any]) -> None:
+    """Delete a health monitor."""
+    change.remove(HealthMonitor, row.id)
+
+
+def living(change: Change, cls: type[Pool | Listener | L7Policy], object_id: str) -> Row[Any]:
+    """Return the row of a pool or listener of any load balancer that the caller sees and that is not going.
+
+    Raises:
+        NotFound: otherwise.
+    """
+    row = rows.get_row(change.tx, cls, object_id, change.caller.scope)
+    if row.deleted_generation is not None:
+        raise not_found(cls.label(), object_id)
+    return row
+
+
+def _check_default_pool(change: Change, protocol: str, pool_id: str) -> None:
+    pool = living(change, Pool, pool_id)
+    if pool.loadbalancer_id != change.loadbalancer.id:
+        raise other_loadbalancer()
+    check_protocols(protocol, pool.protocol)
+
+
+def _listener_for_pool(change: Change, values: Values) -> Row[Any]:
+    listener = living(change, Listener, values["listener_id"])
+    if listener.loadbalancer_id != change.loadbalancer.id:
+        raise other_loadbalancer()
+    if listener.default_pool_id:
+        raise InUse(
+            f"Listener {listener.id} is already using default pool {listener.default_pool_id}.",
+            "ListenerDefaultPoolAlreadySet",
+        )
+    check_protocols(listener.protocol, values["protocol"])
+    return listener
+
+
+def other_loadbalancer() -> InvalidInput:
+    """Return the error for a pool of another load balancer."""
+    return InvalidInput(
+        "Listener and pool must be on the same loadbalancer.", "ListenerAndPoolMustBeOnSameLoadbalancer"
+    )
+
+
+def check_protocols(listener: str, pool: str) -> None:
+    """Check that a listener and a pool go together.
+
+    Raises:
+        Conflict: when they do not.
+    """
+    if pool not in POOL_PROTOCOLS[ListenerProtocol(listener)]:
+        raise Conflict(
+            f"Listener protocol {listener} and pool protocol {pool} are not compatible.",
+            "ListenerPoolProtocolMismatch",
+        )

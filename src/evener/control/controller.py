@@ -1,0 +1,87 @@
+"""Control's end of the bus: graphs for the agents, and what they report."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from evener.control import facts, scheduling
+from evener.control.graphs import load_graph
+from evener.network.base import Network
+from evener.resources.facts import Report
+from evener.resources.graph import Graph, NetworkSpec
+from evener.resources.loadbalancer import LoadBalancer
+from evener.secrets.base import Secrets
+from evener.store.database import Database, Transaction, retried
+from evener.store.rows import table
+from evener.store.schema import agents, bindings
+
+LOG = logging.getLogger(__name__)
+
+
+class BusController:
+    """Implements `evener.bus.base.Controller` on the database."""
+
+    def __init__(self, database: Database, network: Network, secrets: Secrets | None = None) -> None:
+        self._database = database
+        self._network = network
+        self._secrets = secrets
+
+    @retried
+    def heartbeat(self, host: str, configurations: Mapping[str, Any]) -> None:
+        """Note that the agent on `host` is alive."""
+        with self._database.write() as tx:
+            scheduling.record_heartbeat(tx, host, configurations)
+
+    def assigned(self, host: str) -> Mapping[str, int]:
+        """Return the generations of the load balancers that `host` is to serve, or has yet to let go of."""
+        own = table(LoadBalancer)
+        statement = (
+            select(own.c.id, own.c.generation)
+            .join(bindings, bindings.c.loadbalancer_id == own.c.id)
+            .join(agents, agents.c.id == bindings.c.agent_id)
+            .where(agents.c.host == host)
+        )
+        with self._database.read() as tx:
+            return {row.id: row.generation for row in tx.execute(statement)}
+
+    def graph(self, loadbalancer_id: str) -> Graph | None:
+        """Return the graph as it should be now."""
+        with self._database.read() as tx:
+            return load_graph(tx, self._network, loadbalancer_id, self._secrets)
+
+    def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:  # noqa: ARG002 - every host has all of them
+        """Return the networks that hosts realise themselves."""
+        with self._database.read() as tx:
+            return self._network.realised_networks(tx)
+
+    @retried
+    def report(self, host: str, report: Report) -> None:
+        """Store what the agent on `host` found or did."""
+        with self._database.write() as tx:
+            agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
+            if agent_id is None:
+                LOG.warning("Load balancer %s: report of unknown agent %s", report.loadbalancer_id, host)
+                return
+            self._store(tx, str(agent_id), report)
+
+    def _store(self, tx: Transaction, agent_id: str, report: Report) -> None:
+        balancer_id = report.loadbalancer_id
+        if report.gone:
+            if facts.remove_loadbalancer(tx, self._network, self._secrets, balancer_id, agent_id):
+                LOG.info("Load balancer %s is gone", balancer_id)
+            return
+        if report.failure is not None:
+            LOG.error(
+                "Load balancer %s: generation %d was refused: %s",
+                balancer_id,
+                report.failure.generation,
+                report.failure.reason,
+            )
+        if report.applied_generation is not None or report.failure is not None:
+            facts.store_progress(tx, balancer_id, agent_id, report.applied_generation, report.failure)
+        if report.observation is not None:
+            facts.store_observation(tx, balancer_id, report.observation)
+        if report.applied_generation is not None:
+            facts.remove_what_went(tx, self._secrets, balancer_id)

@@ -1,0 +1,89 @@
+"""Filters by what control derives: the statuses of load balancers, as conditions on their rows.
+
+Says the same as `evener.control.statuses`, in SQL, so that a page of filtered load balancers costs one statement.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+
+from evener.resources.describe import Resource
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.types import OperatingStatus, ProvisioningStatus
+from evener.store.rows import ListQuery
+from evener.store.schema import bindings, healthmonitors, loadbalancers, member_health, members, pools
+
+# Asked for each member before anything else is: most are well, and nothing more has to be read of those.
+_seen_well = exists().where(
+    member_health.c.member_id == members.c.id, member_health.c.status == OperatingStatus.ONLINE.value
+)
+# The load balancers that have a checked and enabled member that has not been seen well, once for each such member.
+MEMBERS_OUT = (
+    select(members.c.loadbalancer_id)
+    .join(pools, pools.c.id == members.c.pool_id)
+    .join(healthmonitors, healthmonitors.c.pool_id == pools.c.id)
+    .where(
+        ~_seen_well.correlate(members),
+        members.c.admin_state_up.is_(True),
+        members.c.deleted_generation.is_(None),
+        pools.c.admin_state_up.is_(True),
+        healthmonitors.c.admin_state_up.is_(True),
+        healthmonitors.c.deleted_generation.is_(None),
+    )
+)
+_mine = bindings.c.loadbalancer_id == loadbalancers.c.id
+_applied = func.coalesce(
+    select(func.min(bindings.c.applied_generation)).where(_mine).correlate(loadbalancers).scalar_subquery(), 0
+)
+_failed = (
+    select(func.max(bindings.c.failed_generation)).where(_mine).correlate(loadbalancers).scalar_subquery()
+)
+
+
+def _provisioning_status() -> ColumnElement[str]:
+    own = loadbalancers.c
+    return case(
+        (own.deleted_generation.is_not(None), ProvisioningStatus.PENDING_DELETE.value),
+        (
+            and_(_failed >= own.generation, or_(_applied < own.generation, _failed <= _applied)),
+            ProvisioningStatus.ERROR.value,
+        ),
+        (_applied >= own.generation, ProvisioningStatus.ACTIVE.value),
+        (_applied < own.created_generation, ProvisioningStatus.PENDING_CREATE.value),
+        else_=ProvisioningStatus.PENDING_UPDATE.value,
+    )
+
+
+def _operating_status() -> ColumnElement[str]:
+    own = loadbalancers.c
+    return case(
+        (own.admin_state_up.is_(False), OperatingStatus.DISABLED.value),
+        (_applied == 0, OperatingStatus.OFFLINE.value),
+        (own.id.in_(MEMBERS_OUT), OperatingStatus.DEGRADED.value),
+        else_=OperatingStatus.ONLINE.value,
+    )
+
+
+Expression = Callable[[], ColumnElement[str]]
+DERIVED: Mapping[tuple[type[Resource], str], tuple[type[StrEnum], Expression]] = {
+    (LoadBalancer, "provisioning_status"): (ProvisioningStatus, _provisioning_status),
+    (LoadBalancer, "operating_status"): (OperatingStatus, _operating_status),
+}
+
+
+def split(cls: type[Resource], query: ListQuery) -> tuple[ListQuery, ColumnElement[bool] | None]:
+    """Return `query` without its filters by derived attributes, and the condition that stands for those."""
+    plain: dict[str, Sequence[str]] = {}
+    conditions: list[ColumnElement[bool]] = []
+    for name, values in query.filters.items():
+        if (cls, name) not in DERIVED:
+            plain[name] = values
+            continue
+        statuses, expression = DERIVED[cls, name]
+        # Databases disagree on case and trailing spaces of literals; what is no status is left out here.
+        conditions.append(expression().in_([status.value for status in statuses if status in values]))
+    if not conditions:
+        return query, None
+    return replace(query, filters=plain), and_(*conditions)

@@ -1,0 +1,376 @@
+"""The operations of load balancing, one transaction each: what the API calls, in resources' words.
+
+Every change is accepted while the load balancer is not on its way out; it raises the generation, and once it is
+committed the agents are told to look again.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Row, select
+
+from evener.bus.base import Bus
+from evener.control import children, filters, flavors, l7, scheduling, whole
+from evener.control.change import Change, begin, owner_project, refuse_if_going
+from evener.control.facts import store_observation
+from evener.control.graphs import load_graph
+from evener.control.reading import balancers_with_statuses, counters_of, status_tree
+from evener.network.base import Network
+from evener.resources.caller import Caller
+from evener.resources.describe import Resource
+from evener.resources.errors import InUse, InvalidInput, Unavailable, not_found
+from evener.resources.facts import Counters, Observation, Traffic
+from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.pool import Pool
+from evener.resources.provider import DEFAULT_PROVIDERS, Provider
+from evener.resources.wire import complete, to_wire
+from evener.secrets.base import Secrets
+from evener.store import rows, usage
+from evener.store.database import Database, Transaction, now, retried
+from evener.store.rows import ListQuery, table
+
+LOG = logging.getLogger(__name__)
+R = TypeVar("R", bound=Resource)
+
+CREATES: Mapping[type[Resource], Callable[[Change, Mapping[str, Any]], Resource]] = {
+    Listener: children.create_listener,
+    Pool: children.create_pool,
+    Member: children.create_member,
+    HealthMonitor: children.create_healthmonitor,
+    L7Policy: l7.create_l7policy,
+    L7Rule: l7.create_l7rule,
+}
+UPDATES: Mapping[type[Resource], Callable[[Change, Row[Any], Mapping[str, Any]], None]] = {
+    Listener: children.update_listener,
+    Pool: children.update_pool,
+    Member: children.update_member,
+    HealthMonitor: children.update_healthmonitor,
+    L7Policy: l7.update_l7policy,
+    L7Rule: l7.update_l7rule,
+}
+DELETES: Mapping[type[Resource], Callable[[Change, Row[Any]], None]] = {
+    Listener: children.delete_listener,
+    Pool: children.delete_pool,
+    Member: children.delete_member,
+    HealthMonitor: children.delete_healthmonitor,
+    L7Policy: l7.delete_l7policy,
+    L7Rule: l7.delete_l7rule,
+}
+# An attribute of a new object that names another one, by which its load balancer is found.
+OWNERS: tuple[tuple[str, type[Resource]], ...] = (
+    ("default_pool_id", Pool),
+    ("listener_id", Listener),
+    ("pool_id", Pool),
+    ("l7policy_id", L7Policy),
+)
+
+
+class LoadBalancing:
+    """Implements the API's operations on the five resources."""
+
+    def __init__(
+        self,
+        database: Database,
+        network: Network,
+        bus: Bus,
+        providers: Sequence[Provider] = DEFAULT_PROVIDERS,
+        secrets: Secrets | None = None,
+    ) -> None:
+        self._database = database
+        self._network = network
+        self._bus = bus
+        self._providers = providers
+        self._secrets = secrets
+
+    def list(
+        self, caller: Caller, cls: type[R], query: ListQuery, parent_id: str | None = None
+    ) -> Sequence[R]:
+        """Return the objects of one kind that the caller sees; of one parent only, where it is given."""
+        with self._database.read() as tx:
+            if parent_id is not None and cls.PARENT is not None:
+                rows.get_row(tx, dict(OWNERS)[cls.PARENT], parent_id, caller.scope)
+                query = _below(query, cls.PARENT, parent_id)
+            plain, derived = filters.split(cls, query)
+            return self._finished(tx, cls, rows.listing(tx, cls, plain, caller.scope, derived=derived))
+
+    def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
+        """Return one object.
+
+        Raises:
+            NotFound: when the caller can see none with that id, or it has another parent.
+        """
+        with self._database.read() as tx:
+            found = rows.get(tx, cls, object_id, caller.scope)
+            _check_parent(cls, found, parent_id)
+            return self._finished(tx, cls, [found])[0]
+
+    def statuses(self, caller: Caller, loadbalancer_id: str) -> dict[str, Any]:
+        """Return the tree of statuses below a load balancer."""
+        with self._database.read() as tx:
+            row = rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
+            return status_tree(tx, self._network, row)
+
+    def stats(self, caller: Caller, loadbalancer_id: str) -> Traffic:
+        """Return a load balancer's counters as of now, or of the last report where no agent answers."""
+        with self._database.read() as tx:
+            rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
+            hosts = scheduling.hosts_of(tx, loadbalancer_id)
+        members: dict[str, Counters] = {}
+        for host in hosts:
+            try:
+                observation = self._bus.agent(host).observe(loadbalancer_id)
+            except Unavailable as error:
+                LOG.warning("Load balancer %s: counters may be old: %s", loadbalancer_id, error)
+                continue
+            if observation is not None:
+                self._take(loadbalancer_id, observation)
+                members = observation.servers
+        with self._database.read() as tx:
+            total, listeners = counters_of(tx, loadbalancer_id)
+        return Traffic(total=total, listeners=listeners, members=members)
+
+    @retried  # the agent's own report may come at the same moment
+    def _take(self, loadbalancer_id: str, observation: Observation) -> None:
+        with self._database.write() as tx:
+            store_observation(tx, loadbalancer_id, observation)
+
+    @staticmethod
+    def _finished(tx: Transaction, cls: type[R], found: Sequence[R]) -> Sequence[R]:
+        if cls is LoadBalancer and found:
+            return cast("Sequence[R]", balancers_with_statuses(tx, cast("Sequence[LoadBalancer]", found)))
+        return found
+
+    @retried
+    def create(
+        self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None = None
+    ) -> R:
+        """Create an object and return it as it is shown.
+
+        Raises:
+            EvenerError: when a rule forbids it; then nothing has changed.
+        """
+        with self._database.write() as tx:
+            if cls is LoadBalancer:
+                created, owner = self._create_loadbalancer(tx, caller, values).id, None
+            else:
+                created, owner = self._create_child(tx, caller, cls, values, parent_id)
+            self._tell_agents(tx, owner or created)
+        LOG.info("Load balancer %s: created %s %s", owner or created, cls.KIND, created)
+        return self.show(caller, cls, created)
+
+    @retried
+    def create_whole(self, caller: Caller, plan: whole.BalancerPlan) -> dict[str, Any]:
+        """Create a load balancer with everything below it, and return all of it as it is shown.
+
+        Raises:
+            EvenerError: when a rule forbids any part of it; then nothing has changed.
+        """
+        with self._database.write() as tx:
+            row = self._create_loadbalancer(tx, caller, plan.values)
+            whole.create_below(Change(tx, caller, self._network, row, row.generation, self._secrets), plan)
+            self._tell_agents(tx, row.id)
+        LOG.info("Load balancer %s: created with all below it", row.id)
+        balancer = to_wire(self.show(caller, LoadBalancer, row.id))
+        with self._database.read() as tx:
+            graph = load_graph(tx, self._network, row.id)
+        return balancer if graph is None else whole.shown(balancer, graph)
+
+    @retried
+    def update(
+        self,
+        caller: Caller,
+        cls: type[R],
+        object_id: str,
+        values: Mapping[str, Any],
+        parent_id: str | None = None,
+    ) -> R:
+        """Change an object and return it as it is shown.
+
+        Raises:
+            EvenerError: when a rule forbids it; then nothing has changed.
+        """
+        with self._database.write() as tx:
+            row, change = self._begin(tx, caller, cls, object_id, parent_id)
+            if cls is LoadBalancer:
+                change.update(LoadBalancer, row, values)
+            else:
+                UPDATES[cls](change, row, values)
+            self._tell_agents(tx, change.loadbalancer.id)
+        LOG.info("Load balancer %s: updated %s %s", change.loadbalancer.id, cls.KIND, object_id)
+        return self.show(caller, cls, object_id)
+
+    @retried
+    def delete(
+        self, caller: Caller, cls: type[Resource], object_id: str, parent_id: str | None = None
+    ) -> None:
+        """Tell an object to go.
+
+        Raises:
+            InUse: while another object needs it.
+        """
+        with self._database.write() as tx:
+            row, change = self._begin(tx, caller, cls, object_id, parent_id)
+            if cls is LoadBalancer:
+                _refuse_if_used(tx, row.id)
+                change.remove(LoadBalancer, row.id)
+            else:
+                DELETES[cls](change, row)
+            self._tell_agents(tx, change.loadbalancer.id)
+        LOG.info("Load balancer %s: deleting %s %s", change.loadbalancer.id, cls.KIND, object_id)
+
+    def _begin(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        cls: type[Resource],
+        object_id: str,
+        parent_id: str | None,
+    ) -> tuple[Row[Any], Change]:
+        """Lock the object's load balancer and return the object's row, read under that lock, and the change."""
+        first = rows.get_row(tx, cls, object_id, caller.scope)
+        balancer_id = first.id if cls is LoadBalancer else first.loadbalancer_id
+        change = begin(tx, caller, self._network, self._secrets, balancer_id)
+        row = rows.get_row(tx, cls, object_id, caller.scope)
+        if cls.PARENT is not None and parent_id is not None and getattr(row, cls.PARENT) != parent_id:
+            raise not_found(cls.label(), object_id)
+        refuse_if_going(cls, row)
+        return row, change
+
+    def _create_loadbalancer(self, tx: Transaction, caller: Caller, values: Mapping[str, Any]) -> Row[Any]:
+        project_id = owner_project(caller, values.get("project_id"))
+        provider = flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
+        usage.take(tx, LoadBalancer, project_id)
+        balancer_id = str(uuid.uuid4())
+        subnet_id = self._vip_subnet(tx, caller, values)
+        vip = self._network.create_vip_port(
+            tx,
+            caller.scope,
+            balancer_id,
+            project_id,
+            f"loadbalancer-{balancer_id}",
+            subnet_id,
+            values["vip_address"],
+        )
+        full = complete(
+            LoadBalancer,
+            {
+                **values,
+                "id": balancer_id,
+                "project_id": project_id,
+                "vip_subnet_id": subnet_id,
+                "vip_port_id": vip.port_id,
+                "vip_address": vip.address,
+                "vip_network_id": vip.network_id,
+                "provider": provider,
+                "flavor_id": values["flavor_id"] or None,
+                "generation": 1,
+            },
+        )
+        rows.insert(tx, LoadBalancer.model_validate(full), created_generation=1, changed_generation=1)
+        scheduling.bind(tx, balancer_id, scheduling.choose_agent(tx, now()))
+        return rows.get_row(tx, LoadBalancer, balancer_id)
+
+    def _vip_subnet(self, tx: Transaction, caller: Caller, values: Mapping[str, Any]) -> str:
+        """Return the subnet of the VIP: the one named, or the first one of the network that fits the address."""
+        named, network_id = values.get("vip_subnet_id"), values["vip_network_id"]
+        if named and (
+            not network_id or self._network.subnet(tx, caller.scope, named).network_id == network_id
+        ):
+            return str(named)
+        if named:
+            raise InvalidInput(f"VIP subnet {named} is not on network {network_id}", "VipSubnetInvalid")
+        if not network_id:
+            raise InvalidInput("Failed to parse request. Required attribute 'vip_subnet_id' not specified")
+        address = values["vip_address"]
+        for subnet in self._network.subnets(tx, caller.scope, network_id):
+            if address is None or ip_address(address) in ip_network(subnet.cidr):
+                return subnet.id
+        raise InvalidInput(
+            f"VIP network {network_id} is invalid. There is no subnet in VIP network specified"
+            + (f" that holds {address}." if address else "."),
+            "VipNetworkInvalid",
+        )
+
+    def _create_child(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        cls: type[Resource],
+        values: Mapping[str, Any],
+        parent_id: str | None,
+    ) -> tuple[str, str]:
+        """Create anything below a load balancer; return its id and the load balancer's."""
+        full = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
+        balancer_id = _owner_of_new(tx, caller, cls, full)
+        change = begin(tx, caller, self._network, self._secrets, balancer_id)
+        return CREATES[cls](change, full).id, balancer_id
+
+    def _tell_agents(self, tx: Transaction, loadbalancer_id: str) -> None:
+        hosts = scheduling.hosts_of(tx, loadbalancer_id)
+
+        def tell() -> None:
+            for host in hosts:
+                try:
+                    self._bus.agent(host).look(loadbalancer_id)
+                except Unavailable as error:
+                    LOG.warning("Load balancer %s waits for its agent: %s", loadbalancer_id, error)
+
+        tx.after_commit(tell)
+
+
+def _below(query: ListQuery, parent: str, parent_id: str) -> ListQuery:
+    """Return `query` limited to one parent; a filter for another parent finds nothing."""
+    asked = query.filters.get(parent)
+    values = [parent_id] if asked is None or parent_id in asked else []
+    return ListQuery({**query.filters, parent: values}, query.sort, query.limit, query.marker, query.reverse)
+
+
+def _check_parent(cls: type[Resource], found: Resource, parent_id: str | None) -> None:
+    if cls.PARENT is not None and parent_id is not None and getattr(found, cls.PARENT) != parent_id:
+        raise not_found(cls.label(), found.id)
+
+
+def _refuse_if_used(tx: Transaction, loadbalancer_id: str) -> None:
+    for cls in (Listener, Pool):
+        below = table(cls)
+        user = tx.scalar(
+            select(below.c.id).where(
+                below.c.loadbalancer_id == loadbalancer_id, below.c.deleted_generation.is_(None)
+            )
+        )
+        if user is not None:
+            raise InUse(
+                f"loadbalancer {loadbalancer_id} is in use: delete its {cls.KIND} {user} first", "EntityInUse"
+            )
+
+
+def _owner_of_new(
+    tx: Transaction,
+    caller: Caller,
+    cls: type[Resource],
+    values: Mapping[str, Any],
+) -> str:
+    """Return the id of the load balancer that a new object goes to, by what its values name.
+
+    Raises:
+        InvalidInput: when nothing names one.
+        NotFound: when the named pool or listener does not exist for the caller.
+    """
+    if values.get("loadbalancer_id"):
+        return str(values["loadbalancer_id"])
+    for attribute, owner in OWNERS:
+        if values.get(attribute):
+            return str(rows.get_row(tx, owner, values[attribute], caller.scope).loadbalancer_id)
+    if cls is Listener:
+        raise InvalidInput(
+            "Listener must be created with a loadbalancer or pool.", "ListenerMustHaveLoadbalancer"
+        )
+    raise InvalidInput("Pool must be created with a loadbalancer or listener.", "PoolMustHaveLoadbalancer")

@@ -1,0 +1,96 @@
+"""How many of each kind a project may have: shown, set and reset. Who may do so is the API's business."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from evener.resources.errors import InvalidInput, NotFound
+from evener.resources.quota import TABLES, UNLIMITED
+from evener.store import usage
+from evener.store.database import Database, Transaction, retried
+from evener.store.schema import quotas
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a project may have of a kind (-1: any number), and what it has."""
+
+    limit: int
+    used: int
+
+
+class Quotas:
+    """Implements the operations behind Neutron's quotas; limits are by kind, in the words of the wire."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def defaults(self) -> dict[str, int]:
+        """Return the limits of a project that nobody has set any for."""
+        return {kind: max(UNLIMITED, self._database.limits.get(kind, UNLIMITED)) for kind in TABLES}
+
+    def of_all(self) -> dict[str, dict[str, int]]:
+        """Return the limits of every project that somebody has set one for, by the project's id."""
+        found: dict[str, dict[str, int]] = defaultdict(self.defaults)
+        statement = select(quotas).where(quotas.c.hard_limit.is_not(None)).order_by(quotas.c.project_id)
+        with self._database.read() as tx:
+            for row in tx.execute(statement):
+                if row.resource in TABLES:
+                    found[row.project_id][row.resource] = row.hard_limit
+        return dict(found)
+
+    def of(self, project_id: str) -> dict[str, int]:
+        """Return the limits of a project."""
+        with self._database.read() as tx:
+            return {**self.defaults(), **_set(tx, project_id)}
+
+    def usage(self, project_id: str) -> dict[str, Quota]:
+        """Return the limits of a project, and what it has."""
+        with self._database.read() as tx:
+            limits = {**self.defaults(), **_set(tx, project_id)}
+            return {kind: Quota(limit, usage.count(tx, kind, project_id)) for kind, limit in limits.items()}
+
+    @retried
+    def update(self, project_id: str, limits: Mapping[str, int], *, check: bool = False) -> dict[str, int]:
+        """Set limits of a project and return all of them; with `check` none may be below what there is.
+
+        Raises:
+            InvalidInput: for a limit that `check` finds too small.
+        """
+        with self._database.write() as tx:
+            for kind, limit in sorted(limits.items()):
+                self._set_one(tx, project_id, kind, max(UNLIMITED, limit), check=check)
+        return self.of(project_id)
+
+    def _set_one(self, tx: Transaction, project_id: str, kind: str, limit: int, *, check: bool) -> None:
+        mine = (quotas.c.project_id == project_id, quotas.c.resource == kind)
+        known = tx.execute(update(quotas).where(*mine).values(hard_limit=limit)).rowcount
+        used = usage.count(tx, kind, project_id)
+        if check and 0 <= limit < used:
+            raise InvalidInput(
+                f"Quota limit {limit} for {kind} must be greater than or equal to already used {used}"
+            )
+        if not known:
+            usage.insert(tx, kind, project_id, used=used, hard_limit=limit)
+
+    @retried
+    def reset(self, project_id: str) -> None:
+        """Give a project the default limits again.
+
+        Raises:
+            NotFound: when it has no others.
+        """
+        mine = (quotas.c.project_id == project_id, quotas.c.hard_limit.is_not(None))
+        with self._database.write() as tx:
+            if not tx.execute(update(quotas).where(*mine).values(hard_limit=None)).rowcount:
+                raise NotFound(f"Quota for project {project_id} could not be found.", "TenantQuotaNotFound")
+
+
+def _set(tx: Transaction, project_id: str) -> dict[str, int]:
+    """Return the limits that somebody has set."""
+    statement = select(quotas.c.resource, quotas.c.hard_limit).where(
+        quotas.c.project_id == project_id, quotas.c.hard_limit.is_not(None)
+    )
+    return {row.resource: row.hard_limit for row in tx.execute(statement) if row.resource in TABLES}

@@ -1,0 +1,198 @@
+"""What is shown of load balancers beyond their rows: statuses, the tree of statuses, counters."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+
+from evener.control.filters import MEMBERS_OUT
+from evener.control.graphs import read_family
+from evener.control.statuses import (
+    Lifetime,
+    OperatingTree,
+    Progress,
+    explanation,
+    operating_tree,
+    progress,
+    provisioning_status,
+)
+from evener.network.base import Network
+from evener.resources.facts import Counters
+from evener.resources.graph import Graph, PolicyNode, PoolNode
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.types import OperatingStatus
+from evener.store.database import Transaction, now
+from evener.store.rows import of_all, wanted
+from evener.store.schema import agents, bindings, counters, loadbalancers, member_health, members
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What statuses of one load balancer are derived from; `out` says that a checked member is not well."""
+
+    life: Lifetime
+    at: Progress
+    out: bool
+
+
+@cache
+def _statement(*, one: bool) -> Select[Any]:
+    """Return the statement of where load balancers stand; built once: that takes longer than to run it."""
+    own = loadbalancers.c
+    return (
+        select(
+            own.id.label("loadbalancer_id"),
+            own.created_generation,
+            own.generation,
+            own.deleted_generation,
+            bindings.c.applied_generation,
+            bindings.c.failed_generation,
+            bindings.c.failure,
+            agents.c.host,
+            agents.c.heartbeat_at,
+            MEMBERS_OUT.where(members.c.loadbalancer_id == own.id).exists().label("out"),
+        )
+        .outerjoin(bindings, bindings.c.loadbalancer_id == own.id)
+        .outerjoin(agents, agents.c.id == bindings.c.agent_id)
+        .where(wanted(own.id, one=one))
+    )
+
+
+def _standings(tx: Transaction, ids: Sequence[str]) -> dict[str, _Standing]:
+    """Return where load balancers stand, by id, in one statement."""
+    by_balancer: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in of_all(tx, _statement, ids):
+        by_balancer[row.loadbalancer_id].append(row)
+    moment = now()
+    return {key: _standing(rows, moment) for key, rows in by_balancer.items()}
+
+
+def _standing(found: Sequence[Row[Any]], moment: datetime) -> _Standing:
+    row = found[0]
+    life = Lifetime(row.created_generation, row.generation, row.deleted_generation)
+    bound: list[Any] = [each._mapping for each in found if each.applied_generation is not None]  # noqa: SLF001
+    return _Standing(life, progress(bound, moment), bool(row.out))
+
+
+def balancers_with_statuses(tx: Transaction, found: Sequence[LoadBalancer]) -> list[LoadBalancer]:
+    """Return load balancers with their statuses, in one further statement."""
+    standings = _standings(tx, [balancer.id for balancer in found])
+    return [_with_statuses(balancer, standings[balancer.id]) for balancer in found]
+
+
+def _with_statuses(balancer: LoadBalancer, standing: _Standing) -> LoadBalancer:
+    status = provisioning_status(standing.life, standing.at)
+    values = {
+        **vars(balancer),
+        "provisioning_status": status,
+        "operating_status": _operating(balancer, standing.at, out=standing.out),
+        "provisioning_error": explanation(status, standing.at),
+    }
+    return LoadBalancer.trusted(values)
+
+
+def _operating(balancer: LoadBalancer, at: Progress, *, out: bool) -> OperatingStatus:
+    if not balancer.admin_state_up:
+        return OperatingStatus.DISABLED
+    if at.applied == 0:
+        return OperatingStatus.OFFLINE
+    return OperatingStatus.DEGRADED if out else OperatingStatus.ONLINE
+
+
+def status_tree(tx: Transaction, network: Network, row: Row[Any]) -> Json:
+    """Return the tree of statuses below a load balancer's `row`, in the form of LBaaS v2's `/statuses`."""
+    at = _standings(tx, [row.id])[row.id].at
+    health = {
+        r.member_id: OperatingStatus(r.status)
+        for r in tx.execute(select(member_health).where(member_health.c.loadbalancer_id == row.id))
+    }
+    family = read_family(tx, row)
+    lives = {row.id: Lifetime(row.created_generation, row.generation, row.deleted_generation)}
+    for rows in family.below.values():
+        for below in rows:
+            lives[below.id] = Lifetime(
+                below.created_generation, below.changed_generation, below.deleted_generation
+            )
+    port = network.vip_port(tx, row.vip_port_id)
+    if port is None:
+        return {"id": row.id, "name": row.name, "provisioning_status": provisioning_status(lives[row.id], at)}
+    graph = family.graph(port)
+    return _Tree(graph, operating_tree(graph, health, at), at, lives).loadbalancer()
+
+
+class _Tree:
+    """Draws the statuses of one graph."""
+
+    def __init__(
+        self, graph: Graph, operating: OperatingTree, at: Progress, lives: Mapping[str, Lifetime]
+    ) -> None:
+        self.graph, self.operating, self.at, self.lives = graph, operating, at, lives
+
+    def _provisioning(self, object_id: str) -> str:
+        return provisioning_status(self.lives[object_id], self.at)
+
+    def _entry(self, object_id: str, **more: Any) -> Json:
+        entry: Json = {"id": object_id, "provisioning_status": self._provisioning(object_id)}
+        if object_id in self.operating.by_id:
+            entry["operating_status"] = self.operating.by_id[object_id]
+        return {**entry, **more}
+
+    def loadbalancer(self) -> Json:
+        balancer = self.graph.loadbalancer
+        entry = self._entry(
+            balancer.id,
+            name=balancer.name,
+            operating_status=self.operating.loadbalancer,
+            listeners=[self._listener(listener) for listener in self.graph.listeners],
+            pools=[self._pool(node) for node in self.graph.pools],
+        )
+        reason = explanation(provisioning_status(self.lives[balancer.id], self.at), self.at)
+        if reason is not None:
+            entry["provisioning_error"] = reason
+        return entry
+
+    def _listener(self, listener: Listener) -> Json:
+        node = self.graph.pools_by_id.get(listener.default_pool_id or "")
+        pools_below = [self._pool(node)] if node else []
+        policies = [self._policy(node) for node in self.graph.policies_of(listener.id)]
+        return self._entry(listener.id, name=listener.name, pools=pools_below, l7policies=policies)
+
+    def _policy(self, node: PolicyNode) -> Json:
+        rules = [self._entry(rule.id, type=rule.type) for rule in node.rules]
+        return self._entry(node.policy.id, name=node.policy.name, action=node.policy.action, rules=rules)
+
+    def _pool(self, node: PoolNode) -> Json:
+        monitor = node.healthmonitor
+        return self._entry(
+            node.pool.id,
+            name=node.pool.name,
+            members=[self._member(member) for member in node.members],
+            healthmonitor=self._entry(monitor.id, name=monitor.name, type=monitor.type) if monitor else {},
+        )
+
+    def _member(self, member: Member) -> Json:
+        return self._entry(
+            member.id, name=member.name, address=member.address, protocol_port=member.protocol_port
+        )
+
+
+def counters_of(tx: Transaction, loadbalancer_id: str) -> tuple[Counters, dict[str, Counters]]:
+    """Return what went through a load balancer since it was made, deleted listeners included, and by listener."""
+    names = list(Counters.model_fields)
+    found = {
+        row["owner_id"]: Counters(**{name: row[name] for name in names})
+        for row in tx.execute(
+            select(counters).where(counters.c.loadbalancer_id == loadbalancer_id)
+        ).mappings()
+    }
+    total = Counters(**{name: sum(getattr(each, name) for each in found.values()) for name in names})
+    found.pop(loadbalancer_id, None)
+    return total, found

@@ -1,0 +1,190 @@
+"""Statuses, derived from generations and reports. Pure: rows and graphs in, statuses out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from evener.resources.types import OperatingStatus, ProvisioningStatus
+
+AGENT_DOWN_AFTER = timedelta(seconds=75)  # Neutron's agent_down_time
+NEVER = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the agents of one load balancer are: the one that is least far counts.
+
+    `failed` is the generation that could not be applied (None when all is well), `reason` what the agent said, or
+    that an agent has not been heard of.
+    """
+
+    applied: int = 0
+    failed: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """In which generations of its load balancer an object came, last changed, and was told to go."""
+
+    created: int
+    changed: int
+    deleted: int | None = None
+
+
+def progress(bindings: Iterable[Mapping[str, Any]], moment: datetime) -> Progress:
+    """Return the progress of a load balancer from its `bindings` rows, each with its agent's host and heartbeat."""
+    applied, failed, reason = NEVER, None, None
+    for row in bindings:
+        applied = min(applied, row["applied_generation"])
+        if row["failed_generation"] is not None:
+            failed = max(failed or 0, row["failed_generation"])
+            reason = row["failure"]
+        elif reason is None and moment - row["heartbeat_at"] > AGENT_DOWN_AFTER:
+            since = row["heartbeat_at"].isoformat(timespec="seconds")
+            reason = f"The agent on {row['host']} has not been heard of since {since}Z"
+    return Progress(0 if applied == NEVER else applied, failed, reason)
+
+
+def provisioning_status(life: Lifetime, at: Progress) -> ProvisioningStatus:
+    """Return an object's provisioning status."""
+    if life.deleted is not None:
+        return ProvisioningStatus.PENDING_DELETE
+    applied = at.applied >= life.changed
+    # What was applied once fails too, when it has to be repaired and that is refused.
+    if at.failed is not None and at.failed >= life.changed and (not applied or at.failed <= at.applied):
+        return ProvisioningStatus.ERROR
+    if applied:
+        return ProvisioningStatus.ACTIVE
+    if at.applied < life.created:
+        return ProvisioningStatus.PENDING_CREATE
+    return ProvisioningStatus.PENDING_UPDATE
+
+
+def explanation(status: ProvisioningStatus, at: Progress) -> str | None:
+    """Return why a load balancer has the status it has, where there is something to say.
+
+    An old failure does not explain what is on its way now; an agent that is silent does.
+    """
+    if status == ProvisioningStatus.ACTIVE or (status != ProvisioningStatus.ERROR and at.failed is not None):
+        return None
+    return at.reason
+
+
+ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
+DEGRADED, DISABLED = OperatingStatus.DEGRADED, OperatingStatus.DISABLED
+NO_MONITOR = OperatingStatus.NO_MONITOR
+
+
+class Switched(Protocol):
+    """What can be disabled."""
+
+    @property
+    def admin_state_up(self) -> bool: ...
+
+
+class Part(Switched, Protocol):
+    """An object of a load balancer."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class Front(Part, Protocol):
+    """As much of a listener as statuses need."""
+
+    @property
+    def default_pool_id(self) -> str | None: ...
+
+
+class PoolParts(Protocol):
+    """As much of a `PoolNode` as statuses need."""
+
+    @property
+    def pool(self) -> Part: ...
+    @property
+    def members(self) -> Sequence[Part]: ...
+    @property
+    def healthmonitor(self) -> Switched | None: ...
+
+
+class Parts(Protocol):
+    """As much of a `Graph` as statuses need; rows of the database will do, where there are many."""
+
+    @property
+    def loadbalancer(self) -> Switched: ...
+    @property
+    def listeners(self) -> Sequence[Front]: ...
+    @property
+    def pools(self) -> Sequence[PoolParts]: ...
+
+
+def pool_members(
+    node: PoolParts, health: Mapping[str, OperatingStatus], *, enabled: bool
+) -> dict[str, OperatingStatus]:
+    """Return the operating status of each member of a pool; OFFLINE until an agent has seen it well."""
+    monitored = node.healthmonitor is not None and node.healthmonitor.admin_state_up
+    found = {}
+    for member in node.members:
+        if not (enabled and node.pool.admin_state_up and member.admin_state_up):
+            found[member.id] = DISABLED
+        elif not monitored:
+            found[member.id] = NO_MONITOR
+        else:
+            seen = health.get(member.id, OFFLINE)
+            found[member.id] = seen if seen in (ONLINE, OFFLINE) else OFFLINE
+    return found
+
+
+def _combined(parts: Iterable[OperatingStatus], *, worst: OperatingStatus) -> OperatingStatus:
+    """ONLINE while all parts that are enabled are well, `worst` when none is, DEGRADED between."""
+    relevant = [part for part in parts if part != DISABLED]
+    well = [part for part in relevant if part in (ONLINE, NO_MONITOR)]
+    if len(well) == len(relevant):
+        return ONLINE
+    return DEGRADED if well else worst
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingTree:
+    """The operating status of a load balancer and of everything below it, by id."""
+
+    loadbalancer: OperatingStatus
+    by_id: Mapping[str, OperatingStatus]
+
+
+def operating_tree(graph: Parts, health: Mapping[str, OperatingStatus], at: Progress) -> OperatingTree:
+    """Return the operating statuses of all that is in `graph`.
+
+    A pool is DEGRADED when some of its checked members are out, OFFLINE when all are; a listener and the load
+    balancer are DEGRADED when something they use is not well. What no agent has applied yet is OFFLINE.
+    """
+    found: dict[str, OperatingStatus] = {}
+    up = graph.loadbalancer.admin_state_up
+    for node in graph.pools:
+        members = pool_members(node, health, enabled=up)
+        found.update(members)
+        enabled = up and node.pool.admin_state_up
+        found[node.pool.id] = _combined(members.values(), worst=OFFLINE) if enabled else DISABLED
+    for listener in graph.listeners:
+        found[listener.id] = _listener(listener, found) if up else DISABLED
+    if not up:
+        return OperatingTree(DISABLED, found)
+    if at.applied == 0:
+        return OperatingTree(OFFLINE, {key: _unless_disabled(value) for key, value in found.items()})
+    parts = [found[listener.id] for listener in graph.listeners] + [
+        found[node.pool.id] for node in graph.pools
+    ]
+    return OperatingTree(_combined(parts, worst=DEGRADED), found)
+
+
+def _listener(listener: Front, found: Mapping[str, OperatingStatus]) -> OperatingStatus:
+    if not listener.admin_state_up:
+        return DISABLED
+    pool = found.get(listener.default_pool_id or "", ONLINE)
+    return DEGRADED if pool in (DEGRADED, OFFLINE) else ONLINE
+
+
+def _unless_disabled(status: OperatingStatus) -> OperatingStatus:
+    return DISABLED if status == DISABLED else OFFLINE

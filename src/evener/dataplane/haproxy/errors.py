@@ -1,0 +1,45 @@
+"""What can go wrong between us and HAProxy. One tree, each knowing its message.
+
+```
+HaproxyError
+  Unrenderable            the graph holds what no configuration file can say
+  Refused                 HAProxy does not take the configuration; what ran before still runs
+  SocketError             a control socket does not answer
+  CommandRefused          HAProxy refused a command on a control socket
+  StartFailed             a new process did not come up; its own words
+  ReloadFailed            a running process did not take the new file; its own words
+```
+"""
+
+
+class HaproxyError(Exception):
+    """Base; `str()` is the reason, in words an operator can act on."""
+
+    @property
+    def reason(self) -> str:
+        """The reason as text."""
+        return str(self)
+
+
+class Unrenderable(HaproxyError):
+    """A value, or a protocol, that the renderer cannot write into a configuration file."""
+
+
+class Refused(HaproxyError):
+    """HAProxy refused the new configuration; the previous one is on disk and serves, where there was one."""
+
+
+class SocketError(HaproxyError):
+    """Nobody answers on a control socket."""
+
+
+class CommandRefused(HaproxyError):
+    """HAProxy answered a command with an error."""
+
+
+class StartFailed(HaproxyError):
+    """The new process ended, or did not answer in time."""
+
+
+class ReloadFailed(HaproxyError):
+    """The master kept its old workers."""

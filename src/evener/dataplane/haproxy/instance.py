@@ -1,0 +1,438 @@
+"""One load balancer's HAProxy: makes what runs equal to a graph, and says how it fares.
+
+Level-based: every call looks at the process, the namespace and the files that are there, and closes the gap to
+what should be there. Keeps nothing that it cannot read again from its directory.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from evener.dataplane.haproxy import clients, files, ports, process, runtime, stats, tls
+from evener.dataplane.haproxy.counters import Ledger
+from evener.dataplane.haproxy.errors import (
+    CommandRefused,
+    HaproxyError,
+    Refused,
+    ReloadFailed,
+    SocketError,
+    StartFailed,
+)
+from evener.dataplane.haproxy.logs import LogSocket
+from evener.dataplane.haproxy.model import UNKNOWN, Config
+from evener.dataplane.haproxy.paths import Paths, clients_file
+from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Stop, commands, plan
+from evener.dataplane.haproxy.render import render, served
+from evener.dataplane.haproxy.settings import Settings
+from evener.host import netns
+from evener.resources.facts import Observation
+from evener.resources.graph import Graph
+
+LOG = logging.getLogger(__name__)
+
+STOP_GRACE_S = 2.0  # what connections get that are open when a load balancer is switched off
+_CHECK_S = 30.0
+_RELOADS = 3  # tries, where somebody else writes the file between ours and HAProxy's reading it
+_EMPTY_STATE = "1\n"  # a state file of format version 1 that knows no server
+
+Signature = tuple[int, int, int]  # of a file: inode, size, time of change in nanoseconds
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was done to reach the graph, in order; empty where nothing differed."""
+
+    steps: tuple[Step, ...] = ()
+
+
+class Instance:
+    """The HAProxy in `directory`, running in the network namespace `namespace`.
+
+    All methods may be called from any thread; one works at a time.
+    """
+
+    def __init__(self, directory: Path, namespace: str, settings: Settings) -> None:
+        self.paths = Paths(directory)
+        self.namespace = namespace
+        self.settings = settings
+        self._lock = threading.RLock()
+        self._log_socket: LogSocket | None = None
+        self._master: process.Master | None = None
+        self._config: Config | None = None  # what was applied last
+        self._signature: Signature | None = None
+        self._ledger: Ledger | None = None
+
+    @property
+    def id(self) -> str:
+        """The load balancer's id, for messages."""
+        return self.paths.directory.name
+
+    @property
+    def pid(self) -> int | None:
+        """The master's process id, or None when none runs that we know of."""
+        master = self._master
+        return master.pid if master is not None and process.alive(master) else None
+
+    @property
+    def log_socket(self) -> LogSocket | None:
+        """The log socket to wait on; None before the first `apply`."""
+        return self._log_socket
+
+    # -- converge ----------------------------------------------------------------------------------------
+
+    def apply(self, graph: Graph) -> Applied:
+        """Make what runs equal to `graph`, with the least that does it.
+
+        Raises:
+            Refused: with HAProxy's own words; what ran before still runs, from the same file.
+            Unrenderable: when no configuration can say what the graph says; nothing was changed.
+            HostError: when the namespace does not exist.
+        """
+        with self._lock:
+            graph = tls.with_known(graph, self._last_graph() if graph.unreadable else None)
+            wanted = render(graph, self.paths.directory, self.settings)
+            self._prepare_directory()
+            self._write_certificates(graph)
+            steps = plan(self._running(), wanted)
+            if steps:
+                LOG.info("Load balancer %s: %s", self.id, ", ".join(type(each).__name__ for each in steps))
+                steps = self._carry_out(steps, wanted)
+            self._remember(graph, wanted, changed=bool(steps))
+            return Applied(steps)
+
+    def _carry_out(self, steps: tuple[Step, ...], wanted: Config) -> tuple[Step, ...]:
+        """Do `steps`; return what was really done."""
+        if Stop() in steps:
+            self.stop()
+            return steps
+        if isinstance(steps[0], Start):
+            self._start_with(wanted)
+            return steps
+        if isinstance(steps[0], Reload):
+            self._reload_with(wanted)
+            return steps
+        if self._at_run_time(steps):
+            # HAProxy has taken every line that is new; what runs is the proof that the file is good.
+            files.replace(self.paths.conf, wanted.text)
+            return steps
+        try:
+            self._reload_with(wanted)
+        except Refused:
+            self._undo_half_done()
+            raise
+        return (Reload(),)
+
+    def _start_with(self, wanted: Config) -> None:
+        before = files.read(self.paths.conf)
+        files.replace(self.paths.conf, wanted.text)
+        self._touch_clients(wanted)
+        try:
+            self._start()
+        except StartFailed as error:
+            self._go_back(before)
+            if before not in (None, wanted.text):
+                with contextlib.suppress(StartFailed):
+                    self._start()
+            raise Refused(error.reason) from error
+
+    def _reload_with(self, wanted: Config) -> None:
+        before = files.read(self.paths.conf)
+        reason = ports.refusal(wanted, self.paths, self.namespace, self.settings.binary)
+        if reason is not None:
+            raise Refused(reason)
+        last = self._last()
+        for _ in range(_RELOADS):
+            self._install(wanted)
+            try:
+                self._reload(wanted)
+            except (ReloadFailed, SocketError) as error:
+                if files.read(self.paths.conf) == wanted.text:
+                    self._go_back(before if last is None else last.text)
+                    raise Refused(error.reason) from error
+            if files.read(self.paths.conf) == wanted.text:
+                return
+            LOG.warning("Load balancer %s: its file was written by somebody else during a reload", self.id)
+        raise Refused(f"{self.paths.conf.name} is written by somebody else again and again")
+
+    def _undo_half_done(self) -> None:
+        """After commands of which some were taken and a reload that was not: run what the file says."""
+        last = self._last()
+        if last is not None:
+            with contextlib.suppress(ReloadFailed, SocketError):
+                self._reload(last)
+
+    def _running(self) -> Config | None:
+        """Return the configuration that runs, UNKNOWN where that cannot be told, None where no process runs."""
+        master = process.find(self.paths)
+        if master is not None and netns.identity_of(master.pid) != netns.identity(self.namespace):
+            LOG.warning("Load balancer %s: its HAProxy is in another namespace, replacing it", self.id)
+            self.stop(grace_s=0)
+            master = None
+        self._master = master
+        if master is None:
+            return None
+        last = self._last()
+        intact = last is not None and files.read(self.paths.conf) == last.text
+        return last if intact else UNKNOWN
+
+    def _last(self) -> Config | None:
+        """Return the configuration applied last, by this object or by one before it."""
+        if self._config is None:
+            graph = self._last_graph()
+            if graph is not None:
+                with contextlib.suppress(HaproxyError):
+                    self._config = render(graph, self.paths.directory, self.settings)
+        return self._config
+
+    def _last_graph(self) -> Graph | None:
+        text = files.read(self.paths.graph)
+        with contextlib.suppress(ValidationError):
+            return None if text is None else Graph.model_validate_json(text)
+        return None
+
+    def _remember(self, graph: Graph, config: Config, *, changed: bool) -> None:
+        text = graph.model_dump_json()
+        if changed or files.read(self.paths.graph) != text:
+            files.replace(self.paths.graph, text, mode=files.SECRET)
+        files.keep_only(self.paths.certificates, tls.files(graph, served(graph)).keys())
+        if self._config != config:
+            self._save(self._counters().keep({frontend.name for frontend in config.frontends} | _ids(graph)))
+            for path in set(self.paths.directory.glob(clients_file("*", "*"))) - self._clients_files(config):
+                path.unlink(missing_ok=True)
+        self._config = config
+        # Someone may have written the file while we worked; then it is not the one to compare with.
+        signature = _signature(self.paths.conf)
+        self._signature = signature if files.read(self.paths.conf) == config.text else None
+
+    def _prepare_directory(self) -> None:
+        # HAProxy's group may enter its chroot and nothing else.
+        self.paths.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if not self.paths.chroot.is_dir():
+            self.paths.chroot.mkdir(mode=0o750)
+        with contextlib.suppress(LookupError, PermissionError):
+            shutil.chown(self.paths.chroot, group=self.settings.group)
+        if self._log_socket is None or not self.paths.log_socket.is_socket():
+            if self._log_socket is not None:
+                self._log_socket.close()
+            self._log_socket = LogSocket(self.paths, self.settings)
+
+    def _write_certificates(self, graph: Graph) -> None:
+        """Put what `graph` needs beside what is there; what is not needed any more goes once it is applied."""
+        for name, text in tls.files(graph, served(graph)).items():
+            self.paths.certificates.mkdir(mode=0o700, exist_ok=True)
+            path = self.paths.certificates / name
+            if files.read(path) != text:
+                files.replace(path, text, mode=files.SECRET)
+
+    def _install(self, wanted: Config) -> None:
+        """Put `wanted` on disk, if HAProxy takes it."""
+        self._touch_clients(wanted)
+        files.write(self.paths.candidate, wanted.text)
+        if not self.paths.state.exists():
+            files.write(self.paths.state, _EMPTY_STATE)
+        command = (self.settings.binary, "-c", "-f", str(self.paths.candidate))
+        try:
+            check = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=_CHECK_S,
+                check=False,
+                cwd=self.paths.directory,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            self.paths.candidate.unlink(missing_ok=True)
+            raise Refused(f"{self.settings.binary} -c: {error}") from error
+        if check.returncode != 0:
+            self.paths.candidate.unlink(missing_ok=True)
+            raise Refused(
+                process.said(check.stderr, self.paths) or f"haproxy -c ended with {check.returncode}"
+            )
+        files.move(self.paths.candidate, self.paths.conf)
+
+    def _start(self) -> None:
+        # A process that starts anew finds out by itself who is up; an old state could be of any age.
+        files.write(self.paths.state, _EMPTY_STATE)
+        self._save(self._counters().without_workers())
+        self._master = process.start(self.paths, self.namespace, self.settings.binary)
+
+    def _reload(self, wanted: Config) -> None:
+        process.make_room(self.paths, self.settings.old_workers, self.settings.patience_s)
+        with contextlib.suppress(SocketError):  # the last chance to see what the old worker counted
+            self._read_counters()
+        state = _EMPTY_STATE
+        with contextlib.suppress(SocketError):
+            state = stats.carry_over(runtime.ask(self.paths.socket, "show servers state"), wanted)
+        files.write(self.paths.state, state, durable=False)
+        self._note_clients(wanted)
+        ours = _signature(self.paths.conf)
+        process.reload(self.paths, lambda: _signature(self.paths.conf) == ours)
+
+    def _note_clients(self, wanted: Config) -> None:
+        """Write down, for the next worker, which clients the present one knows."""
+        for backend in wanted.backends:
+            if backend.table is None:
+                continue
+            path = self.paths.clients(backend.name, backend.table)
+            with contextlib.suppress(SocketError):
+                table = runtime.ask(self.paths.socket, f"show table {backend.name}")
+                known = clients.of_table(table, backend.table)
+                if not stats.has_learned(runtime.ask(self.paths.socket, "show peers")):
+                    known = clients.of_map(files.read(path) or "") | known
+                files.replace(path, clients.to_map(known), durable=False)
+
+    def _clients_files(self, config: Config) -> set[Path]:
+        return {self.paths.clients(each.name, each.table) for each in config.backends if each.table}
+
+    def _touch_clients(self, wanted: Config) -> None:
+        for path in self._clients_files(wanted):
+            path.touch(mode=files.PRIVATE, exist_ok=True)
+
+    def _at_run_time(self, steps: tuple[Step, ...]) -> bool:
+        """Do `steps` on the runtime socket; return whether all succeeded."""
+        try:
+            for step in steps:
+                if isinstance(step, RemoveServer):
+                    maintenance, delete = commands(step)
+                    runtime.tell(self.paths.socket, (maintenance,))
+                    # With connections on it, it stays, in maintenance, until `observe` finds it idle.
+                    with contextlib.suppress(CommandRefused):
+                        runtime.tell(self.paths.socket, (delete,))
+                elif not isinstance(step, Start | Stop | Reload):
+                    runtime.tell(self.paths.socket, commands(step))
+        except (CommandRefused, SocketError) as error:
+            LOG.warning("Load balancer %s: %s; reloading instead", self.id, error)
+            return False
+        return True
+
+    def _go_back(self, before: str | None) -> None:
+        """Put the file back that was there before a start or reload that failed."""
+        if before is None:
+            self.paths.conf.unlink(missing_ok=True)
+        else:
+            files.replace(self.paths.conf, before)
+        self._signature = _signature(self.paths.conf)
+
+    # -- observe -----------------------------------------------------------------------------------------
+
+    def check(self) -> bool:
+        """Return whether what runs is what was applied last: process, namespace and file. Cheap, asks nobody."""
+        config = self._config
+        if config is None:
+            return False
+        if not config.frontends:
+            return not self.paths.pid_file.exists()
+        master = self._master
+        return (
+            master is not None
+            and process.alive(master)
+            and netns.identity_of(master.pid) == netns.identity(self.namespace)
+            and self._signature is not None
+            and _signature(self.paths.conf) == self._signature
+        )
+
+    def observe(self) -> Observation | None:
+        """Return members' health and listeners' counters; None when nothing was ever applied here."""
+        with self._lock:
+            config = self._last()
+            if config is None:
+                return None
+            table: list[stats.Row] = []
+            if config.frontends:
+                try:
+                    table = self._read_counters()
+                except SocketError as error:
+                    LOG.warning("Load balancer %s: %s", self.id, error)
+            self._see_off(stats.leaving(table, config))
+            return Observation(
+                members=stats.members(table, config),
+                listeners=self._counters().totals(),
+                servers=stats.servers(table, config),
+            )
+
+    def _read_counters(self) -> list[stats.Row]:
+        """Bring the ledger up to date; return the statistics of the worker that takes new connections."""
+        current = stats.rows(runtime.ask(self.paths.socket, stats.FRONTENDS_AND_SERVERS))
+        try:
+            listed = process.workers(self.paths)
+        except SocketError as error:  # health is worth more than a round of counters
+            LOG.warning("Load balancer %s: %s", self.id, error)
+            return current
+        readings = {listed.current[0]: stats.listeners(current)} if listed.current else {}
+        for pid in listed.old:
+            with contextlib.suppress(SocketError):
+                answer = runtime.ask(self.paths.master_socket, f"@!{pid} {stats.FRONTENDS_AND_SERVERS}")
+                if answer.endswith("\n\n"):  # else it ended while it answered
+                    readings[pid] = stats.listeners(stats.rows(answer))
+        self._save(self._counters().read(readings, alive=listed.workers))
+        return current
+
+    def _see_off(self, leaving: dict[str, int]) -> None:
+        """Delete servers that left the configuration, once idle; cut those that take longer than a reload may."""
+        for name, since_s in leaving.items():
+            with contextlib.suppress(CommandRefused, SocketError):
+                if since_s > self.settings.hard_stop_after_s:
+                    runtime.tell(self.paths.socket, (f"shutdown sessions server {name}",))
+                runtime.tell(self.paths.socket, (f"del server {name}",))
+
+    def _counters(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger()
+            text = files.read(self.paths.counters)
+            if text is not None:
+                with contextlib.suppress(ValidationError):
+                    self._ledger = Ledger.model_validate_json(text)
+        return self._ledger
+
+    def _save(self, ledger: Ledger) -> None:
+        if ledger != self._counters():
+            files.replace(self.paths.counters, ledger.model_dump_json(), durable=False)
+        self._ledger = ledger
+
+    # -- end ---------------------------------------------------------------------------------------------
+
+    def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """End the whole process tree; open connections get `grace_s` seconds. The directory stays."""
+        with self._lock:
+            with contextlib.suppress(SocketError):
+                self._read_counters()
+            process.stop(self.paths, grace_s)
+            self._save(self._counters().without_workers())
+            self.paths.conf.unlink(missing_ok=True)
+            self._master = None
+            self._signature = None
+
+    def remove(self) -> None:
+        """End everything at once, and remove the directory. Harmless when there is nothing."""
+        with self._lock:
+            process.stop(self.paths, grace_s=0)
+            self.close()
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self.paths.directory)
+            self._master = self._config = self._signature = self._ledger = None
+
+    def close(self) -> None:
+        """Let go of the log socket; HAProxy runs on."""
+        with self._lock:
+            if self._log_socket is not None:
+                self._log_socket.close()
+                self._log_socket = None
+
+
+def _ids(graph: Graph) -> set[str]:
+    return {listener.id for listener in graph.listeners}
+
+
+def _signature(path: Path) -> Signature | None:
+    try:
+        status: os.stat_result = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

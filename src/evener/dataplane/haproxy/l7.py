@@ -1,0 +1,126 @@
+"""From L7 policies to the lines of a frontend. Pure; every word a user typed goes through `quoting`.
+
+HAProxy evaluates all `http-request` rules before any `use_backend`, so every policy decides in the first pass:
+what rejects or redirects ends it there, what chooses a pool is noted in a variable and followed afterwards.
+HAProxy 2.6 configuration manual, sections 4.2 ("http-request", "use_backend"), 7.1 ("ACL basics") and 7.3.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from evener.dataplane.haproxy.quoting import argument, line, literal
+from evener.resources.graph import PolicyNode
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
+from evener.resources.types import L7Action, L7CompareType, L7RuleType
+
+_METHODS = {
+    L7CompareType.EQUAL_TO: "str",
+    L7CompareType.STARTS_WITH: "beg",
+    L7CompareType.ENDS_WITH: "end",
+    L7CompareType.CONTAINS: "sub",
+    L7CompareType.REGEX: "reg",
+}
+_POOL = "txn.l7_pool"  # the pool that a policy has chosen
+_DECIDED = "decided"
+_HOST = "txn.l7_host"
+_EXTENSION = "txn.l7_extension"
+_SO_FAR = "txn.l7_so_far"
+_MOST_CONDITIONS = 40  # a line holds 64 words
+
+
+def rules(policies: Iterable[PolicyNode], usable_pools: Collection[str]) -> Iterator[str]:
+    """Return the `http-request` lines of a frontend that decide by `policies`, whichever order they come in.
+
+    A policy without a rule in service applies to nothing. One that leads to a pool out of service answers 503.
+    """
+    active = _active(policies)
+    yield from _variables({rule.type for _, rules in active for rule in rules})
+    undecided = True
+    for policy, its_rules in active:
+        for rule in its_rules:
+            yield _acl(rule)
+        yield from _decision(policy, its_rules, usable_pools, undecided=undecided)
+        if undecided and _chooses(policy, usable_pools):
+            yield line("acl", _DECIDED, f"var({_POOL})", "-m", "found")
+            undecided = False
+
+
+def choices(policies: Iterable[PolicyNode], usable_pools: Collection[str]) -> Iterator[str]:
+    """Return the `use_backend` lines that follow what `rules` decided; they stand below them."""
+    chosen = (p.redirect_pool_id for p, _ in _active(policies) if _chooses(p, usable_pools))
+    for pool_id in dict.fromkeys(str(each) for each in chosen):
+        yield line("use_backend", pool_id, "if", "{", f"var({_POOL})", "-m", "str", pool_id, "}")
+
+
+def _active(policies: Iterable[PolicyNode]) -> list[tuple[L7Policy, list[L7Rule]]]:
+    """Return the policies that may apply to something, in the order in which they are tried."""
+    found = []
+    for node in sorted(policies, key=lambda each: (each.policy.position, each.policy.id)):
+        in_service = sorted((rule for rule in node.rules if rule.admin_state_up), key=lambda rule: rule.id)
+        if node.policy.admin_state_up and in_service:
+            found.append((node.policy, in_service))
+    return found
+
+
+def _chooses(policy: L7Policy, usable_pools: Collection[str]) -> bool:
+    return policy.action is L7Action.REDIRECT_TO_POOL and policy.redirect_pool_id in usable_pools
+
+
+def _variables(types: Collection[L7RuleType]) -> Iterator[str]:
+    """Work out once what rules look at and no fetch method gives."""
+    if L7RuleType.HOST_NAME in types:
+        port = argument(":[0-9]*$")
+        yield line("http-request", f"set-var({_HOST})", f'req.fhdr(host),regsub({port},"")')
+    if L7RuleType.FILE_TYPE in types:
+        dot = argument(".")
+        has_one = ("{", "path", "-m", "reg", "--", r"\.[^./]+$", "}")
+        yield line("http-request", f"set-var({_EXTENSION})", f"path,word(-1,{dot})", "if", *has_one)
+
+
+def _acl(rule: L7Rule) -> str:
+    method, value = _METHODS[rule.compare_type], rule.value
+    ignore_case: tuple[str, ...] = ()
+    key = argument(rule.key or "")
+    match rule.type:
+        case L7RuleType.HOST_NAME:
+            fetch, ignore_case = f"var({_HOST})", ("-i",)
+        case L7RuleType.PATH:
+            fetch = "path"
+        case L7RuleType.FILE_TYPE if rule.compare_type is L7CompareType.EQUAL_TO:
+            # So that `tar.gz` is the type of a file as well as `gz`.
+            fetch, method, value = "path", "end", f".{value}"
+        case L7RuleType.FILE_TYPE:
+            fetch = f"var({_EXTENSION})"
+        case L7RuleType.HEADER:
+            fetch = f"req.fhdr({key})"  # the whole value, commas and all
+        case L7RuleType.COOKIE:
+            fetch = f"req.cook({key})"
+    return line("acl", rule.id, fetch, *ignore_case, "-m", method, "--", value)
+
+
+def _decision(
+    policy: L7Policy, rules: list[L7Rule], usable_pools: Collection[str], *, undecided: bool
+) -> Iterator[str]:
+    conditions = [
+        *([] if undecided else [f"!{_DECIDED}"]),
+        *(("!" * rule.invert) + rule.id for rule in rules),
+    ]
+    # What does not fit on one line is noted as true so far, and taken up by the next.
+    number = 0
+    while len(conditions) > _MOST_CONDITIONS:
+        number += 1
+        held = f"{policy.id}-{number}"
+        first, rest = conditions[:_MOST_CONDITIONS], conditions[_MOST_CONDITIONS:]
+        yield line("http-request", f"set-var({_SO_FAR})", f"str({argument(held)})", "if", *first)
+        conditions = ["{", f"var({_SO_FAR})", "-m", "str", held, "}", *rest]
+    action: tuple[str, ...]
+    match policy.action:
+        case L7Action.REDIRECT_TO_POOL if _chooses(policy, usable_pools):
+            action = (f"set-var({_POOL})", f"str({argument(str(policy.redirect_pool_id))})")
+        case L7Action.REDIRECT_TO_POOL:
+            action = ("deny", "status", "503")
+        case L7Action.REDIRECT_TO_URL:
+            action = ("redirect", "location", literal(str(policy.redirect_url)), "code", "302")
+        case L7Action.REJECT:
+            action = ("deny", "status", "403")
+    yield line("http-request", *action, "if", *conditions)

@@ -1,0 +1,99 @@
+"""A HAProxy configuration as plain data: what two of them differ in can be asked, and the text is derived.
+
+Pure. Says nothing about where the values come from, and never touches a process or a file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from evener.dataplane.haproxy.quoting import line
+
+PEERS = "workers"  # the section by which a worker hands its tables to the next
+
+
+@dataclass(frozen=True)
+class Server:
+    """A member in a backend; `options` are further words of its line, `cookie` says that a cookie names it."""
+
+    name: str
+    address: str
+    number: int
+    weight: int
+    enabled: bool = True
+    checked: bool = False
+    cookie: bool = False
+    options: tuple[str, ...] = ()
+
+    def words(self) -> tuple[str | int, ...]:
+        """Return the words behind `server NAME`, without its administrative state.
+
+        The same words make a server in a file and at run time.
+        """
+        return (self.address, "id", self.number, "weight", self.weight, *self.options)
+
+    def line(self) -> str:
+        """Return the line of the file."""
+        return line("server", self.name, *self.words(), *(() if self.enabled else ("disabled",)))
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """A listener: its name and its lines, as written."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A pool: its name, its lines but for servers, its servers, and the type of its table of clients."""
+
+    name: str
+    lines: tuple[str, ...]
+    servers: tuple[Server, ...] = ()
+    table: str | None = None
+
+    @cached_property
+    def servers_by_name(self) -> dict[str, Server]:
+        """The servers by their names."""
+        return {server.name: server for server in self.servers}
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration. Without frontends there is nothing to serve, and no process is needed."""
+
+    global_lines: tuple[str, ...] = ()
+    defaults_lines: tuple[str, ...] = ()
+    peers_lines: tuple[str, ...] = ()
+    frontends: tuple[Frontend, ...] = ()
+    backends: tuple[Backend, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """The file."""
+        return "\n\n".join("\n    ".join(section) for section in self._sections()) + "\n"
+
+    def __str__(self) -> str:
+        return self.text
+
+    @cached_property
+    def backends_by_name(self) -> dict[str, Backend]:
+        """The backends by their names."""
+        return {backend.name: backend for backend in self.backends}
+
+    def _sections(self) -> Iterator[tuple[str, ...]]:
+        yield ("global", *self.global_lines)
+        yield ("defaults", *self.defaults_lines)
+        if self.peers_lines:
+            yield (line("peers", PEERS), *self.peers_lines)
+        for frontend in self.frontends:
+            yield (line("frontend", frontend.name), *frontend.lines)
+        for backend in self.backends:
+            servers = (server.line() for server in backend.servers)
+            yield (line("backend", backend.name), *backend.lines, *servers)
+
+
+# What runs where we cannot tell what runs: equal to nothing that is ever rendered.
+UNKNOWN = Config(global_lines=("# unknown",))

@@ -1,0 +1,331 @@
+"""HAProxy's master process: start in a namespace, find again, reload, stop. Knows nothing of what it serves.
+
+The process does not depend on ours: it has its own session, writes to files, and outlives us.
+"""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from evener.dataplane.haproxy import files, runtime, stats
+from evener.dataplane.haproxy.errors import ReloadFailed, SocketError, StartFailed
+from evener.dataplane.haproxy.paths import Paths
+from evener.host import netns
+
+READY_S = 20.0  # a machine that starts hundreds at once after a boot is slow
+POLL_S = 0.002
+SETTLED_S = 2.0
+TERMINATE_S = 1.0
+ROOM_POLL_S = 0.02
+_LARGEST_STDERR = 262_144  # bytes
+_LABEL = re.compile(r"^\[(\w+)\]\s+\((?:\d+)\)\s*: ?")
+
+# Children of ours: kept so that their end is taken notice of, and no zombie stays.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class Master:
+    """A running master; `started` (clock ticks since boot) tells it from a later process with its id."""
+
+    pid: int
+    started: int
+
+
+def alive(master: Master) -> bool:
+    """Return whether the very process still runs."""
+    child = _children.get(master.pid)
+    if child is not None and child.poll() is not None:
+        del _children[master.pid]
+    return _started(master.pid) == master.started
+
+
+def _started(pid: int) -> int | None:
+    """Return when process `pid` started, or None when it does not live (proc(5), /proc/pid/stat)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+    except OSError:
+        return None
+    state, *rest = fields.split()
+    return None if state in "ZX" else int(rest[18])
+
+
+def find(paths: Paths) -> Master | None:
+    """Return the master that runs the configuration in `paths`, by its pid file, else by looking everywhere."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(paths.pid_file.read_text(encoding="ascii"))
+        started = _started(pid)
+        if started is not None and _runs(pid, paths) and not _runs(_parent(pid), paths):
+            return Master(pid, started)
+    for pid in sorted(processes_of(paths)):
+        started = _started(pid)
+        if started is not None and _is_master(pid, paths):
+            return Master(pid, started)
+    return None
+
+
+def processes_of(paths: Paths) -> set[int]:
+    """Return the ids of all living processes that run the configuration in `paths`, masters and workers."""
+    if not any(leftover.exists() for leftover in _traces(paths)):
+        return set()  # never started here: looking through all processes would cost a start too much
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return {pid for pid in pids if _runs(pid, paths) and _started(pid) is not None}
+
+
+def _traces(paths: Paths) -> tuple[Path, ...]:
+    return (paths.pid_file, paths.socket, paths.master_socket)
+
+
+def _arguments(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="surrogateescape").split("\0")
+    except OSError:
+        return []
+
+
+def _runs(pid: int, paths: Paths) -> bool:
+    arguments = _arguments(pid)
+    # Not `haproxy -c`: a check of a file serves nobody.
+    return "-W" in arguments and str(paths.conf) in arguments
+
+
+def _parent(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+    return int(fields.split()[1])
+
+
+def _is_master(pid: int, paths: Paths) -> bool:
+    """Only a master answers `show proc`, and only with its own id; an orphaned worker has no master."""
+    try:
+        answer = runtime.ask(paths.master_socket, "show proc", timeout_s=1.0)
+    except SocketError:
+        return False
+    return re.search(rf"^{pid}\s+master\b", answer, re.MULTILINE) is not None
+
+
+def start(paths: Paths, namespace: str, binary: str) -> Master:
+    """Start a master in `namespace` and return once its worker serves.
+
+    Whatever still runs with this configuration, such as workers whose master was killed, is ended first.
+
+    Raises:
+        StartFailed: with HAProxy's words; nothing is left running.
+        HostError: when there is no such namespace.
+    """
+    kill(processes_of(paths))
+    for leftover in _traces(paths):
+        leftover.unlink(missing_ok=True)
+    command = [binary, "-W", "-S", f"unix@{paths.master_socket.name},mode,600"]
+    command += ["-p", str(paths.pid_file), "-f", str(paths.conf)]
+    fd = os.open(paths.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, files.PRIVATE)
+    try:
+        with netns.inside(namespace):
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=fd,
+                stderr=fd,
+                start_new_session=True,
+                umask=0o027,
+                cwd=paths.directory,  # sockets are relative to it
+            )
+    except FileNotFoundError as error:
+        raise StartFailed(f"{binary}: {error.strerror}") from error
+    finally:
+        os.close(fd)
+    _children[child.pid] = child
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            break
+        if _ready(paths):
+            started = _started(child.pid)
+            if started is not None:
+                return Master(child.pid, started)
+        time.sleep(POLL_S)
+    kill(processes_of(paths) | {child.pid})
+    child.wait()
+    _children.pop(child.pid, None)
+    raise StartFailed(said(files.read(paths.stderr) or "", paths) or "HAProxy did not come up in time")
+
+
+def _ready(paths: Paths) -> bool:
+    """Return whether a worker serves, and its master listens.
+
+    A master executes itself once more after it has made a worker; meanwhile it misses signals and commands.
+    """
+    serving = _serving(paths)
+    with contextlib.suppress(SocketError):
+        return serving is not None and serving in workers(paths).current
+    return False
+
+
+def _serving(paths: Paths) -> int | None:
+    try:
+        return stats.worker_pid(runtime.ask(paths.socket, "show info"))
+    except SocketError:
+        return None
+
+
+def workers(paths: Paths) -> stats.Processes:
+    """Return the master's workers.
+
+    Raises:
+        SocketError: when the master does not answer.
+    """
+    return stats.processes(runtime.ask(paths.master_socket, "show proc"))
+
+
+def make_room(paths: Paths, most: int, patience_s: float) -> None:
+    """Return once fewer than `most` old workers live: after `patience_s` seconds the oldest are ended.
+
+    Raises:
+        SocketError: when the master does not answer.
+    """
+    deadline = time.monotonic() + patience_s
+    while len(old := workers(paths).old) >= most and time.monotonic() < deadline:
+        time.sleep(ROOM_POLL_S)
+    by_age = sorted(old, key=lambda pid: (_started(pid) or 0, pid))
+    surplus = by_age[: max(0, len(old) - most + 1)]
+    _signal(surplus, signal.SIGTERM)
+    _wait(surplus, TERMINATE_S)
+
+
+def reload(paths: Paths, untouched: Callable[[], bool] = lambda: True) -> None:
+    """Let the master read its configuration anew, and return once a new worker serves.
+
+    Gives up when the configuration is not `untouched` any more: what HAProxy has read then, nobody knows.
+
+    Raises:
+        ReloadFailed: with HAProxy's words; the old worker goes on serving.
+        SocketError: when the master does not answer.
+    """
+    before = _settled(paths)
+    offset = _begin_stderr(paths)
+    # 2.7 and later answer once the new file is loaded; 2.6 hangs up at once.
+    answer = ""
+    with contextlib.suppress(SocketError):
+        answer = runtime.ask(paths.master_socket, "reload", timeout_s=READY_S)
+    if answer.startswith("Success=0"):
+        raise ReloadFailed(_reload_words(paths, offset))
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        now = None
+        with contextlib.suppress(SocketError):
+            now = workers(paths)
+        if now is not None and now.failed_reloads > before.failed_reloads:
+            raise ReloadFailed(_reload_words(paths, offset))
+        fresh = set(now.current) - set(before.workers) if now is not None else set()
+        if fresh and _serving(paths) in fresh:
+            return
+        if fresh and not untouched():
+            raise ReloadFailed(f"{paths.conf.name} was written during a reload")
+        time.sleep(POLL_S)
+    raise ReloadFailed(_reload_words(paths, offset) or "no new worker came up in time")
+
+
+def _settled(paths: Paths) -> stats.Processes:
+    """Return the workers, once the master answers: it does not while it reads a file or re-executes itself."""
+    deadline = time.monotonic() + SETTLED_S
+    while True:
+        try:
+            return workers(paths)
+        except SocketError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+
+
+def _begin_stderr(paths: Paths) -> int:
+    """Return where what HAProxy says next will begin."""
+    with contextlib.suppress(OSError):
+        size = paths.stderr.stat().st_size
+        if size <= _LARGEST_STDERR:
+            return size
+        os.truncate(paths.stderr, 0)  # HAProxy appends, so it goes on at the new end
+    return 0
+
+
+def _reload_words(paths: Paths, offset: int) -> str:
+    try:
+        with paths.stderr.open("rb") as file:
+            file.seek(offset)
+            return said(file.read().decode(errors="replace"), paths)
+    except OSError:
+        return ""
+
+
+def said(output: str, paths: Paths) -> str:
+    """Return the errors in what HAProxy printed, as one line, with file names in place of paths."""
+    found: dict[str, list[str]] = {}
+    label = ""
+    for text in output.splitlines():
+        match = _LABEL.match(text)
+        label = match[1] if match else label
+        found.setdefault(label, []).append(text[match.end() :].strip() if match else text.strip())
+    lines = found.get("ALERT") or found.get("WARNING") or [text for texts in found.values() for text in texts]
+    joined = "; ".join(dict.fromkeys(text for text in lines if text))
+    return joined.replace(str(paths.candidate), paths.conf.name).replace(f"{paths.directory}/", "")
+
+
+def stop(paths: Paths, grace_s: float) -> None:
+    """End the master and all its workers; those with connections get `grace_s` seconds to finish them."""
+    master = find(paths)
+    pids = processes_of(paths)
+    if master is not None and grace_s > 0:
+        _signal([master.pid], signal.SIGUSR1)
+        pids = _wait(pids, grace_s)
+    if master is not None and pids:
+        _signal([master.pid], signal.SIGTERM)
+        pids = _wait(pids, TERMINATE_S)
+    kill(pids | processes_of(paths))
+    for leftover in _traces(paths):
+        leftover.unlink(missing_ok=True)
+
+
+def kill(pids: Iterable[int]) -> None:
+    """End these processes at once, and return when they have ended."""
+    remaining = set(pids)
+    _signal(remaining, signal.SIGKILL)
+    _wait(remaining, TERMINATE_S)
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _wait(pids: Iterable[int], timeout_s: float) -> set[int]:
+    """Wait until all `pids` have ended; return those that have not after `timeout_s` seconds."""
+    descriptors: dict[int, int] = {}
+    poll = select.poll()
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            fd = os.pidfd_open(pid)
+            descriptors[fd] = pid
+            poll.register(fd, select.POLLIN)
+    deadline = time.monotonic() + timeout_s
+    try:
+        while descriptors and (left_s := deadline - time.monotonic()) > 0:
+            for fd, _ in poll.poll(left_s * 1000):
+                poll.unregister(fd)
+                _reap(descriptors.pop(fd))
+                os.close(fd)
+        return set(descriptors.values())
+    finally:
+        for fd in descriptors:
+            os.close(fd)
+
+
+def _reap(pid: int) -> None:
+    child = _children.pop(pid, None)
+    if child is not None:
+        child.wait()

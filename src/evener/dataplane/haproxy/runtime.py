@@ -1,0 +1,78 @@
+"""Asks HAProxy on its control sockets, the worker's and the master's. Decides nothing, parses nothing.
+
+HAProxy management manual, sections 9.3 "Unix Socket commands" and 9.4 "Master CLI".
+"""
+
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from evener.dataplane.haproxy.errors import CommandRefused, SocketError
+
+TIMEOUT_S = 5.0
+_LONGEST_BATCH = 8192  # bytes; a command line must fit into one buffer of 16384
+# What HAProxy says of its own accord when all went well; everything else but silence is a refusal.
+_PRAISE = frozenset({"", "New server registered.", "Server deleted."})
+
+
+def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
+    """Return what the process behind the socket at `path` answers to one line of commands.
+
+    Raises:
+        SocketError: when there is no socket, nobody behind it, or no full answer in `timeout_s` seconds.
+    """
+    answer = bytearray()
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+            channel.settimeout(timeout_s)
+            _connect(channel, path)
+            channel.sendall(command.encode() + b"\n")
+            channel.shutdown(socket.SHUT_WR)  # or the master would wait for more
+            while part := channel.recv(65536):
+                answer += part
+    except ConnectionResetError:
+        if not answer:  # a 2.6 master drops the connection on a reload
+            raise SocketError(f"{path.name}: HAProxy hung up") from None
+    except OSError as error:
+        raise SocketError(f"{path.name}: {error.strerror or error}") from error
+    return answer.decode(errors="replace")
+
+
+def _connect(channel: socket.socket, path: Path) -> None:
+    """Connect by way of the directory's descriptor where `path` is longer than a socket's address may be."""
+    if len(os.fsencode(path)) < 108:
+        channel.connect(str(path))
+        return
+    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        channel.connect(f"/proc/self/fd/{fd}/{path.name}")
+    finally:
+        os.close(fd)
+
+
+def tell(path: Path, commands: Iterable[str], timeout_s: float = TIMEOUT_S) -> None:
+    """Run `commands` in order, on as few connections as they fit.
+
+    Raises:
+        CommandRefused: with HAProxy's words, when it does not take one of them; the others are done.
+        SocketError: as `ask`.
+    """
+    for batch in _batches(commands):
+        refusals = [
+            text.strip() for text in ask(path, batch, timeout_s).splitlines() if text.strip() not in _PRAISE
+        ]
+        if refusals:
+            raise CommandRefused("; ".join(refusals))
+
+
+def _batches(commands: Iterable[str]) -> Iterator[str]:
+    batch = ""
+    for command in commands:
+        joined = f"{batch}; {command}" if batch else command
+        if batch and len(joined.encode()) > _LONGEST_BATCH:
+            yield batch
+            joined = command
+        batch = joined
+    if batch:
+        yield batch

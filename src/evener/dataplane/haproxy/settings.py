@@ -1,0 +1,66 @@
+"""What an agent's operator decides about every HAProxy. Starts no process but `haproxy -v`, once."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+Version = tuple[int, int, int]
+_VERSION = re.compile(r"HAProxy version (\d+)\.(\d+)[.-](?:dev)?(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`hard_stop_after_s` and `patience_s` in seconds, `log_size` in bytes; `nbthread` 0 is HAProxy's choice.
+
+    At most `old_workers` finish old connections at once; a reload waits up to `patience_s` for one of them to go,
+    then ends the oldest.
+    """
+
+    user: str = "haproxy"
+    group: str = "haproxy"
+    maxconn: int = 8000
+    nbthread: int = 0
+    hard_stop_after_s: int = 300
+    old_workers: int = 10
+    patience_s: float = 5.0
+    log_size: int = 10_000_000
+    log_count: int = 3
+    binary: str = "haproxy"
+    version: Version = (2, 6, 0)
+
+
+def probe(binary: str = "haproxy") -> Version:
+    """Return the version of the HAProxy at `binary`.
+
+    Raises:
+        RuntimeError: when it cannot be run, or does not say.
+    """
+    try:
+        run = subprocess.run([binary, "-v"], capture_output=True, text=True, timeout=10, check=False)
+    except OSError as error:
+        raise RuntimeError(f"HAProxy cannot be run: {error}") from error
+    found = _VERSION.search(run.stdout)
+    if found is None:
+        raise RuntimeError(f"{binary} -v does not name a version: {run.stdout[:200]!r}")
+    major, minor, patch = (int(part) for part in found.groups())
+    return major, minor, patch
+
+
+def from_conf(conf: Any) -> Settings:
+    """Return the settings of `evener.config` (group `haproxy`), with the installed version.
+
+    Raises:
+        RuntimeError: when HAProxy is not installed.
+    """
+    group = conf.haproxy
+    return Settings(
+        user=group.user_group,
+        group=group.user_group,
+        maxconn=group.maxconn,
+        nbthread=group.nbthread,
+        hard_stop_after_s=group.hard_stop_after,
+        log_size=group.log_size,
+        log_count=group.log_count,
+        version=probe(),
+    )

@@ -1,0 +1,165 @@
+"""Reads what HAProxy prints: statistics, processes, states of servers. Pure: text in, facts out."""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evener.dataplane.haproxy.model import PEERS, Config
+from evener.resources.facts import Counters
+from evener.resources.types import OperatingStatus
+
+# `show stat` for frontends (1) and servers (4) of every proxy and process; management manual, section 9.3.
+FRONTENDS_AND_SERVERS = "show stat -1 5 -1"
+Row = dict[str, str]
+_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20  # forced, inherited, configured, unresolved
+_CHECK_CONFIGURED, _CHECK_ENABLED = 0x02, 0x04
+
+
+def rows(text: str) -> list[Row]:
+    """Return the lines of `show stat` by their columns' names (manual, section 9.1 "CSV format")."""
+    lines = [line for line in text.lstrip("# ").splitlines() if line]
+    return list(csv.DictReader(lines))
+
+
+def members(table: Iterable[Row], config: Config) -> dict[str, OperatingStatus]:
+    """Return the health of each server that `config` has, by its name; others are on their way out."""
+    health = {}
+    for row in table:
+        backend = config.backends_by_name.get(row["pxname"])
+        server = backend.servers_by_name.get(row["svname"]) if backend else None
+        if server is not None:
+            health[server.name] = health_of(row["status"], checked=server.checked)
+    return health
+
+
+def health_of(status: str, *, checked: bool) -> OperatingStatus:
+    """Return what the column `status` of a server means: such as `UP`, `DOWN 1/2`, `MAINT (via b/s)`, `DRAIN`.
+
+    Going up (`DOWN 1/2`) is still down, going down (`UP 1/3`) is still up.
+    """
+    word = status.partition(" ")[0]
+    if word == "MAINT":
+        return OperatingStatus.DISABLED
+    if not checked or status == "no check":
+        return OperatingStatus.NO_MONITOR
+    return OperatingStatus.ONLINE if word in ("UP", "DRAIN") else OperatingStatus.OFFLINE
+
+
+def leaving(table: Iterable[Row], config: Config) -> dict[str, int]:
+    """Return the servers that run but are not in `config`, as BACKEND/SERVER, with seconds since they left."""
+    found = {}
+    for row in table:
+        backend = config.backends_by_name.get(row["pxname"])
+        if backend and row["svname"] != "FRONTEND" and row["svname"] not in backend.servers_by_name:
+            found[f"{row['pxname']}/{row['svname']}"] = int(row["lastchg"] or 0)
+    return found
+
+
+def listeners(table: Iterable[Row]) -> dict[str, Counters]:
+    """Return the counters of each frontend, by its name."""
+    return {row["pxname"]: _counters(row, errors="ereq") for row in table if row["svname"] == "FRONTEND"}
+
+
+def servers(table: Iterable[Row], config: Config) -> dict[str, Counters]:
+    """Return what the worker that answered counted for each server that `config` has, by its name.
+
+    A server's errors are answers that broke off.
+    """
+    counted = {}
+    for row in table:
+        backend = config.backends_by_name.get(row["pxname"])
+        if backend is not None and row["svname"] in backend.servers_by_name:
+            counted[row["svname"]] = _counters(row, errors="eresp")
+    return counted
+
+
+def _counters(row: Row, errors: str) -> Counters:
+    return Counters(
+        active_connections=int(row["scur"] or 0),
+        total_connections=int(row["stot"] or 0),
+        bytes_in=int(row["bin"] or 0),
+        bytes_out=int(row["bout"] or 0),
+        request_errors=int(row[errors] or 0),
+    )
+
+
+@dataclass(frozen=True)
+class Processes:
+    """What `show proc` lists: the master's failed reloads since the last good one, and workers' ids.
+
+    `current` serve new connections; `old` finish those they have.
+    """
+
+    failed_reloads: int
+    current: tuple[int, ...]
+    old: tuple[int, ...]
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """All workers."""
+        return self.current + self.old
+
+
+def processes(text: str) -> Processes:
+    """Return what a master answers to `show proc`."""
+    failed = re.search(r"\[failed: (\d+)\]", text)
+    current, _, old = text.partition("# old workers")
+
+    def workers(part: str) -> tuple[int, ...]:
+        return tuple(int(pid) for pid in re.findall(r"^(\d+)\s+worker\b", part, re.MULTILINE))
+
+    return Processes(int(failed[1]) if failed else 0, workers(current), workers(old))
+
+
+def worker_pid(show_info: str) -> int | None:
+    """Return the process id in what a worker answers to `show info`."""
+    found = re.search(r"^Pid: (\d+)", show_info, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def has_learned(show_peers: str) -> bool:
+    """Return whether the worker knows what its predecessor knew, from what it answers to `show peers`.
+
+    Flags, in the source of 2.6 and 3.0 (`peers-t.h`): both of the lowest bits, once all resyncs are finished.
+    """
+    flags = [int(each, 16) for each in re.findall(rf" id={PEERS} .*?flags=0x([0-9a-f]+)", show_peers)]
+    return all(each & 3 == 3 for each in flags)
+
+
+def carry_over(show_servers_state: str, wanted: Config) -> str:
+    """Return the state file with which `wanted` starts knowing which servers are down, from what runs.
+
+    Only for servers in service and checked before and after: the file would otherwise win over the new
+    configuration, with its weights and its maintenance. Servers that are not in the file start as new ones:
+    up, until a first check says otherwise. Format: management manual, section 9.3, "show servers state".
+    """
+    version, columns, *records = ["1", "#", *show_servers_state.splitlines()[2:]]
+    names = show_servers_state.splitlines()[1:2]
+    columns = names[0] if names else columns
+    keys = columns.lstrip("# ").split()
+    kept = []
+    for record in records:
+        fields = dict(zip(keys, record.split(), strict=False))
+        if len(fields) == len(keys) and keys:
+            carried = _carried(fields, wanted)
+            kept += [] if carried is None else [" ".join(carried.values())]
+    return "\n".join([version, columns, *kept]) + "\n"
+
+
+def _carried(fields: Mapping[str, str], wanted: Config) -> dict[str, str] | None:
+    backend = wanted.backends_by_name.get(fields["be_name"])
+    server = backend.servers_by_name.get(fields["srv_name"]) if backend else None
+    known = int(fields["srv_check_result"]) > 1
+    checked = int(fields["srv_check_state"]) & _CHECK_CONFIGURED
+    in_service = not int(fields["srv_admin_state"]) & _MAINTENANCE
+    if server is None or not (server.checked and server.enabled and known and checked and in_service):
+        return None
+    return {
+        **fields,
+        "srv_op_state": "0" if fields["srv_op_state"] == "0" else "2",
+        "srv_admin_state": "0",
+        "srv_uweight": str(server.weight),
+        "srv_iweight": str(server.weight),
+        "srv_check_state": str(_CHECK_CONFIGURED | _CHECK_ENABLED),
+    }

@@ -1,0 +1,90 @@
+"""What can go wrong between us and the kernel, in words an operator can act on.
+
+```
+HostError
+  NamespaceMissing        the namespace does not exist, or no longer
+  LinkMissing             the interface does not exist, or no longer
+  NameTaken               something else bears a name that is ours
+  NotPermitted            we lack a capability, or /proc/sys is read-only
+  DriverUnknown           no interface driver of that name is installed
+```
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+
+class HostError(Exception):
+    """Base of all errors of this room. `errno` is the kernel's number, or 0 where it was not asked."""
+
+    def __init__(self, message: str, errno: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errno = errno
+
+
+class NamespaceMissing(HostError):
+    """There is no network namespace of that name."""
+
+
+class LinkMissing(HostError):
+    """There is no interface of that name or index."""
+
+
+class NameTaken(HostError):
+    """A link, file or namespace that is not ours bears a name we need."""
+
+
+class NotPermitted(HostError):
+    """The kernel does not let us."""
+
+
+class DriverUnknown(HostError):
+    """No interface driver of the configured name is installed."""
+
+
+_TYPES: dict[int, type[HostError]] = {
+    errno.EPERM: NotPermitted,
+    errno.EACCES: NotPermitted,
+    errno.EROFS: NotPermitted,
+    errno.ENODEV: LinkMissing,
+    errno.ENXIO: LinkMissing,
+}
+
+_ADVICE: dict[int, str] = {
+    errno.EPERM: "run as root, or with CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN",
+    errno.EACCES: "run as root, or with CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN",
+    errno.EROFS: "the file system is read-only; in a container, make /proc/sys and /run writable",
+    errno.ENODEV: "the interface has gone; it is made again at the next comparison",
+    errno.ENXIO: "the interface has gone; it is made again at the next comparison",
+    errno.EEXIST: "something else has that name or address; see `ip link` and `ip address`",
+    errno.EOPNOTSUPP: "the kernel lacks a part; try `modprobe bridge veth ipv6`",
+    errno.EAFNOSUPPORT: "the kernel lacks IPv6; boot without ipv6.disable=1",
+    errno.ENETUNREACH: "the gateway is on none of the port's subnets; check the subnet's gateway and routes",
+    errno.EMFILE: "too many open files; raise LimitNOFILE of the agent",
+    errno.ENFILE: "too many open files; raise fs.file-max",
+    errno.ENOSPC: "a kernel limit is reached; raise fs.inotify.max_user_watches or user.max_net_namespaces",
+    errno.EBUSY: "it is in use; see `ip netns pids` and `lsns -t net`",
+    errno.EINVAL: "the kernel refuses the value; check MTU, MAC address and prefix length",
+}
+
+
+def from_kernel(doing: str, number: int) -> HostError:
+    """Return the error for errno `number` that met us while `doing` something ("create bridge brq…")."""
+    advice = f"; {_ADVICE[number]}" if number in _ADVICE else ""
+    return _TYPES.get(number, HostError)(f"Cannot {doing}: {os.strerror(abs(number))}{advice}", number)
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn what the kernel refuses inside the block into a `HostError` that says what was being done."""
+    try:
+        yield
+    except NetlinkError as error:
+        raise from_kernel(doing, error.code) from error
+    except OSError as error:
+        raise from_kernel(doing, error.errno or 0) from error

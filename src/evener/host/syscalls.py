@@ -1,0 +1,61 @@
+"""The system calls that Python 3.11 has no function for. Nothing here knows what they are used for."""
+
+import ctypes
+import os
+
+CLONE_NEWNET = 0x40000000
+MNT_DETACH = 2
+MS_BIND = 4096
+MS_REC = 16384
+MS_SHARED = 1 << 20
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mount.argtypes = (
+    ctypes.c_char_p,
+    ctypes.c_char_p,
+    ctypes.c_char_p,
+    ctypes.c_ulong,
+    ctypes.c_void_p,
+)
+
+
+def _checked(result: int, path: str | None = None) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
+
+
+def setns(fd: int) -> None:
+    """Move the calling thread into the network namespace that `fd` refers to (setns(2)).
+
+    Raises:
+        OSError: EINVAL where `fd` is no network namespace, EPERM without CAP_SYS_ADMIN.
+    """
+    _checked(_libc.setns(fd, CLONE_NEWNET))
+
+
+def unshare_net() -> None:
+    """Move the calling thread into a new network namespace (unshare(2)).
+
+    Raises:
+        OSError: ENOSPC at user.max_net_namespaces, EPERM without CAP_SYS_ADMIN.
+    """
+    _checked(_libc.unshare(CLONE_NEWNET))
+
+
+def mount(source: str, target: str, flags: int) -> None:
+    """Bind-mount `source` on `target`, or change how `target` propagates, by `flags` (mount(2)).
+
+    Raises:
+        OSError: as the manual page says.
+    """
+    _checked(_libc.mount(source.encode(), target.encode(), b"none", flags, None), target)
+
+
+def unmount(target: str) -> None:
+    """Take the topmost mount off `target`, even while it is in use (umount2(2) with MNT_DETACH).
+
+    Raises:
+        OSError: EINVAL where nothing is mounted, ENOENT where `target` does not exist.
+    """
+    _checked(_libc.umount2(target.encode(), MNT_DETACH), target)

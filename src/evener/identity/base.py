@@ -1,0 +1,18 @@
+"""What the other rooms ask of an identity service: whose token is this? How it knows is its own affair."""
+
+from typing import Protocol
+
+from evener.resources.caller import Caller
+
+
+class Identity(Protocol):
+    """A service that issued tokens; found by the entry points of `evener.identity`."""
+
+    def validate(self, token: str) -> Caller:
+        """Return whose `token` this is: user, project, and the names of the roles there with those implied.
+
+        Raises:
+            Unauthorized: when the token is malformed, forged, expired or revoked, when its user or project is
+                disabled or gone, or when it is for no project.
+            Unavailable: when the service does not answer.
+        """

@@ -1,0 +1,136 @@
+"""The first start: a first user, and the files that tell the administrator how to log in.
+
+The password stands in these files and nowhere else.
+"""
+
+import os
+import secrets
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from sqlalchemy import insert, select
+
+from evener.identity.directory import BUILTIN_ROLES, DEFAULT_DOMAIN, new_id
+from evener.identity.passwords import hash_password
+from evener.resources.caller import ADMIN
+from evener.store.database import Database, Transaction, retried
+from evener.store.identity_tables import (
+    identity_assignments,
+    identity_domains,
+    identity_projects,
+    identity_roles,
+    identity_users,
+)
+
+REGION = "RegionOne"
+CLOUD = "evener"
+# Settings of another cloud, left in a shell, that would contradict or override those of openrc.
+_CONTRADICTING = (
+    "OS_CLOUD",
+    "OS_TOKEN",
+    "OS_TENANT_ID",
+    "OS_TENANT_NAME",
+    "OS_PROJECT_ID",
+    "OS_DOMAIN_ID",
+    "OS_DOMAIN_NAME",
+    "OS_SYSTEM_SCOPE",
+    "OS_TRUST_ID",
+    "OS_USER_ID",
+    "OS_USER_DOMAIN_NAME",
+    "OS_PROJECT_DOMAIN_NAME",
+    "OS_CACERT",
+    "OS_SERVICE_TOKEN",
+    "OS_SERVICE_ENDPOINT",
+    "OS_ENDPOINT_OVERRIDE",
+)
+
+
+@retried
+def bootstrap(database: Database, deliver: Callable[[str], None] | None = None) -> str | None:
+    """Make, in an empty service, the domain `default`, the roles, and project and user `admin`.
+
+    Returns the user's password, or None when the service is not empty. `deliver` is called with it before the
+    commit, so that no crash leaves an administrator whose password nobody has.
+    """
+    password = secrets.token_urlsafe(24)
+    password_hash = hash_password(password)
+    with database.write() as tx:
+        if tx.scalar(select(identity_domains.c.id).where(identity_domains.c.id == DEFAULT_DOMAIN)):
+            return None
+        # Of several that start at once, the first insert lets one through: only that one delivers.
+        _fill(tx, password_hash)
+        if deliver is not None:
+            deliver(password)
+    return password
+
+
+def _fill(tx: Transaction, password_hash: str) -> None:
+    project_id, user_id = new_id(), new_id()
+    role_ids = {name: new_id() for name in BUILTIN_ROLES}
+    common = {"description": "", "enabled": True}
+    tx.execute(
+        insert(identity_domains).values(
+            id=DEFAULT_DOMAIN, name="Default", description="The default domain", enabled=True
+        )
+    )
+    tx.execute(
+        insert(identity_projects).values(id=project_id, domain_id=DEFAULT_DOMAIN, name=ADMIN, **common)
+    )
+    tx.execute(
+        insert(identity_users).values(
+            id=user_id,
+            domain_id=DEFAULT_DOMAIN,
+            name=ADMIN,
+            password_hash=password_hash,
+            token_generation=0,
+            **common,
+        )
+    )
+    for name, role_id in role_ids.items():
+        tx.execute(insert(identity_roles).values(id=role_id, name=name, description=""))
+    tx.execute(
+        insert(identity_assignments).values(
+            id=new_id(), user_id=user_id, role_id=role_ids[ADMIN], project_id=project_id
+        )
+    )
+
+
+def write_credentials(state_path: Path, auth_url: str, password: str) -> None:
+    """Write `clouds.yaml` and `openrc` for user `admin` into `state_path`, readable by their owner only.
+
+    `auth_url` is the service's, with version: `http://127.0.0.1:9876/identity/v3`. Each file appears whole or
+    not at all.
+    """
+    auth = {
+        "auth_url": auth_url,
+        "username": ADMIN,
+        "password": password,
+        "project_name": ADMIN,
+        "user_domain_id": DEFAULT_DOMAIN,
+        "project_domain_id": DEFAULT_DOMAIN,
+    }
+    cloud = {"auth_type": "password", "auth": auth, "region_name": REGION, "identity_api_version": "3"}
+    _write_private(state_path / "clouds.yaml", yaml.safe_dump({"clouds": {CLOUD: cloud}}, sort_keys=False))
+    exports = {f"OS_{name.upper()}": value for name, value in auth.items()}
+    exports |= {"OS_AUTH_TYPE": "password", "OS_REGION_NAME": REGION, "OS_IDENTITY_API_VERSION": "3"}
+    lines = [f"unset {' '.join(_CONTRADICTING)}"]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+    _write_private(state_path / "openrc", "\n".join(lines) + "\n")
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace `path` at once by a file that nobody but its owner could read at any moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,196 @@
+"""The identity service of standalone: logins, tokens and who may what. Knows no HTTP."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+
+from evener.identity.access import Access, load_access
+from evener.identity.bootstrap import bootstrap
+from evener.identity.directory import Directory
+from evener.identity.grants import Grants
+from evener.identity.models import DomainRef, Login, ProjectRef, Scope, UserCredentials
+from evener.identity.passwords import verify_password
+from evener.identity.tokens import Token, TokenSealer, new_audit_id
+from evener.resources.caller import Caller
+from evener.resources.errors import Unauthorized
+from evener.store.database import Database, Transaction, now, retried
+from evener.store.identity_tables import (
+    identity_domains,
+    identity_projects,
+    identity_revocations,
+    identity_users,
+)
+
+REMEMBERED_S = 1  # at most so long an answer stands after another process has changed the database
+
+
+class BuiltinIdentity:
+    """Implements `evener.identity.base.Identity` on tables of its own.
+
+    `directory` holds domains, projects, users and roles, `grants` who has which role where.
+    """
+
+    def __init__(self, database: Database, key_file: Path, token_lifetime_s: int) -> None:
+        """Serve from `database`; tokens live `token_lifetime_s`, sealed by `key_file`, made if missing."""
+        self.directory = Directory(database)
+        self.grants = Grants(database)
+        self._database = database
+        self._sealer = TokenSealer(key_file)
+        self._lifetime = timedelta(seconds=token_lifetime_s)
+        self._remembered = lru_cache(maxsize=1000)(self._load)
+
+    def bootstrap(self, deliver: Callable[[str], None] | None = None) -> str | None:
+        """Make the first user; see `evener.identity.bootstrap.bootstrap`."""
+        return bootstrap(self._database, deliver)
+
+    def validate(self, token: str) -> Caller:
+        """Return whose `token` this is.
+
+        Raises:
+            Unauthorized: when the token is malformed, forged, expired or revoked, or for no project.
+        """
+        access = self.access(token)
+        if access.project is None:
+            raise Unauthorized("The token is for no project")
+        return Caller(user_id=access.user.id, project_id=access.project.id, roles=access.role_names)
+
+    def access(self, token: str) -> Access:
+        """Return all that `token` gives access to; it may be for a project, a domain or nothing.
+
+        Raises:
+            Unauthorized: when the token is malformed, forged, expired or revoked.
+        """
+        at = int(time.monotonic() // REMEMBERED_S)
+        access = self._remembered(token, self._database.changes, at)
+        if access.token.expires_at <= now():
+            raise Unauthorized("The token has expired")
+        return access
+
+    def _load(self, token: str, _changes: int, _at: int) -> Access:
+        """Return what the database says; nothing that this process changes leaves an old answer standing."""
+        opened = self._sealer.open(token, now())
+        with self._database.read() as tx:
+            return load_access(tx, opened)
+
+    def login(self, login: Login) -> tuple[str, Access]:
+        """Return a new token, sealed and open.
+
+        Without a scope it is for the user's default project, or for nothing when the user has no role there.
+
+        Raises:
+            Unauthorized: for wrong credentials, and for a scope in which the user has no role. The message is
+                for logs: a client that learns which of them it was, learns who exists.
+        """
+        user, parent = self._authenticate(login)
+        with self._database.read() as tx:
+            if login.scope is not None:
+                access = load_access(tx, self._token(tx, login, user, parent, login.scope))
+            else:
+                access = self._default_access(tx, login, user, parent)
+        return self._sealer.seal(access.token), access
+
+    def _default_access(self, tx: Transaction, login: Login, user: Row[Any], parent: Token | None) -> Access:
+        if user.default_project_id is not None:
+            scope = Scope(project=ProjectRef(id=user.default_project_id))
+            try:
+                return load_access(tx, self._token(tx, login, user, parent, scope))
+            except Unauthorized:
+                pass
+        return load_access(tx, self._token(tx, login, user, parent, "unscoped"))
+
+    @retried
+    def revoke(self, token: str) -> None:
+        """Make `token` void; tokens made from it live on until they expire.
+
+        Raises:
+            Unauthorized: when it is not valid, or not any more.
+        """
+        opened = self.access(token).token
+        revocations = identity_revocations
+        with self._database.write() as tx:
+            tx.execute(delete(revocations).where(revocations.c.expires_at < now()))
+            tx.execute(insert(revocations).values(audit_id=opened.audit_ids[0], expires_at=opened.expires_at))
+
+    def _authenticate(self, login: Login) -> tuple[Row[Any], Token | None]:
+        """Return the user that all methods of `login` prove, and the token among them."""
+        methods = login.identity
+        user: Row[Any] | None = None
+        parent: Token | None = None
+        if "password" in methods.methods and methods.password is not None:
+            user = self._by_password(methods.password.user)
+        if "token" in methods.methods and methods.token is not None:
+            parent = self.access(methods.token.id).token
+            if user is not None and user.id != parent.user_id:
+                raise Unauthorized("The token is another user's")
+            with self._database.read() as tx:
+                user = tx.execute(select(identity_users).where(identity_users.c.id == parent.user_id)).first()
+        if user is None:
+            raise Unauthorized("Nobody logs in")
+        return user, parent
+
+    def _by_password(self, credentials: UserCredentials) -> Row[Any]:
+        users = identity_users
+        with self._database.read() as tx:
+            statement = select(users).where(_is(users, credentials.id, credentials.name, credentials.domain))
+            user = tx.execute(statement).first()
+        # Outside of the transaction, because it takes its time; for unknown users too, so that none can tell.
+        if not verify_password(user.password_hash if user else None, credentials.password) or user is None:
+            raise Unauthorized("The user or the password is not right")
+        return user
+
+    def _token(
+        self, tx: Transaction, login: Login, user: Row[Any], parent: Token | None, scope: Scope | str
+    ) -> Token:
+        project_id, domain_id = _scope_ids(tx, scope)
+        issued_at: datetime = now()
+        methods = dict.fromkeys((*login.identity.methods, *(parent.methods if parent else ())))
+        audit_ids = (new_audit_id(),)
+        return Token(
+            user_id=user.id,
+            project_id=project_id,
+            domain_id=domain_id,
+            methods=tuple(methods),
+            issued_at=issued_at,
+            # A token made from a token must not outlive it, or a stolen one would live for ever.
+            expires_at=parent.expires_at if parent else issued_at + self._lifetime,
+            audit_ids=(*audit_ids, parent.audit_ids[0]) if parent else audit_ids,
+            # Of the row that the password was checked against: a change since makes this token void.
+            generation=parent.generation if parent else user.token_generation,
+        )
+
+
+def _is(table: Any, object_id: str | None, name: str | None, domain: DomainRef | None) -> Any:
+    """Return the condition for the user or project with that id, or that name in `domain`."""
+    if object_id is not None or domain is None:
+        return table.c.id == object_id
+    domains = identity_domains
+    named = domains.c.id == domain.id if domain.id is not None else domains.c.name == domain.name
+    return (table.c.name == name) & table.c.domain_id.in_(select(domains.c.id).where(named))
+
+
+def _scope_ids(tx: Transaction, scope: Scope | str) -> tuple[str | None, str | None]:
+    """Return the ids of the project and of the domain that `scope` names.
+
+    Raises:
+        Unauthorized: when there is no such project or domain.
+    """
+    if isinstance(scope, str) or scope.unscoped is not None:
+        return None, None
+    projects, domains = identity_projects, identity_domains
+    found = None
+    if scope.project is not None:
+        wanted = scope.project
+        statement = select(projects.c.id).where(_is(projects, wanted.id, wanted.name, wanted.domain))
+        if (found := tx.scalar(statement)) is not None:
+            return found, None
+    if scope.domain is not None:
+        wanted_id = scope.domain.id
+        named = domains.c.id == wanted_id if wanted_id is not None else domains.c.name == scope.domain.name
+        if (found := tx.scalar(select(domains.c.id).where(named))) is not None:
+            return None, found
+    raise Unauthorized("There is no such scope for the user")

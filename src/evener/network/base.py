@@ -1,0 +1,91 @@
+"""What control needs of a network service. Every implementation carries exactly these calls.
+
+All of them happen inside control's own transaction; a service with a database elsewhere ignores `tx`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from stevedore.driver import DriverManager
+
+from evener.resources.graph import NetworkSpec, VipPort
+from evener.store.database import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class VipAllocation:
+    """A port made for a load balancer, and the address it got."""
+
+    port_id: str
+    address: str
+    network_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetInfo:
+    """What control needs to know of a subnet."""
+
+    id: str
+    network_id: str
+    cidr: str
+    ip_version: int
+
+
+class Network(Protocol):
+    """A network service, as control sees it. `caller_project` is None for administrators."""
+
+    def create_vip_port(
+        self,
+        tx: Transaction,
+        caller_project: str | None,
+        loadbalancer_id: str,
+        project_id: str,
+        name: str,
+        subnet_id: str,
+        address: str | None,
+    ) -> VipAllocation:
+        """Make the port of a load balancer on a subnet, with `address` or one that is free.
+
+        Raises:
+            NotFound: when the caller does not see the subnet.
+            InvalidInput: when the address is no host's address of the subnet.
+            Conflict: when the address is taken (an InUse), or none is free.
+        """
+
+    def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
+        """Remove the port of a load balancer; one that is gone is fine."""
+
+    def vip_port(self, tx: Transaction, port_id: str) -> VipPort | None:
+        """Return what an interface driver needs to plug the port, or None when it is gone."""
+
+    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, VipPort]:
+        """Return the same for many ports by their ids, in a constant number of statements."""
+
+    def subnet(self, tx: Transaction, caller_project: str | None, subnet_id: str) -> SubnetInfo:
+        """Return a subnet that the caller sees.
+
+        Raises:
+            NotFound: when there is none.
+        """
+
+    def subnets(self, tx: Transaction, caller_project: str | None, network_id: str) -> tuple[SubnetInfo, ...]:
+        """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first.
+
+        Raises:
+            NotFound: when there is no such network.
+        """
+
+    def realised_networks(self, tx: Transaction) -> tuple[NetworkSpec, ...] | None:
+        """Return the networks that our own agents realise, or None when they are another service's work."""
+
+
+def load(name: str, database: Database, on_change: Callable[[], None]) -> Network:
+    """Return the network service `name`; it calls `on_change` after the set of networks has changed.
+
+    Raises:
+        stevedore.exception.NoMatches: when nothing of that name is installed.
+    """
+    arguments = (database, on_change)
+    found: Any = DriverManager("evener.network", name, invoke_on_load=True, invoke_args=arguments)
+    return cast("Network", found.driver)

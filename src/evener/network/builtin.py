@@ -1,0 +1,238 @@
+"""The network service of standalone: networks, subnets and ports in our own database, realised by our agents.
+
+Implements `evener.network.base.Network` for control, and the operations behind the Networking API. Which roles
+may call them at all is the API's business; whose objects they may touch is decided here.
+"""
+# ruff: noqa: ARG002 - `parent_id` is part of the calls that all services behind the API take
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Select, exists, select
+
+from evener.network import errors, networks, ports, subnets, vips
+from evener.network.base import SubnetInfo, VipAllocation
+from evener.network.visibility import CONDITIONS, find, owns
+from evener.resources.caller import Caller
+from evener.resources.describe import Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.graph import NetworkSpec, VipPort
+from evener.resources.network import Network
+from evener.resources.port import Port
+from evener.resources.subnet import Subnet
+from evener.store import network_tables as tables
+from evener.store import rows, usage
+from evener.store.database import Database, Transaction, retried
+
+R = TypeVar("R", bound=Resource)
+
+
+class _Operations(NamedTuple):
+    create: Callable[[Transaction, str | None, Mapping[str, Any]], str]
+    update: Callable[[Transaction, str, Mapping[str, Any]], None]
+    delete: Callable[[Transaction, str], None]
+
+
+_OPERATIONS: dict[str, _Operations] = {
+    Network.KIND: _Operations(networks.create, networks.update, networks.delete),
+    Subnet.KIND: _Operations(subnets.create, subnets.update, subnets.delete),
+    Port.KIND: _Operations(ports.create, ports.update, ports.delete),
+}
+
+
+class BuiltinNetwork:
+    """Networks, subnets and ports of all projects. `on_change` is called after the networks have changed."""
+
+    def __init__(self, database: Database, on_change: Callable[[], None]) -> None:
+        self._database = database
+        self._on_change = on_change
+
+    # What the Networking API needs, called like control's operations. `cls` is Network, Subnet or Port; none of
+    # them has a parent, so `parent_id` is None.
+
+    def list(
+        self,
+        caller: Caller,
+        cls: type[R],
+        query: rows.ListQuery,
+        parent_id: str | None = None,
+    ) -> Sequence[R]:
+        """Return the objects that the caller sees and `query` asks for.
+
+        Ports can also be filtered by `fixed_ips`, with values like `ip_address=192.0.2.1` or `subnet_id=ID`.
+
+        Raises:
+            InvalidInput: for a filter or sort key that is no attribute, or a value of the wrong type.
+        """
+        with self._database.read() as tx:
+            return _listed(tx, cls, query, caller.scope)
+
+    def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
+        """Return one object.
+
+        Raises:
+            NotFound: when there is none that the caller sees.
+        """
+        with self._database.read() as tx:
+            return _shown(tx, cls, object_id, caller.scope)
+
+    @retried
+    def create(
+        self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None = None
+    ) -> R:
+        """Make an object of `values` from `wire.parse_create`, for the caller's project if they name no other.
+
+        Raises:
+            Forbidden: when it is for another project, or on another's network, and the caller no administrator.
+            NotFound, InvalidInput, Conflict: as the object's module says.
+        """
+        project_id = values.get("project_id", caller.project_id)
+        if project_id != caller.project_id and not caller.is_admin:
+            raise errors.other_project()
+        with self._database.write() as tx:
+            full = {**values, "project_id": project_id}
+            usage.take(tx, cls, project_id)
+            object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, full)
+            self._tell(tx, cls)
+            return _shown(tx, cls, object_id, None)
+
+    @retried
+    def update(
+        self,
+        caller: Caller,
+        cls: type[R],
+        object_id: str,
+        values: Mapping[str, Any],
+        parent_id: str | None = None,
+    ) -> R:
+        """Change an object by `values` from `wire.parse_update`.
+
+        Raises:
+            Forbidden: when the caller sees the object, but it is another project's.
+            NotFound, InvalidInput, Conflict: as the object's module says.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, cls, object_id, "update")
+            _OPERATIONS[cls.KIND].update(tx, object_id, values)
+            self._tell(tx, cls)
+            return _shown(tx, cls, object_id, None)
+
+    @retried
+    def delete(
+        self, caller: Caller, cls: type[Resource], object_id: str, parent_id: str | None = None
+    ) -> None:
+        """Delete an object.
+
+        Raises:
+            Forbidden: when the caller sees the object, but it is another project's.
+            NotFound, InUse: as the object's module says.
+        """
+        with self._database.write() as tx:
+            found = _check_owner(tx, caller, cls, object_id, "delete")
+            _OPERATIONS[cls.KIND].delete(tx, object_id)
+            usage.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
+            self._tell(tx, cls)
+
+    def _tell(self, tx: Transaction, cls: type[Resource]) -> None:
+        if cls is Network:
+            tx.after_commit(self._on_change)
+
+    # What control needs, inside its transaction.
+
+    def create_vip_port(
+        self,
+        tx: Transaction,
+        caller_project: str | None,
+        loadbalancer_id: str,
+        project_id: str,
+        name: str,
+        subnet_id: str,
+        address: str | None,
+    ) -> VipAllocation:
+        """Make the port of a load balancer. Run the transaction with `retried`: parallel clients may collide."""
+        return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_id, address)
+
+    def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
+        """Remove the port of a load balancer; one that is gone is fine."""
+        vips.delete(tx, port_id)
+
+    def vip_port(self, tx: Transaction, port_id: str) -> VipPort | None:
+        """Return what an interface driver needs to plug the port, or None when it is gone."""
+        return vips.describe(tx, [port_id]).get(port_id)
+
+    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, VipPort]:
+        """Return the same for many ports by their ids, in three statements."""
+        return vips.describe(tx, port_ids)
+
+    def subnet(self, tx: Transaction, caller_project: str | None, subnet_id: str) -> SubnetInfo:
+        """Return a subnet that the caller sees.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        found = find(tx, Subnet, subnet_id, caller_project)
+        return SubnetInfo(found.id, found.network_id, found.cidr, found.ip_version)
+
+    def subnets(self, tx: Transaction, caller_project: str | None, network_id: str) -> tuple[SubnetInfo, ...]:
+        """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first.
+
+        Raises:
+            NotFound: when there is no such network.
+        """
+        find(tx, Network, network_id, caller_project)
+        columns = tables.subnets.c
+        found = tx.execute(
+            select(tables.subnets)
+            .where(columns.network_id == network_id)
+            .order_by(columns.ip_version, columns.created_at, columns.id)
+        )
+        return tuple(SubnetInfo(row.id, row.network_id, row.cidr, row.ip_version) for row in found)
+
+    def realised_networks(self, tx: Transaction) -> tuple[NetworkSpec, ...]:
+        """Return all networks: our agents realise them."""
+        found = tx.execute(select(tables.networks.c.id, tables.networks.c.mtu).order_by(tables.networks.c.id))
+        return tuple(NetworkSpec(id=row.id, mtu=row.mtu) for row in found)
+
+
+def _listed(tx: Transaction, cls: type[R], query: rows.ListQuery, scope: str | None) -> list[R]:
+    where = CONDITIONS[cls.KIND](scope)
+    if not issubclass(cls, Port):
+        return rows.listing(tx, cls, query, where=where)
+    others = {name: values for name, values in query.filters.items() if name != "fixed_ips"}
+    if len(others) != len(query.filters):
+        by_address = _has_address(query.filters["fixed_ips"])
+        where = by_address if where is None else where & by_address
+        query = rows.ListQuery(others, query.sort, query.limit, query.marker, query.reverse)
+    found = rows.listing(tx, cls, query, where=where)
+    return ports.with_addresses(tx, found)  # type: ignore[arg-type, return-value]
+
+
+def _has_address(values: Sequence[str]) -> Any:
+    """Return the condition for ports with an address that `values` describe, each `KEY=VALUE`."""
+    table = tables.ip_allocations
+    wanted: dict[str, list[str]] = {}
+    for value in values:
+        key, _, text = value.partition("=")
+        if key not in ("ip_address", "subnet_id") or not text.isprintable():
+            raise InvalidInput(
+                "Invalid input for fixed_ips. Reason: filter by ip_address=ADDRESS or subnet_id=ID."
+            )
+        wanted.setdefault(key, []).append(text)
+    allocation: Select[Any] = select(table.c.port_id).where(table.c.port_id == tables.ports.c.id)
+    for key, texts in wanted.items():
+        allocation = allocation.where(table.c[key].in_(texts))
+    return exists(allocation)
+
+
+def _shown(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:
+    found = _listed(tx, cls, rows.ListQuery(filters={"id": (object_id,)}), scope)
+    if not found:
+        raise errors.not_found(cls.KIND.capitalize(), object_id)
+    return found[0]
+
+
+def _check_owner(tx: Transaction, caller: Caller, cls: type[R], object_id: str, verb: str) -> R:
+    found = find(tx, cls, object_id, caller.scope)
+    if not owns(tx, caller.scope, found):
+        raise errors.disallowed(f"{verb}_{cls.KIND}")
+    return found

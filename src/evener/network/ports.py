@@ -1,0 +1,126 @@
+"""Ports: made, changed and deleted inside a transaction."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from evener.network import errors
+from evener.network.addresses import change_addresses, new_mac
+from evener.network.allocations import addresses_of, allocate, free, take
+from evener.network.visibility import find, lock, may_use
+from evener.resources.network import LinkStatus, Network
+from evener.resources.port import LOADBALANCER_OWNER, Port, PortAddress
+from evener.store import rows
+from evener.store.database import Transaction
+from evener.store.network_tables import ip_allocations, ports
+from evener.store.schema import loadbalancers
+
+# What a load balancer relies on: the address, who the port belongs to, and that it is up.
+_RELIED_ON = ("device_id", "device_owner", "admin_state_up")
+
+
+def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str:
+    """Insert a port with its addresses and return its id.
+
+    Raises:
+        NotFound: when `scope` does not see the network, or for a security group.
+        Forbidden: when it sees the network, but may not use it.
+        InvalidInput, Conflict: from `allocations.allocate`; an InUse when the MAC address is another port's.
+    """
+    network = find(tx, Network, values["network_id"], scope)
+    if not may_use(scope, network):
+        raise errors.disallowed("create_port")
+    lock(tx, Network, network.id, shared=True)  # it cannot go before the port is there
+    return insert(tx, values)
+
+
+def insert(tx: Transaction, values: Mapping[str, Any]) -> str:
+    """Insert a port on a network that the caller may use, and return its id."""
+    _check_security_groups(values)
+    network_id = values["network_id"]
+    mac_address = values.get("mac_address")
+    if mac_address is None:
+        mac_address = new_mac()
+    elif _mac_is_taken(tx, network_id, mac_address):
+        raise errors.mac_in_use(network_id, mac_address)
+    addresses = allocate(tx, network_id, values.get("fixed_ips"))
+    full = {**values, "id": str(uuid.uuid4()), "mac_address": mac_address, "fixed_ips": addresses}
+    port = Port.model_validate({**full, "status": _status(admin_state_up=values["admin_state_up"])})
+    rows.insert(tx, port)
+    take(tx, port.id, addresses)
+    return port.id
+
+
+def update(tx: Transaction, port_id: str, values: Mapping[str, Any]) -> None:
+    """Change a port.
+
+    Raises:
+        InUse: when a load balancer relies on what would change.
+        InvalidInput, Conflict: from `allocations.allocate`.
+    """
+    port = lock(tx, Port, port_id)
+    _check_security_groups(values)
+    changes = {name: value for name, value in values.items() if name != "fixed_ips"}
+    if _serves_loadbalancer(tx, port):
+        for name in _RELIED_ON:
+            if name in changes and changes[name] != getattr(port, name):
+                raise errors.service_port_fixed(port_id, port.device_owner, name)
+    if "fixed_ips" in values:
+        _change_addresses(tx, port, values["fixed_ips"])
+    if "admin_state_up" in changes:
+        changes["status"] = _status(admin_state_up=changes["admin_state_up"])
+    rows.update(tx, Port, port_id, **changes)
+
+
+def delete(tx: Transaction, port_id: str) -> None:
+    """Delete a port and free its addresses.
+
+    Raises:
+        InUse: when it belongs to a load balancer.
+    """
+    port = lock(tx, Port, port_id)
+    if _serves_loadbalancer(tx, port):
+        raise errors.service_port(port_id, port.device_owner)
+    rows.delete(tx, Port, [port_id])
+
+
+def with_addresses(tx: Transaction, found: list[Port]) -> list[Port]:
+    """Return `found` with the ports' addresses."""
+    addresses = addresses_of(tx, [port.id for port in found])
+    return [port.model_copy(update={"fixed_ips": addresses.get(port.id, ())}) for port in found]
+
+
+def _change_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...]) -> None:
+    change = change_addresses(addresses_of(tx, [port.id]).get(port.id, ()), wanted)
+    if not change.add and not change.remove:
+        return
+    if _serves_loadbalancer(tx, port):
+        raise errors.service_port_fixed(port.id, port.device_owner, "fixed_ips")
+    free(tx, port.id, change.remove)
+    if change.add:
+        last = select(ip_allocations.c.position).where(ip_allocations.c.port_id == port.id)
+        behind = tx.scalar(last.order_by(ip_allocations.c.position.desc()).limit(1))
+        take(tx, port.id, allocate(tx, port.network_id, change.add), (behind or 0) + 1)
+
+
+def _status(*, admin_state_up: bool) -> LinkStatus:
+    return LinkStatus.ACTIVE if admin_state_up else LinkStatus.DOWN
+
+
+def _check_security_groups(values: Mapping[str, Any]) -> None:
+    for group_id in values.get("security_groups", ()):
+        raise errors.no_security_group(group_id)
+
+
+def _mac_is_taken(tx: Transaction, network_id: str, mac_address: str) -> bool:
+    taken = select(ports.c.id).where(ports.c.network_id == network_id, ports.c.mac_address == mac_address)
+    return tx.scalar(taken) is not None
+
+
+def _serves_loadbalancer(tx: Transaction, port: Port) -> bool:
+    if port.device_owner != LOADBALANCER_OWNER:
+        return False
+    users = select(loadbalancers.c.id).where(loadbalancers.c.vip_port_id == port.id)
+    return tx.scalar(users.limit(1)) is not None

@@ -1,0 +1,72 @@
+"""Subnets: made, changed and deleted inside a transaction. The rules of one subnet are in its description."""
+
+import ipaddress
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from evener.network import errors
+from evener.network.visibility import find, lock, owns, subnets_of
+from evener.resources.network import MIN_MTU_IPV6, Network
+from evener.resources.subnet import Subnet, invalid, with_defaults
+from evener.store import rows
+from evener.store.database import Transaction
+from evener.store.network_tables import ip_allocations
+
+
+def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str:
+    """Insert a subnet and return its id.
+
+    Raises:
+        NotFound: when `scope` does not see the network.
+        Forbidden: when it is another project's.
+        InvalidInput, Conflict: when the subnet contradicts itself or the network.
+    """
+    network = find(tx, Network, values["network_id"], scope)
+    if not owns(tx, scope, network):
+        raise errors.disallowed("create_subnet")
+    network = lock(tx, Network, network.id)
+    full = with_defaults(values)
+    Subnet.check(full)
+    subnet = Subnet.model_validate({**full, "id": str(uuid.uuid4())})
+    _check_neighbours(tx, subnet)
+    if subnet.ip_version == 6 and network.mtu < MIN_MTU_IPV6:
+        raise errors.mtu_too_small(network.id, MIN_MTU_IPV6)
+    rows.insert(tx, subnet)
+    return subnet.id
+
+
+def update(tx: Transaction, subnet_id: str, values: Mapping[str, Any]) -> None:
+    """Change a subnet. Addresses in use stay valid, also where they are in no pool any more.
+
+    Raises:
+        InvalidInput, Conflict: when the subnet would contradict itself.
+    """
+    subnet = lock(tx, Subnet, subnet_id)
+    Subnet.check({**dict(subnet), **values})
+    rows.update(tx, Subnet, subnet_id, **values)
+
+
+def delete(tx: Transaction, subnet_id: str) -> None:
+    """Delete a subnet.
+
+    Raises:
+        InUse: when a port has an address of it.
+    """
+    lock(tx, Subnet, subnet_id)
+    used = select(ip_allocations.c.port_id).where(ip_allocations.c.subnet_id == subnet_id)
+    if tx.scalar(used.limit(1)) is not None:
+        raise errors.subnet_in_use(subnet_id)
+    rows.delete(tx, Subnet, [subnet_id])
+
+
+def _check_neighbours(tx: Transaction, subnet: Subnet) -> None:
+    block = ipaddress.ip_network(subnet.cidr)
+    for other in subnets_of(tx, subnet.network_id):
+        if other.ip_version == subnet.ip_version and block.overlaps(ipaddress.ip_network(other.cidr)):
+            raise invalid(
+                f"Requested subnet with cidr: {subnet.cidr} for network: {subnet.network_id} overlaps with "
+                "another subnet"
+            )

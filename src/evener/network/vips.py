@@ -1,0 +1,95 @@
+"""The ports of load balancers: made and removed for control, and described for interface drivers."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from evener.network import ports
+from evener.network.allocations import addresses_of
+from evener.network.base import VipAllocation
+from evener.network.visibility import find, lock
+from evener.resources.graph import FixedIP, Route, VipPort
+from evener.resources.network import Network
+from evener.resources.port import LOADBALANCER_OWNER, Port, PortAddress
+from evener.resources.subnet import Subnet
+from evener.store import network_tables as tables
+from evener.store import rows, usage
+from evener.store.database import Transaction
+
+
+def create(
+    tx: Transaction,
+    scope: str | None,
+    loadbalancer_id: str,
+    project_id: str,
+    name: str,
+    subnet_id: str,
+    address: str | None,
+) -> VipAllocation:
+    """Make the port of a load balancer; see `evener.network.base.Network.create_vip_port`."""
+    usage.take(tx, Port, project_id)
+    network_id = find(tx, Subnet, subnet_id, scope).network_id
+    lock(tx, Network, network_id, shared=True)
+    values = {
+        "project_id": project_id,
+        "name": name,
+        "network_id": network_id,
+        "device_id": loadbalancer_id,
+        "device_owner": LOADBALANCER_OWNER,
+        "admin_state_up": True,
+        "fixed_ips": (PortAddress(subnet_id=subnet_id, ip_address=address),),
+    }
+    port_id = ports.insert(tx, values)
+    taken = addresses_of(tx, [port_id])[port_id][0]
+    return VipAllocation(port_id, str(taken.ip_address), network_id)
+
+
+def delete(tx: Transaction, port_id: str) -> None:
+    """Remove the port of a load balancer; one that is gone, or never was one of ours, is fine."""
+    mine = (tables.ports.c.id == port_id, tables.ports.c.device_owner == LOADBALANCER_OWNER)
+    project_id = tx.scalar(select(tables.ports.c.project_id).where(*mine))
+    if project_id is not None:
+        tx.execute(tables.ports.delete().where(*mine))
+        usage.give_back(tx, Port, project_id)
+
+
+def describe(tx: Transaction, port_ids: Sequence[str]) -> dict[str, VipPort]:
+    """Return what interface drivers need to know of ports, by id, in three statements."""
+    wanted = tables.ports.c.id.in_(list(port_ids))
+    statement = select(tables.ports, tables.networks.c.mtu).join(
+        tables.networks, tables.networks.c.id == tables.ports.c.network_id
+    )
+    found = tx.execute(statement.where(wanted)).all()
+    addresses = addresses_of(tx, port_ids)
+    subnets = _subnets(tx, addresses)
+    return {
+        row.id: VipPort(
+            id=row.id,
+            network_id=row.network_id,
+            mac_address=row.mac_address,
+            mtu=row.mtu,
+            fixed_ips=tuple(_fixed_ip(address, subnets) for address in addresses.get(row.id, ())),
+        )
+        for row in found
+    }
+
+
+def _subnets(tx: Transaction, addresses: Mapping[str, Sequence[PortAddress]]) -> dict[str, Subnet]:
+    ids = {str(address.subnet_id) for some in addresses.values() for address in some}
+    if not ids:
+        return {}
+    found = tx.execute(select(tables.subnets).where(tables.subnets.c.id.in_(sorted(ids))))
+    return {row.id: rows.bare(Subnet, row) for row in found}
+
+
+def _fixed_ip(address: PortAddress, subnets: Mapping[str, Subnet]) -> FixedIP:
+    subnet = subnets[str(address.subnet_id)]
+    return FixedIP(
+        address=str(address.ip_address),
+        prefix_length=ipaddress.ip_network(subnet.cidr).prefixlen,
+        gateway=subnet.gateway_ip,
+        routes=tuple(
+            Route(destination=route.destination, nexthop=route.nexthop) for route in subnet.host_routes
+        ),
+    )

@@ -1,0 +1,124 @@
+"""Which rows a project sees and may change, as conditions of queries. `scope` is a project, or None for all.
+
+A project sees its own networks, shared ones and external ones, and what is on its own networks; it uses its own
+networks and shared ones.
+"""
+
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, or_, select
+
+from evener.network.errors import not_found
+from evener.resources.describe import Resource
+from evener.resources.network import Network
+from evener.resources.subnet import Subnet
+from evener.store import rows
+from evener.store.database import Transaction
+from evener.store.network_tables import networks, ports, subnets
+
+R = TypeVar("R", bound=Resource)
+Condition = ColumnElement[bool] | None
+Scope = str | BindParameter[Any] | None
+
+
+def sees_networks(scope: Scope) -> Condition:
+    """Return the condition for the networks that `scope` sees."""
+    if scope is None:
+        return None
+    return or_(networks.c.project_id == scope, networks.c.shared, networks.c.router_external)
+
+
+def _networks_where(condition: ColumnElement[bool]) -> Select[tuple[str]]:
+    return select(networks.c.id).where(condition)
+
+
+def sees_subnets(scope: Scope) -> Condition:
+    """Return the condition for the subnets that `scope` sees: its own, and those of networks it may use."""
+    if scope is None:
+        return None
+    usable = or_(networks.c.project_id == scope, networks.c.shared)
+    return or_(subnets.c.project_id == scope, subnets.c.network_id.in_(_networks_where(usable)))
+
+
+def sees_ports(scope: Scope) -> Condition:
+    """Return the condition for the ports that `scope` sees: its own, and all on its own networks."""
+    if scope is None:
+        return None
+    own = networks.c.project_id == scope
+    return or_(ports.c.project_id == scope, ports.c.network_id.in_(_networks_where(own)))
+
+
+CONDITIONS = {"network": sees_networks, "subnet": sees_subnets, "port": sees_ports}
+
+
+def find(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:
+    """Return one object that `scope` sees, without what is derived from other tables but networks' subnets.
+
+    Raises:
+        NotFound: in Neutron's words.
+    """
+    if cls is Network:
+        query = rows.ListQuery(filters={"id": (object_id,)})
+        found = rows.listing(tx, cls, query, where=CONDITIONS[cls.KIND](scope))
+        if found:
+            return found[0]
+    else:
+        row = tx.execute(
+            _one(cls, scoped=scope is not None), {"wanted_id": object_id, "scope": scope}
+        ).first()
+        if row is not None:
+            return rows.bare(cls, row)
+    raise not_found(cls.KIND.capitalize(), object_id)
+
+
+@cache
+def _one(cls: type[Resource], *, scoped: bool) -> Select[Any]:
+    """Return the statement of `find`, built once: to build it takes longer than to run it."""
+    table = rows.table(cls)
+    statement = select(table).where(table.c.id == bindparam("wanted_id"))
+    condition = CONDITIONS[cls.KIND](bindparam("scope")) if scoped else None
+    return statement if condition is None else statement.where(condition)
+
+
+def lock(tx: Transaction, cls: type[R], object_id: str, *, shared: bool = False) -> R:
+    """Hold one row until the end of the transaction and return what it says now.
+
+    `shared` only keeps it from changing, and lets others do the same. Take a network's lock before those of
+    its subnets.
+
+    Raises:
+        NotFound: when it went meanwhile.
+    """
+    table = rows.table(cls)
+    statement = select(table).where(table.c.id == object_id)
+    found = tx.execute(statement.with_for_update(read=shared)).first()
+    if found is None:
+        raise not_found(cls.KIND.capitalize(), object_id)
+    return rows.bare(cls, found)
+
+
+def owns(tx: Transaction, scope: str | None, resource: Resource) -> bool:
+    """Return whether `scope` may change `resource`: its own, or one on its own network."""
+    if scope is None or scope == resource.project_id:  # type: ignore[attr-defined]
+        return True
+    network_id = getattr(resource, "network_id", None)
+    if network_id is None:
+        return False
+    return tx.scalar(select(networks.c.project_id).where(networks.c.id == network_id)) == scope
+
+
+def may_use(scope: str | None, network: Network) -> bool:
+    """Return whether `scope` may put ports on `network`."""
+    return scope is None or network.shared or network.project_id == scope
+
+
+def subnets_of(tx: Transaction, network_id: str, *, hold: bool = False) -> list[Subnet]:
+    """Return the subnets of a network, oldest first; `hold` locks them until the end of the transaction.
+
+    All of them, and always in the same order, so that two who need several never wait for each other.
+    """
+    statement = select(subnets).where(subnets.c.network_id == network_id)
+    statement = statement.order_by(subnets.c.created_at, subnets.c.id)
+    found = tx.execute(statement.with_for_update() if hold else statement)
+    return [rows.bare(Subnet, row) for row in found]

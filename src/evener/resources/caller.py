@@ -1,0 +1,27 @@
+"""Who makes a request, as far as every other room needs to know."""
+
+from dataclasses import dataclass
+
+ADMIN = "admin"
+MEMBER = "member"
+READER = "reader"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated user in a project, with the names of the user's roles there."""
+
+    user_id: str
+    project_id: str
+    roles: frozenset[str]
+    request_id: str = ""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller sees and touches every project."""
+        return ADMIN in self.roles
+
+    @property
+    def scope(self) -> str | None:
+        """The project that queries are limited to; None for administrators."""
+        return None if self.is_admin else self.project_id

@@ -1,0 +1,188 @@
+"""How an attribute of a resource is described: its type, default, who may set it when, and who shows it.
+
+A resource is a frozen pydantic model whose fields carry one of the descriptors below in `Annotated`. Input
+validation, output, database columns and documentation are derived from that and written nowhere else.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
+
+from evener.resources.types import Uuid
+
+
+class Dialect(StrEnum):
+    """The two wire forms."""
+
+    LBAAS = "lbaas"
+    OCTAVIA = "octavia"
+
+
+EVERY_DIALECT = frozenset(Dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class Attr:
+    """An attribute with a column of its own.
+
+    `create`/`update` say whether a user may set it in a POST/PUT; `admin` that only an administrator may.
+    `references` names the table whose id it holds. `dialects` and `since` (an Octavia API version such as
+    "2.10") limit where it exists on the wire. `visible` attributes are shown, and can be filtered by. One that is
+    not `stored` is only a wish that goes with a POST. One that is `computed` is chosen by the service where the
+    user gives none, and then absent from what `wire.parse_create` returns. `wire` is its name on the wire where
+    that is no Python name; `shown_as` the property that is shown in its place.
+    """
+
+    create: bool = False
+    update: bool = False
+    admin: bool = False
+    visible: bool = True
+    nullable: bool = False
+    stored: bool = True
+    references: str | None = None
+    dialects: frozenset[Dialect] = EVERY_DIALECT
+    since: str | None = None
+    computed: bool = False
+    wire: str | None = None
+    shown_as: str | None = None
+    or_else: str | None = None
+    filtered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """A derived list of the objects of `table` whose column `via` holds this object's id."""
+
+    table: str
+    via: str
+    plain: bool = False  # ids as strings, not as {"id": …}
+    dialects: frozenset[Dialect] = EVERY_DIALECT
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """The id of the one object of `table` whose column `via` holds this object's id, or None."""
+
+    table: str
+    via: str
+    dialects: frozenset[Dialect] = EVERY_DIALECT
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A derived list of at most one object, whose id stands in this object's own attribute `attr`."""
+
+    attr: str
+    dialects: frozenset[Dialect] = EVERY_DIALECT
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A value that control works out when the object is shown: a status, a provider."""
+
+    dialects: frozenset[Dialect] = EVERY_DIALECT
+    when_set: bool = False  # shown only where it has a value
+    filtered: bool = False  # control can filter by it
+
+
+Descriptor = Attr | Children | Child | Parent | Derived
+
+# Who may do what, in the words of the attribute maps: made once, set later, or shown only.
+ONCE = Attr(create=True)
+CHANGEABLE = Attr(create=True, update=True)
+SHOWN = Attr()
+HIDDEN = Attr(visible=False)
+
+
+class Resource(BaseModel):
+    """Base of all resources: an immutable object with an id and a project."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    KIND: ClassVar[str]  # on the wire, singular: "loadbalancer"
+    PLURAL: ClassVar[str]  # the collection
+    TABLE: ClassVar[str] = ""  # PLURAL where empty
+    LABEL: ClassVar[str] = ""  # in messages; KIND where empty
+    PARENT: ClassVar[str | None] = None  # the attribute that holds the id in the URL's path: "pool_id"
+    FOR_ADMINISTRATORS: ClassVar[bool] = False  # nobody else makes, changes or deletes one
+    SOMETIMES: ClassVar[frozenset[str]] = frozenset()  # what has no meaning for some objects
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> None:
+        """Check the rules that tie attributes of one object together; `values` are all of its attributes.
+
+        Raises:
+            InvalidInput: naming the attribute and what is allowed.
+        """
+
+    id: Annotated[Uuid, SHOWN]
+
+    def meaningless(self) -> frozenset[str]:
+        """Return the attributes that mean nothing for this object: they are shown as null, whatever is stored."""
+        return frozenset()
+
+    @classmethod
+    def trusted(cls, values: dict[str, Any]) -> Self:
+        """Return the object with `values`: every one of its attributes, valid, in its own type. Nothing is checked.
+
+        What pydantic's `model_construct` does, without its search for what is missing, which takes most of the time.
+        """
+        made = cls.__new__(cls)
+        object.__setattr__(made, "__dict__", values)
+        object.__setattr__(made, "__pydantic_fields_set__", set(values))
+        object.__setattr__(made, "__pydantic_extra__", None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
+
+    @classmethod
+    def table(cls) -> str:
+        """Return the name of the table."""
+        return cls.TABLE or cls.PLURAL
+
+    @classmethod
+    def label(cls) -> str:
+        """Return what messages call this kind."""
+        return cls.LABEL or cls.KIND
+
+
+@cache
+def descriptors(cls: type[Resource]) -> dict[str, tuple[FieldInfo, Descriptor]]:
+    """Return each attribute's pydantic field and descriptor, in the order of declaration."""
+    found = {}
+    for name, field in cls.model_fields.items():
+        marks = [m for m in field.metadata if isinstance(m, Descriptor)]
+        if len(marks) != 1:
+            raise TypeError(f"{cls.__name__}.{name} needs exactly one descriptor, has {len(marks)}")
+        found[name] = (field, marks[0])
+    return found
+
+
+@cache
+def wire_names(cls: type[Resource]) -> dict[str, str]:
+    """Return the name on the wire of each attribute."""
+    return {
+        name: (mark.wire if isinstance(mark, Attr) else None) or name
+        for name, (_, mark) in descriptors(cls).items()
+    }
+
+
+def value_type(field: FieldInfo) -> type | None:
+    """Return the type of an attribute's values besides None, or None where that is no plain class (a tuple of …)."""
+    kind: Any = field.annotation
+    if get_origin(kind) in (UnionType, Union):
+        kinds = [each for each in get_args(kind) if each is not NoneType]
+        kind = kinds[0] if len(kinds) == 1 else None
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return kind if isinstance(kind, type) and get_origin(kind) is None else None
+
+
+@cache
+def columns(cls: type[Resource]) -> dict[str, tuple[FieldInfo, Attr]]:
+    """Return the attributes that have a column of their own."""
+    return {n: (f, d) for n, (f, d) in descriptors(cls).items() if isinstance(d, Attr) and d.stored}

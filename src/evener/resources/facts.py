@@ -1,0 +1,59 @@
+"""What an agent found out about a load balancer, on its way back to control."""
+
+from pydantic import BaseModel, ConfigDict
+
+from evener.resources.types import OperatingStatus
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Counters(_Fact):
+    """What went through a load balancer or a listener since it was made; bytes as the client sees them."""
+
+    active_connections: int = 0
+    total_connections: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    request_errors: int = 0
+
+
+class Observation(_Fact):
+    """The state of traffic at one moment: each member's health by its id, and counters by listener's id.
+
+    `servers` are the members' counters by their ids. They begin anew with each of HAProxy's workers, so they are for
+    who watches, and never reported or added up.
+    """
+
+    members: dict[str, OperatingStatus] = {}
+    listeners: dict[str, Counters] = {}
+    servers: dict[str, Counters] = {}
+
+
+class Traffic(_Fact):
+    """What went through a load balancer, as its users see it: in all, by listener, and by member of late."""
+
+    total: Counters
+    listeners: dict[str, Counters] = {}
+    members: dict[str, Counters] = {}
+
+
+class Failure(_Fact):
+    """A generation that could not be applied, and why, in words an operator can act on."""
+
+    generation: int
+    reason: str
+
+
+class Report(_Fact):
+    """What an agent tells control about one load balancer; a part that is None says nothing.
+
+    `gone` is true once nothing of the load balancer is left on the host.
+    """
+
+    loadbalancer_id: str
+    applied_generation: int | None = None
+    failure: Failure | None = None
+    observation: Observation | None = None
+    gone: bool = False

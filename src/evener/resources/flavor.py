@@ -1,0 +1,32 @@
+"""A flavor: what a user may ask of a service in the operator's words, instead of naming a provider."""
+
+from typing import Annotated, Any, ClassVar
+
+from evener.resources.describe import CHANGEABLE, ONCE, Derived, Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.provider import LOADBALANCERV2
+from evener.resources.types import LongDescription, Name
+
+
+class Flavor(Resource):
+    """The attributes of neutron-lib's `api/definitions/flavors.py`."""
+
+    KIND: ClassVar[str] = "flavor"
+    PLURAL: ClassVar[str] = "flavors"
+    LABEL: ClassVar[str] = "Flavor"
+    FOR_ADMINISTRATORS: ClassVar[bool] = True
+
+    name: Annotated[Name, CHANGEABLE] = ""
+    description: Annotated[LongDescription, CHANGEABLE] = ""
+    service_type: Annotated[Name, ONCE]
+    enabled: Annotated[bool, CHANGEABLE] = True
+    service_profiles: Annotated[tuple[str, ...], Derived()] = ()
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> None:
+        """There is one type of service."""
+        if values["service_type"] != LOADBALANCERV2:
+            raise InvalidInput(
+                f"Invalid service type: {values['service_type']}. Only {LOADBALANCERV2} is served here.",
+                "InvalidServiceType",
+            )

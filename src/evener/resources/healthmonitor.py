@@ -1,0 +1,73 @@
+"""A health monitor: how and how often the members of a pool are asked whether they are well."""
+
+from typing import Annotated, Any, ClassVar
+
+from evener.resources.describe import CHANGEABLE, ONCE, Attr, Parent, Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.types import MAX_INT, Between, HttpMethod, MonitorType, Name, ProjectId, Text, Uuid
+
+# RFC 3986 section 3.3: path-absolute, and a query, of unreserved, sub-delims, ":", "@" and escapes.
+UrlPath = Annotated[str, Text(255, pattern=r"^/(?:[a-zA-Z0-9\-._~!$&'()*+,;=:@/?]|%[a-fA-F0-9]{2})*$")]
+# One code, a list of codes, or a range.
+_CODE = "[1-5][0-9]{2}"
+ExpectedCodes = Annotated[str, Text(64, pattern=rf"^(?:{_CODE}(?: *, *{_CODE})*|{_CODE}-{_CODE})$")]
+Retries = Annotated[int, Between(1, 10)]
+HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
+ONLY_HTTP = frozenset({"http_method", "url_path", "expected_codes"})
+
+
+class HealthMonitor(Resource):
+    """The attributes of Neutron-LBaaS's `loadbalancerv2.py` and `healthmonitor_max_retries_down.py` (rocky).
+
+    `delay` and `timeout` are seconds. `max_retries_down` is None where the user did not give it: then
+    `max_retries` failed checks take a member out, as the LBaaS handbook says, and one good check brings it
+    back. Where it is given, it is the number of failures, and `max_retries` the number of successes.
+    """
+
+    KIND: ClassVar[str] = "healthmonitor"
+    PLURAL: ClassVar[str] = "healthmonitors"
+    LABEL: ClassVar[str] = "Health Monitor"
+    SOMETIMES: ClassVar[frozenset[str]] = ONLY_HTTP
+
+    project_id: Annotated[ProjectId, ONCE]
+    name: Annotated[Name, CHANGEABLE] = ""
+    pool_id: Annotated[Uuid, Attr(create=True, visible=False, references="pools")]
+    loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
+    type: Annotated[MonitorType, ONCE]
+    delay: Annotated[int, Between(1, MAX_INT // 1000), CHANGEABLE]
+    timeout: Annotated[int, Between(1, MAX_INT // 1000), CHANGEABLE]
+    max_retries: Annotated[Retries, CHANGEABLE]
+    max_retries_down: Annotated[
+        Retries | None,
+        Attr(create=True, update=True, nullable=True, shown_as="fall", or_else="max_retries"),
+    ] = None
+    http_method: Annotated[HttpMethod, CHANGEABLE] = HttpMethod.GET
+    url_path: Annotated[UrlPath, CHANGEABLE] = "/"
+    expected_codes: Annotated[ExpectedCodes, CHANGEABLE] = "200"
+    admin_state_up: Annotated[bool, CHANGEABLE] = True
+    pools: Annotated[tuple[str, ...], Parent("pool_id")] = ()
+
+    @property
+    def fall(self) -> int:
+        """Number of failed checks in a row that take a member out."""
+        return self.max_retries if self.max_retries_down is None else self.max_retries_down
+
+    @property
+    def rise(self) -> int:
+        """Number of good checks in a row that bring a member back."""
+        return 1 if self.max_retries_down is None else self.max_retries
+
+    def meaningless(self) -> frozenset[str]:
+        """A TCP or PING monitor makes no HTTP request."""
+        return frozenset() if self.type in HTTP_TYPES else ONLY_HTTP
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> None:
+        """Delay is not less than timeout; a range of codes does not run backwards."""
+        if values["delay"] < values["timeout"]:
+            raise InvalidInput("Delay must be greater than or equal to timeout", "DelayOrTimeoutInvalid")
+        low, dash, high = values["expected_codes"].partition("-")
+        if dash and int(low) > int(high):
+            raise InvalidInput(
+                f"Invalid input for expected_codes. Reason: the range '{low}-{high}' runs backwards."
+            )

@@ -1,0 +1,48 @@
+"""An L7 policy: what a listener does with requests that match all of its rules, instead of its default pool."""
+
+from typing import Annotated, Any, ClassVar
+
+from evener.resources.describe import CHANGEABLE, ONCE, Attr, Children, Parent, Resource
+from evener.resources.errors import Conflict
+from evener.resources.types import MAX_INT, Between, Description, L7Action, Name, ProjectId, Text, Uuid
+
+# RFC 3986 section 2: unreserved, reserved and escapes, and nothing else.
+Url = Annotated[str, Text(255, pattern=r"^https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+$")]
+LAST = MAX_INT
+
+
+class L7Policy(Resource):
+    """The attributes of Neutron-LBaaS's `extensions/l7.py` (rocky). Positions count from 1 without gaps."""
+
+    KIND: ClassVar[str] = "l7policy"
+    PLURAL: ClassVar[str] = "l7policies"
+
+    project_id: Annotated[ProjectId, ONCE]
+    name: Annotated[Name, CHANGEABLE] = ""
+    description: Annotated[Description, CHANGEABLE] = ""
+    listener_id: Annotated[Uuid, Attr(create=True, references="listeners")]
+    loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
+    action: Annotated[L7Action, CHANGEABLE]
+    redirect_pool_id: Annotated[
+        Uuid | None, Attr(create=True, update=True, nullable=True, references="pools")
+    ] = None
+    redirect_url: Annotated[Url | None, Attr(create=True, update=True, nullable=True)] = None
+    position: Annotated[int, Between(1, MAX_INT), CHANGEABLE] = LAST
+    admin_state_up: Annotated[bool, CHANGEABLE] = True
+    rules: Annotated[tuple[str, ...], Children("l7rules", "l7policy_id")] = ()
+    listeners: Annotated[tuple[str, ...], Parent("listener_id")] = ()
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> None:
+        """A redirect needs its target."""
+        action = values["action"]
+        if action == L7Action.REDIRECT_TO_POOL and not values["redirect_pool_id"]:
+            raise Conflict(
+                "Redirect pool id is missing for L7 Policy with pool redirect action.",
+                "L7PolicyRedirectPoolIdMissing",
+            )
+        if action == L7Action.REDIRECT_TO_URL and not values["redirect_url"]:
+            raise Conflict(
+                "Redirect URL is missing for L7 Policy with URL redirect action.",
+                "L7PolicyRedirectUrlMissing",
+            )

@@ -1,0 +1,72 @@
+"""An L7 rule: one thing that must hold of a request for its policy to apply."""
+
+import re
+from typing import Annotated, Any, ClassVar
+
+from evener.resources.describe import CHANGEABLE, ONCE, Attr, Parent, Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.types import L7CompareType, L7RuleType, ProjectId, Text, Uuid
+
+# Visible characters and spaces: what a header's value, a path or a host name may hold (RFC 9110 section 5.5).
+Value = Annotated[str, Text(255, min_length=1, pattern=r"^[\x20-\x7e\u00a0-\uffff]+$")]
+# A header's or cookie's name is a token: RFC 9110 section 5.6.2.
+_TOKEN = re.compile(r"[a-zA-Z0-9!#$%&'*+.^_`|~-]+")
+# RFC 6265 section 4.1.1: cookie-octet.
+_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
+NAMED = frozenset({L7RuleType.HEADER, L7RuleType.COOKIE})
+FILE_TYPE_COMPARES = frozenset({L7CompareType.REGEX, L7CompareType.EQUAL_TO})
+
+
+class L7Rule(Resource):
+    """The attributes of Neutron-LBaaS's `extensions/l7.py` (rocky). `key` names the header or cookie."""
+
+    KIND: ClassVar[str] = "rule"
+    PLURAL: ClassVar[str] = "rules"
+    TABLE: ClassVar[str] = "l7rules"
+    LABEL: ClassVar[str] = "l7rule"
+    PARENT: ClassVar[str | None] = "l7policy_id"
+
+    project_id: Annotated[ProjectId, ONCE]
+    l7policy_id: Annotated[Uuid, Attr(visible=False, references="l7policies")]
+    loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
+    type: Annotated[L7RuleType, CHANGEABLE]
+    compare_type: Annotated[L7CompareType, CHANGEABLE]
+    invert: Annotated[bool, CHANGEABLE] = False
+    key: Annotated[Annotated[str, Text(255)] | None, Attr(create=True, update=True, nullable=True)] = None
+    value: Annotated[Value, CHANGEABLE]
+    admin_state_up: Annotated[bool, CHANGEABLE] = True
+    policies: Annotated[tuple[str, ...], Parent("l7policy_id")] = ()
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> None:
+        """Check key and value by type, and that a regular expression is one."""
+        kind, compare = values["type"], values["compare_type"]
+        if kind in NAMED:
+            _check_key(values["key"])
+        if kind == L7RuleType.FILE_TYPE and compare not in FILE_TYPE_COMPARES:
+            raise InvalidInput(
+                f"Unsupported compare type for rule of {kind} type.", "L7RuleUnsupportedCompareType"
+            )
+        if compare == L7CompareType.REGEX:
+            _check_regex(values["value"])
+        elif kind == L7RuleType.COOKIE and not _COOKIE_VALUE.fullmatch(values["value"]):
+            raise InvalidInput(
+                "Invalid characters in value. See RFCs 2616, 2965, 6265.", "L7RuleInvalidCookieValue"
+            )
+
+
+def _check_key(key: str | None) -> None:
+    if not key:
+        raise InvalidInput(
+            "Rule key is missing. Key should be specified for rules of HEADER and COOKIE types.",
+            "L7RuleKeyMissing",
+        )
+    if not _TOKEN.fullmatch(key):
+        raise InvalidInput("Invalid characters in key. See RFCs 2616, 2965, 6265, 7230.", "L7RuleInvalidKey")
+
+
+def _check_regex(value: str) -> None:
+    try:
+        re.compile(value)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise InvalidInput(f"Unable to parse regular expression: {error}.", "L7RuleInvalidRegex") from None

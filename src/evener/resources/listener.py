@@ -1,0 +1,75 @@
+"""A listener: a protocol and a port on the VIP."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
+
+from evener.resources.describe import CHANGEABLE, ONCE, Attr, Children, Parent, Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.types import (
+    MAX_INT,
+    Between,
+    ContainerRef,
+    Description,
+    ListenerProtocol,
+    Name,
+    PoolProtocol,
+    PortNumber,
+    ProjectId,
+    Uuid,
+)
+
+# Which pool protocols a listener's protocol goes with (neutron-lbaas, services/loadbalancer/constants.py).
+POOL_PROTOCOLS: dict[ListenerProtocol, frozenset[PoolProtocol]] = {
+    ListenerProtocol.TCP: frozenset({PoolProtocol.TCP}),
+    ListenerProtocol.HTTP: frozenset({PoolProtocol.HTTP}),
+    ListenerProtocol.HTTPS: frozenset({PoolProtocol.HTTPS}),
+    ListenerProtocol.TERMINATED_HTTPS: frozenset({PoolProtocol.HTTP}),
+}
+
+
+def _as_tuple(value: Any) -> Any:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+class Listener(Resource):
+    """The attributes of Neutron-LBaaS's `extensions/loadbalancerv2.py` and `sharedpools.py` (rocky)."""
+
+    KIND: ClassVar[str] = "listener"
+    PLURAL: ClassVar[str] = "listeners"
+
+    project_id: Annotated[ProjectId, ONCE]
+    name: Annotated[Name, CHANGEABLE] = ""
+    description: Annotated[Description, CHANGEABLE] = ""
+    loadbalancer_id: Annotated[
+        Uuid | None, Attr(create=True, visible=False, nullable=True, references="loadbalancers")
+    ] = None
+    default_pool_id: Annotated[
+        Uuid | None, Attr(create=True, update=True, nullable=True, references="pools")
+    ] = None
+    protocol: Annotated[ListenerProtocol, ONCE]
+    protocol_port: Annotated[PortNumber, ONCE]
+    connection_limit: Annotated[int, Between(-1, MAX_INT), CHANGEABLE] = -1
+    default_tls_container_ref: Annotated[
+        ContainerRef | None, Attr(create=True, update=True, nullable=True)
+    ] = None
+    sni_container_refs: Annotated[tuple[ContainerRef, ...], BeforeValidator(_as_tuple), CHANGEABLE] = ()
+    admin_state_up: Annotated[bool, CHANGEABLE] = True
+    loadbalancers: Annotated[tuple[str, ...], Parent("loadbalancer_id")] = ()
+    l7policies: Annotated[tuple[str, ...], Children("l7policies", "listener_id")] = ()
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> None:
+        """A limit of 0 would refuse every connection: HAProxy reads it as 'no limit', users as 'closed'."""
+        if values["connection_limit"] == 0:
+            raise InvalidInput(
+                "Invalid input for connection_limit. Reason: '0' is not allowed; "
+                "use -1 for no limit or a number from 1 up."
+            )
+        if (
+            values["protocol"] == ListenerProtocol.TERMINATED_HTTPS
+            and not values["default_tls_container_ref"]
+        ):
+            raise InvalidInput("Default TLS container was not specified", "TLSDefaultContainerNotSpecified")

@@ -1,0 +1,47 @@
+"""A load balancer: a VIP address on a port of a subnet."""
+
+from typing import Annotated, ClassVar
+
+from evener.resources.describe import (
+    CHANGEABLE,
+    HIDDEN,
+    ONCE,
+    Attr,
+    Children,
+    Derived,
+    Resource,
+)
+from evener.resources.types import (
+    Description,
+    IPAddress,
+    Name,
+    OperatingStatus,
+    ProjectId,
+    ProvisioningStatus,
+    Uuid,
+)
+
+
+class LoadBalancer(Resource):
+    """The attributes of Neutron-LBaaS's `extensions/loadbalancerv2.py` and `sharedpools.py` (rocky)."""
+
+    KIND: ClassVar[str] = "loadbalancer"
+    PLURAL: ClassVar[str] = "loadbalancers"
+    LABEL: ClassVar[str] = "Load Balancer"
+
+    project_id: Annotated[ProjectId, ONCE]
+    name: Annotated[Name, CHANGEABLE] = ""
+    description: Annotated[Description, CHANGEABLE] = ""
+    vip_subnet_id: Annotated[Uuid, Attr(create=True, computed=True)]
+    vip_address: Annotated[IPAddress | None, Attr(create=True, nullable=True)] = None
+    vip_port_id: Annotated[Uuid | None, Attr(nullable=True)] = None
+    vip_network_id: Annotated[Uuid | None, Attr(create=True, nullable=True, visible=False)] = None
+    provider: Annotated[Name, ONCE] = ""
+    flavor_id: Annotated[Name | None, Attr(create=True, nullable=True)] = None
+    admin_state_up: Annotated[bool, CHANGEABLE] = True
+    generation: Annotated[int, HIDDEN] = 0
+    listeners: Annotated[tuple[str, ...], Children("listeners", "loadbalancer_id")] = ()
+    pools: Annotated[tuple[str, ...], Children("pools", "loadbalancer_id")] = ()
+    provisioning_status: Annotated[ProvisioningStatus | None, Derived(filtered=True)] = None
+    operating_status: Annotated[OperatingStatus | None, Derived(filtered=True)] = None
+    provisioning_error: Annotated[str | None, Derived(when_set=True)] = None

@@ -1,0 +1,24 @@
+"""A member: one server of a pool."""
+
+from typing import Annotated, ClassVar
+
+from evener.resources.describe import CHANGEABLE, ONCE, Attr, Resource
+from evener.resources.types import Between, IPAddress, Name, PortNumber, ProjectId, Uuid
+
+
+class Member(Resource):
+    """The attributes of Neutron-LBaaS's `extensions/loadbalancerv2.py` (rocky)."""
+
+    KIND: ClassVar[str] = "member"
+    PLURAL: ClassVar[str] = "members"
+    PARENT: ClassVar[str | None] = "pool_id"
+
+    project_id: Annotated[ProjectId, ONCE]
+    name: Annotated[Name, CHANGEABLE] = ""
+    pool_id: Annotated[Uuid, Attr(visible=False, references="pools")]
+    loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
+    subnet_id: Annotated[Uuid, ONCE]
+    address: Annotated[IPAddress, ONCE]
+    protocol_port: Annotated[PortNumber, ONCE]
+    weight: Annotated[int, Between(0, 256), CHANGEABLE] = 1
+    admin_state_up: Annotated[bool, CHANGEABLE] = True

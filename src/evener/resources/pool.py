@@ -1,0 +1,76 @@
+"""A pool: members that share traffic, by an algorithm and perhaps with session persistence."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from evener.resources.describe import CHANGEABLE, ONCE, Attr, Child, Children, Parent, Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.types import (
+    Description,
+    LBAlgorithm,
+    Name,
+    PersistenceType,
+    PoolProtocol,
+    ProjectId,
+    Text,
+    Uuid,
+)
+
+# A cookie's name is a token: RFC 6265 section 4.1.1, RFC 9110 section 5.6.2.
+CookieName = Annotated[str, Text(255, min_length=1, pattern=r"^[a-zA-Z0-9!#$%&'*+.^_`|~-]+$")]
+
+
+class SessionPersistence(BaseModel):
+    """What ties a client to a member; APP_COOKIE names the application's cookie."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: PersistenceType
+    cookie_name: CookieName | None = None
+
+
+class Pool(Resource):
+    """The attributes of Neutron-LBaaS's `extensions/loadbalancerv2.py` and `sharedpools.py` (rocky)."""
+
+    KIND: ClassVar[str] = "pool"
+    PLURAL: ClassVar[str] = "pools"
+
+    project_id: Annotated[ProjectId, ONCE]
+    name: Annotated[Name, CHANGEABLE] = ""
+    description: Annotated[Description, CHANGEABLE] = ""
+    loadbalancer_id: Annotated[
+        Uuid | None, Attr(create=True, visible=False, nullable=True, references="loadbalancers")
+    ] = None
+    listener_id: Annotated[Uuid | None, Attr(create=True, visible=False, stored=False)] = None
+    protocol: Annotated[PoolProtocol, ONCE]
+    lb_algorithm: Annotated[LBAlgorithm, CHANGEABLE]
+    session_persistence: Annotated[
+        SessionPersistence | None,
+        BeforeValidator(lambda value: None if value == {} else value),
+        Attr(create=True, update=True, nullable=True),
+    ] = None
+    admin_state_up: Annotated[bool, CHANGEABLE] = True
+    healthmonitor_id: Annotated[str | None, Child("healthmonitors", "pool_id")] = None
+    listeners: Annotated[tuple[str, ...], Children("listeners", "default_pool_id")] = ()
+    loadbalancers: Annotated[tuple[str, ...], Parent("loadbalancer_id")] = ()
+    l7_policies: Annotated[tuple[str, ...], Children("l7policies", "redirect_pool_id")] = ()
+    members: Annotated[tuple[str, ...], Children("members", "pool_id")] = ()
+
+    @classmethod
+    def check(cls, values: dict[str, Any]) -> None:
+        """APP_COOKIE needs a cookie_name, the other types refuse one; cookies need an HTTP pool."""
+        persistence: SessionPersistence | None = values["session_persistence"]
+        if persistence is None:
+            return
+        if persistence.type == PersistenceType.APP_COOKIE:
+            if not persistence.cookie_name:
+                raise _invalid("'cookie_name' should be specified for session persistence type APP_COOKIE.")
+        elif persistence.cookie_name is not None:
+            raise _invalid(f"'cookie_name' is not allowed for {persistence.type} session persistence")
+        if persistence.type != PersistenceType.SOURCE_IP and values["protocol"] != PoolProtocol.HTTP:
+            raise _invalid(f"{persistence.type} needs a pool of protocol HTTP, not {values['protocol']}")
+
+
+def _invalid(why: str) -> InvalidInput:
+    return InvalidInput(f"Session Persistence Invalid: {why}", "SessionPersistenceConfigurationInvalid")

@@ -1,0 +1,66 @@
+"""A port: a place to plug something into a network, with a MAC address and addresses of the network's subnets."""
+
+from typing import Annotated, ClassVar
+
+from annotated_types import MaxLen
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Resource
+from evener.resources.network import LinkStatus
+from evener.resources.types import Cidr, Description, IPAddress, MacAddress, Name, ProjectId, Text, Uuid
+
+LOADBALANCER_OWNER = "neutron:LOADBALANCERV2"
+MAX_FIXED_IPS = 5  # Neutron's max_fixed_ips_per_port
+MAX_PAIRS = 10  # Neutron's max_allowed_address_pair
+
+
+def _unicast(value: str) -> str:
+    if int(value[:2], 16) & 1 or value == "00:00:00:00:00:00":
+        raise ValueError("is not the MAC address of a single interface")
+    return value
+
+
+class PortAddress(BaseModel):
+    """An address of a port. In a request either part may be missing: the service fills it in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subnet_id: Uuid | None = None
+    ip_address: IPAddress | None = None
+
+
+class AddressPair(BaseModel):
+    """An address (or CIDR) that the port's owner may use besides its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ip_address: IPAddress | Cidr
+    mac_address: MacAddress | None = None
+
+
+class Port(Resource):
+    """The attributes of the Networking API's ports.
+
+    `fixed_ips` has no column: the table of allocations is the one truth. Where the user does not give it, the
+    port gets an address of each IP version that the network has.
+    """
+
+    KIND: ClassVar[str] = "port"
+    PLURAL: ClassVar[str] = "ports"
+
+    project_id: Annotated[ProjectId, ONCE]
+    name: Annotated[Name, CHANGEABLE] = ""
+    description: Annotated[Description, CHANGEABLE] = ""
+    network_id: Annotated[Uuid, Attr(create=True, references="networks")]
+    mac_address: Annotated[MacAddress, AfterValidator(_unicast), Attr(create=True, computed=True)]
+    fixed_ips: Annotated[
+        tuple[PortAddress, ...],
+        MaxLen(MAX_FIXED_IPS),
+        Attr(create=True, update=True, computed=True, stored=False, filtered=True),
+    ] = ()
+    device_id: Annotated[Name, CHANGEABLE] = ""
+    device_owner: Annotated[str, Text(255), CHANGEABLE] = ""
+    admin_state_up: Annotated[bool, CHANGEABLE] = True
+    status: Annotated[LinkStatus, SHOWN] = LinkStatus.ACTIVE
+    security_groups: Annotated[tuple[Uuid, ...], MaxLen(10), CHANGEABLE] = ()
+    allowed_address_pairs: Annotated[tuple[AddressPair, ...], MaxLen(MAX_PAIRS), CHANGEABLE] = ()

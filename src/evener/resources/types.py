@@ -1,0 +1,229 @@
+"""The value types that attributes are made of: what a user may write, and how it is normalised.
+
+Every string type refuses what no database or configuration file can hold: NUL and lone surrogates.
+"""
+
+import ipaddress
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from annotated_types import Ge, GroupedMetadata, Le
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
+
+MAX_INT = 2**31 - 1  # the largest integer of a database column
+
+
+def _storable(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("must not contain a NUL character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode") from None
+    return value
+
+
+def validate_uuid(value: str) -> str:
+    """Return a UUID in its usual form.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        parsed = str(uuid.UUID(value))
+    except (ValueError, AttributeError):
+        raise ValueError("is not a valid UUID") from None
+    if value.lower() not in (parsed, parsed.replace("-", "")):
+        raise ValueError("is not a valid UUID")
+    return parsed
+
+
+def _ip(value: str) -> str:
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError("is not a valid IP address") from None
+    if getattr(address, "scope_id", None):
+        raise ValueError("is not a valid IP address: a zone is not allowed")
+    return str(address)
+
+
+def _cidr(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("is not a valid IP subnet") from None
+    if "/" not in value:
+        raise ValueError("is not a valid IP subnet: the prefix length is missing")
+    return str(network)
+
+
+def _not_boolean(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):  # "1_0" is Python's own idea
+        raise ValueError("is not an integer")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Text(GroupedMetadata):
+    """A string of `min_length` to `max_length` characters that any database can store."""
+
+    max_length: int
+    min_length: int = 0
+    pattern: str | None = None
+
+    def __iter__(self) -> Iterator[object]:
+        yield StringConstraints(
+            max_length=self.max_length, min_length=self.min_length, pattern=self.pattern, strict=True
+        )
+        yield AfterValidator(_storable)
+
+
+@dataclass(frozen=True, slots=True)
+class Between(GroupedMetadata):
+    """An integer, or its decimal string, from `low` to `high`."""
+
+    low: int
+    high: int
+
+    def __iter__(self) -> Iterator[object]:
+        yield Ge(self.low)
+        yield Le(self.high)
+        yield BeforeValidator(_not_boolean)
+
+
+Name = Annotated[str, Text(255)]
+Description = Annotated[str, Text(255)]
+LongDescription = Annotated[str, Text(1024)]
+ProjectId = Annotated[str, Text(255, min_length=1)]
+ContainerRef = Annotated[str, Text(512)]
+Uuid = Annotated[
+    str, Text(36), AfterValidator(validate_uuid), WithJsonSchema({"type": "string", "format": "uuid"})
+]
+IPAddress = Annotated[
+    str,
+    Text(64),
+    AfterValidator(_ip),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
+]
+Cidr = Annotated[
+    str,
+    Text(64),
+    AfterValidator(_cidr),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$"}),
+]
+MacAddress = Annotated[
+    str, Text(17, pattern="^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$"), AfterValidator(str.lower)
+]
+PortNumber = Annotated[int, Between(1, 65535)]
+# In UTC, without a zone; clients are shown "2018-01-31 10:00:00".
+Moment = Annotated[datetime, WithJsonSchema({"type": "string"})]
+
+
+class LBAlgorithm(StrEnum):
+    """How a pool chooses a member."""
+
+    ROUND_ROBIN = "ROUND_ROBIN"
+    LEAST_CONNECTIONS = "LEAST_CONNECTIONS"
+    SOURCE_IP = "SOURCE_IP"
+
+
+class ListenerProtocol(StrEnum):
+    """What a listener speaks with clients."""
+
+    TCP = "TCP"
+    HTTP = "HTTP"
+    HTTPS = "HTTPS"
+    TERMINATED_HTTPS = "TERMINATED_HTTPS"
+
+
+class PoolProtocol(StrEnum):
+    """What a pool speaks with members."""
+
+    TCP = "TCP"
+    HTTP = "HTTP"
+    HTTPS = "HTTPS"
+
+
+class MonitorType(StrEnum):
+    """How a health monitor asks a member."""
+
+    PING = "PING"
+    TCP = "TCP"
+    HTTP = "HTTP"
+    HTTPS = "HTTPS"
+
+
+class HttpMethod(StrEnum):
+    """The request method of an HTTP or HTTPS monitor."""
+
+    GET = "GET"
+    HEAD = "HEAD"
+    POST = "POST"
+    PUT = "PUT"
+    DELETE = "DELETE"
+    TRACE = "TRACE"
+    OPTIONS = "OPTIONS"
+    CONNECT = "CONNECT"
+    PATCH = "PATCH"
+
+
+class PersistenceType(StrEnum):
+    """What ties a client to a member."""
+
+    SOURCE_IP = "SOURCE_IP"
+    HTTP_COOKIE = "HTTP_COOKIE"
+    APP_COOKIE = "APP_COOKIE"
+
+
+class L7Action(StrEnum):
+    """What an L7 policy does with a request."""
+
+    REDIRECT_TO_POOL = "REDIRECT_TO_POOL"
+    REDIRECT_TO_URL = "REDIRECT_TO_URL"
+    REJECT = "REJECT"
+
+
+class L7RuleType(StrEnum):
+    """What part of a request an L7 rule looks at."""
+
+    HOST_NAME = "HOST_NAME"
+    PATH = "PATH"
+    FILE_TYPE = "FILE_TYPE"
+    HEADER = "HEADER"
+    COOKIE = "COOKIE"
+
+
+class L7CompareType(StrEnum):
+    """How an L7 rule compares."""
+
+    REGEX = "REGEX"
+    STARTS_WITH = "STARTS_WITH"
+    ENDS_WITH = "ENDS_WITH"
+    CONTAINS = "CONTAINS"
+    EQUAL_TO = "EQUAL_TO"
+
+
+class ProvisioningStatus(StrEnum):
+    """How far the agents are with what the API was told."""
+
+    ACTIVE = "ACTIVE"
+    PENDING_CREATE = "PENDING_CREATE"
+    PENDING_UPDATE = "PENDING_UPDATE"
+    PENDING_DELETE = "PENDING_DELETE"
+    ERROR = "ERROR"
+
+
+class OperatingStatus(StrEnum):
+    """How traffic fares."""
+
+    ONLINE = "ONLINE"
+    OFFLINE = "OFFLINE"
+    DEGRADED = "DEGRADED"
+    DISABLED = "DISABLED"
+    NO_MONITOR = "NO_MONITOR"
+    ERROR = "ERROR"

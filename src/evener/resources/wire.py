@@ -1,0 +1,241 @@
+"""From what a user wrote to a resource's attributes and back, derived from the resource's description.
+
+The messages are Neutron's, because people and programs that know Neutron read them.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from evener.resources.describe import (
+    Attr,
+    Children,
+    Derived,
+    Descriptor,
+    Dialect,
+    Parent,
+    Resource,
+    columns,
+    descriptors,
+    value_type,
+    wire_names,
+)
+from evener.resources.errors import InvalidInput
+
+PROJECT_NAMES = ("tenant_id", "project_id")  # one value, two names on the wire of LBaaS v2
+
+
+@cache
+def adapter(cls: type[Resource], name: str) -> TypeAdapter[Any]:
+    """Return what validates attribute `name`, and knows its JSON schema."""
+    field: FieldInfo = cls.model_fields[name]
+    described: Any = Annotated[field.annotation, *field.metadata]
+    return TypeAdapter(described)
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    given = first["input"]
+    scalar = isinstance(given, str | int | float) and first["type"] != "missing"
+    value = f"'{_printable(str(given))}' " if scalar else ""
+    return f"{value}{message}" if not where else f"{where}: {value}{message}"
+
+
+def _printable(text: str) -> str:
+    return text[:80].encode("utf-8", "backslashreplace").decode()
+
+
+def validate_attribute(cls: type[Resource], name: str, value: Any) -> Any:
+    """Return `value` normalised to attribute `name`'s type.
+
+    Raises:
+        InvalidInput: naming the attribute, the value and what is allowed.
+    """
+    try:
+        return adapter(cls, name).validate_python(value)
+    except ValidationError as error:
+        shown = wire_names(cls)[name]
+        raise InvalidInput(f"Invalid input for {shown}. Reason: {_reason(error)}.") from None
+
+
+def _unwrap(cls: type[Resource], body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict) or not isinstance(body.get(cls.KIND), dict):
+        raise InvalidInput(f"Resource body required: an object named '{cls.KIND}'")
+    extra = [str(key) for key in body if key != cls.KIND]
+    if extra:
+        raise InvalidInput(f"Unrecognized attribute(s) {_listed(extra)}")
+    given: dict[str, Any] = dict(body[cls.KIND])
+    if "tenant_id" in given:
+        tenant = given.pop("tenant_id")
+        if given.setdefault("project_id", tenant) != tenant:
+            raise InvalidInput("'tenant_id' and 'project_id' are given with different values")
+    return given
+
+
+@cache
+def _attribute_names(cls: type[Resource]) -> dict[str, str]:
+    return {shown: name for name, shown in wire_names(cls).items()}
+
+
+def attribute_name(cls: type[Resource], shown: str) -> str:
+    """Return the attribute that clients call `shown` (in filters, sort keys), or `shown` when there is none."""
+    return "project_id" if shown == "tenant_id" else _attribute_names(cls).get(shown, shown)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"'{_printable(name)}'" for name in sorted(names))
+
+
+def _known(cls: type[Resource], given: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """Return `given` by attribute; raises `InvalidInput` for one that is not on the wire."""
+    shown = wire_names(cls)
+    known = {shown[name]: name for name, (_, mark) in descriptors(cls).items() if _on_wire(mark, dialect)}
+    unknown = [str(name) for name in given if name not in known]
+    if unknown:
+        raise InvalidInput(f"Unrecognized attribute(s) {_listed(unknown)}")
+    return {known[name]: value for name, value in given.items()}
+
+
+def _on_wire(mark: Descriptor, dialect: Dialect) -> bool:
+    if isinstance(mark, Attr) and not (mark.visible or mark.create or mark.update):
+        return False
+    return dialect in mark.dialects
+
+
+def parse_create(
+    cls: type[Resource], body: Any, dialect: Dialect = Dialect.LBAAS, linked: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the attributes for a new `cls` from a POST's body: what was given, and defaults for the rest.
+
+    `project_id` and what is computed are absent where the user gave none; so are `linked` attributes, which the
+    place of a nested body says.
+
+    Raises:
+        InvalidInput: for an unknown, missing, misplaced or invalid attribute.
+    """
+    given = _known(cls, _unwrap(cls, body), dialect)
+    values: dict[str, Any] = {}
+    for name, (field, mark) in descriptors(cls).items():
+        settable = isinstance(mark, Attr) and mark.create and dialect in mark.dialects
+        if name in given:
+            if not settable:
+                raise InvalidInput(f"Attribute '{wire_names(cls)[name]}' not allowed in POST")
+            values[name] = validate_attribute(cls, name, given[name])
+        elif name in linked or (isinstance(mark, Attr) and mark.computed):
+            continue
+        elif settable and not field.is_required():
+            values[name] = field.get_default(call_default_factory=True)
+        elif settable and name != "project_id":
+            raise InvalidInput(f"Failed to parse request. Required attribute '{name}' not specified")
+    return values
+
+
+def parse_update(cls: type[Resource], body: Any, dialect: Dialect = Dialect.LBAAS) -> dict[str, Any]:
+    """Return the attributes that a PUT's body changes.
+
+    Raises:
+        InvalidInput: for an unknown, unchangeable or invalid attribute.
+    """
+    given = _known(cls, _unwrap(cls, body), dialect)
+    for name in given:
+        mark = descriptors(cls)[name][1]
+        if not isinstance(mark, Attr) or not mark.update or dialect not in mark.dialects:
+            raise InvalidInput(f"Cannot update read-only attribute {wire_names(cls)[name]}")
+    return {name: validate_attribute(cls, name, value) for name, value in given.items()}
+
+
+def complete(cls: type[Resource], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with the defaults of all other attributes that have a column."""
+    full = {}
+    for name, (field, _) in columns(cls).items():
+        if name in values:
+            full[name] = values[name]
+        elif not field.is_required():
+            full[name] = field.get_default(call_default_factory=True)
+    return full
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON types."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")  # as Neutron shows the moments of agents
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How one attribute is shown: under which name, read from where, made JSON by what (None: it is)."""
+
+    name: str
+    attribute: str
+    source: str
+    convert: Callable[[Any], Any] | None
+    when_set: bool
+
+
+def _objects(ids: Iterable[str]) -> list[dict[str, str]]:
+    return [{"id": each} for each in ids]
+
+
+def _parent(parent_id: str | None) -> list[dict[str, str]]:
+    return [{"id": parent_id}] if parent_id else []
+
+
+def _is_json(kind: type | None) -> bool:
+    return kind is not None and issubclass(
+        kind, str | int
+    )  # an enumeration is its string, a boolean an integer
+
+
+@cache
+def _all_shown(cls: type[Resource], dialect: Dialect) -> tuple[_Shown, ...]:
+    found = []
+    for name, (field, mark) in descriptors(cls).items():
+        if dialect not in mark.dialects or (isinstance(mark, Attr) and not mark.visible):
+            continue
+        convert: Callable[[Any], Any] | None = None if _is_json(value_type(field)) else plain
+        source = name
+        if isinstance(mark, Attr) and mark.shown_as:
+            source, convert = mark.shown_as, plain
+        elif isinstance(mark, Parent):
+            source, convert = mark.attr, _parent
+        elif isinstance(mark, Children) and not mark.plain:
+            convert = _objects
+        when_set = isinstance(mark, Derived) and mark.when_set
+        found.append(_Shown(wire_names(cls)[name], name, source, convert, when_set))
+    return tuple(found)
+
+
+def to_wire(resource: Resource, dialect: Dialect = Dialect.LBAAS) -> dict[str, Any]:
+    """Return what a client of `dialect` is shown of `resource`, as JSON types."""
+    shown: dict[str, Any] = {}
+    meaningless = resource.meaningless()
+    for each in _all_shown(type(resource), dialect):
+        value = None if each.attribute in meaningless else getattr(resource, each.source)
+        if value is not None or not each.when_set:
+            shown[each.name] = value if each.convert is None else each.convert(value)
+    if dialect is Dialect.LBAAS and "project_id" in shown:
+        shown["tenant_id"] = shown["project_id"]
+    return shown
+
+
+@cache
+def visible_attributes(cls: type[Resource], dialect: Dialect = Dialect.LBAAS) -> frozenset[str]:
+    """Return the names a client of `dialect` may ask for in `fields`; those with a column, sort by."""
+    names = {
+        wire_names(cls)[name]
+        for name, (_, mark) in descriptors(cls).items()
+        if dialect in mark.dialects and not (isinstance(mark, Attr) and not mark.visible)
+    }
+    return frozenset(names | {"tenant_id"} if dialect is Dialect.LBAAS and "project_id" in names else names)

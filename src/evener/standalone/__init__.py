@@ -1,0 +1,1 @@
+"""Everything in one process: API, control, agent, and the builtin services. It decides nothing itself."""

@@ -1,0 +1,120 @@
+"""The parts of standalone, put together; which one takes which is decided here and nowhere else."""
+
+import logging
+from typing import Any
+
+import falcon
+from oslo_config import cfg
+from prometheus_client import CollectorRegistry, ProcessCollector
+from sqlalchemy import text
+
+from evener import config
+from evener.agent.journal import Journal
+from evener.agent.service import AgentService, Intervals
+from evener.api import barbican, keystone, metrics, networking
+from evener.api.app import make_app
+from evener.api.policy import Policy
+from evener.bus.inprocess import InProcessBus
+from evener.control.administration import administration
+from evener.control.controller import BusController
+from evener.control.metrics import DatabaseCollector
+from evener.control.operations import LoadBalancing
+from evener.dataplane.haproxy import settings as haproxy
+from evener.host.driver import load_driver
+from evener.identity.bootstrap import write_credentials
+from evener.identity.builtin import BuiltinIdentity
+from evener.network.builtin import BuiltinNetwork
+from evener.resources.errors import Unavailable
+from evener.secrets.builtin import BuiltinSecrets
+from evener.store.database import Database
+from evener.store.manage import upgrade
+
+LOG = logging.getLogger(__name__)
+KEY_FILE = "token.key"
+SECRETS_KEY_FILE = "secrets.key"
+
+
+class Assembly:
+    """Everything that runs in the process of standalone."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        self.database = Database(config.database_url(conf), config.limits(conf))
+        upgrade(self.database)
+        self._bus = InProcessBus()
+        self.app = self._make_app()
+        self._agent = self._make_agent()
+        metrics.add_routes(self.app, self._registry(), conf.api.metrics)
+
+    def _make_app(self) -> falcon.App[Any, Any]:
+        conf, url = self._conf, config.public_url(self._conf)
+        identity = BuiltinIdentity(
+            self.database, config.state_path(conf) / KEY_FILE, conf.identity.token_lifetime
+        )
+        identity.bootstrap(
+            lambda password: write_credentials(config.state_path(conf), f"{url}/identity/v3", password)
+        )
+        network = BuiltinNetwork(self.database, self._networks_changed)
+        providers = config.service_providers(conf)
+        secrets = BuiltinSecrets(self.database, config.state_path(conf) / SECRETS_KEY_FILE)
+        balancing = LoadBalancing(self.database, network, self._bus, providers, secrets)
+        self._bus.serve_controller(BusController(self.database, network, secrets))
+        app = make_app(identity, self._check)
+        keystone.add_routes(app, identity, url)
+        barbican.add_routes(app, secrets, url, conf.api.max_body_bytes)
+        policy = Policy(conf, networking.KINDS)
+        administrative = administration(self.database, providers)
+        networking.add_routes(app, balancing, network, administrative, policy, conf.api.max_body_bytes)
+        return app
+
+    def _make_agent(self) -> AgentService:
+        conf = self._conf
+        settings = haproxy.from_conf(conf)
+        agent = AgentService(
+            host=conf.host,
+            controller=self._bus.controller(),
+            journal=Journal(config.loadbalancer_path(conf)),
+            driver=load_driver(conf.interface_driver, conf.haproxy.send_gratuitous_arp),
+            settings=settings,
+            intervals=Intervals(conf.periodic_interval, conf.resync_interval),
+            configurations={
+                "device_drivers": ["haproxy_ns"],
+                "interface_driver": conf.interface_driver,
+                "haproxy_version": ".".join(map(str, settings.version)),
+            },
+            workers=conf.agent_workers,
+        )
+        self._bus.serve_agent(conf.host, agent)
+        return agent
+
+    def _registry(self) -> CollectorRegistry:
+        registry = CollectorRegistry()
+        registry.register(DatabaseCollector(self.database))
+        registry.register(self._agent.metrics.registry)
+        ProcessCollector(registry=registry)
+        return registry
+
+    def _networks_changed(self) -> None:
+        try:
+            self._bus.agent(self._conf.host).look(None)
+        except Unavailable as error:
+            LOG.warning("The networks change when the agent answers again: %s", error)
+
+    def _check(self) -> str | None:
+        """Return why requests cannot be served, or None when they can."""
+        try:
+            with self.database.read() as tx:
+                tx.execute(text("SELECT 1"))
+        except Exception as error:  # noqa: BLE001 - whatever the database says
+            return f"The database does not answer: {error}"
+        return None
+
+    def start(self) -> None:
+        """Start the agent."""
+        self._agent.start()
+
+    def stop(self) -> None:
+        """Stop everything; traffic goes on."""
+        self._agent.stop()
+        self._bus.close()
+        self.database.close()

@@ -1,0 +1,40 @@
+"""The end of Evener on a host: everything it made is removed, found by its journals, and its state with it."""
+
+import shutil
+
+from oslo_config import cfg
+
+from evener import config
+from evener.agent import networks
+from evener.agent.balancer import Balancer, Tools
+from evener.agent.journal import Journal
+from evener.dataplane.haproxy import settings as haproxy
+from evener.host.driver import load_driver
+from evener.host.watch import Watcher
+
+
+class _Nobody:
+    """Hears what a load balancer tells, while nobody is left to act on it."""
+
+    def drifted(self, loadbalancer_id: str, what: str) -> None:
+        """Do nothing."""
+
+    def network_changed(self, loadbalancer_id: str) -> None:
+        """Do nothing."""
+
+    def health_changed(self, loadbalancer_id: str) -> None:
+        """Do nothing."""
+
+
+def purge(conf: cfg.ConfigOpts) -> None:
+    """Remove all load balancers, networks and state of this host, saying what went on stdout."""
+    journal = Journal(config.loadbalancer_path(conf))
+    driver = load_driver(conf.interface_driver, 0)
+    tools = Tools(journal, driver, haproxy.Settings(), Watcher(), _Nobody())
+    for balancer_id in sorted(journal.loadbalancers()):
+        Balancer(balancer_id, tools).remove()
+        print(f"Removed load balancer {balancer_id}")  # noqa: T201 - the program's answer
+    for network_id in sorted(journal.networks()):
+        print(f"Removed network {network_id}")  # noqa: T201
+    networks.reconcile(journal, driver, ())
+    shutil.rmtree(config.state_path(conf))

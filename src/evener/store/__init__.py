@@ -1,0 +1,1 @@
+"""Tables, queries and migrations. Nobody here decides what an operation means."""

@@ -1,0 +1,136 @@
+"""The database and its transactions: one connection per transaction, one transaction per operation."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from evener.resources.quota import DEFAULT_LIMITS
+
+LOCK_WAIT_S = 30
+
+
+class Transaction:
+    """A connection inside a transaction, with what is to happen once that is committed."""
+
+    def __init__(self, connection: Connection, limits: Mapping[str, int]) -> None:
+        self.connection = connection
+        self.limits = limits
+        self.execute = connection.execute
+        self.scalar = connection.scalar
+        self._afterwards: list[Callable[[], None]] = []
+
+    def scalar_ids(self, statement: Select[Any]) -> list[str]:
+        """Return the first column of all rows."""
+        return list(self.connection.scalars(statement))
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call `action` after the commit, and never when the transaction is rolled back."""
+        self._afterwards.append(action)
+
+    def run_afterwards(self) -> None:
+        """Do what was left for after the commit."""
+        for action in self._afterwards:
+            action()
+
+
+class Database:
+    """An engine for `url`, with transactions that behave alike on SQLite, PostgreSQL and MariaDB.
+
+    `limits` says how many of each kind a project may have where the database says nothing else; -1 is any number.
+    """
+
+    def __init__(self, url: str, limits: Mapping[str, int] = DEFAULT_LIMITS) -> None:
+        self.engine = _engine(url)
+        self.limits = limits
+        self._numbers = itertools.count(1)
+        self.changes = 0  # another number after every transaction of this process that may have changed something
+        # SQLite has one writer; threads of this process queue here instead of polling its lock.
+        self._turn = Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Open a transaction that may change rows: committed at the end, rolled back by an exception."""
+        with self._turn, self.engine.connect() as connection:
+            connection.info["writes"] = True
+            try:
+                with connection.begin():
+                    tx = Transaction(connection, self.limits)
+                    yield tx
+            finally:
+                connection.info["writes"] = False
+                self.changes = next(self._numbers)
+        tx.run_afterwards()
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Open a transaction that only reads: one consistent view."""
+        with self.engine.connect() as connection:
+            yield Transaction(connection, self.limits)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def now() -> datetime:
+    """Return this moment in UTC, without a zone, as the tables hold it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether the same transaction may succeed when tried again: a deadlock, a lost race."""
+    if isinstance(error, IntegrityError):
+        return True
+    text = str(getattr(error, "orig", "")).lower()
+    hints = ("deadlock", "locked", "serializ", "try restarting", "record has changed")
+    return isinstance(error, OperationalError) and any(hint in text for hint in hints)
+
+
+# For a whole operation, with its transaction inside: a lost race is run again.
+retried = retry(
+    retry=retry_if_exception(is_transient),
+    stop=stop_after_attempt(8),
+    wait=wait_random_exponential(multiplier=0.01, max=1),
+    reraise=True,
+)
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(
+            parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, isolation_level="READ COMMITTED"
+        )
+    if parsed.database not in (None, "", ":memory:"):
+        # It holds hashes of passwords; SQLite gives its journals the same mode.
+        os.close(os.open(str(parsed.database), os.O_CREAT | os.O_RDWR, 0o600))
+    engine = create_engine(parsed, connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
+    dbapi_connection.isolation_level = None  # we send BEGIN ourselves
+    cursor = dbapi_connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A reader that becomes a writer half-way fails at once with "database is locked"; one that says so at the
+    # start waits its turn.
+    # Sent by the driver itself: every transaction begins, and through SQLAlchemy that takes as long as a statement.
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - the connection is open
+    driver.execute("BEGIN IMMEDIATE" if connection.info.get("writes") else "BEGIN")

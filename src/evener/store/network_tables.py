@@ -1,0 +1,26 @@
+"""The tables of the builtin network service: networks, subnets, ports, and which port has which address."""
+
+from sqlalchemy import Column, ForeignKey, Integer, Table, UniqueConstraint
+
+from evener.resources.network import Network
+from evener.resources.port import Port
+from evener.resources.subnet import Subnet
+from evener.store.schema import metadata, string, table_of
+
+networks = table_of(Network)
+subnets = table_of(Subnet)
+ports = table_of(Port)
+ports.append_constraint(UniqueConstraint("network_id", "mac_address", name="uq_ports_network_id_mac_address"))
+
+# The one truth about addresses: an address is taken exactly while a row says so. `sort_key` is the address as a
+# fixed number of hexadecimal digits, so that ranges of addresses are ranges of an index.
+ip_allocations = Table(
+    "ip_allocations",
+    metadata,
+    Column("subnet_id", string(36), ForeignKey("subnets.id"), primary_key=True),
+    Column("ip_address", string(64), primary_key=True),
+    Column("sort_key", string(32), nullable=False),
+    Column("port_id", string(36), ForeignKey("ports.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    UniqueConstraint("subnet_id", "sort_key", name="uq_ip_allocations_subnet_id_sort_key"),
+)

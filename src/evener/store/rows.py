@@ -1,0 +1,362 @@
+"""Resources as rows: insert, load, list, change, delete. A list costs a constant number of statements."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache, partial
+from operator import itemgetter
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Executable,
+    Integer,
+    Row,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+
+from evener.resources.describe import Child, Children, Resource, columns, descriptors, value_type
+from evener.resources.errors import InvalidInput, not_found
+from evener.resources.wire import adapter
+from evener.store.database import Transaction, now
+from evener.store.filters import matches
+from evener.store.schema import metadata
+
+R = TypeVar("R", bound=Resource)
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Which rows of a collection, in which order. `filters` maps an attribute to the values it may have."""
+
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sort: Sequence[tuple[str, bool]] = ()  # attribute, ascending
+    limit: int | None = None
+    marker: str | None = None
+    reverse: bool = False  # the page before the marker
+
+
+def table(cls: type[Resource]) -> Table:
+    """Return the table of `cls`."""
+    return metadata.tables[cls.table()]
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple | list):
+        return [_storable(item) for item in value]
+    return value
+
+
+def insert(tx: Transaction, resource: Resource, **more: Any) -> None:
+    """Insert `resource` with the columns that are not attributes in `more`."""
+    values = {name: _storable(getattr(resource, name)) for name in columns(type(resource))}
+    moment = now()
+    moments = {"created_at": moment, "updated_at": moment}
+    tx.execute(table(type(resource)).insert(), {**moments, **values, **more})
+
+
+def update(tx: Transaction, cls: type[Resource], object_id: str, **values: Any) -> None:
+    """Change columns of one row."""
+    stored = {name: _storable(value) for name, value in values.items()}
+    tx.execute(_update(cls), {"wanted_id": object_id, "updated_at": now(), **stored})
+
+
+@cache
+def _update(cls: type[Resource]) -> Update:
+    """Return the statement of `update`, built once; the parameters say which columns it sets."""
+    rows = table(cls)
+    return rows.update().where(rows.c.id == bindparam("wanted_id"))
+
+
+def delete(tx: Transaction, cls: type[Resource], ids: Iterable[str]) -> None:
+    """Delete rows."""
+    rows = table(cls)
+    tx.execute(rows.delete().where(rows.c.id.in_(list(ids))))
+
+
+@cache
+def _one(cls: type[Resource], *, of_project: bool, lock: bool) -> Select[Any]:
+    """Return the statement of `get_row`, built once: to build it takes longer than to run it."""
+    rows = table(cls)
+    statement = select(rows).where(rows.c.id == bindparam("wanted_id"))
+    if of_project:
+        statement = statement.where(rows.c.project_id == bindparam("wanted_project"))
+    return statement.with_for_update() if lock else statement
+
+
+def get_row(
+    tx: Transaction, cls: type[Resource], object_id: str, project_id: str | None = None, *, lock: bool = False
+) -> Row[Any]:
+    """Return one row; with `project_id` only if it belongs to that project; `lock` holds it until the end.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    if "\x00" in object_id or not object_id.isprintable():
+        raise not_found(cls.label(), "with this id")
+    statement = _one(cls, of_project=project_id is not None, lock=lock)
+    found = tx.execute(statement, {"wanted_id": object_id, "wanted_project": project_id}).first()
+    if found is None:
+        raise not_found(cls.label(), object_id)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a row becomes a resource: the names of its first columns, the types that columns do not have, the rest."""
+
+    names: tuple[str, ...]
+    converters: tuple[tuple[str, Callable[[Any], Any]], ...]
+    derived: Mapping[str, Any]
+
+
+@cache
+def _plan(cls: type[Resource]) -> _Plan:
+    converters: list[tuple[str, Callable[[Any], Any]]] = []
+    for name, (field_, _) in columns(cls).items():
+        kind = value_type(field_)
+        if isinstance(table(cls).c[name].type, JSON):
+            converters.append((name, adapter(cls, name).validate_python))
+        elif kind is not None and issubclass(kind, StrEnum):
+            by_value: dict[Any, Any] = {None: None, **{each.value: each for each in kind}}
+            converters.append((name, by_value.__getitem__))
+    derived = {
+        name: field_.get_default(call_default_factory=True)
+        for name, field_ in cls.model_fields.items()
+        if name not in columns(cls)
+    }
+    return _Plan(tuple(columns(cls)), tuple(converters), derived)
+
+
+def bare(cls: type[R], row: Row[Any]) -> R:
+    """Return the resource in `row` of its table, without what is derived from other tables.
+
+    What is in the tables was validated on its way in, and is not again: that takes longer than to read it.
+    """
+    return _resource(cls, row, {})
+
+
+def _resource(cls: type[R], row: Row[Any], derived: Mapping[str, Any]) -> R:
+    plan = _plan(cls)
+    values: dict[str, Any] = dict(zip(plan.names, row, strict=False))
+    values.update(plan.derived)
+    for name, value in derived.items():
+        values[name] = tuple(value) if isinstance(value, list) else value
+    for name, convert in plan.converters:
+        values[name] = convert(values[name])
+    return cls.trusted(values)
+
+
+def get(tx: Transaction, cls: type[R], object_id: str, project_id: str | None = None) -> R:
+    """Return one resource with its derived lists.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    row = get_row(tx, cls, object_id, project_id)
+    return _with_children(tx, cls, [row])[0]
+
+
+def listing(
+    tx: Transaction,
+    cls: type[R],
+    query: ListQuery,
+    project_id: str | None = None,
+    where: ColumnElement[bool] | None = None,
+    derived: ColumnElement[bool] | None = None,
+) -> list[R]:
+    """Return the resources that `query` asks for, with their derived lists.
+
+    `where` limits them to the rows that the caller sees, `derived` to those that pass the filters that this room
+    does not know; a marker need not pass any filter.
+
+    Raises:
+        InvalidInput: for a filter or sort key that is no attribute, or a value of the wrong type.
+        NotFound: when the marker is no row.
+    """
+    of_project = project_id is not None
+    statement = _page(
+        cls, tuple(query.sort), of_project=of_project, limited=query.limit is not None, reverse=query.reverse
+    )
+    conditions = [condition for condition in (where, derived) if condition is not None]
+    conditions += [matches(cls, name, values) for name, values in query.filters.items()]
+    if query.marker is not None:
+        conditions.append(_behind(tx, cls, query, project_id, where))
+    if conditions:
+        statement = statement.where(*conditions)
+    found = tx.execute(statement, {"wanted_project": project_id, "page_size": query.limit}).all()
+    return _with_children(tx, cls, found[::-1] if query.reverse else found)
+
+
+@cache
+def _page(
+    cls: type[Resource], sort: tuple[tuple[str, bool], ...], *, of_project: bool, limited: bool, reverse: bool
+) -> Select[Any]:
+    """Return the statement of `listing` without its filters, built once."""
+    rows = table(cls)
+    statement = _all_of(cls, of_project=of_project)
+    for key in _sort_keys(rows, sort, reverse=reverse):
+        statement = statement.order_by(key.expression.asc() if key.ascending else key.expression.desc())
+    return statement.limit(bindparam("page_size", type_=Integer)) if limited else statement
+
+
+def _all_of(cls: type[Resource], *, of_project: bool) -> Select[Any]:
+    rows = table(cls)
+    statement = select(rows)
+    return statement.where(rows.c.project_id == bindparam("wanted_project")) if of_project else statement
+
+
+def _behind(
+    tx: Transaction,
+    cls: type[Resource],
+    query: ListQuery,
+    project_id: str | None,
+    where: ColumnElement[bool] | None,
+) -> ColumnElement[bool]:
+    """Return the condition for rows behind the marker of `query`; one that the caller does not see is none."""
+    visible = _all_of(cls, of_project=project_id is not None)
+    if where is not None:
+        visible = visible.where(where)
+    marker = _marker(tx, cls, visible, str(query.marker), project_id)
+    return _beyond(_sort_keys(table(cls), query.sort, reverse=query.reverse), marker)
+
+
+def _marker(
+    tx: Transaction, cls: type[Resource], visible: Select[Any], marker: str, project_id: str | None
+) -> dict[str, Any]:
+    """Return the row that a page begins behind."""
+    found = None
+    if marker.isprintable():
+        statement = visible.where(table(cls).c.id == marker)
+        found = tx.execute(statement, {"wanted_project": project_id}).first()
+    if found is None:
+        raise not_found(cls.label(), marker if marker.isprintable() else "with this id")
+    return found._asdict()
+
+
+@dataclass(frozen=True, slots=True)
+class _SortKey:
+    """What to order by, which way, and the value that a row has there."""
+
+    expression: ColumnElement[Any]
+    ascending: bool
+    of: Callable[[Mapping[str, Any]], Any]
+
+
+def _sort_keys(rows: Table, sort: Sequence[tuple[str, bool]], *, reverse: bool) -> list[_SortKey]:
+    wanted: dict[str, bool] = {}
+    for name, ascending in (*sort, ("id", True)):
+        if name not in rows.c or isinstance(rows.c[name].type, JSON):
+            raise InvalidInput(
+                f"Invalid input for sort_key. Reason: '{name[:80]}' is not an attribute to sort by."
+            )
+        wanted.setdefault(name, ascending != reverse)
+    keys: list[_SortKey] = []
+    for name, ascending in wanted.items():
+        if rows.c[name].nullable:  # databases disagree on where NULL stands: with us, it comes first
+            given = case((rows.c[name].is_(None), 0), else_=1)
+            keys.append(_SortKey(given, ascending, partial(_is_given, name)))
+        keys.append(_SortKey(rows.c[name], ascending, itemgetter(name)))
+    return keys
+
+
+def _is_given(name: str, row: Mapping[str, Any]) -> int:
+    return int(row[name] is not None)
+
+
+def _beyond(keys: Sequence[_SortKey], marker: Mapping[str, Any]) -> ColumnElement[bool]:
+    """Return the condition for rows that come after `marker` in the order of `keys`."""
+    cases = []
+    same: list[ColumnElement[bool]] = []
+    for key in keys:
+        value = key.of(marker)
+        if value is None:  # the key before says which rows have none; they are all alike
+            same.append(key.expression.is_(None))
+            continue
+        bound = literal(value, key.expression.type)
+        cases.append(and_(*same, key.expression > bound if key.ascending else key.expression < bound))
+        same.append(key.expression == bound)
+    return or_(*cases)
+
+
+def _with_children(tx: Transaction, cls: type[R], found: Sequence[Row[Any]]) -> list[R]:
+    """Return `found` with their derived lists, in one statement more."""
+    derived: dict[str, dict[str, Any]] = {row.id: {} for row in found}
+    single = {name for name, mark in _branches(cls) if isinstance(mark, Child)}
+    if _branches(cls):
+        for name, parent_id, child_id, _ in of_all(tx, partial(_below, cls), list(derived)):
+            if name in single:
+                derived[parent_id][name] = child_id
+            else:
+                derived[parent_id].setdefault(name, []).append(child_id)
+    return [_resource(cls, row, derived[row.id]) for row in found]
+
+
+@cache
+def _branches(cls: type[Resource]) -> tuple[tuple[str, Children | Child], ...]:
+    """Return the attributes that are derived from other tables."""
+    marks = ((name, mark) for name, (_, mark) in descriptors(cls).items())
+    return tuple((name, mark) for name, mark in marks if isinstance(mark, Children | Child))
+
+
+@cache
+def _below(cls: type[Resource], *, one: bool) -> CompoundSelect[Any]:
+    """Return the statement of all that is derived from other tables: attribute, parent, child, oldest first."""
+    selects = []
+    for name, mark in _branches(cls):
+        below = metadata.tables[mark.table]
+        parent = below.c[mark.via]
+        statement = select(
+            literal_column(f"'{name}'").label("name"),
+            parent.label("parent_id"),
+            below.c.id.label("child_id"),
+            below.c.created_at.label("moment"),
+        )
+        selects.append(statement.where(wanted(parent, one=one)))
+    return union_all(*selects).order_by("moment", "child_id")
+
+
+IDS_AT_ONCE = 500  # every database takes as many parameters
+_WANTED: BindParameter[Any] = bindparam("wanted")
+_ALL_WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
+
+
+def wanted(column: ColumnElement[Any], *, one: bool) -> ColumnElement[bool]:
+    """Return the condition of a statement for `of_all`: `column` has the one id, or one of the ids."""
+    return column == _WANTED if one else column.in_(_ALL_WANTED)
+
+
+class StatementOfAll(Protocol):
+    """Returns a statement with the condition `wanted`, the same at each call."""
+
+    def __call__(self, *, one: bool) -> Executable:
+        """Return the statement for one id, or for any number of ids."""
+
+
+def of_all(tx: Transaction, statement: StatementOfAll, ids: Sequence[str]) -> list[Any]:
+    """Return all rows of `statement` for `ids`, in its order as far as one execution goes: `IDS_AT_ONCE` ids.
+
+    Ids as parameters, and not as a statement in the statement, so that it is built once.
+    """
+    if len(ids) == 1:
+        return list(tx.execute(statement(one=True), {"wanted": ids[0]}).all())
+    found: list[Any] = []
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        found += tx.execute(statement(one=False), {"wanted": list(ids[start : start + IDS_AT_ONCE])}).all()
+    return found

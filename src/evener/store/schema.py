@@ -1,0 +1,210 @@
+"""The tables. Those of resources are derived from the resources' descriptions, the rest is written out.
+
+Only what SQLite, PostgreSQL and MariaDB all take is used. A test compares these tables with what the
+migrations make.
+"""
+
+import types
+import typing
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+
+from evener.resources.agent import Agent
+from evener.resources.describe import Attr, Resource, columns
+from evener.resources.flavor import Flavor
+from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.pool import Pool
+from evener.resources.service_profile import ServiceProfile
+from evener.resources.types import Text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+INDEXED = frozenset({"name", "vip_port_id", "network_id", "subnet_id", "device_id"})
+
+
+def string(length: int) -> Any:
+    """Return the type of a string column that compares by code points, in MariaDB too."""
+    return String(length).with_variant(
+        mysql.VARCHAR(length, collation="utf8mb4_nopad_bin"), "mysql", "mariadb"
+    )
+
+
+def timestamp() -> Any:
+    """Return the type of a moment: UTC, with microseconds, in MariaDB too."""
+    return DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+def _column_type(field: FieldInfo) -> Any:
+    kinds = [field.annotation]
+    if typing.get_origin(field.annotation) in (types.UnionType, typing.Union):
+        kinds = [k for k in typing.get_args(field.annotation) if k is not types.NoneType]
+    kind = kinds[0]
+    lengths = [m.max_length for m in field.metadata if isinstance(m, Text)]
+    lengths += [m.max_length for m in getattr(kind, "__metadata__", ()) if isinstance(m, Text)]
+    kind = getattr(kind, "__origin__", kind)
+    if not isinstance(kind, type):
+        return JSON(none_as_null=True)
+    if issubclass(kind, StrEnum):
+        return string(32)
+    if kind is str:
+        return string(lengths[0])
+    if kind is datetime:
+        return timestamp()
+    return {bool: Boolean, int: Integer}.get(kind, JSON(none_as_null=True))
+
+
+def _column(name: str, field: FieldInfo, mark: Attr) -> Column[Any]:
+    keys = [ForeignKey(f"{mark.references}.id")] if mark.references else []
+    return Column(
+        name,
+        _column_type(field),
+        *keys,
+        primary_key=name == "id",
+        nullable=mark.nullable and name != "id",
+    )
+
+
+def _indexes(cls: type[Resource]) -> list[Index]:
+    """Return the indexes by which one page of a project's objects, or those that a filter leaves, are read in order.
+
+    Each goes on with the project and the id: SQLite takes one index only, and would rather read all objects of a
+    project in order than sort the few that have a name.
+    """
+    names = columns(cls)
+    if "project_id" not in names:
+        return [Index(None, name) for name in names if name in INDEXED]
+    wanted = [name for name, (_, mark) in names.items() if mark.references or name in INDEXED]
+    return [Index(None, "project_id", "id"), *(Index(None, name, "project_id", "id") for name in wanted)]
+
+
+def table_of(cls: type[Resource], *more: Column[Any]) -> Table:
+    """Return the table of `cls`: a column per described attribute, two moments, and `more`."""
+    described = [_column(name, field, mark) for name, (field, mark) in columns(cls).items()]
+    moments = [
+        Column(name, timestamp(), nullable=False)
+        for name in ("created_at", "updated_at")
+        if name not in columns(cls)
+    ]
+    return Table(cls.table(), metadata, *described, *moments, *more, *_indexes(cls))
+
+
+def _generations() -> list[Column[Any]]:
+    """What statuses are derived from: the load balancer's generations in which a row came, changed, went."""
+    return [
+        Column("created_generation", Integer, nullable=False),
+        Column("changed_generation", Integer, nullable=False),
+        Column("deleted_generation", Integer, nullable=True),
+    ]
+
+
+loadbalancers = table_of(LoadBalancer, *_generations())
+pools = table_of(Pool, *_generations())
+listeners = table_of(Listener, *_generations())
+members = table_of(Member, *_generations())
+healthmonitors = table_of(HealthMonitor, *_generations())
+l7policies = table_of(L7Policy, *_generations())
+l7rules = table_of(L7Rule, *_generations())
+
+agents = table_of(Agent)
+agents.append_constraint(UniqueConstraint("host", name="uq_agents_host"))
+
+flavors = table_of(Flavor)
+service_profiles = table_of(ServiceProfile)
+
+# Which service profiles a flavor has, oldest first.
+flavor_profiles = Table(
+    "flavor_profiles",
+    metadata,
+    Column("flavor_id", string(36), ForeignKey("flavors.id", ondelete="CASCADE"), primary_key=True),
+    Column("service_profile_id", string(36), ForeignKey("service_profiles.id"), primary_key=True, index=True),
+    Column("created_at", timestamp(), nullable=False),
+)
+
+# How many of a kind a project has, and may have where an administrator has said so. A row comes with the first
+# count; `store.usage` keeps it.
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("project_id", string(255), primary_key=True),
+    Column("resource", string(64), primary_key=True),
+    Column("hard_limit", Integer, nullable=True),
+    Column("used", Integer, nullable=False),
+)
+
+# Which agent serves which load balancer, and how far it is.
+bindings = Table(
+    "bindings",
+    metadata,
+    Column(
+        "loadbalancer_id", string(36), ForeignKey("loadbalancers.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("agent_id", string(36), ForeignKey("agents.id"), primary_key=True, index=True),
+    Column("applied_generation", Integer, nullable=False),
+    Column("failed_generation", Integer, nullable=True),
+    Column("failure", string(2000), nullable=True),
+    Column("reported_at", timestamp(), nullable=True),
+)
+
+member_health = Table(
+    "member_health",
+    metadata,
+    Column("member_id", string(36), ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "loadbalancer_id",
+        string(36),
+        ForeignKey("loadbalancers.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("status", string(16), nullable=False),
+    Column("changed_at", timestamp(), nullable=False),
+)
+
+# A row per listener, and one in the load balancer's own name for the listeners that are gone.
+counters = Table(
+    "counters",
+    metadata,
+    Column("owner_id", string(36), primary_key=True),
+    Column(
+        "loadbalancer_id",
+        string(36),
+        ForeignKey("loadbalancers.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("active_connections", BigInteger, nullable=False),
+    Column("total_connections", BigInteger, nullable=False),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("bytes_out", BigInteger, nullable=False),
+    Column("request_errors", BigInteger, nullable=False),
+)

@@ -1,0 +1,98 @@
+"""How many of each kind a project has, counted in the transaction that makes or removes one.
+
+One statement each: it moves the count only where the limit has room, and whoever else counts the same waits for
+the end of the transaction. So no two requests take the last place, and a creation costs the same with ten objects as
+with ten thousand. Must not decide who may change a limit.
+"""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, Table, Update, bindparam, func, or_, select, update
+
+from evener.resources.describe import Resource
+from evener.resources.errors import QuotaExceeded
+from evener.resources.quota import TABLES, UNLIMITED
+from evener.store.database import Transaction
+from evener.store.schema import metadata, quotas
+
+
+def take(tx: Transaction, cls: type[Resource], project_id: str) -> None:
+    """Count one more of a kind, before its row is inserted; a kind without a limit is not counted.
+
+    Raises:
+        QuotaExceeded: when the project's limit has no room.
+    """
+    kind = cls.KIND
+    if kind not in TABLES:
+        return
+    which = {"of_project": project_id, "of_kind": kind}
+    default = tx.limits.get(kind, UNLIMITED)
+    for _ in range(2):  # after the first, another client may have counted for the first time
+        if tx.execute(_take(), {**which, "default_limit": default}).rowcount:
+            return
+        if tx.execute(_row(), which).first() is None:
+            break
+    else:
+        raise over_quota(kind)
+    used = count(tx, kind, project_id) + 1
+    if 0 <= default < used:
+        raise over_quota(kind)
+    insert(tx, kind, project_id, used=used)
+
+
+def give_back(tx: Transaction, cls: type[Resource], project_id: str, gone: int = 1) -> None:
+    """Count fewer of a kind, after they were removed or told to go."""
+    kind = cls.KIND
+    if kind not in TABLES or not gone:
+        return
+    which = {"of_project": project_id, "of_kind": kind}
+    if not tx.execute(_give_back(), {**which, "gone": gone}).rowcount:
+        # Two who count for the first time at once cannot both insert the row: one of them is run again.
+        insert(tx, kind, project_id, used=count(tx, kind, project_id))
+
+
+def count(tx: Transaction, kind: str, project_id: str) -> int:
+    """Return how many of a kind a project has; what is on its way out does not count."""
+    return tx.scalar(_count(kind), {"of_project": project_id}) or 0
+
+
+def insert(tx: Transaction, kind: str, project_id: str, *, used: int, hard_limit: int | None = None) -> None:
+    """Insert the row of the first count, or of the first limit."""
+    values = {"project_id": project_id, "resource": kind, "used": used, "hard_limit": hard_limit}
+    tx.execute(quotas.insert(), values)
+
+
+def over_quota(kind: str) -> QuotaExceeded:
+    """Return the error for a kind that the project's limit has no room for, in Neutron's words."""
+    return QuotaExceeded(f"Quota exceeded for resources: ['{kind}'].", "OverQuota")
+
+
+_OF_ONE = (quotas.c.project_id == bindparam("of_project"), quotas.c.resource == bindparam("of_kind"))
+
+
+# Built once: to build a statement takes longer than to run it.
+@cache
+def _take() -> Update:
+    limit = func.coalesce(quotas.c.hard_limit, bindparam("default_limit", type_=quotas.c.used.type))
+    room = or_(limit < 0, quotas.c.used < limit)
+    return update(quotas).where(*_OF_ONE, room).values(used=quotas.c.used + 1)
+
+
+@cache
+def _give_back() -> Update:
+    return update(quotas).where(*_OF_ONE).values(used=quotas.c.used - bindparam("gone"))
+
+
+@cache
+def _row() -> Select[tuple[int]]:
+    return select(quotas.c.used).where(*_OF_ONE)
+
+
+@cache
+def _count(kind: str) -> Select[Any]:
+    rows: Table = metadata.tables[TABLES[kind]]
+    statement = select(func.count()).select_from(rows).where(rows.c.project_id == bindparam("of_project"))
+    if "deleted_generation" in rows.c:
+        statement = statement.where(rows.c.deleted_generation.is_(None))
+    return statement

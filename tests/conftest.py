@@ -1,0 +1,34 @@
+"""What holds for all tests: where those that need root may run, and how hypothesis generates.
+
+Must not provide fixtures of any one room; those stand next to the tests that use them.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+SANDBOXED = tuple(Path(path) for path in ("/run", "/tmp", "/var/lib/evener"))
+
+# Deadlines measure the machine, not the code. In CI the same cases run every time.
+settings.register_profile("evener", deadline=None)
+settings.register_profile("evener-ci", parent=settings.get_profile("evener"), derandomize=True)
+settings.load_profile("evener-ci" if os.environ.get("CI") else "evener")
+
+
+def in_sandbox() -> bool:
+    """Say whether this process runs below tests/sandbox, which mounts a file system of its own on each."""
+    return all(path.is_mount() for path in SANDBOXED)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run what would change the host itself."""
+    needing = [item for item in session.items if item.get_closest_marker("root")]
+    if needing and not session.config.option.collectonly and not in_sandbox():
+        pytest.exit(
+            f"{len(needing)} of the tests make namespaces, links and processes (the first is "
+            f"{needing[0].nodeid}).\nRun them in the sandbox, as root: tests/sandbox .venv/bin/pytest …\n"
+            'or leave them out: .venv/bin/pytest -m "not root"',
+            returncode=pytest.ExitCode.USAGE_ERROR,
+        )

@@ -1,0 +1,43 @@
+"""Fixtures of the end-to-end tests: each module has an evener-standalone with a state of its own."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from standalone import PROGRAM, Cloud, Standalone, traces
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def program() -> tuple[str, ...]:
+    """Return the command that starts the server; a module may need another."""
+    return PROGRAM
+
+
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory, program) -> Iterator[Standalone]:
+    """Start a server; at the end, see that nothing of it is left on the machine once it was purged."""
+    server = Standalone(tmp_path_factory.mktemp("standalone") / "e2e", 19876 + next(_numbers), program)
+    server.start()
+    yield server
+    server.purge()
+    assert traces() == []
+    assert not server.state.exists()
+
+
+@pytest.fixture(scope="module")
+def cloud(standalone: Standalone) -> Iterator[Cloud]:
+    made = Cloud(standalone, "192.168.200.0/24")
+    yield made
+    made.remove()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show what the server logged with a test that failed."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("standalone")
+    if report.failed and server is not None and server.state.exists():
+        report.sections.append(("evener.log", "\n".join(server.warnings()[-20:])))
+    return report

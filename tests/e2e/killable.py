@@ -1,0 +1,80 @@
+"""Runs evener-standalone so that it can be made to kill itself at a chosen point: `killable.py POINT_FILE ARGS…`.
+
+A test writes `MODULE:FUNCTION before|after N` into POINT_FILE; the N-th call of that function from then on ends
+the process with SIGKILL, just before it or just after it has returned. The server's own code knows nothing of it.
+"""
+
+import functools
+import importlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+FUNCTIONS = (
+    "evener.agent.journal:Journal.note_loadbalancer",
+    "evener.host.netns:ensure",
+    "evener.host.netns:_unmount",
+    "evener.host.netns:delete",
+    "evener.host.links:create_veth",
+    "evener.host.addresses:ensure_addresses",
+    "evener.host.linuxbridge:LinuxBridgeDriver.plug",
+    "evener.host.linuxbridge:LinuxBridgeDriver.unplug",
+    "evener.dataplane.haproxy.files:replace",
+    "evener.dataplane.haproxy.process:start",
+    "evener.dataplane.haproxy.process:_ready",
+    "evener.dataplane.haproxy.process:reload",
+    "evener.dataplane.haproxy.process:stop",
+    "evener.dataplane.haproxy.runtime:tell",
+    "evener.dataplane.haproxy.instance:Instance._install",
+    "evener.dataplane.haproxy.instance:Instance._remember",
+    "evener.dataplane.haproxy.instance:Instance.remove",
+    "evener.control.controller:BusController.report",
+    "evener.control.facts:store_progress",
+)
+
+
+class Trap:
+    """Counts the calls that reach the point in the file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.lock = file, threading.Lock()
+        self.point, self.count = "", 0
+
+    def passed(self, point: str) -> None:
+        with self.lock:
+            try:
+                wanted, _, number = self.file.read_text().rpartition(" ")
+            except FileNotFoundError:
+                return
+            if wanted != self.point:
+                self.point, self.count = wanted, 0
+            if wanted == point:
+                self.count += 1
+                if self.count == int(number):
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+    def set_on(self, name: str) -> None:
+        module, _, path = name.partition(":")
+        *owners, last = path.split(".")
+        owner = functools.reduce(getattr, owners, importlib.import_module(module))
+        function = getattr(owner, last)
+
+        @functools.wraps(function)
+        def trapped(*args: object, **kwargs: object) -> object:
+            self.passed(f"{name} before")
+            result = function(*args, **kwargs)
+            self.passed(f"{name} after")
+            return result
+
+        setattr(owner, last, trapped)
+
+
+if __name__ == "__main__":
+    trap = Trap(Path(sys.argv.pop(1)))
+    for each in FUNCTIONS:
+        trap.set_on(each)
+    from evener.standalone.main import main
+
+    main()

@@ -1,0 +1,192 @@
+"""Someone changes by hand what Evener made: it is as before within five seconds, and the log says so."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from standalone import Balancer, Cloud, Traffic, eventually, haproxies, ip, ip_in, traces
+
+from evener.dataplane.haproxy.paths import Paths
+
+pytestmark = pytest.mark.root
+REPAIRED_WITHIN_S = 5.0
+
+
+class Victim:
+    """A load balancer, and what of it someone could touch."""
+
+    def __init__(self, cloud: Cloud, balancer: Balancer) -> None:
+        self.cloud, self.balancer = cloud, balancer
+        self.paths = Paths(cloud.standalone.directory_of(balancer.lb))
+        # A master that has just started executes itself once more, and misses what happens meanwhile.
+        time.sleep(0.5)
+        self.before = self.state()
+
+    def master(self) -> int:
+        return int(self.paths.pid_file.read_text())
+
+    def workers(self) -> set[int]:
+        return set(haproxies(self.balancer.lb["id"])) - {self.master()}
+
+    def state(self) -> dict[str, str]:
+        """Return all that is expected to come back as it was."""
+
+        def inside(*command: str) -> list[str]:
+            shown = subprocess.run(
+                ["ip", "-n", self.balancer.namespace, *command], capture_output=True, text=True, check=False
+            ).stdout
+            return sorted(shown.replace("@", " ").split())
+
+        tap = Path("/sys/class/net", self.balancer.tap)
+        return {
+            "configuration": self.paths.conf.read_text() if self.paths.conf.exists() else "",
+            "addresses": str([word for word in inside("-br", "-4", "address", "show", "up") if "/" in word]),
+            "routes": str(inside("route")),
+            "tap": (tap / "operstate").read_text() if tap.exists() else "",
+            "bridge": (tap / "master").readlink().name if (tap / "master").exists() else "",
+            # A master and a worker; those of earlier reloads may still finish their connections.
+            "processes": str(min(len(haproxies(self.balancer.lb["id"])), 2)),
+        }
+
+    def kill(self, *pids: int) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+
+def delete_namespace(victim: Victim) -> None:
+    ip(f"netns delete {victim.balancer.namespace}")
+
+
+def delete_namespace_and_kill(victim: Victim) -> None:
+    delete_namespace(victim)
+    victim.kill(victim.master(), *victim.workers())
+
+
+def kill_master(victim: Victim) -> None:
+    victim.kill(victim.master())
+
+
+def kill_worker(victim: Victim) -> None:
+    victim.kill(*victim.workers())
+
+
+def kill_all(victim: Victim) -> None:
+    victim.kill(victim.master(), *victim.workers())
+
+
+def edit_configuration(victim: Victim) -> None:
+    with victim.paths.conf.open("a") as file:
+        file.write("# edited by hand\n")
+
+
+def replace_configuration(victim: Victim) -> None:
+    fresh = victim.paths.directory / "edited"
+    fresh.write_text("global\n")
+    fresh.rename(victim.paths.conf)
+
+
+def remove_configuration(victim: Victim) -> None:
+    victim.paths.conf.unlink()
+
+
+def delete_tap(victim: Victim) -> None:
+    ip(f"link delete {victim.balancer.tap}")
+
+
+def release_tap(victim: Victim) -> None:
+    ip(f"link set {victim.balancer.tap} nomaster")
+
+
+def set_tap_down(victim: Victim) -> None:
+    ip(f"link set {victim.balancer.tap} down")
+
+
+def delete_bridge(victim: Victim) -> None:
+    ip(f"link delete {victim.cloud.client.bridge}")
+
+    def rejoined() -> bool:
+        try:
+            for host in victim.cloud.hosts:
+                host.rejoin()
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    eventually(rejoined)  # the servers are no business of Evener's
+
+
+def remove_address(victim: Victim) -> None:
+    ip_in(victim.balancer.namespace, f"address delete {victim.balancer.vip}/24 dev {victim.balancer.inner}")
+
+
+def set_down(victim: Victim) -> None:
+    ip_in(victim.balancer.namespace, f"link set {victim.balancer.inner} down")
+
+
+def remove_route(victim: Victim) -> None:
+    ip_in(victim.balancer.namespace, "route delete default")
+
+
+DRIFTS = [
+    delete_namespace,
+    delete_namespace_and_kill,
+    kill_master,
+    kill_worker,
+    kill_all,
+    edit_configuration,
+    replace_configuration,
+    remove_configuration,
+    delete_tap,
+    release_tap,
+    set_tap_down,
+    delete_bridge,
+    remove_address,
+    set_down,
+    remove_route,
+]
+HARMLESS = [delete_namespace, edit_configuration, replace_configuration, remove_configuration, remove_route]
+
+
+@pytest.fixture(scope="module")
+def balancer(cloud: Cloud) -> Balancer:
+    made = cloud.balancer("drifting")
+    yield made
+    cloud.delete(made)
+    assert traces(made.lb["id"], made.lb["vip_port_id"]) == []
+
+
+@pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.__name__)
+def test_what_someone_changed_is_repaired_within_five_seconds_and_logged(
+    cloud: Cloud, balancer: Balancer, drift: Callable[[Victim], None]
+) -> None:
+    victim = Victim(cloud, balancer)
+    assert cloud.client.answers(balancer.vip)
+    logged = len(cloud.standalone.warnings())
+
+    drift(victim)
+
+    eventually(
+        lambda: victim.state() == victim.before and cloud.client.answers(balancer.vip),
+        REPAIRED_WITHIN_S,
+        lambda: {
+            key: (value, victim.before[key])
+            for key, value in victim.state().items()
+            if value != victim.before[key]
+        },
+    )
+    eventually(lambda: any(" WARNING " in line for line in cloud.standalone.warnings()[logged:]))
+
+
+@pytest.mark.parametrize("drift", HARMLESS, ids=lambda drift: drift.__name__)
+def test_a_repair_of_what_carries_no_traffic_costs_no_request(
+    cloud: Cloud, balancer: Balancer, drift: Callable[[Victim], None]
+) -> None:
+    victim = Victim(cloud, balancer)
+    with Traffic(cloud.client, balancer.vip) as traffic:
+        drift(victim)
+        eventually(lambda: victim.state() == victim.before, REPAIRED_WITHIN_S)
+    traffic.assert_unharmed()

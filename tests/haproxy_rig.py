@@ -1,0 +1,183 @@
+"""A namespace with members that answer, and clients in it, for tests of a real HAProxy."""
+
+import contextlib
+import http.client
+import os
+import socket
+import socketserver
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import haproxy_graphs as g
+from evener.dataplane.haproxy.instance import Instance
+from evener.dataplane.haproxy.settings import Settings, probe
+from evener.host import netns
+
+VIP = "127.0.1.1"
+SETTINGS = Settings(
+    version=probe(os.environ.get("HAPROXY", "haproxy")), binary=os.environ.get("HAPROXY", "haproxy")
+)
+
+
+class Web:
+    """An HTTP server in the namespace; answers its name, with `status`, and remembers what it was asked."""
+
+    def __init__(self, rig: "Rig", name: str, address: str, port: int, tls: ssl.SSLContext | None) -> None:
+        self.name, self.address, self.port = name, address, port
+        self.status, self.delay_s, self.cookie = 200, 0.0, None
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _answer(self) -> None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                web.requests.append((self.command, self.path, headers))
+                time.sleep(web.delay_s)
+                body = web.name.encode()
+                self.send_response(web.status)
+                if web.cookie:
+                    self.send_header("Set-Cookie", web.cookie)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_GET = do_HEAD = do_POST = do_OPTIONS = _answer  # noqa: N815
+
+            def log_message(self, *args) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            daemon_threads = True
+            request_queue_size = 256
+
+            def handle_error(self, *args) -> None:
+                pass
+
+            def get_request(self):
+                connection, peer = super().get_request()
+                if tls is not None:
+                    connection.settimeout(5)
+                    connection = tls.wrap_socket(connection, server_side=True)
+                return connection, peer
+
+        with netns.inside(rig.namespace):
+            self.server = Server((address, port), Handler)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def checks(self) -> list[tuple[str, str]]:
+        return [(method, path) for method, path, headers in self.requests if "x-forwarded-for" not in headers]
+
+
+class Peer:
+    """A TCP server in the namespace that lets `talk` have each connection, in a thread of its own."""
+
+    def __init__(self, rig: "Rig", talk: Callable[[socket.socket], None], address: str) -> None:
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                self.request.settimeout(10)
+                with contextlib.suppress(OSError):
+                    talk(self.request)
+
+        class Server(socketserver.ThreadingTCPServer):
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            daemon_threads = allow_reuse_address = True
+            request_queue_size = 256
+
+        with netns.inside(rig.namespace):
+            self.server = Server((address, 0), Handler)
+        self.address, self.port = address, self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class Rig:
+    """A namespace of its own, an `Instance` in it, and everything a test starts."""
+
+    def __init__(self, tmp_path: Path, name: str) -> None:
+        self.namespace = name
+        self.directory = tmp_path / "lbaas" / g.nth(1)
+        self.webs: dict[str, Web] = {}
+        self.peers: list[Peer] = []
+        netns.ensure(name)
+        self.instance = self.another()
+
+    def another(self) -> Instance:
+        return Instance(self.directory, self.namespace, SETTINGS)
+
+    def web(self, name: str, *, address="127.0.2.1", port=0, tls=None) -> Web:
+        self.webs[name] = Web(self, name, address, port, tls)
+        return self.webs[name]
+
+    def peer(self, talk: Callable[[socket.socket], None], address="127.0.3.1") -> Peer:
+        self.peers.append(Peer(self, talk, address))
+        return self.peers[-1]
+
+    def close(self) -> None:
+        for web in [*self.webs.values(), *self.peers]:
+            web.stop()
+        self.instance.remove()
+        netns.delete(self.namespace)
+
+    # -- clients -----------------------------------------------------------------------------------------
+
+    def connection(self, port=80, address=VIP, timeout_s=5.0) -> http.client.HTTPConnection:
+        client = http.client.HTTPConnection(address, port, timeout=timeout_s)
+        with netns.inside(self.namespace):
+            client.connect()
+        return client
+
+    def get(self, port=80, address=VIP, headers=None, path="/") -> tuple[int, str]:
+        client = self.connection(port, address)
+        try:
+            client.request("GET", path, headers=headers or {})
+            answer = client.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            client.close()
+
+    def spread(self, requests: int, **given) -> Counter:
+        return Counter(self.get(**given)[1] for _ in range(requests))
+
+    def socket(self, port=80, address=VIP, source="") -> socket.socket:
+        with netns.inside(self.namespace):
+            return socket.create_connection((address, port), 5, (source, 0) if source else None)
+
+    # -- HAProxy -----------------------------------------------------------------------------------------
+
+    def health(self) -> dict[str, str]:
+        observation = self.instance.observe()
+        return {} if observation is None else {k: str(v) for k, v in observation.members.items()}
+
+
+def member_of(web: Web | Peer, **given):
+    return g.member(address=web.address, protocol_port=web.port, **given)
+
+
+def eventually(what: Callable[[], object], within_s: float = 10.0):
+    """Wait until `what()` is true, and return it."""
+    deadline = time.monotonic() + within_s
+    while not (value := what()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
+    return value

@@ -1,0 +1,311 @@
+"""The API, control and store as standalone puts them together, with an agent that only notes what it is told.
+
+Who calls is read from the token, `USER:PROJECT:ROLE`: the identity service has tests of its own. Must not touch
+the host.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from falcon import testing
+from sqlalchemy import event, select
+
+from evener import config
+from evener.api import barbican, networking
+from evener.api.app import make_app
+from evener.api.policy import Policy
+from evener.bus.inprocess import InProcessBus
+from evener.control.administration import administration
+from evener.control.controller import BusController
+from evener.control.operations import LoadBalancing
+from evener.network.builtin import BuiltinNetwork
+from evener.resources.caller import Caller
+from evener.resources.errors import Unauthorized
+from evener.resources.facts import Counters, Failure, Observation, Report
+from evener.secrets.builtin import BuiltinSecrets
+from evener.store.all_tables import metadata
+from evener.store.database import Database
+
+HOST = "node-1"
+V2 = networking.V2
+MAX_BODY = 100_000
+SECRETS = "http://evener.test:9876"  # where the secret service is, as its references say
+NOBODYS = "00000000-0000-4000-8000-00000000dead"
+PATHS = {
+    **{kind: f"/{kind}s" for kind in ("network", "subnet", "port")},
+    **{kind: f"/lbaas/{kind}s" for kind in ("loadbalancer", "listener", "pool", "healthmonitor")},
+}
+Json = dict[str, Any]
+
+
+class Tokens:
+    """Implements `evener.identity.base.Identity`."""
+
+    def validate(self, token: str) -> Caller:
+        """Return the caller that the token names."""
+        try:
+            user, project, role = token.split(":")
+        except ValueError:
+            raise Unauthorized("The token is malformed") from None
+        return Caller(user, project, frozenset({role}))
+
+
+class RecordingAgent:
+    """Implements `evener.bus.base.Agent`: notes what it is told, and has seen what a test says."""
+
+    def __init__(self) -> None:
+        self.looked: list[str | None] = []
+        self.observations: dict[str, Observation] = {}
+
+    def look(self, loadbalancer_id: str | None = None) -> None:
+        """Note it."""
+        self.looked.append(loadbalancer_id)
+
+    def observe(self, loadbalancer_id: str) -> Observation | None:
+        """Return what the test has put there."""
+        return self.observations.get(loadbalancer_id)
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """A client with a token. Paths are those below `/networking/v2.0`."""
+
+    client: testing.TestClient
+    token: str
+    project: str
+
+    def send(self, method: str, path: str, body: Any = None, **more: Any) -> testing.Result:
+        """Send a request, with a body as JSON, or as it is when it is bytes."""
+        headers = {"X-Auth-Token": self.token, **more.pop("headers", {})}
+        if isinstance(body, bytes):
+            more["body"] = body
+        elif body is not None:
+            more["json"] = body
+        return self.client.simulate_request(method, f"{V2}{path}", headers=headers, **more)
+
+    def ok(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        """Send a request that has to succeed, and return what it answers."""
+        answer = self.send(method, path, body, **more)
+        expected = {"POST": 201, "DELETE": 204}.get(method, 200)
+        assert answer.status_code == expected, answer.text
+        return answer.json if answer.content else None
+
+    def create(self, kind: str, **values: Any) -> Json:
+        """Create an object and return it; `in_pool` is a member's pool."""
+        path = f"/lbaas/pools/{values.pop('in_pool')}/members" if kind == "member" else PATHS[kind]
+        return dict(self.ok("POST", path, {kind: values})[kind])
+
+    def show(self, kind: str, object_id: str) -> Json:
+        """Show an object."""
+        return dict(self.ok("GET", f"{PATHS[kind]}/{object_id}")[kind])
+
+    def update(self, kind: str, object_id: str, **values: Any) -> Json:
+        """Change an object and return it."""
+        return dict(self.ok("PUT", f"{PATHS[kind]}/{object_id}", {kind: values})[kind])
+
+    def delete(self, kind: str, object_id: str) -> None:
+        """Delete an object."""
+        self.ok("DELETE", f"{PATHS[kind]}/{object_id}")
+
+    def entries(self, path: str, query: str = "") -> list[Json]:
+        """List a collection by its path."""
+        found: list[Json] = self.ok("GET", path, query_string=query)[path.rpartition("/")[2]]
+        return found
+
+    def ids(self, path: str, query: str = "") -> list[str]:
+        """Return the ids in a list."""
+        return [entry["id"] for entry in self.entries(path, query)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """The ids of one object of each kind."""
+
+    network: str
+    subnet: str
+    loadbalancer: str
+    listener: str
+    pool: str
+    member: str
+    healthmonitor: str
+
+    def paths(self) -> dict[str, str]:
+        """Return the path of each object by its kind."""
+        found = {kind: f"{path}/{getattr(self, kind)}" for kind, path in PATHS.items() if kind != "port"}
+        return {**found, "member": f"/lbaas/pools/{self.pool}/members/{self.member}"}
+
+
+class Cloud:
+    """Everything but identity and the agent's host part."""
+
+    def __init__(self, database: Database, secrets: BuiltinSecrets | None = None) -> None:
+        self.database = database
+        self.bus = InProcessBus()
+        self.network = BuiltinNetwork(database, lambda: None)
+        self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets)
+        self.controller = BusController(database, self.network, secrets)
+        self.bus.serve_controller(self.controller)
+        self.agent = RecordingAgent()
+        self.bus.serve_agent(HOST, self.agent)
+        self.controller.heartbeat(HOST, {})
+        app = make_app(Tokens(), lambda: None)
+        policy = Policy(config.load([], "evener-test"), networking.KINDS)
+        networking.add_routes(app, self.balancing, self.network, administration(database), policy, MAX_BODY)
+        if secrets is not None:
+            barbican.add_routes(app, secrets, SECRETS, MAX_BODY)
+        self.client = testing.TestClient(app)
+        self.ann, self.bob = self.user("ann", "member"), self.user("bob", "member")
+        self.reader, self.admin = self.user("ann", "reader"), self.user("cloud", "admin")
+
+    def user(self, project: str, role: str) -> User:
+        """Return a client of a project with one role there."""
+        return User(self.client, f"{project}-{role}:{project}:{role}", project)
+
+    def subnet(self, user: User | None = None, cidr: str = "10.0.0.0/24", **of_network: Any) -> Json:
+        """Create a network with a subnet, and return the subnet."""
+        user = user or self.ann
+        network = user.create("network", **of_network)
+        version = 6 if ":" in cidr else 4
+        return user.create("subnet", network_id=network["id"], cidr=cidr, ip_version=version)
+
+    def balancer(self, user: User | None = None, **values: Any) -> Json:
+        """Create a load balancer on a subnet of its own."""
+        user = user or self.ann
+        return user.create("loadbalancer", vip_subnet_id=self.subnet(user)["id"], **values)
+
+    def pool(self, balancer_id: str, user: User | None = None, **values: Any) -> Json:
+        """Create an HTTP pool."""
+        given = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "loadbalancer_id": balancer_id, **values}
+        return (user or self.ann).create("pool", **given)
+
+    def unlimited(self, project: str) -> None:
+        """Let a project have any number of everything."""
+        limits = self.admin.ok("GET", f"/quotas/{project}")["quota"]
+        self.admin.ok("PUT", f"/quotas/{project}", {"quota": dict.fromkeys(limits, -1)})
+
+    def tree(self, user: User | None = None) -> Tree:
+        """Create one object of each kind."""
+        user = user or self.ann
+        subnet = self.subnet(user)
+        balancer = user.create("loadbalancer", vip_subnet_id=subnet["id"], name="web")
+        pool = self.pool(balancer["id"], user)
+        listener = user.create(
+            "listener",
+            loadbalancer_id=balancer["id"],
+            protocol="HTTP",
+            protocol_port=80,
+            default_pool_id=pool["id"],
+        )
+        member = user.create(
+            "member", in_pool=pool["id"], subnet_id=subnet["id"], address="10.0.0.9", protocol_port=80
+        )
+        monitor = user.create(
+            "healthmonitor", pool_id=pool["id"], type="TCP", delay=5, timeout=4, max_retries=3
+        )
+        ids = (balancer["id"], listener["id"], pool["id"], member["id"], monitor["id"])
+        return Tree(subnet["network_id"], subnet["id"], *ids)
+
+    def generation(self, balancer_id: str) -> int:
+        """Return the generation that the agent would be given."""
+        return self.controller.assigned(HOST)[balancer_id]
+
+    def report(self, balancer_id: str, **parts: Any) -> None:
+        """Report as the agent does."""
+        self.controller.report(HOST, Report(loadbalancer_id=balancer_id, **parts))
+
+    def applied(self, balancer_id: str) -> int:
+        """Report that the newest generation is applied, and return it."""
+        generation = self.generation(balancer_id)
+        self.report(balancer_id, applied_generation=generation)
+        return generation
+
+    def failed(self, balancer_id: str, reason: str, generation: int | None = None) -> None:
+        """Report that a generation, or the newest, was refused."""
+        which = generation or self.generation(balancer_id)
+        self.report(balancer_id, failure=Failure(generation=which, reason=reason))
+
+    def seen(self, balancer_id: str, members: Any = (), **listeners: Counters) -> None:
+        """Report an observation; listeners by id, members as pairs of id and status."""
+        self.report(balancer_id, observation=Observation(members=dict(members), listeners=listeners))
+
+    def contents(self) -> dict[str, list[Any]]:
+        """Return every row of every table."""
+        with self.database.read() as tx:
+            return {
+                table.name: [tuple(row) for row in tx.execute(select(table).order_by(*table.primary_key))]
+                for table in metadata.sorted_tables
+            }
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Expect that nothing changes, and no agent is told anything."""
+        before, told = self.contents(), len(self.agent.looked)
+        yield
+        assert self.contents() == before
+        assert len(self.agent.looked) == told
+
+    def refuses(
+        self,
+        user: User,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        status: int,
+        kind: str,
+        says: str = "",
+        **more: Any,
+    ) -> str:
+        """Expect a refusal in Neutron's form that changes nothing, and return its message."""
+        with self.unchanged():
+            answer = user.send(method, path, body, **more)
+        return check_refusal(answer, status, kind, says)
+
+
+def check_refusal(answer: testing.Result, status: int, kind: str, says: str = "") -> str:
+    """Check an error's status and Neutron's form of it, and return its message."""
+    assert answer.status_code == status, answer.text
+    error: Mapping[str, str] = answer.json["NeutronError"]
+    assert error.keys() == {"type", "message", "detail"}
+    assert error["type"] == kind, error
+    assert says in error["message"], error
+    return error["message"]
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """Collect the SQL statements that are sent meanwhile."""
+    sent: list[str] = []
+
+    def remember(*arguments: Any) -> None:
+        sent.append(arguments[2])
+
+    event.listen(database.engine, "before_cursor_execute", remember)
+    yield sent
+    event.remove(database.engine, "before_cursor_execute", remember)
+
+
+@contextmanager
+def on_sqlite(directory: Path) -> Iterator[Cloud]:
+    """Open a cloud on SQLite, for fixtures of any scope."""
+    database = Database(f"sqlite:///{directory / 'evener.sqlite'}")
+    metadata.create_all(database.engine)
+    yield Cloud(database)
+    database.close()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """Return a cloud on SQLite."""
+    with on_sqlite(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def any_cloud(database: Database) -> Cloud:
+    """Return a cloud on each kind of database in turn."""
+    return Cloud(database)

@@ -1,0 +1,183 @@
+"""Real databases for tests: fixtures over SQLite, PostgreSQL and MariaDB, each test with an empty one of its own.
+
+`database_url` is an empty database, `database` one with all tables. Both run a test three times. The servers are
+Debian's, started once a session under their own users, reached by unix sockets only, and told not to wait for
+the disk. Must not be used for anything that is to outlive a test.
+"""
+
+import importlib
+import itertools
+import os
+import pkgutil
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from evener import store
+from evener.store.database import Database
+from evener.store.schema import metadata
+
+START_S = 60
+STOP_S = 30
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """Run PostgreSQL; the URL is that of its superuser in the database `postgres`."""
+    programs = _newest("/usr/lib/postgresql/*/bin", "postgresql")
+    with _directory("postgres") as home:
+        data = home / "data"
+        _run("postgres", programs / "initdb", "-D", data, "-U", "evener", "-A", "trust", "-E", "UTF8")
+        settings = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
+        options = itertools.chain.from_iterable(("-c", setting) for setting in settings)
+        command = (programs / "postgres", "-D", data, "-k", home, *options)
+        url = URL.create("postgresql+psycopg", "evener", database="postgres", query={"host": str(home)})
+        with _server("postgres", command, url, signal.SIGINT):
+            yield url.render_as_string()
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """Run MariaDB; the URL is that of its superuser in the database `mysql`."""
+    server = _newest("/usr/sbin/mariadbd", "mariadb-server")
+    install = _newest("/usr/bin/mariadb-install-db", "mariadb-server")
+    with _directory("mysql") as home:
+        data, socket = f"--datadir={home / 'data'}", home / "socket"
+        _run("mysql", install, "--no-defaults", data, "--auth-root-authentication-method=normal")
+        command = (
+            server,
+            "--no-defaults",
+            data,
+            f"--socket={socket}",
+            f"--pid-file={home / 'pid'}",
+            "--skip-networking",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-method=nosync",
+            "--innodb-use-native-aio=0",  # a tmpfs has none
+            "--innodb-log-file-size=16M",
+            "--innodb-buffer-pool-size=64M",
+        )
+        query = {"unix_socket": str(socket), "charset": "utf8mb4"}
+        url = URL.create("mysql+pymysql", "root", database="mysql", query=query)
+        with _server("mysql", command, url, signal.SIGTERM):
+            yield url.render_as_string()
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.root),
+        pytest.param("mariadb", marks=pytest.mark.root),
+    ]
+)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return the URL of an empty database, on each kind of server in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'evener.sqlite'}"
+        return
+    server = make_url(request.getfixturevalue(f"{request.param}_url"))
+    name = f"test_{next(_numbers)}"
+    charset = " CHARACTER SET utf8mb4" if request.param == "mariadb" else ""
+    _administer(server, f"CREATE DATABASE {name}{charset}")
+    yield server.set(database=name).render_as_string()
+    _administer(server, f"DROP DATABASE {name}" + ("" if charset else " WITH (FORCE)"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Return a database with all tables, and no rows, on each kind of server in turn."""
+    for module in pkgutil.iter_modules(store.__path__):
+        if module.name.endswith("_tables"):
+            importlib.import_module(f"evener.store.{module.name}")
+    opened = Database(database_url)
+    metadata.create_all(opened.engine)
+    yield opened
+    opened.close()
+
+
+def _newest(pattern: str, package: str) -> Path:
+    found = sorted(Path("/").glob(pattern.lstrip("/")), key=lambda path: (len(str(path)), str(path)))
+    if not found:
+        pytest.fail(f"{pattern} does not exist: install Debian's package {package}")
+    return found[-1]
+
+
+@contextmanager
+def _directory(user: str) -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix=f"{user}-"))
+    shutil.chown(path, user, user)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def _run(user: str, *command: str | Path) -> None:
+    done = subprocess.run(
+        [str(part) for part in command],
+        user=user,
+        group=user,
+        extra_groups=[],
+        cwd="/",
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@contextmanager
+def _server(user: str, command: tuple[str | Path, ...], url: URL, stop: signal.Signals) -> Iterator[None]:
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            user=user,
+            group=user,
+            extra_groups=[],
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _wait_for(url, process, lambda: log.seek(0) or log.read().decode(errors="replace"))
+            yield
+        finally:
+            process.send_signal(stop)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_for(url: URL, process: subprocess.Popen[bytes], log: Callable[[], str]) -> None:
+    until = time.monotonic() + START_S
+    while True:
+        try:
+            return _administer(url, "SELECT 1")
+        except OperationalError:
+            assert process.poll() is None, log()
+            assert time.monotonic() < until, log()
+            time.sleep(0.1)
+
+
+def _administer(url: URL, statement: str) -> None:
+    engine: Engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()

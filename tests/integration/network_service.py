@@ -1,0 +1,119 @@
+"""The builtin network service as tests use it: with the documents that clients send."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from evener.network.builtin import BuiltinNetwork
+from evener.resources import errors, wire
+from evener.resources.caller import Caller
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.network import Network
+from evener.resources.port import Port
+from evener.resources.subnet import Subnet
+from evener.store import rows
+from evener.store.database import Database, retried
+from evener.store.network_tables import ip_allocations, networks, ports, subnets
+
+NOBODYS = "00000000-0000-0000-0000-00000000dead"
+ADMIN = Caller("admin", "cloud", frozenset({"admin"}))
+ANN = Caller("ann", "ann", frozenset({"member"}))
+BOB = Caller("bob", "bob", frozenset({"member"}))
+EVERYTHING = rows.ListQuery()
+
+
+class Service:
+    """The service as clients use it: with the documents they send."""
+
+    def __init__(self, database: Database) -> None:
+        self.changes: list[int] = []
+        self.database = database
+        self.network = BuiltinNetwork(database, lambda: self.changes.append(1))
+
+    def create(self, cls: Any, caller: Caller = ANN, **values: Any) -> Any:
+        given = {name.replace("__", ":"): value for name, value in values.items()}
+        return self.network.create(caller, cls, wire.parse_create(cls, {cls.KIND: given}))
+
+    def update(self, found: Any, caller: Caller = ANN, **values: Any) -> Any:
+        cls = type(found)
+        given = wire.parse_update(cls, {cls.KIND: values})
+        return self.network.update(caller, cls, found.id, given)
+
+    def delete(self, found: Any, caller: Caller = ANN) -> None:
+        self.network.delete(caller, type(found), found.id)
+
+    def show(self, found: Any, caller: Caller = ANN) -> Any:
+        return self.network.show(caller, type(found), found.id)
+
+    def ids(self, cls: Any, caller: Caller = ANN, **filters: Any) -> set[str]:
+        return {found.id for found in self.network.list(caller, cls, rows.ListQuery(filters))}
+
+    def subnet(self, cidr: str = "10.0.0.0/24", network: Any = None, **values: Any) -> Any:
+        network = network or self.create(Network)
+        version = 6 if ":" in cidr else 4
+        return self.create(Subnet, network_id=network.id, cidr=cidr, ip_version=version, **values)
+
+    def port(self, subnet: Any, address: str | None = None, **values: Any) -> Any:
+        wish = {"subnet_id": subnet.id, **({"ip_address": address} if address else {})}
+        return self.create(Port, network_id=subnet.network_id, fixed_ips=[wish], **values)
+
+    def loadbalancer(self, subnet: Any, address: str | None = None, project: str | None = "ann") -> Any:
+        """Make a load balancer's row and port, as control does."""
+
+        @retried
+        def make() -> Any:
+            with self.database.write() as tx:
+                balancer_id = str(uuid.uuid4())
+                vip = self.network.create_vip_port(
+                    tx, project, balancer_id, project or "cloud", "vip", subnet.id, address
+                )
+                values = {
+                    "id": balancer_id,
+                    "project_id": project or "cloud",
+                    "vip_subnet_id": subnet.id,
+                    "vip_address": vip.address,
+                    "vip_port_id": vip.port_id,
+                    "provider": "haproxy",
+                }
+                rows.insert(
+                    tx, LoadBalancer.model_validate(values), created_generation=1, changed_generation=1
+                )
+                return vip
+
+        return make()
+
+    def contents(self) -> list[Any]:
+        """Return every row there is."""
+        with self.database.read() as tx:
+            tables = (networks, subnets, ports, ip_allocations)
+            return [tx.execute(select(table).order_by(*table.primary_key)).all() for table in tables]
+
+
+@contextmanager
+def refused(service: Service, kind: type[errors.EvenerError], type_name: str, message: str) -> Iterator[None]:
+    """Expect exactly this error, and that nothing changes."""
+    before = service.contents()
+    with pytest.raises(kind) as caught:
+        yield
+    assert (type(caught.value), caught.value.type_name, caught.value.message) == (kind, type_name, message)
+    assert service.contents() == before
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    sent: list[str] = []
+
+    def remember(*arguments: Any) -> None:
+        sent.append(arguments[2])
+
+    event.listen(database.engine, "before_cursor_execute", remember)
+    yield sent
+    event.remove(database.engine, "before_cursor_execute", remember)
+
+
+def addresses(port: Any) -> list[str]:
+    return [address.ip_address for address in port.fixed_ips]

@@ -1,0 +1,222 @@
+"""Clients that know nothing of Evener drive a real evener-standalone: neutron, openstack, openstacksdk."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import openstack
+import pytest
+
+from e2e.standalone import Standalone
+
+pytestmark = pytest.mark.root
+PATIENCE_S = 20
+PORT = 18976
+
+
+def eventually(what: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    until = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < until, what
+        time.sleep(0.2)
+
+
+class Shell:
+    """A user's shell: Debian's clients, logged in by what openrc says or by variables."""
+
+    def __init__(self, state: Path, **env: str) -> None:
+        self.state = state
+        self.env = {"PATH": "/usr/bin:/bin", "HOME": str(state), "LC_ALL": "C.UTF-8", **env}
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command, with openrc read first where no variables say who logs in."""
+        login = "" if "OS_USERNAME" in self.env else f". {self.state / 'openrc'} && "
+        return subprocess.run(
+            ["/bin/sh", "-c", f'{login}exec "$@"', "sh", *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def __call__(self, *words: str) -> Any:
+        """Run a command that has to succeed, and return what it shows."""
+        shows = any({"create", "show", "list", "stats"} & set(word.split("-")) for word in words[:3])
+        done = self.run(*words, *(("-f", "json") if shows else ()))
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        found = done.stdout.partition("\n")[2] if done.stdout.startswith("Created a new") else done.stdout
+        return json.loads(found) if shows else done.stdout
+
+    def neutron(self, command: str, *words: str) -> Any:
+        """Run a command of Debian's neutron."""
+        return self("neutron", command, *words)
+
+    def openstack(self, *words: str) -> Any:
+        """Run a command of Debian's openstack."""
+        return self("openstack", *words)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    standalone = Standalone(tmp_path_factory.mktemp("clients") / "server", PORT)
+    standalone.start()
+    yield standalone
+    standalone.purge()
+
+
+@pytest.fixture(scope="module")
+def admin(server: Standalone) -> Shell:
+    return Shell(server.state)
+
+
+@pytest.fixture(scope="module")
+def subnet(admin: Shell) -> dict[str, Any]:
+    admin.openstack("network", "create", "PROJECT_NET")
+    words = ("--network", "PROJECT_NET", "--subnet-range", "192.168.200.0/24", "PROJECT_SUBNET")
+    return dict(admin.openstack("subnet", "create", *words))
+
+
+def test_openstack_manages_networks_subnets_and_ports(admin: Shell, subnet: dict[str, Any]) -> None:
+    assert (subnet["cidr"], subnet["gateway_ip"]) == ("192.168.200.0/24", "192.168.200.1")
+    assert [each["Name"] for each in admin.openstack("network", "list")] == ["PROJECT_NET"]
+    network = admin.openstack("network", "show", "PROJECT_NET")
+    assert network["subnets"] == [subnet["id"]]
+    address = ("--fixed-ip", "subnet=PROJECT_SUBNET,ip-address=192.168.200.77")
+    port = admin.openstack("port", "create", "--network", "PROJECT_NET", *address, "web7")
+    assert port["fixed_ips"] == [{"subnet_id": subnet["id"], "ip_address": "192.168.200.77"}]
+    assert admin.openstack("port", "show", "web7")["mac_address"] == port["mac_address"]
+    found = admin.openstack("port", "list", "--network", "PROJECT_NET", "--fixed-ip", "subnet=PROJECT_SUBNET")
+    assert [each["Name"] for each in found] == ["web7"]
+    refused = admin.run("openstack", "port", "create", "--network", "PROJECT_NET", *address, "web8")
+    assert refused.returncode != 0
+    assert "192.168.200.77" in refused.stderr
+    admin.openstack("port", "delete", "web7")
+    gone = admin.run("openstack", "port", "show", "web7")
+    assert gone.returncode != 0
+    assert "web7" in gone.stderr
+
+
+@pytest.fixture(scope="module")
+def demonstration(admin: Shell, subnet: dict[str, Any]) -> dict[str, Any]:
+    """Build the demonstration's load balancer with neutron, and return what it showed."""
+    if shutil.which("neutron") is None:
+        pytest.skip("there is no neutron command here: from Debian 13 on it is a library only")
+    neutron = admin.neutron
+    below = ("--loadbalancer", "LB_WEB", "--protocol", "HTTP", "--name")
+    made = {"lb": neutron("lbaas-loadbalancer-create", "--name", "LB_WEB", "PROJECT_SUBNET")}
+    made["pool"] = neutron("lbaas-pool-create", *below, "POOL_WEB", "--lb-algorithm", "ROUND_ROBIN")
+    for name, address in (("web1", "192.168.200.9"), ("web2", "192.168.200.7")):
+        words = ("--subnet", "PROJECT_SUBNET", "--address", address, "--protocol-port", "80")
+        made[name] = neutron("lbaas-member-create", "--name", name, *words, "POOL_WEB")
+    checks = ("--delay", "5", "--timeout", "4", "--max-retries", "3", "--type", "TCP", "--pool", "POOL_WEB")
+    made["monitor"] = neutron("lbaas-healthmonitor-create", "--name", "MONITOR_WEB", *checks)
+    front = ("--protocol-port", "80", "--default-pool", "POOL_WEB")
+    made["listener"] = neutron("lbaas-listener-create", *below, "LISTENER_WEB", *front)
+    return made
+
+
+def test_neutron_builds_the_demonstration(admin: Shell, demonstration: dict[str, Any]) -> None:
+    neutron, made = admin.neutron, demonstration
+
+    def active() -> bool:
+        return bool(neutron("lbaas-loadbalancer-show", "LB_WEB")["provisioning_status"] == "ACTIVE")
+
+    eventually(active)
+    assert [each["name"] for each in neutron("lbaas-loadbalancer-list")] == ["LB_WEB"]
+    assert {each["name"] for each in neutron("lbaas-member-list", "POOL_WEB")} == {"web1", "web2"}
+    for kind in ("listener", "pool", "healthmonitor"):
+        assert len(neutron(f"lbaas-{kind}-list")) == 1
+    shown = neutron("lbaas-pool-show", "POOL_WEB")
+    assert shown["healthmonitor_id"] == made["monitor"]["id"]
+    status = json.loads(admin.neutron("lbaas-loadbalancer-status", "LB_WEB"))["loadbalancer"]
+    assert status["provisioning_status"] == "ACTIVE"
+    assert [each["name"] for each in status["listeners"][0]["pools"][0]["members"]] == ["web1", "web2"]
+    stats = neutron("lbaas-loadbalancer-stats", "LB_WEB")
+    assert set(stats) == {
+        "active_connections",
+        "bytes_in",
+        "bytes_out",
+        "request_errors",
+        "total_connections",
+    }
+
+
+def test_neutron_changes_each_kind(admin: Shell, demonstration: dict[str, Any]) -> None:
+    neutron, made = admin.neutron, demonstration
+    neutron("lbaas-member-update", "--weight", "7", "web1", "POOL_WEB")
+    assert neutron("lbaas-member-show", "web1", "POOL_WEB")["weight"] == 7
+    neutron("lbaas-pool-update", "--lb-algorithm", "LEAST_CONNECTIONS", "POOL_WEB")
+    neutron("lbaas-listener-update", "--connection-limit", "100", "LISTENER_WEB")
+    neutron("lbaas-healthmonitor-update", "--delay", "6", made["monitor"]["id"])
+    neutron("lbaas-loadbalancer-update", "--name", "LB_NEW", "LB_WEB")
+    assert neutron("lbaas-listener-show", "LISTENER_WEB")["connection_limit"] == 100
+    assert neutron("lbaas-healthmonitor-show", made["monitor"]["id"])["delay"] == 6
+    neutron("lbaas-loadbalancer-update", "--name", "LB_WEB", "LB_NEW")
+    refused = admin.run("neutron", "lbaas-loadbalancer-delete", "LB_WEB")
+    assert refused.returncode != 0
+    assert "in use" in refused.stderr
+
+
+def test_a_second_project_sees_nothing_of_the_first(
+    server: Standalone, admin: Shell, demonstration: dict[str, Any]
+) -> None:
+    admin.openstack("project", "create", "second")
+    admin.openstack("user", "create", "--project", "second", "--password", "pass word", "ute")
+    admin.openstack("role", "add", "--project", "second", "--user", "ute", "member")
+    login = {"OS_USERNAME": "ute", "OS_PASSWORD": "pass word", "OS_PROJECT_NAME": "second"}
+    domains = {"OS_USER_DOMAIN_ID": "default", "OS_PROJECT_DOMAIN_ID": "default"}
+    ute = Shell(
+        server.state, OS_AUTH_URL=f"{server.url}/identity/v3", OS_IDENTITY_API_VERSION="3", **login, **domains
+    )
+    assert ute.openstack("network", "list") == []
+    assert ute.neutron("lbaas-pool-list") in ([], "")
+    for name in (demonstration["lb"]["id"], "LB_WEB"):
+        refused = ute.run("neutron", "lbaas-loadbalancer-show", name)
+        assert refused.returncode != 0
+        assert name in refused.stderr
+    refused = ute.run(
+        "neutron", "lbaas-loadbalancer-create", "--name", "x", demonstration["lb"]["vip_subnet_id"]
+    )
+    assert refused.returncode != 0
+
+
+def test_openstacksdk_finds_networks_subnets_and_ports_by_name(
+    server: Standalone, demonstration: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(server.state / "clouds.yaml"))
+    with openstack.connect(cloud="evener") as cloud:
+        network = cloud.network.find_network("PROJECT_NET")
+        assert network is not None
+        found = cloud.network.find_subnet("PROJECT_SUBNET")
+        assert found is not None
+        assert found.id in network.subnet_ids
+        vip = demonstration["lb"]["vip_port_id"]
+        assert vip in [port.id for port in cloud.network.ports(network_id=network.id)]
+        port = cloud.network.create_port(network_id=network.id, name="sdk")
+        assert cloud.network.find_port("sdk").mac_address == port.mac_address
+        assert cloud.network.update_port(port, description="d").description == "d"
+        cloud.network.delete_port(port)
+        assert cloud.network.find_port("sdk") is None
+        assert [each.id for each in cloud.network.networks(name="PROJECT_NET")] == [network.id]
+        paged = [each.id for each in cloud.network.subnets(limit=1)]
+        assert paged == [found.id]
+        assert {each.alias for each in cloud.network.extensions()} >= {"lbaasv2", "shared_pools"}
+        assert cloud.network.find_network("NOTHING") is None
+
+
+def test_neutron_takes_it_all_down(admin: Shell, demonstration: dict[str, Any]) -> None:
+    neutron = admin.neutron
+    neutron("lbaas-listener-delete", "LISTENER_WEB")
+    neutron("lbaas-healthmonitor-delete", demonstration["monitor"]["id"])
+    neutron("lbaas-member-delete", "web2", "POOL_WEB")
+    neutron("lbaas-pool-delete", "POOL_WEB")
+    neutron("lbaas-loadbalancer-delete", "LB_WEB")
+    eventually(lambda: neutron("lbaas-loadbalancer-list") in ([], ""))
+    admin.openstack("network", "delete", "PROJECT_NET")
+    assert admin.openstack("subnet", "list") == []

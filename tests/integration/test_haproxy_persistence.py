@@ -1,0 +1,230 @@
+"""What ties a client to a member outlives the worker that tied it, through a real HAProxy."""
+
+import functools
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+import haproxy_graphs as g
+from evener.dataplane.haproxy import runtime, stats
+from evener.dataplane.haproxy.plan import AddServer, Reload, Start
+from evener.host import netns
+from haproxy_rig import VIP, Rig, eventually, member_of
+
+pytestmark = pytest.mark.root
+
+SOURCE_IP, APP_COOKIE = {"type": "SOURCE_IP"}, {"type": "APP_COOKIE", "cookie_name": "session"}
+CLIENTS = range(1, 9)
+
+
+@pytest.fixture
+def rig(tmp_path):
+    rig = Rig(tmp_path, "qlbaas-test")
+    yield rig
+    rig.close()
+
+
+class Shop:
+    """A listener and a pool of three members; every reload is of a changed connection limit."""
+
+    def __init__(self, rig: Rig, persistence, protocol="HTTP") -> None:
+        self.rig, self.limit = rig, 1000
+        self.webs = [rig.web(f"w{n}", address=f"127.0.2.{n}") for n in (1, 2, 3)]
+        self.members = [member_of(web, id=g.nth(10 + n)) for n, web in enumerate(self.webs)]
+        self.pool = g.pool(id=g.nth(5), protocol=protocol, session_persistence=persistence)
+
+    def apply(self):
+        listener = g.listener(
+            id=g.nth(6),
+            protocol=self.pool.protocol,
+            default_pool_id=self.pool.id,
+            connection_limit=self.limit,
+        )
+        graph = g.graph(
+            id=g.nth(1), listeners=[listener], pools=[(self.pool, self.members, None)], addresses=[VIP]
+        )
+        return self.rig.instance.apply(graph).steps
+
+    def reload(self):
+        self.limit += 1
+        assert self.apply() == (Reload(),)
+
+    def ask(self, client: int, cookie: str = "") -> str:
+        """Return the member that answers the client with this number, who has an address of its own."""
+        with self.rig.socket(source=f"127.0.5.{client}") as channel:
+            header = f"Cookie: session={cookie}\r\n" if cookie else ""
+            channel.sendall(f"GET / HTTP/1.0\r\n{header}\r\n".encode("latin-1"))
+            answer = b""
+            while part := channel.recv(4096):
+                answer += part
+        return answer[-2:].decode()
+
+    def log_in(self, cookie: str) -> str:
+        """Return the member that gave a new client this cookie."""
+        for web in self.webs:
+            web.cookie = f"session={cookie}"
+        member = self.ask(1)
+        for web in self.webs:
+            web.cookie = None
+        return member
+
+
+def stay(shop, asking, reloads=8):
+    """Let `asking`, functions by name, ask all the time; return whom each of them met, over `reloads`."""
+    # 2.6 forgets in its first seconds what it knows as soon as it is told to end, before the last are served.
+    peers = functools.partial(runtime.ask, shop.rig.instance.paths.socket, "show peers")
+    eventually(lambda: stats.has_learned(peers()))
+    stop, met, errors = threading.Event(), {name: set() for name in asking}, []
+    counts = dict.fromkeys(asking, 0)
+
+    def client(name) -> None:
+        while not stop.is_set():
+            try:
+                met[name].add(asking[name]())
+                counts[name] += 1
+            except OSError as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=client, args=(name,)) for name in asking]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(reloads):
+            before = dict(counts)
+            shop.reload()
+            eventually(lambda before=before: all(counts[name] > before[name] + 2 for name in asking))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert errors == []
+    return met
+
+
+@pytest.mark.parametrize("protocol", ["HTTP", "TCP"])
+def test_a_client_known_by_its_address_stays_over_reloads_while_it_comes(rig, protocol):
+    shop = Shop(rig, SOURCE_IP, protocol)
+    shop.apply()
+    first = {client: shop.ask(client) for client in CLIENTS}
+    assert set(first.values()) == {"w1", "w2", "w3"}
+    met = stay(shop, {client: lambda client=client: shop.ask(client) for client in CLIENTS})
+    assert met == {client: {member} for client, member in first.items()}
+
+
+def test_a_client_known_by_its_applications_cookie_stays_over_reloads_while_it_comes(rig):
+    shop = Shop(rig, APP_COOKIE)
+    shop.apply()
+    first = {f"id-{n}": shop.log_in(f"id-{n}") for n in CLIENTS}
+    assert set(first.values()) == {"w1", "w2", "w3"}
+    met = stay(shop, {cookie: lambda cookie=cookie: shop.ask(1, cookie) for cookie in first})
+    assert met == {cookie: {member} for cookie, member in first.items()}
+
+
+@pytest.mark.parametrize("persistence", [SOURCE_IP, APP_COOKIE], ids=["address", "cookie"])
+def test_a_client_that_was_away_for_several_reloads_is_still_known(rig, persistence):
+    shop = Shop(rig, persistence)
+    shop.apply()
+    by_cookie = persistence is APP_COOKIE
+    first = {n: shop.log_in(f"id-{n}") if by_cookie else shop.ask(n) for n in CLIENTS}
+    for _ in range(3):
+        shop.reload()
+    assert {n: shop.ask(n, f"id-{n}" if by_cookie else "") for n in CLIENTS} == first
+
+
+@pytest.mark.parametrize(
+    "cookie", ["Zm9v+b/ar==", "x" * 80, "a\\b", "\xe9", "#1", "a=b=c", "%41'$\"{}"], ids=lambda each: each[:9]
+)
+def test_any_value_of_a_cookie_survives_a_reload(rig, cookie):
+    shop = Shop(rig, APP_COOKIE)
+    shop.apply()
+    member = shop.log_in(cookie)
+    for _ in range(2):
+        shop.reload()
+        assert {shop.ask(1, cookie) for _ in range(6)} == {member}
+
+
+def test_clients_known_at_the_last_reload_are_known_after_a_crash(rig):
+    shop = Shop(rig, SOURCE_IP)
+    shop.apply()
+    first = {client: shop.ask(client) for client in CLIENTS}
+    shop.reload()
+    os.kill(rig.instance.pid, signal.SIGKILL)
+    eventually(lambda: not rig.instance.check())
+    assert shop.apply() == (Start(),)
+    assert {client: shop.ask(client) for client in CLIENTS} == first
+
+
+def test_a_client_whose_member_left_goes_to_another_one(rig):
+    shop = Shop(rig, SOURCE_IP)
+    shop.apply()
+    member = shop.ask(1)
+    shop.reload()
+    shop.members = [each for each in shop.members if each.id != g.nth(9 + int(member[1]))]
+    shop.apply()
+    assert member not in {shop.ask(1) for _ in range(3)}
+    shop.reload()
+    assert len({shop.ask(1) for _ in range(6)}) == 1
+
+
+def test_workers_meet_where_no_port_leads_and_a_pool_that_forgets_leaves_no_file(rig):
+    shop = Shop(rig, SOURCE_IP)
+    shop.apply()
+    with netns.inside(rig.namespace):
+        tables = [Path(f"/proc/thread-self/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    listening = [
+        line.split()[1] for text in tables for line in text.splitlines()[1:] if line.split()[3] == "0A"
+    ]
+    assert [address.partition(":")[2] for address in listening if address.startswith("0101007F")] == ["0050"]
+    assert len(listening) == 1 + len(shop.webs)
+    assert list(rig.directory.glob("clients*")) != []
+    shop.pool = shop.pool.model_copy(update={"session_persistence": None})
+    shop.apply()
+    assert list(rig.directory.glob("clients*")) == []
+
+
+@pytest.mark.parametrize(
+    "kinds", [(SOURCE_IP, APP_COOKIE), (APP_COOKIE, SOURCE_IP)], ids=["to cookie", "back"]
+)
+def test_what_one_kind_of_persistence_knows_does_not_trouble_another(rig, kinds):
+    shop = Shop(rig, kinds[0])
+    shop.apply()
+    shop.log_in("some-id")
+    shop.reload()
+    for kind in reversed(kinds):
+        shop.pool = g.pool(id=shop.pool.id, session_persistence=kind)
+        assert shop.apply() == (Reload(),)
+        shop.log_in("other-id")
+        assert len({shop.ask(1, "other-id") for _ in range(3)}) == 1
+
+
+def test_a_member_that_joins_a_pool_with_cookies_of_ours_disturbs_nobody(rig):
+    shop = Shop(rig, {"type": "HTTP_COOKIE"})
+    late = shop.members.pop()
+    shop.apply()
+
+    def visit(cookies: dict[str, str]) -> str:
+        """Return who answers; take the cookie that comes with it."""
+        client = rig.connection()
+        client.request("GET", "/", headers={"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())})
+        answer = client.getresponse()
+        name, _, value = answer.headers.get("Set-Cookie", "").partition(";")[0].partition("=")
+        if name:
+            cookies[name] = value
+        body = answer.read().decode()
+        client.close()
+        return body
+
+    visitors = [{} for _ in CLIENTS]
+    first = [visit(each) for each in visitors]
+    assert set(first) == {"w1", "w2"}
+    shop.members.append(late)
+    assert [type(step) for step in shop.apply()] == [AddServer]
+    newcomers = [{} for _ in CLIENTS]
+    new = [visit(each) for each in newcomers]
+    assert "w3" in new
+    for _ in range(2):
+        assert [visit(each) for each in visitors + newcomers] == first + new
+        shop.reload()

@@ -1,0 +1,107 @@
+"""What the builtin network service does for control: the ports of load balancers."""
+
+import pytest
+from network_service import ANN, NOBODYS, Service, addresses, refused
+
+from evener.resources import errors
+from evener.resources.network import Network
+from evener.resources.port import Port
+
+
+def test_the_port_of_a_load_balancer_goes_and_changes_with_it_only(service: Service) -> None:
+    subnet = service.subnet()
+    vip = service.loadbalancer(subnet, "10.0.0.9")
+    port = service.network.show(ANN, Port, vip.port_id)
+    assert (port.device_owner, addresses(port)) == ("neutron:LOADBALANCERV2", ["10.0.0.9"])
+    reason = "has device owner neutron:LOADBALANCERV2."
+    with refused(
+        service,
+        errors.InUse,
+        "ServicePortInUse",
+        f"Port {port.id} cannot be deleted directly via the port API: {reason}",
+    ):
+        service.delete(port)
+    for values in ({"fixed_ips": []}, {"device_owner": ""}, {"device_id": ""}, {"admin_state_up": False}):
+        before = service.contents()
+        with pytest.raises(errors.InUse) as caught:
+            service.update(port, **values)
+        assert caught.value.type_name == "ServicePortInUse"
+        assert service.contents() == before
+    same = service.update(port, name="new", fixed_ips=[{"ip_address": "10.0.0.9"}], device_id=port.device_id)
+    assert (same.name, addresses(same)) == ("new", ["10.0.0.9"])
+    for _ in range(2):
+        with service.database.write() as tx:
+            service.network.delete_vip_port(tx, port.id)
+    assert service.ids(Port) == set()
+    assert addresses(service.port(subnet, "10.0.0.9")) == ["10.0.0.9"]
+
+
+def test_a_user_s_port_survives_a_load_balancer_that_names_it(service: Service) -> None:
+    port = service.port(service.subnet())
+    with service.database.write() as tx:
+        service.network.delete_vip_port(tx, port.id)
+    assert service.show(port) == port
+
+
+def test_a_vip_is_refused_like_any_address(service: Service) -> None:
+    subnet = service.subnet()
+    service.port(subnet, "10.0.0.9")
+    unable = f"Unable to complete operation for network {subnet.network_id}."
+    with refused(service, errors.InUse, "IpAddressInUse", f"{unable} The IP address 10.0.0.9 is in use."):
+        service.loadbalancer(subnet, "10.0.0.9")
+    with refused(
+        service,
+        errors.InvalidInput,
+        "InvalidIpForSubnet",
+        "IP address 10.0.1.9 is not a valid IP for the specified subnet.",
+    ):
+        service.loadbalancer(subnet, "10.0.1.9")
+    with refused(service, errors.NotFound, "SubnetNotFound", f"Subnet {subnet.id} could not be found."):
+        service.loadbalancer(subnet, project="bob")
+    assert service.loadbalancer(subnet, project=None).address == "10.0.0.2", "an administrator's"
+
+
+def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
+    network = service.create(Network, mtu=1400)
+    routes = [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.3"}]
+    subnet = service.subnet("10.0.0.0/24", network, host_routes=routes)
+    vip = service.loadbalancer(subnet, "10.0.0.9")
+    port = service.network.show(ANN, Port, vip.port_id)
+    with service.database.read() as tx:
+        told = service.network.vip_port(tx, vip.port_id)
+        assert told is not None
+        assert told.model_dump() == {
+            "id": vip.port_id,
+            "network_id": network.id,
+            "mac_address": port.mac_address,
+            "mtu": 1400,
+            "fixed_ips": (
+                {
+                    "address": "10.0.0.9",
+                    "prefix_length": 24,
+                    "gateway": "10.0.0.1",
+                    "routes": ({"destination": "10.9.0.0/16", "nexthop": "10.0.0.3"},),
+                },
+            ),
+        }
+        assert service.network.vip_port(tx, NOBODYS) is None
+        assert service.network.vip_ports(tx, [vip.port_id, NOBODYS]) == {vip.port_id: told}
+        info = service.network.subnet(tx, "ann", subnet.id)
+        assert (info.network_id, info.cidr, info.ip_version) == (network.id, "10.0.0.0/24", 4)
+        assert [(spec.id, spec.mtu) for spec in service.network.realised_networks(tx)] == [(network.id, 1400)]
+
+
+def test_agents_hear_of_changed_networks_after_the_commit_only(service: Service) -> None:
+    network = service.create(Network)
+    assert len(service.changes) == 1
+    service.subnet(network=network)
+    assert len(service.changes) == 1
+    service.update(network, mtu=1400)
+    assert len(service.changes) == 2
+    port = service.create(Port, network_id=network.id)
+    with pytest.raises(errors.InUse):
+        service.delete(network)
+    assert len(service.changes) == 2
+    service.delete(port)
+    service.delete(network)
+    assert len(service.changes) == 3

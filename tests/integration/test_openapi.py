@@ -1,0 +1,146 @@
+"""The OpenAPI document against the API that it describes: no server error, and no answer outside the document.
+
+Requests are generated from the document, right ones and wrong ones, with the same seed in every run; most of
+them name objects that exist.
+"""
+
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from api_cloud import V2, Cloud, User
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from evener.api import networking
+from evener.api.openapi import document
+from evener.store import all_tables  # noqa: F401 - filters follow from the tables
+
+PATH = f"{V2}/openapi.json"
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+WHOLE = document(networking.COLLECTIONS, networking.VIEWS)
+OPERATIONS = [
+    (method.upper(), path)
+    for path, methods in WHOLE["paths"].items()
+    for method in methods
+    if method != "parameters"
+]
+CLOSED = [
+    f"{method} {path}"
+    for method, path in OPERATIONS
+    if "security" not in WHOLE["paths"][path][method.lower()]
+]
+NAMES = [" ".join(operation) for operation in OPERATIONS]
+EXAMPLES = 12
+SCHEMA = schemathesis.openapi.from_dict(WHOLE)
+
+
+def load(cloud: Cloud, name: str) -> Any:
+    """Return the operation of that name, to be sent to this cloud."""
+    method, path = name.split(" ")
+    SCHEMA.app = cloud.client.app
+    return SCHEMA[path][method]
+
+
+# Values that fit the objects that exist.
+FITTING = {
+    "project_id": "ann",
+    "tenant_id": "ann",
+    "vip_address": None,
+    "address": "10.0.0.78",
+    "cidr": "10.7.0.0/24",
+    "ip_version": 4,
+    "gateway_ip": "10.7.0.1",
+    "allocation_pools": [{"start": "10.7.0.10", "end": "10.7.0.20"}],
+    "fixed_ips": [{"ip_address": "10.0.0.79"}],
+    "provider": "",
+    "flavor_id": None,
+    "ipv6_ra_mode": None,
+    "ipv6_address_mode": None,
+}
+
+
+def known_values(cloud: Cloud, path: str) -> dict[str, Any]:
+    """Return ids of objects that exist, and values that fit them, by the names of what holds them."""
+    tree = cloud.tree()
+    found: dict[str, Any] = {f"{kind}_id": getattr(tree, kind) for kind in tree.__dataclass_fields__}
+    policy = {"listener_id": tree.listener, "action": "REJECT"}
+    found["l7policy_id"] = cloud.ann.ok("POST", "/lbaas/l7policies", {"l7policy": policy})["l7policy"]["id"]
+    rule = {"type": "PATH", "compare_type": "STARTS_WITH", "value": "/a"}
+    rules = f"/lbaas/l7policies/{found['l7policy_id']}/rules"
+    found["rule_id"] = cloud.ann.ok("POST", rules, {"rule": rule})["rule"]["id"]
+    found["port_id"] = cloud.ann.create("port", network_id=tree.network)["id"]
+    found |= {"vip_subnet_id": tree.subnet, "vip_network_id": tree.network}
+    found |= {"default_pool_id": tree.pool, "redirect_pool_id": tree.pool}
+    kinds = [served for served in networking.COLLECTIONS if path in (served.path, served.path_of_one)]
+    for served in kinds:
+        found["object_id"] = found.get(f"{(served.parent or served.cls).KIND}_id", "x")
+        found["child_id"] = found.get(f"{served.cls.KIND}_id", "x")
+    if not kinds:
+        found["object_id"] = tree.loadbalancer
+    return FITTING | found
+
+
+def with_known(value: Any, known: dict[str, Any]) -> Any:
+    """Return a generated body with what fits in place of what is known."""
+    if isinstance(value, dict):
+        return {
+            name: known[name] if name in known else with_known(inner, known) for name, inner in value.items()
+        }
+    return [with_known(inner, known) for inner in value] if isinstance(value, list) else value
+
+
+def test_the_document_that_is_served_is_the_one_that_is_tested(cloud: Cloud) -> None:
+    answer = cloud.client.simulate_get(PATH)
+    assert answer.status_code == 200
+    assert answer.json == WHOLE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_request_is_answered_outside_the_document(cloud: Cloud, name: str) -> None:
+    operation = load(cloud, name)
+    known = known_values(cloud, operation.path)
+    cases = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    if operation.body or operation.query or operation.path_parameters:
+        cases |= operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+
+    @seed(1)
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(
+        case=cases,
+        existing=st.sampled_from([True, True, False]),
+        user=st.sampled_from([cloud.ann, cloud.ann, cloud.admin]),
+    )
+    def check(case: Any, existing: bool, user: User) -> None:
+        if existing:
+            for part in case.path_parameters or {}:
+                case.path_parameters[part] = known.get(part, "x")
+            case.body = with_known(case.body, known)
+        case.headers = {**(case.headers or {}), "X-Auth-Token": user.token}
+        case.validate_response(case.call(), checks=CHECKS)
+
+    check()
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_nothing_but_the_description_is_answered_without_a_token(cloud: Cloud, name: str) -> None:
+    operation = load(cloud, name)
+    case = operation.Case(path_parameters=dict.fromkeys(re.findall("{(.*?)}", operation.path), "x"))
+    response = case.call()
+    assert response.status_code == 401
+    case.validate_response(response, checks=CHECKS)

@@ -1,0 +1,161 @@
+"""What the API really answers to each role for each operation, against the table in docs/policy.md."""
+
+from typing import Any
+
+import pytest
+from api_cloud import Cloud, User
+
+from evener import config
+from evener.api import networking
+from evener.api.collections import Served
+from evener.api.openapi import METHODS
+from evener.api.policy import Policy
+from evener.api.policy_table import NONE, WHO, YES, lines, other_lines
+
+Json = dict[str, Any]
+POLICY = Policy(config.load([], "evener-test"), networking.KINDS)
+CASES = [
+    pytest.param(served, verb, line, id=f"{verb} {served.cls.__name__}")
+    for served in networking.COLLECTIONS
+    for verb, line in zip(
+        [verb for verb in METHODS if verb in served.verbs], lines([served], POLICY), strict=True
+    )
+]
+GOOD = {"list": 200, "show": 200, "create": 201, "update": 200, "delete": 204}
+
+
+class Estate:
+    """One object of each kind with nothing that needs it, and what makes one more; in the project `ann`."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        tree = cloud.tree()
+        spare = cloud.tree()
+        for path in (spare.paths()["healthmonitor"], spare.paths()["listener"]):
+            cloud.ann.ok("DELETE", path)
+        cloud.applied(spare.loadbalancer)
+        self.bodies: dict[str, Json] = {
+            "loadbalancer": {"vip_subnet_id": tree.subnet},
+            "listener": {"loadbalancer_id": tree.loadbalancer, "protocol": "HTTP", "protocol_port": 81},
+            "pool": {"loadbalancer_id": tree.loadbalancer, "protocol": "HTTP", "lb_algorithm": "SOURCE_IP"},
+            "member": {"subnet_id": tree.subnet, "address": "10.0.0.99", "protocol_port": 80},
+            "healthmonitor": {
+                "pool_id": spare.pool,
+                "type": "TCP",
+                "delay": 5,
+                "timeout": 4,
+                "max_retries": 3,
+            },
+            "l7policy": {"listener_id": tree.listener, "action": "REJECT"},
+            "rule": {"type": "PATH", "compare_type": "STARTS_WITH", "value": "/a"},
+            "network": {},
+            "subnet": {"network_id": tree.network, "cidr": "10.9.0.0/24", "ip_version": 4},
+            "port": {"network_id": tree.network},
+            "flavor": {"service_type": "LOADBALANCERV2"},
+            "service_profile": {"driver": "evener"},
+        }
+        self.parents = {"pools": tree.pool, "l7policies": ""}
+        self.parents["l7policies"] = self.make("l7policy", "/lbaas/l7policies")
+
+    def make(self, kind: str, path: str) -> str:
+        admins = ("flavor", "service_profile")
+        user = self.cloud.admin if kind in admins else self.cloud.ann
+        return str(user.ok("POST", path, {kind: self.bodies[kind]})[kind]["id"])
+
+    def path(self, served: Served) -> str:
+        path = served.path.removeprefix(networking.V2)
+        return path.replace("{object_id}", self.parents[served.parent.PLURAL]) if served.parent else path
+
+    def one_of(self, served: Served) -> str:
+        """Return the path of an object that can go."""
+        path = self.path(served)
+        if served.cls.KIND == "agent":
+            self.cloud.controller.heartbeat("node-2", {})
+            agents = self.cloud.admin.entries(path)
+            return f"{path}/{next(entry['id'] for entry in agents if entry['host'] == 'node-2')}"
+        return f"{path}/{self.make(served.cls.KIND, path)}"
+
+
+def who_asks(cloud: Cloud, who: str) -> User:
+    return {
+        "admin": cloud.admin,
+        "member": cloud.ann,
+        "reader": cloud.reader,
+        "no role": cloud.user("ann", "other"),
+    }.get(who, cloud.bob)
+
+
+@pytest.mark.parametrize(("served", "verb", "line"), CASES)
+def test_each_role_gets_what_the_table_says(cloud: Cloud, served: Served, verb: str, line: Any) -> None:
+    estate, kind = Estate(cloud), served.cls.KIND
+    # Who is refused comes first, and cannot spend what the others need.
+    order = sorted(zip(WHO, line.answers, strict=True), key=lambda entry: entry[1] == YES)
+    for who, wanted in order:
+        whole = verb in served.whole_verbs
+        path = estate.path(served)
+        target = path if whole and verb == "create" else estate.one_of(served)
+        if verb == "list":
+            target = path
+        body = {"create": {kind: estate.bodies.get(kind)}, "update": {kind: {"description": "x"}}}.get(verb)
+        if verb == "update" and kind in ("member", "healthmonitor", "rule"):
+            body = {kind: {"admin_state_up": True}}
+        with_spare_room(estate, kind)
+        answer = who_asks(cloud, who).send(METHODS[verb].upper(), target, body)
+        got = seen(answer, served, verb)
+        assert got == wanted, (who, answer.text)
+
+
+def with_spare_room(estate: Estate, kind: str) -> None:
+    """Let the next body not collide with what is there."""
+    body = estate.bodies.get(kind, {})
+    if kind == "member" or kind == "listener":
+        body["protocol_port"] += 1
+    elif kind == "subnet":
+        number = int(body["cidr"].split(".")[1]) + 1
+        body["cidr"] = f"10.{number}.0.0/24"
+    elif kind == "healthmonitor":
+        pool = {**estate.bodies["pool"]}
+        body["pool_id"] = estate.cloud.ann.create("pool", **pool)["id"]
+
+
+def seen(answer: Any, served: Served, verb: str) -> str:
+    if answer.status_code != GOOD[verb]:
+        return str(answer.status_code)
+    return NONE if verb == "list" and not answer.json[served.cls.PLURAL] else YES
+
+
+def test_each_role_may_do_what_is_no_operation_on_a_collection(cloud: Cloud) -> None:
+    tree = cloud.tree()
+    flavor = str(
+        cloud.admin.ok("POST", "/flavors", {"flavor": {"service_type": "LOADBALANCERV2"}})["flavor"]["id"]
+    )
+    made = cloud.admin.ok("POST", "/service_profiles", {"service_profile": {"driver": "evener"}})
+    profile = str(made["service_profile"]["id"])
+    agent = cloud.admin.ids("/agents")[0]
+    network = f"/networks/{tree.network}"
+    profiles = f"/flavors/{flavor}/service_profiles"
+    requests: dict[str, tuple[str, str, Any]] = {
+        "create_network:shared": ("POST", "/networks", {"network": {"shared": True}}),
+        "create_network:router:external": ("POST", "/networks", {"network": {"router:external": True}}),
+        "update_network:shared": ("PUT", network, {"network": {"shared": True}}),
+        "update_network:router:external": ("PUT", network, {"network": {"router:external": True}}),
+        "get_quota": ("GET", "/quotas", None),
+        "update_quota": ("PUT", "/quotas/ann", {"quota": {"pool": 7}}),
+        "delete_quota": ("DELETE", "/quotas/ann", None),
+        "get_agent-loadbalancers": ("GET", f"/agents/{agent}/agent-loadbalancers", None),
+        "get_loadbalancer-hosting-agent": (
+            "GET",
+            f"/lbaas/loadbalancers/{tree.loadbalancer}/loadbalancer-hosting-agent",
+            None,
+        ),
+        "get_service_provider": ("GET", "/service-providers", None),
+        "create_flavor_service_profile": ("POST", profiles, {"service_profile": {"id": profile}}),
+        "delete_flavor_service_profile": ("DELETE", f"{profiles}/{profile}", None),
+    }
+    found = other_lines(networking.COLLECTIONS, POLICY)
+    assert {line.rule for line in found} == requests.keys()
+    for line in found:
+        for who, wanted in zip(WHO, line.answers, strict=False):
+            answer = who_asks(cloud, who).send(*requests[line.rule])
+            got = YES if answer.status_code < 300 else str(answer.status_code)
+            assert got == wanted, (line.rule, who, answer.text)

@@ -1,0 +1,139 @@
+"""The queue of work on load balancers: what is put is worked on, once at a time, and never forgotten."""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evener.agent.work import KeyedQueue
+
+PATIENCE_S = 10
+
+
+def taken(queue: KeyedQueue) -> list[str]:
+    """Take and finish everything that is ready."""
+    found = []
+    queue.put("last")
+    while (key := queue.get()) != "last":
+        assert key is not None
+        found.append(key)
+        queue.done(key)
+    queue.done("last")
+    return found
+
+
+def test_a_key_that_is_put_many_times_is_handed_out_once() -> None:
+    queue = KeyedQueue()
+    for key in ("a", "b", "a", "a", "c", "b"):
+        queue.put(key)
+    assert taken(queue) == ["a", "b", "c"]
+
+
+def test_a_key_that_is_put_while_it_is_worked_on_is_handed_out_again_and_once() -> None:
+    queue = KeyedQueue()
+    queue.put("a")
+    assert queue.get() == "a"
+    queue.put("a")
+    queue.put("a")
+    queue.put("b")
+    assert queue.get() == "b"  # not "a", which somebody works on
+    queue.done("a")
+    assert queue.get() == "a"
+    queue.done("a")
+    queue.done("b")
+    assert taken(queue) == []
+
+
+def test_a_delayed_key_comes_after_its_time_and_does_not_hold_up_others() -> None:
+    queue = KeyedQueue()
+    start = time.monotonic()
+    queue.put("later", 0.05)
+    queue.put("now")
+    assert queue.get() == "now"
+    queue.done("now")
+    assert queue.get() == "later"
+    assert time.monotonic() - start >= 0.05
+
+
+def test_delayed_keys_come_in_the_order_of_their_times_and_merge() -> None:
+    queue = KeyedQueue()
+    for key, delay_s in (("c", 0.03), ("a", 0.01), ("b", 0.02), ("a", 0.015)):
+        queue.put(key, delay_s)
+    time.sleep(0.05)
+    found = [queue.get() for _ in range(3)]
+    assert found == ["a", "b", "c"]
+    for key in ("a", "b", "c"):
+        queue.done(key)
+    assert taken(queue) == []
+
+
+def test_who_waits_is_woken_by_a_key_or_by_the_end() -> None:
+    queue = KeyedQueue()
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(queue.get) for _ in range(3)]
+        queue.put("a")
+        queue.put("b", 0.01)
+        until = time.monotonic() + PATIENCE_S
+        while sum(each.done() for each in waiting) < 2 and time.monotonic() < until:
+            time.sleep(0.001)
+        queue.close()
+        found = [each.result(PATIENCE_S) for each in waiting]
+    assert Counter(found) == Counter(["a", "b", None])
+    queue.put("c")
+    assert queue.get() is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(["put", "get", "done"]), st.integers(0, 3)), max_size=60))
+def test_no_key_is_lost_or_with_two_workers_whatever_the_order(steps: list[tuple[str, int]]) -> None:
+    queue, waiting, working = KeyedQueue(), set[str](), list[str]()
+    for step, number in steps:
+        if step == "put":
+            queue.put(str(number))
+            waiting.add(str(number))
+        elif step == "get" and waiting - set(working):
+            key = queue.get()
+            assert key in waiting
+            assert key not in working
+            waiting.discard(key)
+            working.append(key)
+        elif step == "done" and working:
+            queue.done(working.pop(number % len(working)))
+    for key in working:
+        queue.done(key)
+    assert sorted(taken(queue)) == sorted(waiting)
+
+
+def test_many_workers_see_the_last_of_everything_and_never_share_a_key() -> None:
+    queue = KeyedQueue()
+    wanted, seen = Counter[str](), Counter[str]()
+    busy: dict[str, threading.Lock] = {str(number): threading.Lock() for number in range(5)}
+    shared = []
+
+    def work() -> None:
+        while (key := queue.get()) is not None:
+            if not busy[key].acquire(blocking=False):
+                shared.append(key)
+            else:
+                seen[key] = wanted[key]
+                time.sleep(0.0001)
+                busy[key].release()
+            queue.done(key)
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for number in range(1000):
+        key = str(number % 5)
+        wanted[key] += 1
+        queue.put(key, 0.001 if number % 7 == 0 else 0)
+    until = time.monotonic() + PATIENCE_S
+    while seen != wanted and time.monotonic() < until:
+        time.sleep(0.001)
+    queue.close()
+    for worker in workers:
+        worker.join(PATIENCE_S)
+    assert shared == []
+    assert seen == wanted

@@ -1,0 +1,74 @@
+"""What the live view works out of two readings, and the tree of statuses, without a server."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evener.cli.readings import Reading, counters_by_id, number, rate, rows
+from evener.cli.statuses import title, top_level
+
+COUNTERS = st.dictionaries(st.sampled_from(["total_connections", "bytes_in"]), st.integers(0, 10**15))
+
+
+@given(COUNTERS, COUNTERS, st.floats(0, 100))
+def test_a_rate_is_never_negative_and_unknown_after_a_new_beginning(before, now, seconds):
+    found = rate(before, now, "bytes_in", seconds)
+    assert found is None or found >= 0
+    if "bytes_in" in before and now.get("bytes_in", -1) < before["bytes_in"]:
+        assert found is None
+
+
+def test_rates_are_per_second():
+    tree = {"id": "lb", "name": "LB", "operating_status": "ONLINE"}
+    before = Reading(10.0, tree, {"lb": {"total_connections": 100, "bytes_in": 0}})
+    now = Reading(12.0, tree, {"lb": {"total_connections": 110, "bytes_in": 3000}})
+    (row,) = rows(before, now)
+    assert (row.connections_per_s, row.bytes_in_per_s, row.bytes_out_per_s, row.total) == (
+        5.0,
+        1500.0,
+        None,
+        110,
+    )
+    (first,) = rows(None, now)
+    assert first.connections_per_s is None
+
+
+def test_counters_come_by_object_where_the_server_has_them():
+    stats = {"bytes_in": 1, "listeners": {"l": {"bytes_in": 2}}, "members": {"m": {"bytes_in": 3}}}
+    assert counters_by_id("lb", stats) == {"lb": {"bytes_in": 1}, "l": {"bytes_in": 2}, "m": {"bytes_in": 3}}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0, "0"),
+        (0.5, "0.5"),
+        (999, "999"),
+        (1000, "1k"),
+        (1500, "1.5k"),
+        (2_000_000, "2M"),
+        (10**15, "1000T"),
+    ],
+)
+def test_numbers_are_short(value, text):
+    assert number(value) == text
+
+
+def test_a_pool_of_a_listener_stands_below_it_only():
+    used, spare = {"id": "p1"}, {"id": "p2"}
+    tree = {"id": "lb", "listeners": [{"id": "l", "pools": [used]}], "pools": [used, spare]}
+    assert [(kind, node["id"]) for kind, node in top_level(tree)] == [("listener", "l"), ("pool", "p2")]
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        ({"id": "1", "name": "web1", "address": "10.0.0.1", "protocol_port": 80}, "web1 10.0.0.1:80"),
+        ({"id": "1", "name": "", "address": "fd00::1", "protocol_port": 80}, "[fd00::1]:80"),
+        ({"id": "1", "name": "A", "action": "REJECT"}, "A REJECT"),
+        ({"id": "1", "name": ""}, "1"),
+    ],
+)
+def test_objects_are_called_by_what_people_know_of_them(node, text):
+    assert title(node) == text

@@ -1,0 +1,176 @@
+"""Statuses as a table of what was changed, applied, refused and seen; no database."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evener.control.statuses import (
+    AGENT_DOWN_AFTER,
+    Lifetime,
+    Progress,
+    operating_tree,
+    progress,
+    provisioning_status,
+)
+from evener.resources.graph import Graph
+from evener.resources.types import OperatingStatus, ProvisioningStatus
+from haproxy_graphs import graph, graphs, listener, member, monitor, nth, pool
+
+MOMENT = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as the tables hold it
+DONE = Progress(applied=10)
+GENERATIONS = st.integers(0, 12)
+
+
+@pytest.mark.parametrize(
+    ("created", "changed", "deleted", "applied", "failed", "status"),
+    [
+        (1, 1, None, 0, None, "PENDING_CREATE"),
+        (1, 1, None, 1, None, "ACTIVE"),
+        (1, 1, None, 9, None, "ACTIVE"),
+        (1, 1, None, 0, 1, "ERROR"),
+        (1, 1, None, 1, 2, "ACTIVE"),
+        (1, 3, None, 2, None, "PENDING_UPDATE"),
+        (1, 3, None, 0, None, "PENDING_CREATE"),
+        (1, 3, None, 2, 2, "PENDING_UPDATE"),
+        (1, 3, None, 2, 3, "ERROR"),
+        (1, 3, None, 2, 4, "ERROR"),
+        (1, 3, None, 3, 4, "ACTIVE"),
+        (3, 3, None, 2, None, "PENDING_CREATE"),
+        (3, 4, None, 3, None, "PENDING_UPDATE"),
+        (1, 4, 4, 3, None, "PENDING_DELETE"),
+        (1, 4, 4, 4, None, "PENDING_DELETE"),
+        (1, 4, 4, 3, 4, "PENDING_DELETE"),
+    ],
+)
+def test_generations_make_the_provisioning_status(
+    created: int, changed: int, deleted: int | None, applied: int, failed: int | None, status: str
+) -> None:
+    found = provisioning_status(Lifetime(created, changed, deleted), Progress(applied, failed))
+    assert found == status
+
+
+@given(GENERATIONS, GENERATIONS, GENERATIONS, st.none() | GENERATIONS)
+def test_nothing_is_stuck_once_the_newest_generation_is_applied(
+    created: int, more: int, applied: int, failed: int | None
+) -> None:
+    life = Lifetime(created, created + more)
+    reached = max(applied, life.changed)
+    status = provisioning_status(life, Progress(reached, failed))
+    repair_failed = failed is not None and life.changed <= failed <= reached
+    assert status == (ProvisioningStatus.ERROR if repair_failed else ProvisioningStatus.ACTIVE)
+
+
+def binding(applied: int, failed: int | None = None, silent_s: float = 0, host: str = "h") -> dict[str, Any]:
+    return {
+        "applied_generation": applied,
+        "failed_generation": failed,
+        "failure": None if failed is None else f"{host} refused {failed}",
+        "host": host,
+        "heartbeat_at": MOMENT - timedelta(seconds=silent_s),
+    }
+
+
+def test_without_an_agent_nothing_is_applied() -> None:
+    assert progress([], MOMENT) == Progress(0, None, None)
+
+
+def test_the_agent_that_is_least_far_counts() -> None:
+    assert progress([binding(7), binding(4), binding(9)], MOMENT) == Progress(4)
+
+
+def test_the_agent_that_refused_counts_and_says_why() -> None:
+    silent = AGENT_DOWN_AFTER.total_seconds() + 1
+    rows = [binding(7, silent_s=silent, host="silent"), binding(7, 8, host="two"), binding(9)]
+    for order in (rows, rows[::-1]):
+        assert progress(order, MOMENT) == Progress(7, 8, "two refused 8")
+
+
+def test_a_silent_agent_is_named() -> None:
+    limit = AGENT_DOWN_AFTER.total_seconds()
+    assert progress([binding(7, silent_s=limit)], MOMENT).reason is None
+    reason = progress([binding(7), binding(7, silent_s=limit + 1, host="node-7")], MOMENT).reason
+    assert reason == "The agent on node-7 has not been heard of since 2030-01-02T03:02:49Z"
+
+
+@pytest.mark.parametrize(
+    ("members", "pool_status", "balancer"),
+    [
+        ({}, "ONLINE", "ONLINE"),
+        ({1: "ONLINE"}, "ONLINE", "ONLINE"),
+        ({1: "OFFLINE"}, "OFFLINE", "DEGRADED"),
+        ({1: "ONLINE", 2: "OFFLINE"}, "DEGRADED", "DEGRADED"),
+        ({1: "ONLINE", 2: None}, "DEGRADED", "DEGRADED"),
+        ({1: None}, "OFFLINE", "DEGRADED"),
+        ({1: "ONLINE", 2: "disabled"}, "ONLINE", "ONLINE"),
+        ({1: "OFFLINE", 2: "disabled"}, "OFFLINE", "DEGRADED"),
+        ({1: "disabled"}, "ONLINE", "ONLINE"),
+    ],
+)
+def test_members_make_the_status_of_their_pool_listener_and_load_balancer(
+    members: dict[int, str | None], pool_status: str, balancer: str
+) -> None:
+    nodes = [member(id=nth(number), admin_state_up=seen != "disabled") for number, seen in members.items()]
+    health = {nth(n): OperatingStatus(seen) for n, seen in members.items() if seen in ("ONLINE", "OFFLINE")}
+    one = listener(id=nth(8), default_pool_id=nth(9))
+    whole = graph(listeners=[one], pools=[(pool(id=nth(9)), nodes, monitor())])
+    tree = operating_tree(whole, health, DONE)
+    assert (tree.by_id[nth(9)], tree.loadbalancer) == (pool_status, balancer)
+    assert tree.by_id[nth(8)] == ("ONLINE" if pool_status == "ONLINE" else "DEGRADED")
+
+
+def test_without_a_monitor_members_are_not_judged() -> None:
+    for watch in (None, monitor(admin_state_up=False)):
+        whole = graph(pools=[(pool(id=nth(9)), [member(id=nth(1))], watch)])
+        tree = operating_tree(whole, {nth(1): OperatingStatus.OFFLINE}, DONE)
+        assert (tree.by_id[nth(1)], tree.by_id[nth(9)]) == ("NO_MONITOR", "ONLINE")
+        assert tree.loadbalancer == "ONLINE"
+
+
+def everything(whole: Graph) -> set[str]:
+    members = {each.id for node in whole.pools for each in node.members}
+    return members | {each.id for each in whole.listeners} | {node.pool.id for node in whole.pools}
+
+
+SEEN = st.sampled_from(list(OperatingStatus))
+
+
+@given(st.data(), graphs(), GENERATIONS)
+def test_every_object_has_one_status_and_what_is_disabled_says_so(
+    data: Any, whole: Graph, applied: int
+) -> None:
+    ids = sorted(everything(whole))
+    health = {key: data.draw(SEEN) for key in ids if data.draw(st.booleans())}
+    tree = operating_tree(whole, health, Progress(applied))
+    assert tree.by_id.keys() == everything(whole)
+    up = whole.loadbalancer.admin_state_up
+    assert (tree.loadbalancer == "DISABLED") == (not up)
+    for node in whole.pools:
+        enabled = up and node.pool.admin_state_up
+        assert (tree.by_id[node.pool.id] == "DISABLED") == (not enabled)
+        for one in node.members:
+            assert (tree.by_id[one.id] == "DISABLED") == (not (enabled and one.admin_state_up))
+    for one in whole.listeners:
+        assert (tree.by_id[one.id] == "DISABLED") == (not (up and one.admin_state_up))
+    if applied == 0:
+        assert {*tree.by_id.values(), tree.loadbalancer} <= {"DISABLED", "OFFLINE"}
+
+
+@given(st.data(), graphs())
+def test_a_load_balancer_is_online_exactly_when_no_checked_member_is_out(data: Any, whole: Graph) -> None:
+    members = [each.id for node in whole.pools for each in node.members]
+    health = {key: data.draw(SEEN) for key in members if data.draw(st.booleans())}
+    tree = operating_tree(whole, health, DONE)
+    if not whole.loadbalancer.admin_state_up:
+        return
+    out = [key for key in members if tree.by_id[key] == "OFFLINE"]
+    assert tree.loadbalancer == ("DEGRADED" if out else "ONLINE")
+    # A member that recovers makes nothing worse.
+    if out:
+        order = ["ONLINE", "DEGRADED", "OFFLINE"]
+        better = operating_tree(whole, {**health, out[0]: OperatingStatus.ONLINE}, DONE)
+        for key, status in better.by_id.items():
+            if tree.by_id[key] in order and status in order:
+                assert order.index(status) <= order.index(tree.by_id[key])
