@@ -52,7 +52,8 @@ class Database:
         self.engine = _engine(url)
         self.limits = limits
         self._numbers = itertools.count(1)
-        self.changes = 0  # another number after every transaction of this process that may have changed something
+        # Another number after every transaction of this process that may have changed something.
+        self.changes = 0
         # SQLite has one writer; threads of this process queue here instead of polling its lock.
         self._turn = Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
