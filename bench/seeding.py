@@ -13,6 +13,7 @@ from bench.api import LBAAS, Api, Made
 from evener.bus.base import Controller
 from evener.control.controller import BusController
 from evener.network.addresses import sort_key
+from evener.network.base import Nobody
 from evener.network.builtin import BuiltinNetwork
 from evener.resources.facts import Observation, Report
 from evener.resources.types import OperatingStatus
@@ -42,7 +43,7 @@ QUOTAS = ("port", "loadbalancer", "pool", "listener", "member", "healthmonitor")
 
 def agent(database: Database) -> Controller:
     """Register an agent that is alive for long enough, and return what takes its reports."""
-    controller = BusController(database, BuiltinNetwork(database, lambda: None))
+    controller = BusController(database, BuiltinNetwork(database, Nobody()))
     controller.heartbeat(HOST, {})
     with database.write() as tx:
         tx.execute(update(agents).values(heartbeat_at=now() + ALIVE_FOR))

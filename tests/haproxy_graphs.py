@@ -7,7 +7,7 @@ import uuid
 
 from hypothesis import strategies as st
 
-from evener.resources.graph import FixedIP, Graph, PolicyNode, PoolNode, VipPort
+from evener.resources.graph import Graph, PolicyNode, PoolNode
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -23,6 +23,7 @@ from evener.resources.types import (
     LBAlgorithm,
     MonitorType,
 )
+from evener.resources.wiring import FixedIP, WiredPort
 
 PROJECT = "project"
 
@@ -78,7 +79,7 @@ def rule(**given):
 
 def graph(*, listeners=(), pools=(), l7policies=(), addresses=("127.0.0.1",), generation=1, **given):
     """`pools`: tuples of a pool, its members and its monitor."""
-    vip = VipPort(
+    vip = WiredPort(
         id=new_id(),
         network_id=new_id(),
         mac_address="fa:16:3e:00:00:01",

@@ -22,6 +22,7 @@ from evener.bus.inprocess import InProcessBus
 from evener.control.administration import administration
 from evener.control.controller import BusController
 from evener.control.operations import LoadBalancing
+from evener.network.base import Nobody
 from evener.network.builtin import BuiltinNetwork
 from evener.resources.caller import Caller
 from evener.resources.errors import Unauthorized
@@ -64,6 +65,9 @@ class RecordingAgent:
     def look(self, loadbalancer_id: str | None = None) -> None:
         """Note it."""
         self.looked.append(loadbalancer_id)
+
+    def look_at_networks(self) -> None:
+        """Leave them as they are."""
 
     def observe(self, loadbalancer_id: str) -> Observation | None:
         """Return what the test has put there."""
@@ -145,7 +149,7 @@ class Cloud:
     def __init__(self, database: Database, secrets: BuiltinSecrets | None = None) -> None:
         self.database = database
         self.bus = InProcessBus()
-        self.network = BuiltinNetwork(database, lambda: None)
+        self.network = BuiltinNetwork(database, Nobody())
         self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets)
         self.controller = BusController(database, self.network, secrets)
         self.bus.serve_controller(self.controller)

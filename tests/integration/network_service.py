@@ -1,7 +1,7 @@
 """The builtin network service as tests use it: with the documents that clients send."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,8 +31,15 @@ class Service:
 
     def __init__(self, database: Database) -> None:
         self.changes: list[int] = []
+        self.told: list[str] = []
         self.database = database
-        self.network = BuiltinNetwork(database, lambda: self.changes.append(1))
+        self.network = BuiltinNetwork(database, self)
+
+    def networks_changed(self) -> None:
+        self.changes.append(1)
+
+    def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
+        self.told.extend(loadbalancer_ids)
 
     def create(self, cls: Any, caller: Caller = ANN, **values: Any) -> Any:
         given = {name.replace("__", ":"): value for name, value in values.items()}

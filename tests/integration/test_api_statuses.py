@@ -8,6 +8,7 @@ from api_cloud import HOST, Cloud, Tree
 
 from evener.bus.inprocess import InProcessBus
 from evener.control.operations import LoadBalancing
+from evener.network.base import Nobody
 from evener.network.builtin import BuiltinNetwork
 from evener.resources.facts import Counters, Failure, Observation, Report
 from evener.store.database import now
@@ -133,7 +134,7 @@ def test_who_waits_for_a_silent_agent_is_told_so(cloud: Cloud, tree: Tree) -> No
 
 
 def test_an_agent_that_cannot_be_told_hears_of_it_at_its_next_look(cloud: Cloud, tree: Tree) -> None:
-    nobody = LoadBalancing(cloud.database, BuiltinNetwork(cloud.database, lambda: None), InProcessBus())
+    nobody = LoadBalancing(cloud.database, BuiltinNetwork(cloud.database, Nobody()), InProcessBus())
     cloud.balancing.update = nobody.update  # type: ignore[method-assign]
     cloud.ann.update("pool", tree.pool, name="x")
     assert cloud.controller.assigned(HOST) == {tree.loadbalancer: 6}

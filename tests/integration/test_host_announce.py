@@ -11,7 +11,7 @@ import pytest
 from evener.host import announce, netns
 from evener.host.errors import HostError, LinkMissing, NamespaceMissing
 from evener.host.linuxbridge import LinuxBridgeDriver, inner_name
-from evener.resources.graph import FixedIP, VipPort
+from evener.resources.wiring import FixedIP, WiredPort
 
 pytestmark = pytest.mark.root
 
@@ -19,8 +19,8 @@ NETWORK = "0f3a77d2-77aa-4b21-8e5a-0d8a8f0a9e11"
 ETH_P_ALL = 3
 
 
-def port(number: int) -> VipPort:
-    return VipPort(
+def port(number: int) -> WiredPort:
+    return WiredPort(
         id=f"{number:08x}-5c1e-4c58-9a80-3a3f3d4a1b2c",
         network_id=NETWORK,
         mac_address=f"fa:16:3e:00:00:{number:02x}",
@@ -52,7 +52,7 @@ def _neighbour() -> Iterator[None]:
 def listener() -> socket.socket:
     with netns.inside("neighbour"):
         channel = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-    channel.bind((inner_name(NEIGHBOUR.id), ETH_P_ALL))
+    channel.bind((inner_name(NEIGHBOUR), ETH_P_ALL))
     return channel
 
 
@@ -71,7 +71,7 @@ def test_the_first_announcement_is_heard_at_once_in_both_families():
     LinuxBridgeDriver(announcements=0).plug("vip", VIP)
     with listener() as channel:
         addresses = [ipaddress.ip_address(fixed.address) for fixed in VIP.fixed_ips]
-        announce.announce("vip", inner_name(VIP.id), VIP.mac_address, addresses, count=1)
+        announce.announce("vip", inner_name(VIP), VIP.mac_address, addresses, count=1)
         assert heard(channel, ARP)
         assert heard(channel, NA)
 
@@ -81,7 +81,7 @@ def test_each_address_is_announced_as_often_as_asked(monkeypatch):
     LinuxBridgeDriver(announcements=0).plug("vip", VIP)
     with listener() as channel:
         addresses = [ipaddress.ip_address(fixed.address) for fixed in VIP.fixed_ips]
-        announce.announce("vip", inner_name(VIP.id), VIP.mac_address, addresses, count=3)
+        announce.announce("vip", inner_name(VIP), VIP.mac_address, addresses, count=3)
         for _ in range(3):
             assert heard(channel, ARP)
             assert heard(channel, NA)
@@ -135,9 +135,9 @@ def test_announcing_on_what_is_not_there_is_told():
     with pytest.raises(LinkMissing, match="ns-x"):
         announce.announce("vip", "ns-x", VIP.mac_address, address)
     LinuxBridgeDriver(announcements=0).plug("vip", VIP)
-    subprocess.run(["ip", "-n", "vip", "link", "set", inner_name(VIP.id), "down"], check=True)
+    subprocess.run(["ip", "-n", "vip", "link", "set", inner_name(VIP), "down"], check=True)
     with pytest.raises(HostError, match="announce"):
-        announce.announce("vip", inner_name(VIP.id), VIP.mac_address, address)
+        announce.announce("vip", inner_name(VIP), VIP.mac_address, address)
 
 
 def test_announcements_of_an_interface_that_goes_do_not_disturb_those_of_others(monkeypatch):

@@ -19,7 +19,7 @@ from pyroute2.netlink.rtnl import (
 from evener.host import links, netns
 from evener.host.errors import NamespaceMissing, NameTaken
 from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name, inner_name, tap_name
-from evener.resources.graph import FixedIP, NetworkSpec, Route, VipPort
+from evener.resources.wiring import FixedIP, NetworkSpec, Route, WiredPort
 
 pytestmark = pytest.mark.root
 
@@ -40,8 +40,8 @@ V6 = FixedIP(
 )
 
 
-def port(number: int = 1, *fixed_ips: FixedIP, mtu: int = 1450) -> VipPort:
-    return VipPort(
+def port(number: int = 1, *fixed_ips: FixedIP, mtu: int = 1450) -> WiredPort:
+    return WiredPort(
         id=f"{number:08x}-5c1e-4c58-9a80-3a3f3d4a1b2c",
         network_id=NETWORK,
         mac_address=f"fa:16:3e:00:00:{number:02x}",
@@ -51,7 +51,7 @@ def port(number: int = 1, *fixed_ips: FixedIP, mtu: int = 1450) -> VipPort:
 
 
 PORT = port()
-TAP, INNER = tap_name(PORT.id), inner_name(PORT.id)
+TAP, INNER = tap_name(PORT.id), inner_name(PORT)
 driver = LinuxBridgeDriver(announcements=1)
 
 
@@ -364,7 +364,7 @@ def test_many_ports_are_plugged_at_once_into_a_network_that_is_not_there_yet():
         port(n, FixedIP(address=f"10.9.0.{n}", prefix_length=24, gateway="10.9.0.254")) for n in range(10, 26)
     ]
 
-    def plug(one: VipPort) -> bool:
+    def plug(one: WiredPort) -> bool:
         namespace = f"qlbaas-{one.id[:8]}"
         netns.ensure(namespace)
         return driver.plug(namespace, one)

@@ -12,22 +12,23 @@ from hypothesis import strategies as st
 from evener.host import addresses, announce, linkevents, linuxbridge, netns
 from evener.host.driver import load_driver
 from evener.host.errors import DriverUnknown, HostError, LinkMissing, NotPermitted, explained, from_kernel
-from evener.resources.graph import FixedIP, Route, VipPort
+from evener.resources.wiring import FixedIP, Route, WiredPort
 
 MAC = "fa:16:3e:01:02:03"
 PORT_ID = "6b9f2a31-5c1e-4c58-9a80-3a3f3d4a1b2c"
 NETWORK_ID = "0f3a77d2-77aa-4b21-8e5a-0d8a8f0a9e11"
 
 
-def port(*fixed_ips: FixedIP) -> VipPort:
-    return VipPort(id=PORT_ID, network_id=NETWORK_ID, mac_address=MAC, fixed_ips=fixed_ips)
+def port(*fixed_ips: FixedIP) -> WiredPort:
+    return WiredPort(id=PORT_ID, network_id=NETWORK_ID, mac_address=MAC, fixed_ips=fixed_ips)
 
 
 def test_names_are_those_of_neutrons_linux_bridge_agent_and_fit_the_kernel():
     assert linuxbridge.bridge_name(NETWORK_ID) == "brq0f3a77d2-77"
     assert linuxbridge.tap_name(PORT_ID) == "tap6b9f2a31-5c"
-    assert linuxbridge.inner_name(PORT_ID) == "ns-6b9f2a31-5c"
-    assert linuxbridge.LinuxBridgeDriver().interface(PORT_ID) == "ns-6b9f2a31-5c"
+    assert linuxbridge.inner_name(port()) == "ns-6b9f2a31-5c"
+    assert linuxbridge.LinuxBridgeDriver().interface(port()) == "ns-6b9f2a31-5c"
+    assert linuxbridge.inner_name(port().model_copy(update={"prefix": "qg-"})) == "qg-6b9f2a31-5c"
 
 
 def test_a_gratuitous_arp_is_a_broadcast_request_for_the_senders_own_address():

@@ -17,7 +17,8 @@ from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
 from evener.host.watch import Watcher
 from evener.resources.facts import Observation
-from evener.resources.graph import Graph, VipPort
+from evener.resources.graph import Graph
+from evener.resources.wiring import WiredPort
 
 LOG = logging.getLogger(__name__)
 NAMESPACE_PREFIX = "qlbaas-"
@@ -61,7 +62,7 @@ class Balancer:
         self._watched_pid: int | None = None
         self._cancel_pid: Callable[[], None] | None = None
         self._watched_log: LogSocket | None = None
-        self._plugged: VipPort | None = None
+        self._plugged: WiredPort | None = None
         self._doubted = True
         self._applied: int | None = None  # the generation
         self._watched_netns: tuple[int, int] | None = None
@@ -97,7 +98,7 @@ class Balancer:
                 LOG.warning("Load balancer %s: gave namespace %s its name back", self.id, self.namespace)
         netns.ensure(self.namespace)
 
-    def _ensure_port(self, port: VipPort) -> None:
+    def _ensure_port(self, port: WiredPort) -> None:
         """Plug the port, unless it is plugged already and the kernel has told of no change since."""
         in_place = port == self._plugged and netns.identity(self.namespace) == self._watched_netns
         if in_place and not self._doubted:

@@ -4,7 +4,7 @@ import logging
 
 from evener.agent.journal import Journal
 from evener.host.driver import InterfaceDriver
-from evener.resources.graph import NetworkSpec
+from evener.resources.wiring import NetworkSpec
 
 LOG = logging.getLogger(__name__)
 

@@ -122,6 +122,10 @@ class AgentService:
         for balancer_id in {*wanted, *self._tools.journal.loadbalancers()}:
             self._queue.put(balancer_id)
 
+    def look_at_networks(self) -> None:
+        """Look again at the networks and routers."""
+        self._queue.put(NETWORKS)
+
     def observe(self, loadbalancer_id: str) -> Observation | None:
         """Return the state of traffic now, or None when this agent does not serve the load balancer."""
         balancer = self._balancers.get(loadbalancer_id)

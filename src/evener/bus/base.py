@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from evener.resources.facts import Observation, Report
-from evener.resources.graph import Graph, NetworkSpec
+from evener.resources.graph import Graph
+from evener.resources.wiring import NetworkSpec, RouterSpec
 
 
 class Controller(Protocol):
@@ -26,6 +27,9 @@ class Controller(Protocol):
     def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that `host` realises itself; None when networks are another service's work."""
 
+    def routers(self, host: str) -> tuple[RouterSpec, ...] | None:
+        """Return the routers that `host` realises itself; None when routers are another service's work."""
+
     def report(self, host: str, report: Report) -> None:
         """Take what the agent on `host` found or did."""
 
@@ -38,6 +42,9 @@ class Agent(Protocol):
 
         Returns at once; the agent works on its own time.
         """
+
+    def look_at_networks(self) -> None:
+        """Look again at the networks and routers. Returns at once."""
 
     def observe(self, loadbalancer_id: str) -> Observation | None:
         """Return the state of traffic now, or None when this agent does not serve the load balancer."""

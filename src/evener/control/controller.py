@@ -10,8 +10,9 @@ from evener.control import facts, scheduling
 from evener.control.graphs import load_graph
 from evener.network.base import Network
 from evener.resources.facts import Report
-from evener.resources.graph import Graph, NetworkSpec
+from evener.resources.graph import Graph
 from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.wiring import NetworkSpec, RouterSpec
 from evener.secrets.base import Secrets
 from evener.store.database import Database, Transaction, retried
 from evener.store.rows import table
@@ -55,6 +56,11 @@ class BusController:
         """Return the networks that hosts realise themselves."""
         with self._database.read() as tx:
             return self._network.realised_networks(tx)
+
+    def routers(self, host: str) -> tuple[RouterSpec, ...] | None:  # noqa: ARG002 - every host has all of them
+        """Return the routers that hosts realise themselves."""
+        with self._database.read() as tx:
+            return self._network.realised_routers(tx)
 
     @retried
     def report(self, host: str, report: Report) -> None:

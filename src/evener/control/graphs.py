@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from evener.control.certificates import with_certificates
 from evener.network.base import Network
 from evener.resources.describe import Resource
-from evener.resources.graph import Graph, PolicyNode, PoolNode, VipPort
+from evener.resources.graph import Graph, PolicyNode, PoolNode
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -18,6 +18,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
+from evener.resources.wiring import PacketRule, WiredPort
 from evener.secrets.base import Secrets
 from evener.store.database import Transaction
 from evener.store.rows import bare, table
@@ -33,7 +34,7 @@ class Family:
     balancer: Row[Any]
     below: Mapping[type[Resource], Sequence[Row[Any]]]
 
-    def graph(self, port: VipPort) -> Graph:
+    def graph(self, port: WiredPort, security: tuple[PacketRule, ...] | None = None) -> Graph:
         """Return the rows as a graph."""
         monitors = {row.pool_id: bare(HealthMonitor, row) for row in self.below[HealthMonitor]}
         members: dict[str, list[Member]] = defaultdict(list)
@@ -43,6 +44,7 @@ class Family:
             generation=self.balancer.generation,
             loadbalancer=bare(LoadBalancer, self.balancer),
             vip_port=port,
+            security=security,
             listeners=tuple(bare(Listener, row) for row in self.below[Listener]),
             pools=tuple(
                 PoolNode(
@@ -93,5 +95,5 @@ def load_graph(
     port = network.vip_port(tx, row.vip_port_id)
     if port is None:
         return None
-    graph = read_family(tx, row).graph(port)
+    graph = read_family(tx, row).graph(port, network.vip_security(tx, port.id))
     return graph if secrets is None else with_certificates(tx, secrets, graph)

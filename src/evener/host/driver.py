@@ -7,7 +7,7 @@ from stevedore.exception import NoMatches
 from stevedore.extension import ExtensionManager
 
 from evener.host.errors import DriverUnknown
-from evener.resources.graph import NetworkSpec, VipPort
+from evener.resources.wiring import NetworkSpec, WiredPort
 
 ENTRY_POINTS = "evener.interface_driver"
 
@@ -26,7 +26,7 @@ class InterfaceDriver(Protocol):
     def remove_network(self, network_id: str) -> bool:
         """Remove what `ensure_network` made; whatever is still plugged into it is cut off."""
 
-    def plug(self, namespace: str, port: VipPort) -> bool:
+    def plug(self, namespace: str, port: WiredPort) -> bool:
         """Make the port's interface in `namespace` what `port` says; where it was not, announce it.
 
         The namespace has to exist. The network is made where it is missing.
@@ -35,7 +35,7 @@ class InterfaceDriver(Protocol):
     def unplug(self, namespace: str, port_id: str) -> bool:
         """Remove the port's interface, whether or not the namespace still exists."""
 
-    def interface(self, port_id: str) -> str:
+    def interface(self, port: WiredPort) -> str:
         """Return the name of the port's interface inside its namespace."""
 
 

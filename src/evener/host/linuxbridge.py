@@ -1,19 +1,21 @@
 """The interface driver for Linux bridges: a bridge per network, a veth pair per port.
 
-`brq` + network is the bridge, `tap` + port its end of the pair, `ns-` + port the namespace's end; ids are cut
+`brq` + network is the bridge, `tap` + port its end of the pair, `ns-` (a router's: `qr-`, `qg-`) + port the namespace's end; ids are cut
 to 11 characters, as Neutron's Linux bridge agent cuts them, so that both work on the same bridges. The host
 itself gets no address on any of them.
 """
 
 from ipaddress import ip_address, ip_interface, ip_network
+from typing import get_args
 
 from pyroute2 import IPRoute
 
 from evener.host import addresses, announce, links, netns, sysctl
 from evener.host.errors import NameTaken
 from evener.host.links import Link
-from evener.resources.graph import NetworkSpec, VipPort
+from evener.resources.wiring import NetworkSpec, WiredPort
 
+PREFIXES = get_args(WiredPort.model_fields["prefix"].annotation)
 ID_LENGTH = 11  # of an id in a name; an interface's name has 15 characters at most
 
 
@@ -27,9 +29,9 @@ def tap_name(port_id: str) -> str:
     return "tap" + port_id[:ID_LENGTH]
 
 
-def inner_name(port_id: str) -> str:
+def inner_name(port: WiredPort) -> str:
     """Return the name of the port's interface in its namespace."""
-    return "ns-" + port_id[:ID_LENGTH]
+    return port.prefix + port.id[:ID_LENGTH]
 
 
 class LinuxBridgeDriver:
@@ -38,9 +40,9 @@ class LinuxBridgeDriver:
     def __init__(self, announcements: int = 3) -> None:
         self._announcements = announcements
 
-    def interface(self, port_id: str) -> str:
+    def interface(self, port: WiredPort) -> str:
         """Return the name of the port's interface inside its namespace."""
-        return inner_name(port_id)
+        return inner_name(port)
 
     def ensure_network(self, spec: NetworkSpec) -> bool:
         """Make sure that the network's bridge exists and is up, with the network's MTU."""
@@ -53,7 +55,7 @@ class LinuxBridgeDriver:
         with links.connected() as host:
             return links.delete(host, bridge_name(network_id))
 
-    def plug(self, namespace: str, port: VipPort) -> bool:
+    def plug(self, namespace: str, port: WiredPort) -> bool:
         """Make the port's pair of interfaces what `port` says; announce its addresses where it was not."""
         with (
             netns.opened(namespace) as target,
@@ -81,20 +83,19 @@ class LinuxBridgeDriver:
         """Delete the port's pair of interfaces."""
         with links.connected() as host:
             changed = links.delete(host, tap_name(port_id))
-        if not changed and netns.exists(
-            namespace
-        ):  # the namespace's end may live on without the other's name
+        # The namespace's end may live on without the other's name.
+        if not changed and netns.exists(namespace):
             with links.connected(namespace) as guest:
-                changed = links.delete(guest, inner_name(port_id))
+                changed = any([links.delete(guest, prefix + port_id[:ID_LENGTH]) for prefix in PREFIXES])
         return changed
 
 
-def wanted_addresses(port: VipPort) -> tuple[addresses.Interface, ...]:
+def wanted_addresses(port: WiredPort) -> tuple[addresses.Interface, ...]:
     """Return the addresses of the port, with their prefixes."""
     return tuple(ip_interface(f"{fixed.address}/{fixed.prefix_length}") for fixed in port.fixed_ips)
 
 
-def wanted_routes(port: VipPort) -> frozenset[addresses.Route]:
+def wanted_routes(port: WiredPort) -> frozenset[addresses.Route]:
     """Return the routes of the port: a subnet's own, and its gateway's where none of them leads everywhere.
 
     Of two ways to one destination the first fixed IP's wins.
@@ -111,7 +112,7 @@ def wanted_routes(port: VipPort) -> frozenset[addresses.Route]:
     return frozenset(routes.values())
 
 
-def _subnets(port: VipPort) -> tuple[addresses.Network, ...]:
+def _subnets(port: WiredPort) -> tuple[addresses.Network, ...]:
     return tuple(interface.network for interface in wanted_addresses(port))
 
 
@@ -127,10 +128,10 @@ def _ensure_bridge(host: IPRoute, network_id: str, mtu: int) -> tuple[Link, bool
 
 
 def _ensure_pair(
-    host: IPRoute, guest: IPRoute, target: int, bridge: Link, port: VipPort
+    host: IPRoute, guest: IPRoute, target: int, bridge: Link, port: WiredPort
 ) -> tuple[Link, Link, bool]:
     tap = links.find(host, tap_name(port.id))
-    inner = links.find(guest, inner_name(port.id))
+    inner = links.find(guest, inner_name(port))
     if tap and inner and _joined(host, target, tap, inner):
         return tap, inner, False
     for netlink, half in (
@@ -146,13 +147,13 @@ def _ensure_pair(
     tap = links.create_veth(
         host,
         tap_name(port.id),
-        peer=inner_name(port.id),
+        peer=inner_name(port),
         peer_namespace=target,
         peer_mac=port.mac_address,
         mtu=port.mtu,
         master=bridge.index,
     )
-    return tap, links.required(guest, inner_name(port.id)), True
+    return tap, links.required(guest, inner_name(port)), True
 
 
 def _joined(host: IPRoute, target: int, tap: Link, inner: Link) -> bool:
@@ -161,7 +162,7 @@ def _joined(host: IPRoute, target: int, tap: Link, inner: Link) -> bool:
     return fits and tap.peer_nsid is not None and tap.peer_nsid == links.nsid(host, target)
 
 
-def _ensure_inner(guest: IPRoute, inner: Link, namespace: str, port: VipPort) -> bool:
+def _ensure_inner(guest: IPRoute, inner: Link, namespace: str, port: WiredPort) -> bool:
     with netns.inside(namespace):
         prepared = addresses.prepare(inner.name)
     return links.change(guest, inner, mac=port.mac_address, mtu=port.mtu, up=True) or prepared

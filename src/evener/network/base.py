@@ -3,13 +3,13 @@
 All of them happen inside control's own transaction; a service with a database elsewhere ignores `tx`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from stevedore.driver import DriverManager
 
-from evener.resources.graph import NetworkSpec, VipPort
+from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
 from evener.store.database import Database, Transaction
 
 
@@ -56,10 +56,10 @@ class Network(Protocol):
     def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
         """Remove the port of a load balancer; one that is gone is fine."""
 
-    def vip_port(self, tx: Transaction, port_id: str) -> VipPort | None:
+    def vip_port(self, tx: Transaction, port_id: str) -> WiredPort | None:
         """Return what an interface driver needs to plug the port, or None when it is gone."""
 
-    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, VipPort]:
+    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, WiredPort]:
         """Return the same for many ports by their ids, in a constant number of statements."""
 
     def subnet(self, tx: Transaction, caller_project: str | None, subnet_id: str) -> SubnetInfo:
@@ -79,13 +79,39 @@ class Network(Protocol):
     def realised_networks(self, tx: Transaction) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that our own agents realise, or None when they are another service's work."""
 
+    def realised_routers(self, tx: Transaction) -> tuple[RouterSpec, ...] | None:
+        """Return the routers that our own agents realise, or None when they are another service's work."""
 
-def load(name: str, database: Database, on_change: Callable[[], None]) -> Network:
-    """Return the network service `name`; it calls `on_change` after the set of networks has changed.
+    def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
+        """Return what a VIP port's security groups let in, or None where it has none."""
+
+
+class Onlooker(Protocol):
+    """Who is told, after the commit, that agents have to look again."""
+
+    def networks_changed(self) -> None:
+        """A network or router is another one, or has come, or gone."""
+
+    def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
+        """What these load balancers' ports let in is another thing."""
+
+
+class Nobody:
+    """An onlooker for programs that have no agents to tell."""
+
+    def networks_changed(self) -> None:
+        """Do nothing."""
+
+    def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
+        """Do nothing."""
+
+
+def load(name: str, database: Database, onlooker: Onlooker) -> Network:
+    """Return the network service `name`, which tells `onlooker` what has changed.
 
     Raises:
         stevedore.exception.NoMatches: when nothing of that name is installed.
     """
-    arguments = (database, on_change)
+    arguments = (database, onlooker)
     found: Any = DriverManager("evener.network", name, invoke_on_load=True, invoke_args=arguments)
     return cast("Network", found.driver)

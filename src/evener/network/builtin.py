@@ -11,15 +11,15 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Select, exists, select
 
 from evener.network import errors, networks, ports, subnets, vips
-from evener.network.base import SubnetInfo, VipAllocation
+from evener.network.base import Onlooker, SubnetInfo, VipAllocation
 from evener.network.visibility import CONDITIONS, find, owns
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
-from evener.resources.graph import NetworkSpec, VipPort
 from evener.resources.network import Network
 from evener.resources.port import Port
 from evener.resources.subnet import Subnet
+from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
 from evener.store import network_tables as tables
 from evener.store import rows, usage
 from evener.store.database import Database, Transaction, retried
@@ -41,11 +41,11 @@ _OPERATIONS: dict[str, _Operations] = {
 
 
 class BuiltinNetwork:
-    """Networks, subnets and ports of all projects. `on_change` is called after the networks have changed."""
+    """Networks, subnets and ports of all projects. `onlooker` is told after they have changed."""
 
-    def __init__(self, database: Database, on_change: Callable[[], None]) -> None:
+    def __init__(self, database: Database, onlooker: Onlooker) -> None:
         self._database = database
-        self._on_change = on_change
+        self._onlooker = onlooker
 
     # What the Networking API needs, called like control's operations. `cls` is Network, Subnet or Port; none of
     # them has a parent, so `parent_id` is None.
@@ -135,7 +135,7 @@ class BuiltinNetwork:
 
     def _tell(self, tx: Transaction, cls: type[Resource]) -> None:
         if cls is Network:
-            tx.after_commit(self._on_change)
+            tx.after_commit(self._onlooker.networks_changed)
 
     # What control needs, inside its transaction.
 
@@ -156,11 +156,11 @@ class BuiltinNetwork:
         """Remove the port of a load balancer; one that is gone is fine."""
         vips.delete(tx, port_id)
 
-    def vip_port(self, tx: Transaction, port_id: str) -> VipPort | None:
+    def vip_port(self, tx: Transaction, port_id: str) -> WiredPort | None:
         """Return what an interface driver needs to plug the port, or None when it is gone."""
         return vips.describe(tx, [port_id]).get(port_id)
 
-    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, VipPort]:
+    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, WiredPort]:
         """Return the same for many ports by their ids, in three statements."""
         return vips.describe(tx, port_ids)
 
@@ -192,6 +192,14 @@ class BuiltinNetwork:
         """Return all networks: our agents realise them."""
         found = tx.execute(select(tables.networks.c.id, tables.networks.c.mtu).order_by(tables.networks.c.id))
         return tuple(NetworkSpec(id=row.id, mtu=row.mtu) for row in found)
+
+    def realised_routers(self, tx: Transaction) -> tuple[RouterSpec, ...]:
+        """Return all routers: our agents realise them."""
+        return ()
+
+    def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
+        """Return what a VIP port's security groups let in, or None where it has none."""
+        return None
 
 
 def _listed(tx: Transaction, cls: type[R], query: rows.ListQuery, scope: str | None) -> list[R]:

@@ -9,10 +9,10 @@ from evener.network import ports
 from evener.network.allocations import addresses_of
 from evener.network.base import VipAllocation
 from evener.network.visibility import find, lock
-from evener.resources.graph import FixedIP, Route, VipPort
 from evener.resources.network import Network
 from evener.resources.port import LOADBALANCER_OWNER, Port, PortAddress
 from evener.resources.subnet import Subnet
+from evener.resources.wiring import FixedIP, Route, WiredPort
 from evener.store import network_tables as tables
 from evener.store import rows, usage
 from evener.store.database import Transaction
@@ -54,7 +54,7 @@ def delete(tx: Transaction, port_id: str) -> None:
         usage.give_back(tx, Port, project_id)
 
 
-def describe(tx: Transaction, port_ids: Sequence[str]) -> dict[str, VipPort]:
+def describe(tx: Transaction, port_ids: Sequence[str]) -> dict[str, WiredPort]:
     """Return what interface drivers need to know of ports, by id, in three statements."""
     wanted = tables.ports.c.id.in_(list(port_ids))
     statement = select(tables.ports, tables.networks.c.mtu).join(
@@ -64,7 +64,7 @@ def describe(tx: Transaction, port_ids: Sequence[str]) -> dict[str, VipPort]:
     addresses = addresses_of(tx, port_ids)
     subnets = _subnets(tx, addresses)
     return {
-        row.id: VipPort(
+        row.id: WiredPort(
             id=row.id,
             network_id=row.network_id,
             mac_address=row.mac_address,

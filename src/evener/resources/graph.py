@@ -5,7 +5,7 @@ This is what agents receive, keep and render. Objects on their way out (PENDING_
 
 from functools import cached_property
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -14,42 +14,10 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
+from evener.resources.wiring import Document, PacketRule, WiredPort
 
 
-class _Document(BaseModel):
-    # A complaint about what was read must not quote it: there are keys in it.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", ignored_types=(cached_property,), hide_input_in_errors=True
-    )
-
-
-class Route(_Document):
-    """A way to `destination` (a CIDR) over `nexthop` (an address on the subnet)."""
-
-    destination: str
-    nexthop: str
-
-
-class FixedIP(_Document):
-    """An address of a port, with what its subnet says about the way out."""
-
-    address: str
-    prefix_length: int
-    gateway: str | None = None
-    routes: tuple[Route, ...] = ()
-
-
-class VipPort(_Document):
-    """The port that carries the VIP, as an interface driver needs it. `mtu` is in bytes."""
-
-    id: str
-    network_id: str
-    mac_address: str
-    mtu: int = 1500
-    fixed_ips: tuple[FixedIP, ...]
-
-
-class PoolNode(_Document):
+class PoolNode(Document):
     """A pool with its members and its monitor."""
 
     pool: Pool
@@ -57,14 +25,14 @@ class PoolNode(_Document):
     healthmonitor: HealthMonitor | None = None
 
 
-class PolicyNode(_Document):
+class PolicyNode(Document):
     """An L7 policy with its rules."""
 
     policy: L7Policy
     rules: tuple[L7Rule, ...] = ()
 
 
-class TlsCertificate(_Document):
+class TlsCertificate(Document):
     """A certificate as it is served.
 
     `bundle` is PEM: the leaf, its intermediates upwards, the key without a passphrase. `fingerprint` is the leaf's
@@ -76,17 +44,22 @@ class TlsCertificate(_Document):
     names: tuple[str, ...] = ()
 
 
-class Graph(_Document):
+class Graph(Document):
     """A load balancer with everything below it, at one generation."""
 
     generation: int
     loadbalancer: LoadBalancer
-    vip_port: VipPort
+    vip_port: WiredPort
+    security: tuple[PacketRule, ...] | None = (
+        None  # what the port's security groups let in; None where it has none
+    )
     listeners: tuple[Listener, ...] = ()
     pools: tuple[PoolNode, ...] = ()
     l7policies: tuple[PolicyNode, ...] = ()  # by position within each listener
-    certificates: dict[str, TlsCertificate] = {}  # by reference
-    unreadable: dict[str, str] = {}  # why a reference that is in use has no certificate here
+    certificates: dict[str, TlsCertificate] = Field(default_factory=dict)  # by reference
+    unreadable: dict[str, str] = Field(
+        default_factory=dict
+    )  # why a reference that is in use has no certificate here
 
     @property
     def id(self) -> str:
@@ -101,10 +74,3 @@ class Graph(_Document):
     def pools_by_id(self) -> dict[str, PoolNode]:
         """The pools by their ids."""
         return {node.pool.id: node for node in self.pools}
-
-
-class NetworkSpec(_Document):
-    """A network that a host realises itself: its id, and the largest packet in bytes."""
-
-    id: str
-    mtu: int = 1500

@@ -1,6 +1,8 @@
 """The parts of standalone, put together; which one takes which is decided here and nowhere else."""
 
 import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import falcon
@@ -14,6 +16,7 @@ from evener.agent.service import AgentService, Intervals
 from evener.api import barbican, keystone, metrics, networking
 from evener.api.app import make_app
 from evener.api.policy import Policy
+from evener.bus.base import Agent
 from evener.bus.inprocess import InProcessBus
 from evener.control.administration import administration
 from evener.control.controller import BusController
@@ -54,7 +57,7 @@ class Assembly:
         identity.bootstrap(
             lambda password: write_credentials(config.state_path(conf), f"{url}/identity/v3", password)
         )
-        network = BuiltinNetwork(self.database, self._networks_changed)
+        network = BuiltinNetwork(self.database, self)
         providers = config.service_providers(conf)
         secrets = BuiltinSecrets(self.database, config.state_path(conf) / SECRETS_KEY_FILE)
         balancing = LoadBalancing(self.database, network, self._bus, providers, secrets)
@@ -94,9 +97,23 @@ class Assembly:
         ProcessCollector(registry=registry)
         return registry
 
-    def _networks_changed(self) -> None:
+    # What the network service tells, as its `evener.network.base.Onlooker`.
+
+    def networks_changed(self) -> None:
+        """Let the agent look at the networks and routers."""
+        with self._asking() as agent:
+            agent.look_at_networks()
+
+    def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
+        """Let the agent look at these load balancers."""
+        with self._asking() as agent:
+            for loadbalancer_id in loadbalancer_ids:
+                agent.look(loadbalancer_id)
+
+    @contextmanager
+    def _asking(self) -> Iterator[Agent]:
         try:
-            self._bus.agent(self._conf.host).look(None)
+            yield self._bus.agent(self._conf.host)
         except Unavailable as error:
             LOG.warning("The networks change when the agent answers again: %s", error)
 
