@@ -75,6 +75,7 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
             "network_id": network.id,
             "mac_address": port.mac_address,
             "mtu": 1400,
+            "prefix": "ns-",
             "fixed_ips": (
                 {
                     "address": "10.0.0.9",

@@ -1,8 +1,8 @@
 """The interface driver for Linux bridges: a bridge per network, a veth pair per port.
 
-`brq` + network is the bridge, `tap` + port its end of the pair, `ns-` (a router's: `qr-`, `qg-`) + port the namespace's end; ids are cut
-to 11 characters, as Neutron's Linux bridge agent cuts them, so that both work on the same bridges. The host
-itself gets no address on any of them.
+`brq` + network is the bridge, `tap` + port its end of the pair, `ns-` + port the namespace's end (a router's `qr-` or
+`qg-`); ids are cut to 11 characters, as Neutron's Linux bridge agent cuts them, so that both work on the same bridges.
+The host itself gets no address on any of them.
 """
 
 from ipaddress import ip_address, ip_interface, ip_network
@@ -86,7 +86,7 @@ class LinuxBridgeDriver:
         # The namespace's end may live on without the other's name.
         if not changed and netns.exists(namespace):
             with links.connected(namespace) as guest:
-                changed = any([links.delete(guest, prefix + port_id[:ID_LENGTH]) for prefix in PREFIXES])
+                changed = any(links.delete(guest, prefix + port_id[:ID_LENGTH]) for prefix in PREFIXES)
         return changed
 
 
