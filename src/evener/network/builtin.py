@@ -28,9 +28,11 @@ R = TypeVar("R", bound=Resource)
 
 
 class _Operations(NamedTuple):
+    """What is done with a kind: in a transaction, by a project (None: an administrator), to an object by its id."""
+
     create: Callable[[Transaction, str | None, Mapping[str, Any]], str]
-    update: Callable[[Transaction, str, Mapping[str, Any]], None]
-    delete: Callable[[Transaction, str], None]
+    update: Callable[[Transaction, str | None, str, Mapping[str, Any]], None]
+    delete: Callable[[Transaction, str | None, str], None]
 
 
 _OPERATIONS: dict[str, _Operations] = {
@@ -113,7 +115,7 @@ class BuiltinNetwork:
         """
         with self._database.write() as tx:
             _check_owner(tx, caller, cls, object_id, "update")
-            _OPERATIONS[cls.KIND].update(tx, object_id, values)
+            _OPERATIONS[cls.KIND].update(tx, caller.scope, object_id, values)
             self._tell(tx, cls)
             return _shown(tx, cls, object_id, None)
 
@@ -129,7 +131,7 @@ class BuiltinNetwork:
         """
         with self._database.write() as tx:
             found = _check_owner(tx, caller, cls, object_id, "delete")
-            _OPERATIONS[cls.KIND].delete(tx, object_id)
+            _OPERATIONS[cls.KIND].delete(tx, caller.scope, object_id)
             usage.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
             self._tell(tx, cls)
 

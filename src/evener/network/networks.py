@@ -23,7 +23,7 @@ def create(tx: Transaction, _scope: str | None, values: Mapping[str, Any]) -> st
     return network.id
 
 
-def update(tx: Transaction, network_id: str, values: Mapping[str, Any]) -> None:
+def update(tx: Transaction, _scope: str | None, network_id: str, values: Mapping[str, Any]) -> None:
     """Change a network.
 
     Raises:
@@ -38,7 +38,7 @@ def update(tx: Transaction, network_id: str, values: Mapping[str, Any]) -> None:
     rows.update(tx, Network, network_id, **values)
 
 
-def delete(tx: Transaction, network_id: str) -> None:
+def delete(tx: Transaction, _scope: str | None, network_id: str) -> None:
     """Delete a network with its subnets.
 
     Raises:

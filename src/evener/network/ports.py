@@ -53,7 +53,7 @@ def insert(tx: Transaction, values: Mapping[str, Any]) -> str:
     return port.id
 
 
-def update(tx: Transaction, port_id: str, values: Mapping[str, Any]) -> None:
+def update(tx: Transaction, _scope: str | None, port_id: str, values: Mapping[str, Any]) -> None:
     """Change a port.
 
     Raises:
@@ -74,7 +74,7 @@ def update(tx: Transaction, port_id: str, values: Mapping[str, Any]) -> None:
     rows.update(tx, Port, port_id, **changes)
 
 
-def delete(tx: Transaction, port_id: str) -> None:
+def delete(tx: Transaction, _scope: str | None, port_id: str) -> None:
     """Delete a port and free its addresses.
 
     Raises:

@@ -38,7 +38,7 @@ def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str
     return subnet.id
 
 
-def update(tx: Transaction, subnet_id: str, values: Mapping[str, Any]) -> None:
+def update(tx: Transaction, _scope: str | None, subnet_id: str, values: Mapping[str, Any]) -> None:
     """Change a subnet. Addresses in use stay valid, also where they are in no pool any more.
 
     Raises:
@@ -49,7 +49,7 @@ def update(tx: Transaction, subnet_id: str, values: Mapping[str, Any]) -> None:
     rows.update(tx, Subnet, subnet_id, **values)
 
 
-def delete(tx: Transaction, subnet_id: str) -> None:
+def delete(tx: Transaction, _scope: str | None, subnet_id: str) -> None:
     """Delete a subnet.
 
     Raises:
