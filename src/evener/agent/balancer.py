@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,11 +11,12 @@ from evener.agent.journal import Journal
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
+from evener.dataplane.haproxy.process import Process
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
-from evener.host.watch import Watcher
+from evener.host.watch import Cancel, Watcher
 from evener.resources.facts import Observation
 from evener.resources.graph import Graph
 from evener.resources.wiring import WiredPort
@@ -59,14 +60,13 @@ class Balancer:
         self.leaving = False  # what vanishes now is what we remove
         self._lock = threading.RLock()
         self._watches = ExitStack()
-        self._watched_pid: int | None = None
-        self._cancel_pid: Callable[[], None] | None = None
+        self._watched: dict[Process, Cancel] = {}
         self._watched_log: LogSocket | None = None
         self._plugged: WiredPort | None = None
         self._doubted = True
         self._applied: int | None = None  # the generation
         self._watched_netns: tuple[int, int] | None = None
-        self._cancel_netns: Callable[[], None] | None = None
+        self._cancel_netns: Cancel | None = None
 
     def apply(self, graph: Graph) -> None:
         """Make the host equal to `graph`, doing the least that closes the difference.
@@ -129,13 +129,14 @@ class Balancer:
                 self._watches.callback(
                     self._tools.watcher.path(self._instance.paths.directory, self._on_file)
                 )
-        pid = self._instance.pid
-        if pid == self._watched_pid:
-            return
-        if self._cancel_pid is not None:
-            self._cancel_pid()
-        self._watched_pid = pid
-        self._cancel_pid = None if pid is None else self._tools.watcher.process(pid, self._on_exit)
+        self._watch_processes(self._instance.processes)
+
+    def _watch_processes(self, living: Collection[Process]) -> None:
+        """Watch master and worker: a master that executes itself anew may miss the end of its worker."""
+        for each in set(self._watched) - set(living):
+            self._watched.pop(each)()
+        for each in set(living) - set(self._watched):
+            self._watched[each] = self._tools.watcher.process(each.pid, self._on_exit)
 
     def _watch_namespace(self) -> None:
         # After the port was plugged: what we did to it ourselves is not heard.
@@ -163,7 +164,7 @@ class Balancer:
             self._tools.events.drifted(self.id, "its configuration file was written")
 
     def _on_exit(self, pid: int) -> None:
-        if pid == self._watched_pid:
+        if pid in {each.pid for each in list(self._watched)}:
             self._tools.events.drifted(self.id, f"HAProxy (process {pid}) has ended")
 
     def intact(self) -> bool:
@@ -179,10 +180,10 @@ class Balancer:
     def forget(self) -> None:
         """Stop watching; everything on the host goes on."""
         with self._lock:
-            for cancel in filter(None, (self._cancel_pid, self._cancel_netns)):
-                cancel()
-            self._watched_pid, self._cancel_pid, self._watched_log = None, None, None
-            self._watched_netns, self._cancel_netns = None, None
+            self._watch_processes(())
+            if self._cancel_netns is not None:
+                self._cancel_netns()
+            self._watched_log, self._watched_netns, self._cancel_netns = None, None, None
             self._watches.close()
             self._instance.close()
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -64,7 +65,8 @@ class Instance:
         self.settings = settings
         self._lock = threading.RLock()
         self._log_socket: LogSocket | None = None
-        self._master: process.Master | None = None
+        self._master: process.Process | None = None
+        self._worker: process.Process | None = None
         self._config: Config | None = None  # what was applied last
         self._signature: Signature | None = None
         self._ledger: Ledger | None = None
@@ -79,6 +81,11 @@ class Instance:
         """The master's process id, or None when none runs that we know of."""
         master = self._master
         return master.pid if master is not None and process.alive(master) else None
+
+    @property
+    def processes(self) -> tuple[process.Process, ...]:
+        """What must live for anything to be served: the master, and its current worker. They may have ended."""
+        return tuple(filter(None, (self._master, self._worker)))
 
     @property
     def log_socket(self) -> LogSocket | None:
@@ -113,24 +120,22 @@ class Instance:
             self.stop()
             return steps
         if isinstance(steps[0], Start):
-            self._start_with(wanted)
+            self._start_with(wanted, files.read(self.paths.conf))
             return steps
         if isinstance(steps[0], Reload):
-            self._reload_with(wanted)
-            return steps
+            return (self._reload_with(wanted),)
         if self._at_run_time(steps):
             # HAProxy has taken every line that is new; what runs is the proof that the file is good.
             files.replace(self.paths.conf, wanted.text)
             return steps
         try:
-            self._reload_with(wanted)
+            return (self._reload_with(wanted),)
         except Refused:
             self._undo_half_done()
             raise
-        return (Reload(),)
 
-    def _start_with(self, wanted: Config) -> None:
-        before = files.read(self.paths.conf)
+    def _start_with(self, wanted: Config, before: str | None) -> None:
+        """Start with `wanted`; where that is refused, with the file of `before`."""
         files.replace(self.paths.conf, wanted.text)
         self._touch_clients(wanted)
         try:
@@ -142,7 +147,8 @@ class Instance:
                     self._start()
             raise Refused(error.reason) from error
 
-    def _reload_with(self, wanted: Config) -> None:
+    def _reload_with(self, wanted: Config) -> Step:
+        """Reload, or start where the master has ended meanwhile; return which."""
         before = files.read(self.paths.conf)
         reason = ports.refusal(wanted, self.paths, self.namespace, self.settings.binary)
         if reason is not None:
@@ -153,11 +159,14 @@ class Instance:
             try:
                 self._reload(wanted)
             except (ReloadFailed, SocketError) as error:
+                if self.pid is None:
+                    self._start_with(wanted, before)
+                    return Start()
                 if files.read(self.paths.conf) == wanted.text:
                     self._go_back(before if last is None else last.text)
                     raise Refused(error.reason) from error
             if files.read(self.paths.conf) == wanted.text:
-                return
+                return Reload()
             LOG.warning("Load balancer %s: its file was written by somebody else during a reload", self.id)
         raise Refused(f"{self.paths.conf.name} is written by somebody else again and again")
 
@@ -175,9 +184,16 @@ class Instance:
             LOG.warning("Load balancer %s: its HAProxy is in another namespace, replacing it", self.id)
             self.stop(grace_s=0)
             master = None
+        if self._worker is None or not process.alive(self._worker):
+            self._worker = None if master is None else process.serving(self.paths)
+            if master is not None and self._worker is None and process.ends_too(master):
+                master = None
         self._master = master
         if master is None:
             return None
+        if self._worker is None:
+            LOG.warning("Load balancer %s: no worker serves", self.id)
+            return UNKNOWN
         last = self._last()
         intact = last is not None and files.read(self.paths.conf) == last.text
         return last if intact else UNKNOWN
@@ -261,9 +277,12 @@ class Instance:
         # A process that starts anew finds out by itself who is up; an old state could be of any age.
         files.write(self.paths.state, _EMPTY_STATE)
         self._save(self._counters().without_workers())
-        self._master = process.start(self.paths, self.namespace, self.settings.binary)
+        pair = process.start(self.paths, self.namespace, self.settings.binary)
+        self._master, self._worker = pair.master, pair.worker
 
     def _reload(self, wanted: Config) -> None:
+        if self._master is None:
+            raise ReloadFailed("no process runs")
         process.make_room(self.paths, self.settings.old_workers, self.settings.patience_s)
         with contextlib.suppress(SocketError):  # the last chance to see what the old worker counted
             self._read_counters()
@@ -273,7 +292,8 @@ class Instance:
         files.write(self.paths.state, state, durable=False)
         self._note_clients(wanted)
         ours = _signature(self.paths.conf)
-        process.reload(self.paths, lambda: _signature(self.paths.conf) == ours)
+        untouched = partial(_unchanged, self.paths.conf, ours)
+        self._worker = process.reload(self._master, self.paths, untouched)
 
     def _note_clients(self, wanted: Config) -> None:
         """Write down, for the next worker, which clients the present one knows."""
@@ -329,10 +349,12 @@ class Instance:
             return False
         if not config.frontends:
             return not self.paths.pid_file.exists()
-        master = self._master
+        master, worker = self._master, self._worker
         return (
             master is not None
             and process.alive(master)
+            and worker is not None
+            and process.alive(worker)
             and netns.identity_of(master.pid) == netns.identity(self.namespace)
             and self._signature is not None
             and _signature(self.paths.conf) == self._signature
@@ -406,8 +428,7 @@ class Instance:
             process.stop(self.paths, grace_s)
             self._save(self._counters().without_workers())
             self.paths.conf.unlink(missing_ok=True)
-            self._master = None
-            self._signature = None
+            self._master = self._worker = self._signature = None
 
     def remove(self) -> None:
         """End everything at once, and remove the directory. Harmless when there is nothing."""
@@ -416,7 +437,7 @@ class Instance:
             self.close()
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.paths.directory)
-            self._master = self._config = self._signature = self._ledger = None
+            self._master = self._worker = self._config = self._signature = self._ledger = None
 
     def close(self) -> None:
         """Let go of the log socket; HAProxy runs on."""
@@ -428,6 +449,10 @@ class Instance:
 
 def _ids(graph: Graph) -> set[str]:
     return {listener.id for listener in graph.listeners}
+
+
+def _unchanged(path: Path, signature: Signature | None) -> bool:
+    return _signature(path) == signature
 
 
 def _signature(path: Path) -> Signature | None:

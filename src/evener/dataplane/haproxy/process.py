@@ -10,7 +10,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from evener.host import netns
 READY_S = 20.0  # a machine that starts hundreds at once after a boot is slow
 POLL_S = 0.002
 SETTLED_S = 2.0
+FOLLOWS_S = 0.5  # how long a master may take to notice that its worker has ended, and to end too
 TERMINATE_S = 1.0
 ROOM_POLL_S = 0.02
 _LARGEST_STDERR = 262_144  # bytes
@@ -32,19 +33,27 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
-class Master:
-    """A running master; `started` (clock ticks since boot) tells it from a later process with its id."""
+class Process:
+    """A running master or worker; `started` (clock ticks since boot) tells it from a later one with its id."""
 
     pid: int
     started: int
 
 
-def alive(master: Master) -> bool:
-    """Return whether the very process still runs."""
-    child = _children.get(master.pid)
+@dataclass(frozen=True)
+class Pair:
+    """A master, and the worker of it that takes new connections; None where none does."""
+
+    master: Process
+    worker: Process | None
+
+
+def alive(process: Process) -> bool:
+    """Return whether the very process still runs; a zombie does not."""
+    child = _children.get(process.pid)
     if child is not None and child.poll() is not None:
-        del _children[master.pid]
-    return _started(master.pid) == master.started
+        del _children[process.pid]
+    return _started(process.pid) == process.started
 
 
 def _started(pid: int) -> int | None:
@@ -57,18 +66,36 @@ def _started(pid: int) -> int | None:
     return None if state in "ZX" else int(rest[18])
 
 
-def find(paths: Paths) -> Master | None:
+def _process(pid: int | None) -> Process | None:
+    started = None if pid is None else _started(pid)
+    return None if pid is None or started is None else Process(pid, started)
+
+
+def find(paths: Paths) -> Process | None:
     """Return the master that runs the configuration in `paths`, by its pid file, else by looking everywhere."""
     with contextlib.suppress(OSError, ValueError):
         pid = int(paths.pid_file.read_text(encoding="ascii"))
         started = _started(pid)
         if started is not None and _runs(pid, paths) and not _runs(_parent(pid), paths):
-            return Master(pid, started)
+            return Process(pid, started)
     for pid in sorted(processes_of(paths)):
         started = _started(pid)
         if started is not None and _is_master(pid, paths):
-            return Master(pid, started)
+            return Process(pid, started)
     return None
+
+
+def serving(paths: Paths) -> Process | None:
+    """Return the worker that answers on the command socket; None where nobody does."""
+    return _process(_serving(paths))
+
+
+def ends_too(master: Process) -> bool:
+    """Return whether a master whose worker has ended ends as well; one that misses it lives on and serves nothing.
+
+    A master that executes itself anew, as it does once after a start, hears of no end meanwhile.
+    """
+    return not _wait([master.pid], FOLLOWS_S)
 
 
 def processes_of(paths: Paths) -> set[int]:
@@ -110,8 +137,8 @@ def _is_master(pid: int, paths: Paths) -> bool:
     return re.search(rf"^{pid}\s+master\b", answer, re.MULTILINE) is not None
 
 
-def start(paths: Paths, namespace: str, binary: str) -> Master:
-    """Start a master in `namespace` and return once its worker serves.
+def start(paths: Paths, namespace: str, binary: str) -> Pair:
+    """Start a master in `namespace` and return it with its worker, once that serves.
 
     Whatever still runs with this configuration, such as workers whose master was killed, is ended first.
 
@@ -142,29 +169,38 @@ def start(paths: Paths, namespace: str, binary: str) -> Master:
         os.close(fd)
     _children[child.pid] = child
     deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
+    while time.monotonic() < deadline and child.poll() is None:
+        worker = _ready(paths)
+        master = _process(child.pid)
+        if worker is not None and master is not None:
+            return Pair(master, worker)
+        if _all_ended(_listed(paths)):
             break
-        if _ready(paths):
-            started = _started(child.pid)
-            if started is not None:
-                return Master(child.pid, started)
         time.sleep(POLL_S)
     kill(processes_of(paths) | {child.pid})
     child.wait()
     _children.pop(child.pid, None)
-    raise StartFailed(said(files.read(paths.stderr) or "", paths) or "HAProxy did not come up in time")
+    raise StartFailed(said(files.read(paths.stderr) or "", paths) or "HAProxy did not come up")
 
 
-def _ready(paths: Paths) -> bool:
-    """Return whether a worker serves, and its master listens.
+def _ready(paths: Paths) -> Process | None:
+    """Return the worker that serves, once its master listens.
 
     A master executes itself once more after it has made a worker; meanwhile it misses signals and commands.
     """
-    serving = _serving(paths)
+    worker = serving(paths)
+    return worker if worker is not None and worker.pid in _listed(paths) else None
+
+
+def _listed(paths: Paths) -> tuple[int, ...]:
+    """Return the workers that the master takes for the current ones; none while it does not answer."""
     with contextlib.suppress(SocketError):
-        return serving is not None and serving in workers(paths).current
-    return False
+        return workers(paths).current
+    return ()
+
+
+def _all_ended(pids: Collection[int]) -> bool:
+    return bool(pids) and all(_started(pid) is None for pid in pids)
 
 
 def _serving(paths: Paths) -> int | None:
@@ -190,7 +226,7 @@ def make_room(paths: Paths, most: int, patience_s: float) -> None:
         SocketError: when the master does not answer.
     """
     deadline = time.monotonic() + patience_s
-    while len(old := workers(paths).old) >= most and time.monotonic() < deadline:
+    while len(old := _settled(paths).old) >= most and time.monotonic() < deadline:
         time.sleep(ROOM_POLL_S)
     by_age = sorted(old, key=lambda pid: (_started(pid) or 0, pid))
     surplus = by_age[: max(0, len(old) - most + 1)]
@@ -198,8 +234,8 @@ def make_room(paths: Paths, most: int, patience_s: float) -> None:
     _wait(surplus, TERMINATE_S)
 
 
-def reload(paths: Paths, untouched: Callable[[], bool] = lambda: True) -> None:
-    """Let the master read its configuration anew, and return once a new worker serves.
+def reload(master: Process, paths: Paths, untouched: Callable[[], bool] = lambda: True) -> Process:
+    """Let the master read its configuration anew, and return the new worker once that serves.
 
     Gives up when the configuration is not `untouched` any more: what HAProxy has read then, nobody knows.
 
@@ -216,19 +252,22 @@ def reload(paths: Paths, untouched: Callable[[], bool] = lambda: True) -> None:
     if answer.startswith("Success=0"):
         raise ReloadFailed(_reload_words(paths, offset))
     deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and alive(master):
         now = None
         with contextlib.suppress(SocketError):
             now = workers(paths)
         if now is not None and now.failed_reloads > before.failed_reloads:
             raise ReloadFailed(_reload_words(paths, offset))
         fresh = set(now.current) - set(before.workers) if now is not None else set()
-        if fresh and _serving(paths) in fresh:
-            return
+        worker = serving(paths) if fresh else None
+        if worker is not None and worker.pid in fresh:
+            return worker
         if fresh and not untouched():
             raise ReloadFailed(f"{paths.conf.name} was written during a reload")
+        if _all_ended(fresh):
+            break
         time.sleep(POLL_S)
-    raise ReloadFailed(_reload_words(paths, offset) or "no new worker came up in time")
+    raise ReloadFailed(_reload_words(paths, offset) or "no new worker came up")
 
 
 def _settled(paths: Paths) -> stats.Processes:
