@@ -39,10 +39,12 @@ class WiredPort(Document):
 
     `prefix`, before the first 11 characters of the id, names the interface inside the namespace: `ns-` for a load
     balancer, `qr-` for a router on a subnet, `qg-` for its gateway, as Neutron's agents name them.
+    `physical_network` is that of the network (see `NetworkSpec`): a driver that plugs makes a missing network.
     """
 
     id: str
     network_id: str
+    physical_network: str | None = None
     mac_address: str
     mtu: int = 1500
     fixed_ips: tuple[FixedIP, ...]
