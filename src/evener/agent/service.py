@@ -6,6 +6,7 @@ watcher's.
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,9 +33,12 @@ from evener.resources.types import validate_uuid
 
 LOG = logging.getLogger(__name__)
 NETWORKS = "networks"  # the key of the work on networks, next to the ids of load balancers
+LISTING = "load balancers"  # the key of the comparison of what is here with what control assigns
 DRIFT = "drift/"  # before an id: see whether it is as it was left, and only then work on it
 NETNS_DIRECTORY = Path("/run/netns")
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
+STOP_S = 10.0
+LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class AgentService:
         self._retries: dict[str, float] = {}
         self._suspicions: dict[str, str] = {}
         self._guard = threading.Lock()
+        self._heard = False
         self._stopped = threading.Event()
         self._threads = [
             *(threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)),
@@ -95,12 +100,13 @@ class AgentService:
             thread.start()
 
     def stop(self) -> None:
-        """Finish what is being worked on and stop; traffic goes on."""
+        """Finish what is being worked on and stop; traffic goes on. Who waits for control longer is left alone."""
         self._stopped.set()
         self._queue.close()
         self._health.close()
+        deadline = time.monotonic() + STOP_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._watcher.stop()
         for balancer in self._balancers.values():
             balancer.forget()
@@ -113,14 +119,7 @@ class AgentService:
             self._queue.put(loadbalancer_id)
             return
         self._queue.put(NETWORKS)
-        try:
-            wanted = self._controller.assigned(self._host)
-        except Unavailable as error:
-            LOG.warning("Cannot compare with the API: %s", error)
-            return
-        self._doubt_all()
-        for balancer_id in {*wanted, *self._tools.journal.loadbalancers()}:
-            self._queue.put(balancer_id)
+        self._queue.put(LISTING)
 
     def look_at_networks(self) -> None:
         """Look again at the networks and routers."""
@@ -203,6 +202,9 @@ class AgentService:
             wanted = self._controller.networks(self._host)
             networks.reconcile(self._tools.journal, self._tools.driver, wanted)
             return
+        if key == LISTING:
+            self._look_at_all()
+            return
         if key.startswith(DRIFT):
             self._look_for_drift(key.removeprefix(DRIFT))
             return
@@ -211,6 +213,13 @@ class AgentService:
             self._remove(key)
         else:
             self._apply(graph)
+
+    def _look_at_all(self) -> None:
+        wanted = self._controller.assigned(self._host)
+        self._reported.clear()  # one that came late may have undone the last
+        self._doubt_all()
+        for balancer_id in {*wanted, *self._tools.journal.loadbalancers()}:
+            self._queue.put(balancer_id)
 
     def _look_for_drift(self, loadbalancer_id: str) -> None:
         balancer = self._balancers.get(loadbalancer_id)
@@ -279,18 +288,25 @@ class AgentService:
                 self._health.done(key)
 
     def _keep_time(self) -> None:
-        since_resync_s = 0.0
-        while not self._stopped.wait(self._intervals.periodic_s):
+        resynced = time.monotonic()
+        while not self._stopped.wait(min(self._intervals.periodic_s, LONGEST_SILENCE_S)):
             self._beat()
             for balancer_id in list(self._balancers):
                 self._health.put(balancer_id)
-            since_resync_s += self._intervals.periodic_s
-            if since_resync_s >= self._intervals.resync_s:
-                since_resync_s = 0.0
+            if time.monotonic() - resynced >= self._intervals.resync_s:
+                resynced = time.monotonic()
                 self.look()
 
     def _beat(self) -> None:
+        """Say that the agent lives; where that was not heard before, messages have been lost as well: look at all."""
         try:
-            self._controller.heartbeat(self._host, self._configurations)
+            self._controller.heartbeat(
+                self._host, {**self._configurations, "instances": len(self._balancers)}
+            )
         except Exception as error:  # noqa: BLE001 - the next heartbeat comes soon
+            self._heard = False
             LOG.warning("The heartbeat was not heard: %s", error)
+            return
+        if not self._heard:
+            self._heard = True
+            self.look()
