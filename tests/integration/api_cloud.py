@@ -16,6 +16,7 @@ from sqlalchemy import event, select
 
 from evener import config
 from evener.api import barbican, networking
+from evener.api.answers import Answers
 from evener.api.app import make_app
 from evener.api.policy import Policy
 from evener.bus.inprocess import InProcessBus
@@ -158,7 +159,15 @@ class Cloud:
         self.controller.heartbeat(HOST, {})
         app = make_app(Tokens(), lambda: None)
         policy = Policy(config.load([], "evener-test"), networking.KINDS)
-        networking.add_routes(app, self.balancing, self.network, administration(database), policy, MAX_BODY)
+        networking.add_routes(
+            app,
+            self.balancing,
+            self.network,
+            administration(database),
+            policy,
+            MAX_BODY,
+            Answers(database.version),
+        )
         if secrets is not None:
             barbican.add_routes(app, secrets, SECRETS, MAX_BODY)
         self.client = testing.TestClient(app)

@@ -10,6 +10,7 @@ from falcon import testing
 
 from evener import config
 from evener.api import networking
+from evener.api.answers import Answers
 from evener.api.app import make_app
 from evener.api.policy import Policy
 from evener.control.administration import administration
@@ -55,6 +56,7 @@ def declared(cloud: Cloud, *declarations: str) -> User:
         administration(cloud.database, providers),
         Policy(config.load([], "evener-test"), networking.KINDS),
         MAX_BODY,
+        Answers(cloud.database.version),
     )
     return User(testing.TestClient(app), "ann:ann:member", "ann")
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import falcon
 
+from evener.api.answers import Answers
 from evener.api.policy import Policy
 from evener.api.query import links, parse
 from evener.resources.caller import Caller
@@ -108,9 +109,15 @@ class Collection:
     """`/PLURAL` and `/PLURAL/{object_id}`, or the same below a parent."""
 
     def __init__(
-        self, cls: type[Resource], operations: Operations, policy: Policy, largest_body: int
+        self,
+        cls: type[Resource],
+        operations: Operations,
+        policy: Policy,
+        largest_body: int,
+        answers: Answers,
     ) -> None:
         self._cls = cls
+        self._answers = answers
         self._operations = operations
         self._policy = policy
         self._largest = largest_body
@@ -121,13 +128,18 @@ class Collection:
         """List."""
         caller = request.context.caller
         self._policy.check(caller, "get", self._cls)
+        asked = (caller, request.prefix, request.path, request.query_string)
+        response.data = self._answers.get(asked, lambda: _body(self._list(caller, request, parent_id)))
+
+    def _list(self, caller: Caller, request: falcon.Request, parent_id: str | None) -> dict[str, Any]:
         wanted = parse(self._cls, request.query_string)
         found = self._operations.list(caller, self._cls, wanted.query, parent_id)
         shown = [to_wire(resource) for resource in found]
-        response.media = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
+        media: dict[str, Any] = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
         pages = links(request.prefix + request.path, request.query_string, wanted, shown)
         if pages:
-            response.media[f"{self._cls.PLURAL}_links"] = pages
+            media[f"{self._cls.PLURAL}_links"] = pages
+        return media
 
     def on_post(
         self, request: falcon.Request, response: falcon.Response, parent_id: str | None = None
@@ -147,9 +159,13 @@ class Collection:
         """Show one."""
         caller = request.context.caller
         self._policy.check(caller, "get", self._cls)
-        wanted = parse(self._cls, request.query_string)
-        found = self._operations.show(caller, self._cls, object_id, parent_id)
-        response.media = {self._cls.KIND: only(to_wire(found), wanted.fields)}
+
+        def show() -> bytes:
+            wanted = parse(self._cls, request.query_string)
+            found = self._operations.show(caller, self._cls, object_id, parent_id)
+            return _body({self._cls.KIND: only(to_wire(found), wanted.fields)})
+
+        response.data = self._answers.get((caller, request.path, request.query_string), show)
 
     def on_put_one(
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
@@ -236,6 +252,10 @@ def _below_one(handler: Handler) -> Handler:
         handler(request, response, child_id, parent_id=object_id)
 
     return handle
+
+
+def _body(media: Any) -> bytes:
+    return json.dumps(media, ensure_ascii=False).encode()
 
 
 def only(entry: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import falcon
 
 from evener.api.agents import SchedulerViews
+from evener.api.answers import Answers
 from evener.api.balancer_views import LoadBalancerViews
 from evener.api.collections import Collection, Operations, Served, add_collection
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
@@ -168,6 +169,7 @@ def add_routes(
     administration: Administration,
     policy: Policy,
     largest_body: int,
+    answers: Answers,
 ) -> None:
     """Add everything below `/networking`; the network's own collections only where `network` serves them."""
     operations: dict[type[Resource], Operations] = {
@@ -194,5 +196,5 @@ def add_routes(
     for view in VIEWS:
         app.add_route(view.path, views[view.handlers], suffix=view.suffix or None)
     for served in served_here:
-        collection = Collection(served.cls, operations[served.cls], policy, largest_body)
+        collection = Collection(served.cls, operations[served.cls], policy, largest_body, answers)
         add_collection(app, served, collection)

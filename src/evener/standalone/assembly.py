@@ -14,6 +14,7 @@ from evener import config
 from evener.agent.journal import Journal
 from evener.agent.service import AgentService, Intervals
 from evener.api import barbican, keystone, metrics, networking
+from evener.api.answers import Answers
 from evener.api.app import make_app
 from evener.api.policy import Policy
 from evener.bus.base import Agent
@@ -67,7 +68,10 @@ class Assembly:
         barbican.add_routes(app, secrets, url, conf.api.max_body_bytes)
         policy = Policy(conf, networking.KINDS)
         administrative = administration(self.database, providers)
-        networking.add_routes(app, balancing, network, administrative, policy, conf.api.max_body_bytes)
+        answers = Answers(self.database.version)
+        networking.add_routes(
+            app, balancing, network, administrative, policy, conf.api.max_body_bytes, answers
+        )
         return app
 
     def _make_agent(self) -> AgentService:

@@ -16,6 +16,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 from evener.resources.quota import DEFAULT_LIMITS
 
 LOCK_WAIT_S = 30
+_IN_MEMORY = (None, "", ":memory:")
 
 
 class Transaction:
@@ -54,6 +55,8 @@ class Database:
         self._numbers = itertools.count(1)
         # Another number after every transaction of this process that may have changed something.
         self.changes = 0
+        self._watching = Lock()
+        self._watcher: Any = None  # a connection that only asks for the version
         # SQLite has one writer; threads of this process queue here instead of polling its lock.
         self._turn = Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
@@ -77,8 +80,26 @@ class Database:
         with self.engine.connect() as connection:
             yield Transaction(connection, self.limits)
 
+    def version(self) -> int | None:
+        """Return a number that is another one after every commit, whoever made it; None where nobody can tell.
+
+        SQLite can (https://www.sqlite.org/pragma.html#pragma_data_version), to a connection that never writes.
+        """
+        if self.engine.dialect.name != "sqlite" or self.engine.url.database in _IN_MEMORY:
+            return None
+        with self._watching:
+            if self._watcher is None:
+                mine = self.engine.raw_connection()
+                self._watcher = mine.driver_connection
+                mine.detach()
+            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
+
     def close(self) -> None:
         """Close all connections."""
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
         self.engine.dispose()
 
 
@@ -111,7 +132,7 @@ def _engine(url: str) -> Engine:
         return create_engine(
             parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, isolation_level="READ COMMITTED"
         )
-    if parsed.database not in (None, "", ":memory:"):
+    if parsed.database not in _IN_MEMORY:
         # It holds hashes of passwords; SQLite gives its journals the same mode.
         os.close(os.open(str(parsed.database), os.O_CREAT | os.O_RDWR, 0o600))
     engine = create_engine(parsed, connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False})
@@ -123,7 +144,8 @@ def _engine(url: str) -> Engine:
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.isolation_level = None  # we send BEGIN ourselves
     cursor = dbapi_connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    # What was answered is on disk: with less than FULL, the last commits go when the power does.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
