@@ -24,10 +24,10 @@ BALANCERS = f"{LBAAS}/loadbalancers"
 PAGE = 100
 CIDR, FIRST, LAST = "10.64.0.0/15", "10.64.16.0", "10.65.255.254"
 ROUND_S, ROUNDS, CONNECTIONS = 1, 5, 2
-CREATIONS, MEMBERS_MADE = 60, 150
+CREATIONS, MEMBERS_MADE, FIRST_ANSWERS = 60, 150, 100
 SLOWER_AT_MOST, MEMBER_AT_MOST = 1.5, 4
 SHOW_AT_LEAST, LIST_AT_LEAST = 0.3, 0.15
-SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")  # of store.database
+SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")  # of store.database
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ def _reading(few: Filled, many: Filled, constant: Served) -> Iterator[Result]:
     )
     yield _slower("show", rounds, FEW)
     yield from _share("show", rounds, SHOW_AT_LEAST, size)
+    yield _after_a_change("show", many, many_at)
     for what, path in ((f"list with limit {FEW}", f"{BALANCERS}?limit={FEW}"), ("filter by name", by_name)):
         rounds = _rounds(few=lambda path=path: few.rate(path), many=lambda path=path: many.rate(path))
         yield _slower(what, rounds, FEW)
@@ -111,6 +112,7 @@ def _page(few: Filled, many: Filled, constant: Served) -> Iterator[Result]:
     what = f"list with limit {PAGE}"
     yield _slower(what, rounds, PAGE)
     yield from _share(what, rounds, LIST_AT_LEAST, size)
+    yield _after_a_change(what, many, path)
 
 
 def _constant(server: Served, size: int) -> float:
@@ -148,6 +150,18 @@ def _share(what: str, rounds: Rounds, aim: float, size: int) -> Iterator[Result]
     yield report.result(f"API: {what}, of {MANY}", median(each["many"] for each in rounds), "1/s")
     constant = median(each["constant"] for each in rounds)
     yield report.result(f"  the same server's {size} constant bytes", constant, "1/s")
+
+
+def _after_a_change(what: str, filled: Filled, path: str) -> Result:
+    """Measure an answer that nothing remembers: before each, another connection changes the database."""
+    seconds = []
+    with closing(_connection(filled.server)) as connection:
+        for number in range(FIRST_ANSWERS):
+            connection.execute("UPDATE agents SET description = ?", (number,))
+            start = time.perf_counter()
+            filled.api.call("GET", path)
+            seconds.append(time.perf_counter() - start)
+    return report.result(f"API: {what}, the first after a change", median(seconds) * 1000, "ms")
 
 
 def _creating(few: Filled, many: Filled) -> Iterator[Result]:
