@@ -37,9 +37,10 @@ class BuiltinIdentity:
 
     def __init__(self, database: Database, key_file: Path, token_lifetime_s: int) -> None:
         """Serve from `database`; tokens live `token_lifetime_s`, sealed by `key_file`, made if missing."""
-        self.directory = Directory(database)
-        self.grants = Grants(database)
-        self._database = database
+        # Nobody else changes the tables of this room, so what others change leaves tokens as they are.
+        self._database = database.apart()
+        self.directory = Directory(self._database)
+        self.grants = Grants(self._database)
         self._sealer = TokenSealer(key_file)
         self._lifetime = timedelta(seconds=token_lifetime_s)
         self._remembered = lru_cache(maxsize=1000)(self._load)

@@ -1,5 +1,6 @@
 """The database and its transactions: one connection per transaction, one transaction per operation."""
 
+import copy
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -79,6 +80,10 @@ class Database:
         """Open a transaction that only reads: one consistent view."""
         with self.engine.connect() as connection:
             yield Transaction(connection, self.limits)
+
+    def apart(self) -> "Database":
+        """Return the same database with `changes` of its own: those that are made through what this returns."""
+        return copy.copy(self)
 
     def version(self) -> int | None:
         """Return a number that is another one after every commit, whoever made it; None where nobody can tell.
