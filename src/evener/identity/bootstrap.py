@@ -120,6 +120,20 @@ def write_credentials(state_path: Path, auth_url: str, password: str) -> None:
     _write_private(state_path / "openrc", "\n".join(lines) + "\n")
 
 
+def follow_address(state_path: Path, auth_url: str) -> None:
+    """Write the credentials again where they name another address than `auth_url`: the server has moved.
+
+    Files that say anything else than `write_credentials` wrote are the administrator's own, and stay.
+    """
+    try:
+        auth = yaml.safe_load((state_path / "clouds.yaml").read_text())["clouds"][CLOUD]["auth"]
+        known, password = auth["auth_url"], auth["password"]
+    except (OSError, yaml.YAMLError, LookupError, TypeError):
+        return
+    if known != auth_url and auth.get("username") == ADMIN and isinstance(password, str):
+        write_credentials(state_path, auth_url, password)
+
+
 def _write_private(path: Path, text: str) -> None:
     """Replace `path` at once by a file that nobody but its owner could read at any moment."""
     path.parent.mkdir(parents=True, exist_ok=True)

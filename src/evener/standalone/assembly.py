@@ -25,7 +25,7 @@ from evener.control.metrics import DatabaseCollector
 from evener.control.operations import LoadBalancing
 from evener.dataplane.haproxy import settings as haproxy
 from evener.host.driver import load_driver
-from evener.identity.bootstrap import write_credentials
+from evener.identity.bootstrap import follow_address, write_credentials
 from evener.identity.builtin import BuiltinIdentity
 from evener.network.builtin import BuiltinNetwork
 from evener.resources.errors import Unavailable
@@ -55,9 +55,9 @@ class Assembly:
         identity = BuiltinIdentity(
             self.database, config.state_path(conf) / KEY_FILE, conf.identity.token_lifetime
         )
-        identity.bootstrap(
-            lambda password: write_credentials(config.state_path(conf), f"{url}/identity/v3", password)
-        )
+        auth_url = f"{url}/identity/v3"
+        identity.bootstrap(lambda password: write_credentials(config.state_path(conf), auth_url, password))
+        follow_address(config.state_path(conf), auth_url)
         network = BuiltinNetwork(self.database, self)
         providers = config.service_providers(conf)
         secrets = BuiltinSecrets(self.database, config.state_path(conf) / SECRETS_KEY_FILE)
