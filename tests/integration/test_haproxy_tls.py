@@ -1,7 +1,10 @@
 """TERMINATED_HTTPS through a real HAProxy, as TLS clients see it."""
 
+import contextlib
 import hashlib
+import os
 import re
+import signal
 import socket
 import ssl
 import stat
@@ -14,11 +17,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import haproxy_graphs as g
+from evener.dataplane.haproxy import process, runtime
+from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.errors import Refused
-from evener.dataplane.haproxy.plan import Reload
+from evener.dataplane.haproxy.plan import (
+    AddCertificate,
+    Reload,
+    RemoveCertificate,
+    ReplaceCertificate,
+    Start,
+)
+from evener.dataplane.haproxy.render import render
 from evener.host import netns
 from evener.resources.graph import Graph, TlsCertificate
-from haproxy_rig import VIP, Rig, member_of
+from haproxy_rig import SETTINGS, VIP, Rig, eventually, member_of
 from made_certificates import Made, authorities, ec_key, make, rsa_key
 
 pytestmark = pytest.mark.root
@@ -29,13 +41,19 @@ OTHER = make("other.example.com", rsa_key(2), LOWER, ("other.example.com",))
 WILD = make("wild", ec_key(3), LOWER, ("*.shop.example.com",))
 BOTH_RSA = make("both.example.com", rsa_key(4), LOWER, ("both.example.com",))
 BOTH_EC = make("both.example.com", ec_key(4), LOWER, ("both.example.com",))
+RENEWED = make("default.example.com", rsa_key(5), LOWER, ("default.example.com",))
 MADE = {"default": DEFAULT, "other": OTHER, "wild": WILD, "rsa": BOTH_RSA, "ec": BOTH_EC}
 FRONT, PLAIN = g.nth(4), g.nth(5)
 
 
 def document(made: Made) -> TlsCertificate:
     bundle = b"".join((made.pem, LOWER.pem, UPPER.pem, made.key_pem())).decode()
-    return TlsCertificate(bundle=bundle, fingerprint=hashlib.sha256(made.der).hexdigest())
+    names = made.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return TlsCertificate(
+        bundle=bundle,
+        fingerprint=hashlib.sha256(made.der).hexdigest(),
+        names=tuple(names.get_values_for_type(x509.DNSName)),
+    )
 
 
 def terminated(*refs: str, **given):
@@ -183,37 +201,117 @@ def test_policies_see_what_is_inside(rig):
             assert channel.makefile("rb").readline().split()[1] == expected
 
 
-def test_another_certificate_is_shown_from_then_on_and_no_connection_fails(serving):
+CHANGES = [  # the references of a listener, default first, and what clients see that ask for no name, or for one
+    (("other",), {None: OTHER}),
+    (("wild", "other"), {None: WILD, "other.example.com": OTHER}),
+    (("default", "wild", "other"), {None: DEFAULT, "a.shop.example.com": WILD, "other.example.com": OTHER}),
+    (("default", "rsa", "ec", "other"), {"both.example.com": None, "other.example.com": OTHER}),
+    (("renewed", "ec"), {None: RENEWED, "default.example.com": RENEWED, "both.example.com": BOTH_EC}),
+]
+
+
+def test_certificates_are_replaced_twenty_times_without_a_reload_and_no_handshake_fails(serving):
+    before = process.workers(serving.instance.paths)
     held = shake(serving, None)
+    known = {**MADE, "renewed": RENEWED}
+    with handshakes(serving) as made:
+        for refs, expected in CHANGES * 4:
+            seen = made()
+            whole = with_certificates(serving, terminated(*refs), **known)
+            steps = serving.instance.apply(whole).steps
+            assert steps
+            assert {type(step) for step in steps} <= {AddCertificate, ReplaceCertificate, RemoveCertificate}
+            for name, certificate in expected.items():
+                assert certificate is None or shown(serving, name) == certificate.certificate
+            eventually(lambda seen=seen: made() > seen)
+            assert serving.another().apply(whole).steps == ()
+    assert process.workers(serving.instance.paths) == before
+    held.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert held.makefile("rb").read().endswith(b"web")
+
+
+@contextlib.contextmanager
+def handshakes(rig: Rig):
+    """Shake hands in a loop, while the block runs; yields how often it was done, and no time may have failed."""
     failures: list[str] = []
     ended = threading.Event()
-    made = 0
+    made = [0, 0]
 
-    def connect() -> None:
-        nonlocal made
+    def connect(number: int) -> None:
         while not ended.is_set():
             try:
-                shown(serving, None)
-                made += 1
+                shown(rig, "other.example.com" if number else None)
+                made[number] += 1
             except OSError as error:
                 failures.append(repr(error))
 
-    threads = [threading.Thread(target=connect) for _ in range(2)]
+    threads = [threading.Thread(target=connect, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     try:
-        for ref, expected in (("other", OTHER), ("wild", WILD), ("default", DEFAULT), ("other", OTHER)):
-            applied = serving.instance.apply(with_certificates(serving, terminated(ref)))
-            assert applied.steps == (Reload(),)
-            assert shown(serving, None) == expected.certificate
+        yield lambda: min(made)
     finally:
         ended.set()
         for thread in threads:
             thread.join()
     assert not failures
-    assert made
-    held.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    assert held.makefile("rb").read().endswith(b"web")
+    assert all(made)
+
+
+def test_a_crash_comes_back_with_the_certificates_that_were_put_in_at_run_time(serving):
+    whole = with_certificates(serving, terminated("other", "wild"))
+    assert Reload() not in serving.instance.apply(whole).steps
+    os.kill(serving.instance.pid, signal.SIGKILL)
+    eventually(lambda: not serving.instance.check())
+    assert serving.another().apply(whole).steps == (Start(),)
+    assert shown(serving, None) == OTHER.certificate
+    assert shown(serving, "a.shop.example.com") == WILD.certificate
+
+
+def test_what_an_agent_left_half_done_is_reloaded_by_the_next(serving):
+    step = ReplaceCertificate(
+        render(with_certificates(serving, terminated("other")), serving.directory, SETTINGS)
+        .frontends[0]
+        .certificates[0]
+    )
+    serving.instance.paths.half_done.touch()
+    runtime.tell(serving.instance.paths.socket, commands(step))
+    assert shown(serving, None) == OTHER.certificate
+    assert serving.another().apply(with_certificates(serving, terminated(*MADE))).steps == (Reload(),)
+    assert shown(serving, None) == DEFAULT.certificate
+
+
+def test_two_certificates_for_the_same_clients_are_kept_in_order_by_a_reload(serving):
+    known = {**MADE, "renewed": RENEWED}
+    serving.instance.apply(with_certificates(serving, terminated("wild")))
+    for refs, step in (
+        (("wild", "default", "renewed"), AddCertificate),
+        (("wild", "renewed", "default"), Reload),
+        (("renewed", "default", "wild"), Reload),
+    ):
+        steps = serving.instance.apply(with_certificates(serving, terminated(*refs), **known)).steps
+        assert isinstance(steps[0], step)
+        first = known[next(ref for ref in refs if ref != "wild")]
+        assert shown(serving, "default.example.com") == first.certificate
+
+
+@pytest.mark.parametrize("broken", ["no certificate", "one whose key is of another", "a long one"])
+def test_a_certificate_that_haproxy_does_not_take_leaves_what_was_there(serving, broken):
+    before = {path.name: path.read_bytes() for path in (serving.directory / "certs").iterdir()}
+    bundle = {
+        "no certificate": "nothing\n",
+        "one whose key is of another": (OTHER.pem + DEFAULT.key_pem()).decode(),
+        "a long one": "-----BEGIN CERTIFICATE-----\n" + "AAAA" * 5000 + "\n-----END CERTIFICATE-----\n",
+    }[broken]
+    whole = with_certificates(serving, terminated("bad", "wild"))
+    bad = TlsCertificate(bundle=bundle, fingerprint="0" * 64)
+    with pytest.raises(Refused):
+        serving.instance.apply(whole.model_copy(update={"certificates": {**whole.certificates, "bad": bad}}))
+    assert {path.name: path.read_bytes() for path in (serving.directory / "certs").iterdir()}.items() >= (
+        before.items()
+    )
+    assert shown(serving, None) == DEFAULT.certificate
+    assert serving.instance.apply(with_certificates(serving, terminated(*MADE))).steps == ()
 
 
 def mode(path: Path) -> int:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy import tls
-from evener.dataplane.haproxy.render import render, served
+from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
 from evener.resources.graph import Graph, TlsCertificate
 
@@ -33,7 +33,7 @@ def graph(*refs: str, known: dict[str, TlsCertificate], listeners=(), **given) -
 
 
 def files_of(whole: Graph) -> dict[str, str]:
-    return tls.files(whole, served(whole))
+    return tls.files(render(whole, DIR, Settings()))
 
 
 def text_of(whole: Graph) -> str:
@@ -47,11 +47,16 @@ def bind(whole: Graph) -> str:
 KNOWN = {"a": certificate(1), "b": certificate(2), "c": certificate(3)}
 
 
+def bundles(files: dict[str, str]) -> list[str]:
+    """The content of the certificates, in the order of the one list."""
+    (listed,) = (text for name, text in files.items() if name.endswith(".list"))
+    assert set(listed.splitlines()) == {name for name in files if name.endswith(".pem")}
+    return [files[name] for name in listed.splitlines()]
+
+
 def test_certificates_are_listed_with_the_default_first_and_each_once():
     files = files_of(graph("b", "a", "c", "b", "a", known=KNOWN))
-    (listed,) = (text for name, text in files.items() if name.endswith(".list"))
-    assert [name[:64] for name in listed.splitlines()] == [f"{number:064x}" for number in (2, 1, 3)]
-    assert set(listed.splitlines()) == {name for name in files if name.endswith(".pem")}
+    assert bundles(files) == [KNOWN[ref].bundle for ref in "bac"]
 
 
 def test_a_hundred_certificates_fit_one_line():
@@ -60,18 +65,40 @@ def test_a_hundred_certificates_fit_one_line():
     assert len(files_of(graph(*known, known=known))) == 101
 
 
-def test_what_changes_in_a_file_changes_the_configuration():
-    one = text_of(graph("a", "b", known=KNOWN))
-    assert text_of(graph("a", "b", known=KNOWN)) == one
-    for other in (graph("b", "a", known=KNOWN), graph("a", known=KNOWN), graph("a", "c", known=KNOWN)):
-        assert text_of(other) != one
-    assert text_of(graph("a", "b", known={**KNOWN, "b": certificate(2, "an intermediate\n")})) != one
+def test_other_certificates_leave_the_text_as_it_is_and_make_another_configuration():
+    one = render(graph("a", "b", known=KNOWN), DIR, Settings())
+    assert render(graph("a", "b", known=KNOWN), DIR, Settings()) == one
+    renewed = {**KNOWN, "b": certificate(2, "an intermediate\n")}
+    for other in (
+        graph("b", "a", known=KNOWN),
+        graph("a", known=KNOWN),
+        graph("a", "c", known=KNOWN),
+        graph("a", "b", known=renewed),
+    ):
+        rendered = render(other, DIR, Settings())
+        assert rendered != one
+        assert rendered.text == one.text
+
+
+def test_what_a_file_other_than_the_default_and_the_list_holds_never_changes():
+    seen: dict[str, str] = {}
+    for refs in ("ab", "bc", "ca", "abc", "cba"):
+        for name, text in files_of(graph(*refs, known=KNOWN)).items():
+            if name not in (f"{g.nth(1)}.pem", f"{g.nth(1)}.list"):
+                assert seen.setdefault(name, text) == text
+    assert len(seen) == len(KNOWN)
 
 
 def test_no_key_is_in_the_configuration_nor_in_what_is_shown_of_a_graph():
     whole = graph("a", known=KNOWN)
     assert "PRIVATE KEY" in "".join(files_of(whole).values())
-    for text in (text_of(whole), repr(whole), str(whole), f"{whole.certificates}"):
+    for text in (
+        repr(render(whole, DIR, Settings())),
+        text_of(whole),
+        repr(whole),
+        str(whole),
+        f"{whole.certificates}",
+    ):
         assert "PRIVATE" not in text
         assert "c2VjcmV0" not in text
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import haproxy_graphs as g
+from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.model import UNKNOWN, Config
 from evener.dataplane.haproxy.plan import (
     AddServer,
@@ -17,7 +18,6 @@ from evener.dataplane.haproxy.plan import (
     SetWeight,
     Start,
     Stop,
-    commands,
     plan,
 )
 from evener.dataplane.haproxy.render import render

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evener.dataplane.haproxy import clients, files, ports, process, runtime, stats, tls
+from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.counters import Ledger
 from evener.dataplane.haproxy.errors import (
     CommandRefused,
@@ -29,8 +30,8 @@ from evener.dataplane.haproxy.errors import (
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.model import UNKNOWN, Config
 from evener.dataplane.haproxy.paths import Paths, clients_file
-from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Stop, commands, plan
-from evener.dataplane.haproxy.render import render, served
+from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Stop, plan
+from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns
 from evener.resources.facts import Observation
@@ -106,7 +107,6 @@ class Instance:
             graph = tls.with_known(graph, self._last_graph() if graph.unreadable else None)
             wanted = render(graph, self.paths.directory, self.settings)
             self._prepare_directory()
-            self._write_certificates(graph)
             steps = plan(self._running(), wanted)
             if steps:
                 LOG.info("Load balancer %s: %s", self.id, ", ".join(type(each).__name__ for each in steps))
@@ -125,8 +125,10 @@ class Instance:
         if isinstance(steps[0], Reload):
             return (self._reload_with(wanted),)
         if self._at_run_time(steps):
-            # HAProxy has taken every line that is new; what runs is the proof that the file is good.
-            files.replace(self.paths.conf, wanted.text)
+            # HAProxy has taken all that is new; what runs is the proof that the file is good.
+            if files.read(self.paths.conf) != wanted.text:
+                files.replace(self.paths.conf, wanted.text)
+            self._write_certificates(wanted)
             return steps
         try:
             return (self._reload_with(wanted),)
@@ -137,6 +139,7 @@ class Instance:
     def _start_with(self, wanted: Config, before: str | None) -> None:
         """Start with `wanted`; where that is refused, with the file of `before`."""
         files.replace(self.paths.conf, wanted.text)
+        self._write_certificates(wanted)
         self._touch_clients(wanted)
         try:
             self._start()
@@ -176,6 +179,7 @@ class Instance:
         if last is not None:
             with contextlib.suppress(ReloadFailed, SocketError):
                 self._reload(last)
+                self.paths.half_done.unlink(missing_ok=True)
 
     def _running(self) -> Config | None:
         """Return the configuration that runs, UNKNOWN where that cannot be told, None where no process runs."""
@@ -196,6 +200,7 @@ class Instance:
             return UNKNOWN
         last = self._last()
         intact = last is not None and files.read(self.paths.conf) == last.text
+        intact = intact and not self.paths.half_done.exists()
         return last if intact else UNKNOWN
 
     def _last(self) -> Config | None:
@@ -217,7 +222,9 @@ class Instance:
         text = graph.model_dump_json()
         if changed or files.read(self.paths.graph) != text:
             files.replace(self.paths.graph, text, mode=files.SECRET)
-        files.keep_only(self.paths.certificates, tls.files(graph, served(graph)).keys())
+        self._write_certificates(config)
+        files.keep_only(self.paths.certificates, tls.files(config).keys())
+        self.paths.half_done.unlink(missing_ok=True)
         if self._config != config:
             self._save(self._counters().keep({frontend.name for frontend in config.frontends} | _ids(graph)))
             for path in set(self.paths.directory.glob(clients_file("*", "*"))) - self._clients_files(config):
@@ -239,9 +246,9 @@ class Instance:
                 self._log_socket.close()
             self._log_socket = LogSocket(self.paths, self.settings)
 
-    def _write_certificates(self, graph: Graph) -> None:
-        """Put what `graph` needs beside what is there; what is not needed any more goes once it is applied."""
-        for name, text in tls.files(graph, served(graph)).items():
+    def _write_certificates(self, config: Config | None) -> None:
+        """Put what `config` needs beside what is there; what is not needed any more goes once it is applied."""
+        for name, text in tls.files(config or Config()).items():
             self.paths.certificates.mkdir(mode=0o700, exist_ok=True)
             path = self.paths.certificates / name
             if files.read(path) != text:
@@ -250,6 +257,7 @@ class Instance:
     def _install(self, wanted: Config) -> None:
         """Put `wanted` on disk, if HAProxy takes it."""
         self._touch_clients(wanted)
+        self._write_certificates(wanted)
         files.write(self.paths.candidate, wanted.text)
         if not self.paths.state.exists():
             files.write(self.paths.state, _EMPTY_STATE)
@@ -264,14 +272,18 @@ class Instance:
                 cwd=self.paths.directory,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            self.paths.candidate.unlink(missing_ok=True)
+            self._discard_candidate()
             raise Refused(f"{self.settings.binary} -c: {error}") from error
         if check.returncode != 0:
-            self.paths.candidate.unlink(missing_ok=True)
+            self._discard_candidate()
             raise Refused(
                 process.said(check.stderr, self.paths) or f"haproxy -c ended with {check.returncode}"
             )
         files.move(self.paths.candidate, self.paths.conf)
+
+    def _discard_candidate(self) -> None:
+        self.paths.candidate.unlink(missing_ok=True)
+        self._write_certificates(self._last())
 
     def _start(self) -> None:
         # A process that starts anew finds out by itself who is up; an old state could be of any age.
@@ -317,6 +329,7 @@ class Instance:
 
     def _at_run_time(self, steps: tuple[Step, ...]) -> bool:
         """Do `steps` on the runtime socket; return whether all succeeded."""
+        self.paths.half_done.touch(mode=files.PRIVATE)
         try:
             for step in steps:
                 if isinstance(step, RemoveServer):
@@ -338,6 +351,7 @@ class Instance:
             self.paths.conf.unlink(missing_ok=True)
         else:
             files.replace(self.paths.conf, before)
+        self._write_certificates(self._last())
         self._signature = _signature(self.paths.conf)
 
     # -- observe -----------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Pure. Says nothing about where the values come from, and never touches a process
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from evener.dataplane.haproxy.quoting import line
@@ -38,11 +38,21 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """A certificate with its key in PEM, in a file of that name, for `hosts`, wildcards as they stand."""
+
+    name: str
+    bundle: str = field(repr=False)
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Frontend:
-    """A listener: its name and its lines, as written."""
+    """A listener: its name, its lines, as written, and its certificates, the default first."""
 
     name: str
     lines: tuple[str, ...]
+    certificates: tuple[Certificate, ...] = ()
 
 
 @dataclass(frozen=True)

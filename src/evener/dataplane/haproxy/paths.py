@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+CERTIFICATES = "certs"  # HAProxy knows it by this name: it runs in the load balancer's directory
+
 
 def clients_file(pool_id: str, table: str) -> str:
     """Return the name, in the directory, of the map of the clients in a pool's table of type `table`."""
@@ -67,7 +69,12 @@ class Paths:
     @property
     def certificates(self) -> Path:
         """The directory of certificates with their keys."""
-        return self.directory / "certs"
+        return self.directory / CERTIFICATES
+
+    @property
+    def half_done(self) -> Path:
+        """There while commands are on their way: what runs may be neither the old nor the new configuration."""
+        return self.directory / "haproxy.changing"
 
     @property
     def counters(self) -> Path:

@@ -1,14 +1,17 @@
 """What closes the gap between the configuration that runs and the one that should. Pure, does nothing itself.
 
-Source of what is possible at run time: HAProxy management manual, section 9.3, "add server", "del server" and
-"set server", of 2.6 and 3.0.
+Source of what is possible at run time: HAProxy management manual, section 9.3, "add server", "del server", "set
+server", "new ssl cert", "set ssl cert", "commit ssl cert", "add ssl crt-list", "del ssl crt-list" and "del ssl cert",
+of 2.6 and 3.0.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evener.dataplane.haproxy.model import Backend, Config, Server
-from evener.dataplane.haproxy.quoting import line
+from evener.dataplane.haproxy import tls
+from evener.dataplane.haproxy.model import Backend, Certificate, Config, Frontend, Server
+
+_LONGEST_BUNDLE = 15_000  # bytes; a command with all it brings must fit into one buffer of 16384
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,32 @@ class SetState:
     enabled: bool
 
 
-RuntimeStep = AddServer | RemoveServer | SetWeight | SetState
+@dataclass(frozen=True)
+class AddCertificate:
+    """Show `certificate` to clients of a frontend that ask for its names."""
+
+    frontend: str
+    certificate: Certificate
+
+
+@dataclass(frozen=True)
+class ReplaceCertificate:
+    """Show what is now in `certificate` in place of what HAProxy has by its name."""
+
+    certificate: Certificate
+
+
+@dataclass(frozen=True)
+class RemoveCertificate:
+    """Show the certificate of that name no more; connections that it opened go on."""
+
+    frontend: str
+    name: str
+
+
+RuntimeStep = (
+    AddServer | RemoveServer | SetWeight | SetState | AddCertificate | ReplaceCertificate | RemoveCertificate
+)
 Step = Start | Reload | Stop | RuntimeStep
 
 
@@ -76,23 +104,48 @@ def plan(running: Config | None, wanted: Config) -> tuple[Step, ...]:
         return (Stop(),)
     if running == wanted:
         return ()
-    if not _only_servers_differ(running, wanted):
+    if not _only_parts_differ(running, wanted):
         return (Reload(),)
+    fronts = zip(running.frontends, wanted.frontends, strict=True)
+    pools = zip(running.backends, wanted.backends, strict=True)
+    parts = [*(_shown(old, new) for old, new in fronts), *(_within(old, new) for old, new in pools)]
     steps: list[Step] = []
-    for old, new in zip(running.backends, wanted.backends, strict=True):
-        within = _within(old, new)
-        if within is None:
+    for part in parts:
+        if part is None:
             return (Reload(),)
-        steps += within
+        steps += part
     return tuple(steps)
 
 
-def _only_servers_differ(running: Config, wanted: Config) -> bool:
+def _only_parts_differ(running: Config, wanted: Config) -> bool:
+    """Return whether both have the same lines but for servers and certificates."""
+
     def rest(config: Config) -> tuple[object, ...]:
-        backends = tuple((backend.name, backend.lines) for backend in config.backends)
-        return (config.global_lines, config.defaults_lines, config.peers_lines, config.frontends, backends)
+        frontends = tuple((each.name, each.lines) for each in config.frontends)
+        backends = tuple((each.name, each.lines) for each in config.backends)
+        return (config.global_lines, config.defaults_lines, config.peers_lines, frontends, backends)
 
     return rest(running) == rest(wanted)
+
+
+def _shown(old: Frontend, new: Frontend) -> list[RuntimeStep] | None:
+    """Return the steps from the certificates of `old` to those of `new`, None where only a reload can do it."""
+    if old.certificates == new.certificates:
+        return []
+    (default, *others), (new_default, *new_others) = old.certificates, new.certificates
+    added = [each for each in new_others if each not in others]
+    gone = [each for each in others if each not in new_others]
+    in_order = default == new_default and [each for each in others if each not in gone] + added == new_others
+    # Of two for the same client HAProxy takes the one that it has had for longer, which a file must say as well.
+    if not in_order and tls.compete(new.certificates):
+        return None
+    if any(len(each.bundle) > _LONGEST_BUNDLE for each in (*added, new_default)):
+        return None
+    # Additions come first, so that there is never a name without its certificate.
+    steps: list[RuntimeStep] = [AddCertificate(new.name, each) for each in added]
+    if default != new_default:
+        steps.append(ReplaceCertificate(new_default))
+    return steps + [RemoveCertificate(new.name, each.name) for each in gone]
 
 
 def _within(old: Backend, new: Backend) -> list[RuntimeStep] | None:
@@ -120,33 +173,3 @@ def _changed(backend: str, before: Server, after: Server) -> Iterator[RuntimeSte
         yield SetWeight(backend, after.name, after.weight, after.enabled)
     if before.enabled != after.enabled:
         yield SetState(backend, after.name, after.enabled)
-
-
-def commands(step: RuntimeStep) -> tuple[str, ...]:
-    """Return the commands of `step` on the runtime socket, in order; all must be taken.
-
-    RemoveServer ends with `del server`, which HAProxy refuses while the server has connections.
-    """
-    match step:
-        case AddServer(backend, server):
-            name = f"{backend}/{server.name}"
-            # A server made at run time is in maintenance and unchecked until told otherwise.
-            check = (line("enable", "health", name),) if server.checked else ()
-            ready = (_state(name, enabled=True),) if server.enabled else ()
-            # Without this, 2.6 works a new server's cookie out only when its address changes.
-            cookie = (line("enable", "dynamic-cookie", "backend", backend),) if server.cookie else ()
-            return (line("add", "server", name, *server.words()), *cookie, *check, *ready)
-        case RemoveServer(backend, name):
-            full = f"{backend}/{name}"
-            return (_state(full, enabled=False), line("del", "server", full))
-        case SetWeight(backend, name, weight, enabled):
-            full = f"{backend}/{name}"
-            # A server whose file says weight 0 starts as drained, which a weight alone does not undo.
-            ready = (_state(full, enabled=True),) if enabled and weight else ()
-            return (line("set", "server", full, "weight", weight), *ready)
-        case SetState(backend, name, enabled):
-            return (_state(f"{backend}/{name}", enabled=enabled),)
-
-
-def _state(name: str, *, enabled: bool) -> str:
-    return line("set", "server", name, "state", "ready" if enabled else "maint")

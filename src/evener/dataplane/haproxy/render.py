@@ -52,14 +52,15 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     return Config(
         global_lines=(
             *_global(graph.id, paths, settings),
-            *tls.global_lines(paths, listeners),
+            *tls.global_lines(listeners),
         ),
         defaults_lines=_defaults(),
         peers_lines=_peers() if remembers else (),
         frontends=tuple(
             Frontend(
                 each.id,
-                tuple(_frontend_lines(graph, each, addresses, pools, tls.bind_words(graph, each, paths))),
+                tuple(_frontend_lines(graph, each, addresses, pools)),
+                tls.certificates(graph, each),
             )
             for each in sorted(listeners, key=lambda one: one.id)
         ),
@@ -125,12 +126,11 @@ def _frontend_lines(
     listener: Listener,
     addresses: Iterable[str],
     pools: Mapping[str, PoolNode],
-    bind_words: tuple[str, ...],
 ) -> Iterator[str]:
     http = tls.terminates(listener) or listener.protocol is ListenerProtocol.HTTP
     yield line("mode", "http" if http else "tcp")
     for address in addresses:
-        yield line("bind", socket_address(address, listener.protocol_port), *bind_words)
+        yield line("bind", socket_address(address, listener.protocol_port), *tls.bind_words(listener))
     if listener.connection_limit > 0:
         yield line("maxconn", listener.connection_limit)
     if http:

@@ -4,6 +4,7 @@ HAProxy management manual, sections 9.3 "Unix Socket commands" and 9.4 "Master C
 """
 
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +14,11 @@ from evener.dataplane.haproxy.errors import CommandRefused, SocketError
 TIMEOUT_S = 5.0
 _LONGEST_BATCH = 8192  # bytes; a command line must fit into one buffer of 16384
 # What HAProxy says of its own accord when all went well; everything else but silence is a refusal.
-_PRAISE = frozenset({"", "New server registered.", "Server deleted."})
+_PRAISE = re.compile(
+    r"New server registered\.|Server deleted\.|New empty certificate store '.*'!|Certificate '.*' deleted!"
+    r"|Transaction (?:created|updated) for certificate .*!|(?:Committing|Inserting certificate) .*|Success!"
+    r"|Entry '.*' deleted in crtlist '.*'!"
+)
 
 
 def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
@@ -59,9 +64,8 @@ def tell(path: Path, commands: Iterable[str], timeout_s: float = TIMEOUT_S) -> N
         SocketError: as `ask`.
     """
     for batch in _batches(commands):
-        refusals = [
-            text.strip() for text in ask(path, batch, timeout_s).splitlines() if text.strip() not in _PRAISE
-        ]
+        said = filter(None, (text.strip() for text in ask(path, batch, timeout_s).splitlines()))
+        refusals = [text for text in said if not _PRAISE.fullmatch(text)]
         if refusals:
             raise CommandRefused("; ".join(refusals))
 
@@ -69,6 +73,10 @@ def tell(path: Path, commands: Iterable[str], timeout_s: float = TIMEOUT_S) -> N
 def _batches(commands: Iterable[str]) -> Iterator[str]:
     batch = ""
     for command in commands:
+        if "\n" in command:  # what a command brings along ends with its connection's line
+            yield from filter(None, (batch, command))
+            batch = ""
+            continue
         joined = f"{batch}; {command}" if batch else command
         if batch and len(joined.encode()) > _LONGEST_BATCH:
             yield batch

@@ -1,16 +1,21 @@
 """How a listener terminates TLS: words of its `bind` lines, and the files these name. Pure: a graph in, text out.
 
-A file's name says what is in it, so that another certificate makes another configuration, and no file that a
-configuration names ever changes. HAProxy configuration manual, sections 3.1 ("ssl-default-bind-*", "crt-base") and
-5.1 ("crt-list", "ssl-min-ver", "alpn"). Must not put any part of a key anywhere but into a bundle.
+A listener's list and its default certificate have names that stay, so that another certificate makes no other
+configuration; every other file's name says what is in it, so that one can come before another goes. HAProxy
+configuration manual, sections 3.1 ("ssl-default-bind-*", "crt-base") and 5.1 ("crt-list", "ssl-min-ver", "alpn").
+Must not put any part of a key anywhere but into a bundle.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from evener.dataplane.haproxy.paths import Paths
+from cryptography import x509
+
+from evener.dataplane.haproxy.model import Certificate, Config
+from evener.dataplane.haproxy.paths import CERTIFICATES
 from evener.dataplane.haproxy.quoting import line
-from evener.resources.graph import Graph, TlsCertificate
+from evener.resources.graph import Graph
 from evener.resources.listener import Listener
 from evener.resources.types import ListenerProtocol
 
@@ -51,49 +56,73 @@ def with_known(graph: Graph, known: Graph | None) -> Graph:
     return graph.model_copy(update={"certificates": {**graph.certificates, **kept}}) if kept else graph
 
 
-def global_lines(paths: Paths, listeners: Iterable[Listener]) -> Iterator[str]:
+def global_lines(listeners: Sequence[Listener]) -> Iterator[str]:
     """Return what stands in the section `global` as soon as one of `listeners` terminates TLS."""
     if any(terminates(each) for each in listeners):
-        yield line("crt-base", str(paths.certificates))
+        yield line("crt-base", CERTIFICATES)
         yield line("ssl-default-bind-options", *OPTIONS)
         yield line("ssl-default-bind-ciphers", ":".join(CIPHERS))
         yield line("ssl-default-bind-ciphersuites", ":".join(CIPHERSUITES))
 
 
-def bind_words(graph: Graph, listener: Listener, paths: Paths) -> tuple[str, ...]:
+def bind_words(listener: Listener) -> tuple[str, ...]:
     """Return the words behind the address of a `bind` line; none where `listener` does not terminate TLS."""
     if not terminates(listener):
         return ()
-    name, _ = _list(graph, listener)
-    return ("ssl", "crt-list", str(paths.certificates / name), "alpn", ALPN)
+    return ("ssl", "crt-list", path(list_name(listener.id)), "alpn", ALPN)
 
 
-def files(graph: Graph, listeners: Iterable[Listener]) -> dict[str, str]:
-    """Return the files that `bind_words` of `listeners` lead to, by their names in the directory of certificates."""
+def path(name: str) -> str:
+    """Return what HAProxy calls the file `name` in the directory of certificates."""
+    return f"{CERTIFICATES}/{name}"
+
+
+def list_name(frontend: str) -> str:
+    """Return the name of the file that lists the certificates of `frontend`."""
+    return f"{frontend}.list"
+
+
+def certificates(graph: Graph, listener: Listener) -> tuple[Certificate, ...]:
+    """Return what there is for `listener`, each once; the first is for who asks for no name that it has."""
+    if not terminates(listener):
+        return ()
+    refs = dict.fromkeys((listener.default_tls_container_ref or "", *listener.sni_container_refs))
+    found = {
+        each.bundle: each for each in (graph.certificates[ref] for ref in refs if ref in graph.certificates)
+    }
+    return tuple(
+        Certificate(_name(listener, each.bundle, default=number == 0), each.bundle, each.names)
+        for number, each in enumerate(found.values())
+    )
+
+
+def _name(listener: Listener, bundle: str, *, default: bool) -> str:
+    # HAProxy deletes no certificate that is a default; but it replaces the content of any.
+    digest = hashlib.sha256(bundle.encode()).hexdigest()[:32]
+    return f"{listener.id}.pem" if default else f"{listener.id}-{digest}.pem"
+
+
+def files(config: Config) -> dict[str, str]:
+    """Return the files that `config` leads to, by their names in the directory of certificates."""
     wanted: dict[str, str] = {}
-    for listener in filter(terminates, listeners):
-        name, content = _list(graph, listener)
-        wanted[name] = content
-        wanted |= {_bundle_name(each): each.bundle for each in _certificates(graph, listener)}
+    for frontend in config.frontends:
+        if frontend.certificates:
+            wanted |= {each.name: each.bundle for each in frontend.certificates}
+            wanted[list_name(frontend.name)] = "".join(f"{each.name}\n" for each in frontend.certificates)
     return wanted
 
 
-def _certificates(graph: Graph, listener: Listener) -> list[TlsCertificate]:
-    """Return what there is for `listener`; HAProxy shows the first to who asks for no name that it has."""
-    refs = dict.fromkeys((listener.default_tls_container_ref or "", *listener.sni_container_refs))
-    return [graph.certificates[ref] for ref in refs if ref in graph.certificates]
+def compete(found: Sequence[Certificate]) -> bool:
+    """Return whether two of `found` serve the same client: the same host name with the same kind of key."""
+    by_host = Counter(host for each in found for host in set(each.hosts))
+    shared = {host for host, number in by_host.items() if number > 1}
+    pairs = Counter((host, _kind(each)) for each in found for host in shared.intersection(each.hosts))
+    return any(number > 1 for number in pairs.values())
 
 
-def _list(graph: Graph, listener: Listener) -> tuple[str, str]:
-    names = dict.fromkeys(_bundle_name(each) for each in _certificates(graph, listener))
-    content = "".join(f"{name}\n" for name in names)
-    return f"{listener.id}-{_digest(content)}.list", content
-
-
-def _bundle_name(certificate: TlsCertificate) -> str:
-    # The same leaf may come with other intermediates.
-    return f"{certificate.fingerprint}-{_digest(certificate.bundle)}.pem"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _kind(certificate: Certificate) -> str:
+    try:
+        leaf = x509.load_pem_x509_certificate(certificate.bundle.encode())
+    except ValueError:
+        return ""  # HAProxy will say what is wrong with it
+    return leaf.public_key_algorithm_oid.dotted_string
