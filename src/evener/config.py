@@ -23,7 +23,10 @@ DEFAULT_FILE = Path("/etc/evener/evener.conf")
 DEFAULT_OPTS = [
     cfg.StrOpt("state_path", default="/var/lib/evener", help="Directory of all state."),
     cfg.StrOpt("host", default=socket.gethostname(), help="Name of this node; an agent's identity."),
-    cfg.StrOpt("interface_driver", default="linuxbridge", help="How VIP ports are plugged."),
+    cfg.StrOpt(
+        "interface_driver", default="linuxbridge", help="How ports are plugged: linuxbridge or openvswitch."
+    ),
+    cfg.StrOpt("ovs_integration_bridge", default="br-int", help="Open vSwitch bridge that ports are on."),
     cfg.IntOpt("periodic_interval", default=10, min=1, help="Seconds between two readings of counters."),
     cfg.IntOpt(
         "resync_interval", default=60, min=1, help="Seconds between two full comparisons with the API."
@@ -71,6 +74,33 @@ HAPROXY_OPTS = [
 IDENTITY_OPTS = [
     cfg.IntOpt("token_lifetime", default=3600, min=60, help="Seconds a token is valid."),
 ]
+LINUX_BRIDGE_OPTS = [
+    cfg.DictOpt(
+        "bridge_mappings", default={}, help="PHYSICAL_NETWORK:BRIDGE,…: Linux bridges that the host has."
+    ),
+    cfg.DictOpt(
+        "physical_interface_mappings",
+        default={},
+        help="PHYSICAL_NETWORK:INTERFACE,…: interfaces that become ports of our own bridges.",
+    ),
+]
+OVS_OPTS = [
+    cfg.DictOpt(
+        "bridge_mappings",
+        default={},
+        help="PHYSICAL_NETWORK:BRIDGE,…: Open vSwitch bridges that the host has.",
+    ),
+    cfg.StrOpt(
+        "ovsdb_connection", default="unix:/run/openvswitch/db.sock", help="Where ovsdb-server listens."
+    ),
+    cfg.IntOpt("ovsdb_timeout", default=10, min=1, help="Seconds Open vSwitch may take for a change."),
+    cfg.StrOpt(
+        "datapath_type",
+        default="system",
+        choices=[("system", "the kernel's"), ("netdev", "in user space")],
+        help="Datapath of the integration bridge, where we make it.",
+    ),
+]
 QUOTA_OPTS = [
     cfg.IntOpt(f"quota_{kind}", default=limit, help=f"How many a project may have: {kind}; -1 is any number.")
     for kind, limit in DEFAULT_LIMITS.items()
@@ -99,6 +129,8 @@ def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cf
     conf.register_opts(DATABASE_OPTS, "database")
     conf.register_opts(HAPROXY_OPTS, "haproxy")
     conf.register_opts(IDENTITY_OPTS, "identity")
+    conf.register_opts(LINUX_BRIDGE_OPTS, "linux_bridge")
+    conf.register_opts(OVS_OPTS, "ovs")
     conf.register_opts(QUOTA_OPTS, "quotas")
     conf.register_opts(PROVIDER_OPTS, "service_providers")
     conf(list(argv), project="evener", prog=prog, default_config_files=_files(), default_config_dirs=[])
@@ -106,6 +138,9 @@ def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cf
         service_providers(conf)
     except ValueError as error:
         sys.exit(f"{prog}: [service_providers] {error}")
+    for group, name, mapping in mappings(conf):
+        if not all((*mapping, *mapping.values())) or len(set(mapping.values())) < len(mapping):
+            sys.exit(f"{prog}: [{group}] {name}: write PHYSICAL_NETWORK:NAME,…, each NAME once")
     return conf
 
 
@@ -146,3 +181,16 @@ def service_providers(conf: cfg.ConfigOpts) -> tuple[provider.Provider, ...]:
         ValueError: naming the declaration and what is wrong with it.
     """
     return provider.parse(conf.service_providers.service_provider)
+
+
+def mappings(conf: cfg.ConfigOpts) -> tuple[tuple[str, str, dict[str, str]], ...]:
+    """Return the mappings of physical networks that the interface driver uses, with their groups and names."""
+    if conf.interface_driver == "openvswitch":
+        return (("ovs", "bridge_mappings", conf.ovs.bridge_mappings),)
+    names = ("bridge_mappings", "physical_interface_mappings")
+    return tuple(("linux_bridge", name, conf.linux_bridge[name]) for name in names)
+
+
+def physical_networks(conf: cfg.ConfigOpts) -> tuple[str, ...]:
+    """Return the names of the physical networks that this host knows."""
+    return tuple(sorted({name for _, _, mapping in mappings(conf) for name in mapping}))

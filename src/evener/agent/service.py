@@ -93,6 +93,7 @@ class AgentService:
         NETNS_DIRECTORY.mkdir(mode=0o755, exist_ok=True)
         self._watcher.path(NETNS_DIRECTORY, self._on_namespace)
         self._watcher.links(self._on_link)
+        self._tools.driver.watch(self._on_link)
         self._watcher.start()
         self._beat()
         self.look()
@@ -163,7 +164,7 @@ class AgentService:
     def _on_link(self, name: str, what: str) -> None:
         if not name:
             self.look()
-        elif what == "deleted" and name.startswith("brq"):
+        elif what in ("deleted", "released") and self._tools.driver.carries_networks(name):
             self._queue.put(NETWORKS)
             for balancer_id in self._doubt_all():
                 self._queue.put(balancer_id)

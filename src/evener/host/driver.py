@@ -1,6 +1,8 @@
 """What an interface driver does, with whichever bridges or switches, and how one is found by its name."""
 
-from typing import Protocol, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
 
 from stevedore.driver import DriverManager
 from stevedore.exception import NoMatches
@@ -10,6 +12,36 @@ from evener.host.errors import DriverUnknown
 from evener.resources.wiring import NetworkSpec, WiredPort
 
 ENTRY_POINTS = "evener.interface_driver"
+
+
+@dataclass(frozen=True, slots=True)
+class DriverSettings:
+    """What drivers need to know of this host.
+
+    `bridges` and `interfaces` say, by the names of physical networks, which of the operator's own bridges they are,
+    or which interface leads there. The rest is Open vSwitch's: the bridge that ports are plugged into, the datapath
+    ("system", "netdev") of one that has to be made, where the database listens, and how many seconds it may take.
+    """
+
+    bridges: Mapping[str, str] = field(default_factory=dict)
+    interfaces: Mapping[str, str] = field(default_factory=dict)
+    integration_bridge: str = "br-int"
+    datapath_type: str = "system"
+    ovsdb_connection: str = "unix:/run/openvswitch/db.sock"
+    ovsdb_timeout_s: int = 10
+
+
+def settings_from(conf: Any) -> DriverSettings:
+    """Return what the settings of a program (`evener.config`) say."""
+    ovs = conf.interface_driver == "openvswitch"
+    return DriverSettings(
+        bridges=dict((conf.ovs if ovs else conf.linux_bridge).bridge_mappings),
+        interfaces={} if ovs else dict(conf.linux_bridge.physical_interface_mappings),
+        integration_bridge=conf.ovs_integration_bridge,
+        datapath_type=conf.ovs.datapath_type,
+        ovsdb_connection=conf.ovs.ovsdb_connection,
+        ovsdb_timeout_s=conf.ovs.ovsdb_timeout,
+    )
 
 
 class InterfaceDriver(Protocol):
@@ -38,8 +70,14 @@ class InterfaceDriver(Protocol):
     def interface(self, port: WiredPort) -> str:
         """Return the name of the port's interface inside its namespace."""
 
+    def carries_networks(self, interface: str) -> bool:
+        """Return whether `interface` on the host is what networks consist of, so that its loss cuts off many ports."""
 
-def load_driver(name: str, announcements: int = 3) -> InterfaceDriver:
+    def watch(self, changed: Callable[[str, str], None]) -> None:
+        """Call `changed(interface, "deleted" | "released")` from now on for what `host.watch` does not hear of."""
+
+
+def load_driver(name: str, announcements: int = 3, settings: DriverSettings | None = None) -> InterfaceDriver:
     """Return the interface driver `name`, which announces each address `announcements` times after plugging.
 
     Raises:
@@ -50,7 +88,7 @@ def load_driver(name: str, announcements: int = 3) -> InterfaceDriver:
             ENTRY_POINTS,
             name,
             invoke_on_load=True,
-            invoke_kwds={"announcements": announcements},
+            invoke_kwds={"announcements": announcements, "settings": settings},
         )
     except NoMatches:
         known = ", ".join(sorted(ExtensionManager(ENTRY_POINTS, on_load_failure_callback=_ignore).names()))

@@ -7,12 +7,16 @@ HostError
   NameTaken               something else bears a name that is ours
   NotPermitted            we lack a capability, or /proc/sys is read-only
   DriverUnknown           no interface driver of that name is installed
+  PhysicalNetworkUnknown  no mapping says what a network's physical network is here
+  BridgeUnsuitable        the operator's bridge is missing, or cannot serve the network
+  UplinkUnsuitable        the host's own interface must not, or cannot, become a port of our bridge
+  SwitchUnavailable       Open vSwitch does not answer, or refuses
 ```
 """
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pyroute2.netlink.exceptions import NetlinkError
@@ -45,6 +49,28 @@ class NotPermitted(HostError):
 
 class DriverUnknown(HostError):
     """No interface driver of the configured name is installed."""
+
+
+class PhysicalNetworkUnknown(HostError):
+    """This host's mappings do not know the physical network of a network."""
+
+    def __init__(self, name: str, mappings: Mapping[str, str]) -> None:
+        known = ", ".join(sorted(mappings)) or "none"
+        super().__init__(
+            f"Physical network {name} is in no mapping of this host (known: {known}); see docs/networks.md"
+        )
+
+
+class BridgeUnsuitable(HostError):
+    """The bridge that a mapping names cannot be used."""
+
+
+class UplinkUnsuitable(HostError):
+    """The interface that a mapping names cannot be used."""
+
+
+class SwitchUnavailable(HostError):
+    """Open vSwitch does not answer, or does not do what it was told."""
 
 
 _TYPES: dict[int, type[HostError]] = {

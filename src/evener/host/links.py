@@ -122,25 +122,36 @@ def configure_bridge(netlink: IPRoute, link: Link) -> bool:
     return bool(spanning_tree or differing)
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a veth pair to be: in the namespace that file descriptor `namespace` refers to."""
+
+    name: str
+    namespace: int
+    mac: str
+    mtu: int
+
+
 def create_veth(
-    netlink: IPRoute, name: str, *, peer: str, peer_namespace: int, peer_mac: str, mtu: int, master: int
+    netlink: IPRoute, name: str, *, peer: Peer, mac: str, mtu: int, master: int | None = None
 ) -> Link:
     """Create a veth pair by one request, both ends down, and return the end that is here.
 
-    That is `name`, a port of the bridge with index `master`; the other is `peer`, with `peer_mac`, in the
-    namespace that the file descriptor `peer_namespace` refers to.
+    That is `name`, a port of the bridge with index `master` where that is given.
 
     Raises:
         HostError: when the kernel refuses; an end of one of the names that exists already is EEXIST.
     """
-    with explained(f"create interface {name} with its peer {peer}"):
+    optional = {} if master is None else {"master": master}
+    with explained(f"create interface {name} with its peer {peer.name}"):
         netlink.link(
             "add",
             ifname=name,
             kind="veth",
+            address=mac,
             mtu=mtu,
-            master=master,
-            peer={"ifname": peer, "address": peer_mac, "mtu": mtu, "net_ns_fd": peer_namespace},
+            **optional,
+            peer={"ifname": peer.name, "address": peer.mac, "mtu": peer.mtu, "net_ns_fd": peer.namespace},
         )
         return required(netlink, name)
 

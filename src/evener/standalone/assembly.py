@@ -24,7 +24,7 @@ from evener.control.controller import BusController
 from evener.control.metrics import DatabaseCollector
 from evener.control.operations import LoadBalancing
 from evener.dataplane.haproxy import settings as haproxy
-from evener.host.driver import load_driver
+from evener.host.driver import load_driver, settings_from
 from evener.identity.bootstrap import follow_address, write_credentials
 from evener.identity.builtin import BuiltinIdentity
 from evener.network.builtin import BuiltinNetwork
@@ -81,7 +81,7 @@ class Assembly:
             host=conf.host,
             controller=self._bus.controller(),
             journal=Journal(config.loadbalancer_path(conf)),
-            driver=load_driver(conf.interface_driver, conf.haproxy.send_gratuitous_arp),
+            driver=load_driver(conf.interface_driver, conf.haproxy.send_gratuitous_arp, settings_from(conf)),
             settings=settings,
             intervals=Intervals(conf.periodic_interval, conf.resync_interval),
             configurations={

@@ -14,6 +14,7 @@ from oslo_log import log
 from waitress.server import BaseWSGIServer, create_server
 
 from evener import config
+from evener.host.errors import HostError
 from evener.standalone.assembly import Assembly
 from evener.standalone.purge import purge
 
@@ -32,11 +33,18 @@ def main() -> None:
     lock = _only_one(state)
     log_to_file(conf, state)
     if conf.purge:
-        purge(conf)
+        _purge(conf)
         return
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     _serve(conf)
+
+
+def _purge(conf: cfg.ConfigOpts) -> None:
+    try:
+        purge(conf)
+    except HostError as error:
+        sys.exit(f"evener-standalone: not all is removed: {error}")
 
 
 def _only_one(state: Path) -> TextIO:
