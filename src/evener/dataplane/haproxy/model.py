@@ -48,10 +48,11 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Frontend:
-    """A listener: its name, its lines, as written, and its certificates, the default first."""
+    """A listener: its name, its lines, as written, its limit of connections, its certificates, the default first."""
 
     name: str
     lines: tuple[str, ...]
+    limit: int
     certificates: tuple[Certificate, ...] = ()
 
 
@@ -99,7 +100,7 @@ class Config:
         if self.peers_lines:
             yield (line("peers", PEERS), *self.peers_lines)
         for frontend in self.frontends:
-            yield (line("frontend", frontend.name), *frontend.lines)
+            yield (line("frontend", frontend.name), *frontend.lines, line("maxconn", frontend.limit))
         for backend in self.backends:
             servers = (server.line() for server in backend.servers)
             yield (line("backend", backend.name), *backend.lines, *servers)

@@ -60,6 +60,8 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
             Frontend(
                 each.id,
                 tuple(_frontend_lines(graph, each, addresses, pools)),
+                # Without a limit of its own it has the global one (section 4.2, "maxconn"), which can be set too.
+                each.connection_limit if each.connection_limit > 0 else settings.maxconn,
                 tls.certificates(graph, each),
             )
             for each in sorted(listeners, key=lambda one: one.id)
@@ -131,8 +133,6 @@ def _frontend_lines(
     yield line("mode", "http" if http else "tcp")
     for address in addresses:
         yield line("bind", socket_address(address, listener.protocol_port), *tls.bind_words(listener))
-    if listener.connection_limit > 0:
-        yield line("maxconn", listener.connection_limit)
     if http:
         # An old worker answers one more request on each connection and says that it closes, instead of closing
         # under a client that is about to ask. The keep-alive timeout bounds how long it waits for that.
