@@ -14,7 +14,10 @@ PEERS = "workers"  # the section by which a worker hands its tables to the next
 
 @dataclass(frozen=True)
 class Server:
-    """A member in a backend; `options` are further words of its line, `cookie` says that a cookie names it."""
+    """A member in a backend; `options` are further words of its line, `cookie` says that a cookie names it.
+
+    HAProxy itself checks one that is `checked`; whether one that is `pinged` is well, it is told.
+    """
 
     name: str
     address: str
@@ -22,6 +25,7 @@ class Server:
     weight: int
     enabled: bool = True
     checked: bool = False
+    pinged: bool = False
     cookie: bool = False
     options: tuple[str, ...] = ()
 

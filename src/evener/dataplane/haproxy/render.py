@@ -170,7 +170,7 @@ def _backend_lines(node: PoolNode) -> Iterator[str]:
     yield from _BALANCE[node.pool.lb_algorithm]
     yield from _persistence(node.pool)
     monitor = _monitor(node)
-    if monitor is not None:
+    if monitor is not None and monitor.type is not MonitorType.PING:
         yield line("timeout", "check", f"{monitor.timeout}s")
         if monitor.type in HTTP_TYPES:
             yield line("option", "httpchk")
@@ -245,7 +245,8 @@ def _servers(node: PoolNode) -> Iterator[Server]:
         persistence is not None and persistence.type is PersistenceType.HTTP_COOKIE and _is_http(node.pool)
     )
     monitor = _monitor(node)
-    options = () if monitor is None else tuple(_check(monitor))
+    pinged = monitor is not None and monitor.type is MonitorType.PING
+    options = () if monitor is None or pinged else tuple(_check(monitor))
     numbers = _numbers(node.members)
     for member in sorted(node.members, key=lambda each: each.id):
         yield Server(
@@ -254,7 +255,8 @@ def _servers(node: PoolNode) -> Iterator[Server]:
             number=numbers[member.id],
             weight=member.weight,
             enabled=member.admin_state_up,
-            checked=monitor is not None,
+            checked=monitor is not None and not pinged,
+            pinged=pinged,
             cookie=cookie,
             options=options,
         )
