@@ -11,6 +11,7 @@ HostError
   BridgeUnsuitable        the operator's bridge is missing, or cannot serve the network
   UplinkUnsuitable        the host's own interface must not, or cannot, become a port of our bridge
   SwitchUnavailable       Open vSwitch does not answer, or refuses
+  LibraryMissing          a library of the system is not installed
 ```
 """
 
@@ -71,6 +72,10 @@ class UplinkUnsuitable(HostError):
 
 class SwitchUnavailable(HostError):
     """Open vSwitch does not answer, or does not do what it was told."""
+
+
+class LibraryMissing(HostError):
+    """A library of the system is not installed; the message names its package."""
 
 
 _TYPES: dict[int, type[HostError]] = {
