@@ -149,6 +149,8 @@ def test_links_that_change_move_away_or_go_are_told(watcher):
     netns.ensure("elsewhere")
     watcher.links(heard)
     subprocess.run(["ip", "link", "add", "tap1", "type", "veth", "peer", "name", "tap2"], check=True)
+    assert heard.until(lambda event: event == ("tap1", "down"))
+    subprocess.run(["ip", "link", "set", "tap1", "up"], check=True)
     assert heard.until(lambda event: event == ("tap1", "changed"))
     subprocess.run(["ip", "link", "set", "tap2", "netns", "elsewhere"], check=True)
     assert heard.until(lambda event: event == ("tap2", "deleted"))

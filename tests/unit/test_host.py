@@ -121,16 +121,21 @@ def test_the_linux_bridge_driver_is_found_by_its_name():
     assert isinstance(load_driver("linuxbridge"), linuxbridge.LinuxBridgeDriver)
 
 
-def message(kind: int, family: int, name: bytes) -> bytes:
+def message(kind: int, family: int, name: bytes, flags: int = 1) -> bytes:
     attribute = struct.pack("=HH", 4 + len(name) + 1, 3) + name + b"\0"
     attribute += bytes(-len(attribute) % 4)
-    body = struct.pack("=BxHiII", family, 1, 5, 0, 0) + struct.pack("=HHI", 8, 4, 1500) + attribute
+    body = struct.pack("=BxHiII", family, 1, 5, flags, 0) + struct.pack("=HHI", 8, 4, 1500) + attribute
     return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body
 
 
 def test_link_events_are_read_in_order_and_bridge_ports_that_leave_are_not_deletions():
     data = message(16, 0, b"tap1") + message(17, socket.AF_BRIDGE, b"tap1") + message(17, 0, b"brq-odd")
     assert linkevents.parse(data) == [("tap1", "changed"), ("tap1", "released"), ("brq-odd", "deleted")]
+
+
+def test_a_link_that_is_not_up_is_told_as_down():
+    data = message(16, 0, b"brq1", flags=0) + message(16, socket.AF_BRIDGE, b"brq1", flags=0)
+    assert linkevents.parse(data) == [("brq1", "down")]
 
 
 @given(st.binary(max_size=200), st.integers(0, 90))

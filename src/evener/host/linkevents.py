@@ -7,13 +7,18 @@ processor for every event, and plugging one port makes ten.
 import errno
 import socket
 import struct
+from collections.abc import Iterator
 
 RTMGRP_LINK = 1  # rtnetlink(7), and linux/rtnetlink.h for the numbers
 RTMGRP_ADDRESSES = 0x10 | 0x100  # IPv4, IPv6
 RTMGRP_ROUTES = 0x40 | 0x400
-EVERYTHING = RTMGRP_LINK | RTMGRP_ADDRESSES | RTMGRP_ROUTES
+RTMGRP_NETCONF = 1 << 23 | 1 << 24  # forwarding, rp_filter and the like: IPv4, IPv6
+EVERYTHING = RTMGRP_LINK | RTMGRP_ADDRESSES | RTMGRP_ROUTES | RTMGRP_NETCONF
+NFNLGRP_NFTABLES = 1 << 6  # linux/netfilter/nfnetlink.h, as a bit
 RTM_NEWLINK, RTM_DELLINK = 16, 17
+NETLINK_NETFILTER = 12
 IFLA_IFNAME = 3
+IFF_UP = 1
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 LARGEST_READ_BYTES = 65536
 READS_AT_ONCE = 64
@@ -25,8 +30,8 @@ _ATTRIBUTE = struct.Struct("=HH")  # struct nlattr: length, type
 LOST = ("", "changed")  # events were lost: look at all links
 
 
-def subscribe(groups: int = RTMGRP_LINK) -> socket.socket:
-    """Return a non-blocking socket that hears of `groups` in the calling thread's namespace.
+def subscribe(groups: int = RTMGRP_LINK, protocol: int = socket.NETLINK_ROUTE) -> socket.socket:
+    """Return a non-blocking socket that hears of `groups` of `protocol` in the calling thread's namespace.
 
     Raises:
         OSError: when the kernel refuses.
@@ -34,7 +39,7 @@ def subscribe(groups: int = RTMGRP_LINK) -> socket.socket:
     channel = socket.socket(
         socket.AF_NETLINK,
         socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK,
-        socket.NETLINK_ROUTE,
+        protocol,
     )
     try:
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
@@ -48,27 +53,44 @@ def subscribe(groups: int = RTMGRP_LINK) -> socket.socket:
 def receive(channel: socket.socket) -> list[tuple[str, str]]:
     """Return what `subscribe`'s socket has heard of links: names with what became of them, each pair once.
 
-    That is "changed", "deleted" (a link that moved to another namespace is deleted here), or "released" by its
-    bridge. `LOST` is among them when the kernel dropped events.
+    That is "changed", "down" (what has not been set up yet, too), "deleted" (a link that moved to another namespace
+    is deleted here), or "released" by its bridge. A link that is up again is no longer told as down. `LOST` is among
+    them when the kernel dropped events.
 
     Raises:
         OSError: when the socket no longer works.
     """
     found: dict[tuple[str, str], None] = {}
+    for data in _read(channel):
+        for event in [LOST] if data is None else parse(data):
+            found.pop(event, None)  # the order of the last words counts
+            if event[1] == "changed":
+                found.pop((event[0], "down"), None)  # it is up again
+            found[event] = None
+    return list(found)
+
+
+def drain(channel: socket.socket) -> None:
+    """Read what a socket has heard, whatever it is.
+
+    Raises:
+        OSError: when the socket no longer works.
+    """
+    for _ in _read(channel):
+        pass
+
+
+def _read(channel: socket.socket) -> Iterator[bytes | None]:
+    """Give the datagrams that are there; None where the kernel dropped some."""
     for _ in range(READS_AT_ONCE):
         try:
-            data = channel.recv(LARGEST_READ_BYTES)
+            yield channel.recv(LARGEST_READ_BYTES)
         except BlockingIOError:
-            break
+            return
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            found[LOST] = None
-            continue
-        for event in parse(data):
-            found.pop(event, None)  # the order of the last words counts
-            found[event] = None
-    return list(found)
+            yield None
 
 
 def parse(data: bytes) -> list[tuple[str, str]]:
@@ -85,7 +107,8 @@ def parse(data: bytes) -> list[tuple[str, str]]:
             continue
         name = _name(message[_LINK.size :])
         if name and message[0] == socket.AF_UNSPEC:
-            events.append((name, "deleted" if kind == RTM_DELLINK else "changed"))
+            up = _LINK.unpack_from(message)[3] & IFF_UP
+            events.append((name, "deleted" if kind == RTM_DELLINK else "changed" if up else "down"))
         elif name and message[0] == socket.AF_BRIDGE and kind == RTM_DELLINK:
             events.append((name, "released"))  # the link itself lives on
     return events

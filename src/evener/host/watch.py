@@ -61,7 +61,7 @@ class _Watch:
 class Watcher:
     """Waits in one thread. All methods may be called from any thread, callbacks included.
 
-    What `process`, `path`, `links`, `network` and `reader` return ends the watch: once it has returned, the
+    What `process`, `path`, `links`, `network`, `rules` and `reader` return ends the watch: once it has returned, the
     callback is not called again, unless it is running at that moment.
     """
 
@@ -137,7 +137,7 @@ class Watcher:
         return cancel
 
     def links(self, callback: Callable[[str, str], None]) -> Cancel:
-        """Call `callback(name, "deleted" | "released" | "changed")` for links of the calling thread's namespace.
+        """Call `callback(name, what)` for links of the calling thread's namespace, with `linkevents.receive`'s words.
 
         The name is empty when events were lost.
 
@@ -165,7 +165,24 @@ class Watcher:
             channel = linkevents.subscribe(linkevents.EVERYTHING)
 
         def read() -> None:
-            linkevents.receive(channel)
+            linkevents.drain(channel)
+            callback()
+
+        return self._register(channel, read, channel.close)
+
+    def rules(self, callback: Callable[[], None]) -> Cancel:
+        """Call `callback()` when a packet rule of the calling thread's namespace has changed.
+
+        The watch keeps the namespace alive.
+
+        Raises:
+            HostError: when the kernel refuses.
+        """
+        with explained("watch packet rules"):
+            channel = linkevents.subscribe(linkevents.NFNLGRP_NFTABLES, linkevents.NETLINK_NETFILTER)
+
+        def read() -> None:
+            linkevents.drain(channel)
             callback()
 
         return self._register(channel, read, channel.close)
