@@ -102,6 +102,10 @@ def set_tap_down(victim: Victim) -> None:
     ip(f"link set {victim.balancer.tap} down")
 
 
+def set_bridge_down(victim: Victim) -> None:
+    ip(f"link set {victim.cloud.client.bridge} down")
+
+
 def delete_bridge(victim: Victim) -> None:
     ip(f"link delete {victim.cloud.client.bridge}")
 
@@ -140,6 +144,7 @@ DRIFTS = [
     delete_tap,
     release_tap,
     set_tap_down,
+    set_bridge_down,
     delete_bridge,
     remove_address,
     set_down,

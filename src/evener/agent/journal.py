@@ -3,6 +3,7 @@
 So an agent that was killed at any point finds everything that is its own, and touches nothing else.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from evener.resources.types import validate_uuid
@@ -11,12 +12,13 @@ PORT_FILE = "port"
 
 
 class Journal:
-    """A directory per load balancer, and an empty file per network."""
+    """A directory per load balancer, an empty file per network, and a file with its ports' ids per router."""
 
     def __init__(self, loadbalancers: Path) -> None:
         self._loadbalancers = loadbalancers
         self._networks = loadbalancers.parent / "networks"
-        for directory in (loadbalancers, self._networks):
+        self._routers = loadbalancers.parent / "routers"
+        for directory in (loadbalancers, self._networks, self._routers):
             directory.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     def directory(self, loadbalancer_id: str) -> Path:
@@ -56,6 +58,30 @@ class Journal:
     def forget_network(self, network_id: str) -> None:
         """Note that nothing of a network is left."""
         (self._networks / network_id).unlink(missing_ok=True)
+
+    def routers(self) -> frozenset[str]:
+        """Return the ids of all routers of which something may be on the host."""
+        return _ids(self._routers)
+
+    def note_router(self, router_id: str, port_ids: Iterable[str]) -> None:
+        """Note that a router is about to be made, or has been, with these ports and no other."""
+        text = "".join(f"{port_id}\n" for port_id in sorted(port_ids))
+        note = self._routers / router_id
+        if not note.exists() or note.read_text() != text:
+            fresh = note.with_suffix(".new")
+            fresh.write_text(text)
+            fresh.rename(note)
+
+    def ports_of_router(self, router_id: str) -> frozenset[str]:
+        """Return the ids of the ports that were noted for a router."""
+        try:
+            return frozenset(map(validate_uuid, (self._routers / router_id).read_text().split()))
+        except (FileNotFoundError, ValueError):
+            return frozenset()
+
+    def forget_router(self, router_id: str) -> None:
+        """Note that nothing of a router is left."""
+        (self._routers / router_id).unlink(missing_ok=True)
 
 
 def _ids(directory: Path) -> frozenset[str]:

@@ -9,8 +9,8 @@ from evener.resources.wiring import NetworkSpec
 LOG = logging.getLogger(__name__)
 
 
-def reconcile(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, ...] | None) -> None:
-    """Make what is missing, and remove what this agent made and nobody wants; None leaves all to another service.
+def make(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, ...] | None) -> None:
+    """Make what is missing; None leaves all to another service.
 
     Raises:
         HostError: when the kernel refuses.
@@ -25,6 +25,16 @@ def reconcile(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSp
                 LOG.warning("Network %s: was not as it was left; repaired", spec.id)
             else:
                 LOG.info("Network %s: made", spec.id)
+
+
+def clear(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, ...] | None) -> None:
+    """Remove what this agent made and nobody wants. Nothing may be plugged into it any more.
+
+    Raises:
+        HostError: when the kernel refuses.
+    """
+    if wanted is None:
+        return
     for network_id in journal.networks() - {spec.id for spec in wanted}:
         driver.remove_network(network_id)
         journal.forget_network(network_id)

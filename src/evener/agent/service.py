@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,12 @@ from evener.agent import networks
 from evener.agent.balancer import NAMESPACE_PREFIX, Balancer, Tools
 from evener.agent.journal import Journal
 from evener.agent.metrics import AgentMetrics
+from evener.agent.routers import Routers
 from evener.agent.work import KeyedQueue
 from evener.bus.base import Controller
 from evener.dataplane.haproxy.errors import HaproxyError
-from evener.dataplane.haproxy.pings import Pinger
 from evener.dataplane.haproxy.settings import Settings
+from evener.host import router
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
 from evener.host.watch import Watcher
@@ -70,14 +72,14 @@ class AgentService:
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
         self._configurations = {**configurations, "started_at": started_at}
         self._watcher = Watcher()
-        self._pinger = Pinger()
-        self._tools = Tools(journal, driver, settings, self._watcher, self, self._pinger)
+        self._tools = Tools(journal, driver, settings, self._watcher, self)
         self._queue = KeyedQueue()
         self._health = KeyedQueue()
         self.metrics = AgentMetrics()
         self.metrics.watch_queue("work", self._queue)
         self.metrics.watch_queue("health", self._health)
         self._balancers: dict[str, Balancer] = {}
+        self._routers = Routers(journal, driver, self._watcher, self.look_at_networks)
         self._reported: dict[str, Observation] = {}
         self._retries: dict[str, float] = {}
         self._suspicions: dict[str, str] = {}
@@ -113,7 +115,7 @@ class AgentService:
         self._watcher.stop()
         for balancer in self._balancers.values():
             balancer.forget()
-        self._pinger.stop()
+        self._routers.forget()
 
     # What control calls.
 
@@ -122,6 +124,7 @@ class AgentService:
         if loadbalancer_id is not None:
             self._queue.put(loadbalancer_id)
             return
+        self._routers.doubt_all()
         self._queue.put(NETWORKS)
         self._queue.put(LISTING)
 
@@ -163,21 +166,26 @@ class AgentService:
             self.look()
         elif name.startswith(NAMESPACE_PREFIX):
             self.drifted(name.removeprefix(NAMESPACE_PREFIX), f"namespace {name} has changed")
+        elif name.startswith(router.NAMESPACE_PREFIX):
+            self._routers.namespace_changed(name)
 
     def _on_link(self, name: str, what: str) -> None:
         if not name:
             self.look()
-        elif what in ("deleted", "released") and self._tools.driver.carries_networks(name):
+        elif what in ("deleted", "released", "down") and self._tools.driver.carries_networks(name):
+            self._routers.doubt_all()
             self._queue.put(NETWORKS)
-            for balancer_id in self._doubt_all():
+            for balancer_id in self._doubt_all() if what != "down" else ():
                 self._queue.put(balancer_id)
-        elif what in ("deleted", "released") and name.startswith("tap"):
-            self._look_at_port(name.removeprefix("tap"))
+        elif what in ("deleted", "released", "down") and name.startswith("tap"):
+            self._look_at_port(name.removeprefix("tap"), what)
 
-    def _look_at_port(self, prefix: str) -> None:
+    def _look_at_port(self, prefix: str, what: str) -> None:
+        self._routers.port_changed(prefix)
         for balancer_id, balancer in list(self._balancers.items()):
             if not balancer.leaving and (self._tools.journal.port_of(balancer_id) or "").startswith(prefix):
-                LOG.warning("Load balancer %s: its port was cut off; repairing", balancer_id)
+                if what != "down":  # which it is too while it is being made
+                    LOG.warning("Load balancer %s: its port was cut off; repairing", balancer_id)
                 balancer.doubt()
                 self._queue.put(balancer_id)
 
@@ -203,8 +211,7 @@ class AgentService:
 
     def _look_at(self, key: str) -> None:
         if key == NETWORKS:
-            wanted = self._controller.networks(self._host)
-            networks.reconcile(self._tools.journal, self._tools.driver, wanted)
+            self._look_at_networks()
             return
         if key == LISTING:
             self._look_at_all()
@@ -224,6 +231,15 @@ class AgentService:
         self._doubt_all()
         for balancer_id in {*wanted, *self._tools.journal.loadbalancers()}:
             self._queue.put(balancer_id)
+
+    def _look_at_networks(self) -> None:
+        # Routers first: a network that one of them was told to be on cannot go before it.
+        wanted_routers = self._controller.routers(self._host)
+        wanted = self._controller.networks(self._host)
+        with ExitStack() as in_reverse:  # each is done whatever became of the others
+            in_reverse.callback(networks.clear, self._tools.journal, self._tools.driver, wanted)
+            in_reverse.callback(self._routers.reconcile, wanted_routers)
+            networks.make(self._tools.journal, self._tools.driver, wanted)
 
     def _look_for_drift(self, loadbalancer_id: str) -> None:
         balancer = self._balancers.get(loadbalancer_id)

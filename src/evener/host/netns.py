@@ -70,6 +70,21 @@ def rebind(name: str, pid: int) -> bool:
             os.close(fd)
 
 
+def restore(name: str, fd: int) -> bool:
+    """Give the namespace that is open as `fd` the name `name`; return whether it did not have it.
+
+    For when someone ran `ip netns delete`, or gave the name to another namespace, while ours is in use.
+
+    Raises:
+        HostError: when the kernel refuses.
+    """
+    with explained(f"name a network namespace {name} again"), _mounting:
+        if identity(name) == _identity(os.fstat(fd)):
+            return False
+        _bind(f"/proc/self/fd/{fd}", name)
+        return True
+
+
 def delete(name: str) -> bool:
     """Take the name from the namespace, which ends with its last process; return whether it had it.
 

@@ -8,8 +8,8 @@ from evener import config
 from evener.agent import networks
 from evener.agent.balancer import Balancer, Tools
 from evener.agent.journal import Journal
+from evener.agent.routers import Routers
 from evener.dataplane.haproxy import settings as haproxy
-from evener.dataplane.haproxy.pings import Pinger
 from evener.host.driver import load_driver, settings_from
 from evener.host.watch import Watcher
 
@@ -27,15 +27,22 @@ class _Nobody:
         """Do nothing."""
 
 
+def _nothing() -> None:
+    """Do nothing about a router that is not as it was left."""
+
+
 def purge(conf: cfg.ConfigOpts) -> None:
-    """Remove all load balancers, networks and state of this host, saying what went on stdout."""
+    """Remove all load balancers, routers, networks and state of this host, saying what went on stdout."""
     journal = Journal(config.loadbalancer_path(conf))
     driver = load_driver(conf.interface_driver, 0, settings_from(conf))
-    tools = Tools(journal, driver, haproxy.Settings(), Watcher(), _Nobody(), Pinger())
+    tools = Tools(journal, driver, haproxy.Settings(), Watcher(), _Nobody())
     for balancer_id in sorted(journal.loadbalancers()):
         Balancer(balancer_id, tools).remove()
         print(f"Removed load balancer {balancer_id}")  # noqa: T201 - the program's answer
+    for router_id in sorted(journal.routers()):
+        print(f"Removed router {router_id}")  # noqa: T201
+    Routers(journal, driver, tools.watcher, _nothing).reconcile(())
     for network_id in sorted(journal.networks()):
         print(f"Removed network {network_id}")  # noqa: T201
-    networks.reconcile(journal, driver, ())
+    networks.clear(journal, driver, ())
     shutil.rmtree(config.state_path(conf))
