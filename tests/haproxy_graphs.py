@@ -96,6 +96,11 @@ def graph(*, listeners=(), pools=(), l7policies=(), addresses=("127.0.0.1",), ge
     )
 
 
+def spare_pool(number: int):
+    """A pool that nothing uses, for `graph`: one more or less costs a reload, and changes no traffic."""
+    return pool(id=nth(5000 + number)), (), None
+
+
 def altered(graph, **update):
     """The graph with other values, and without what it has worked out from those it had."""
     copy = graph.model_copy(update=update)

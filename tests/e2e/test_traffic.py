@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from standalone import Balancer, Cloud, Standalone, Traffic, eventually, traces
+from standalone import Balancer, Cloud, Standalone, Traffic, eventually, ip, traces
 
 pytestmark = pytest.mark.root
 
@@ -38,6 +38,26 @@ def wait_for(cloud: Cloud, balancer: Balancer, within_s: float = 8.0, **expected
 
 
 ALL_ONLINE = dict.fromkeys(("lb", "listener", "pool", "web1", "web2"), "ONLINE")
+
+
+def test_a_member_that_is_pinged_is_out_while_its_host_does_not_answer(
+    cloud: Cloud, balancer: Balancer
+) -> None:
+    cloud.api.delete(balancer.monitor)
+    ping = {"type": "PING", "delay": 1, "timeout": 1, "max_retries": 2}
+    monitor = cloud.api.create("healthmonitor", balancer.pool["id"], **ping)
+    cloud.api.wait_active(balancer.lb)
+    host = next(host for host in cloud.hosts if cloud.webs[0] in host.webs)
+    ip(f"link set {host.link} down")
+    wait_for(
+        cloud,
+        balancer,
+        **{**ALL_ONLINE, "lb": "DEGRADED", "listener": "DEGRADED", "pool": "DEGRADED", "web1": "OFFLINE"},
+    )
+    assert cloud.client.spread(balancer.vip, 4) == Counter(web2=4)
+    ip(f"link set {host.link} up")
+    wait_for(cloud, balancer, **ALL_ONLINE)
+    cloud.api.delete(monitor)
 
 
 @pytest.mark.parametrize("retries", [2, 3])

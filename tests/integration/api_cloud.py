@@ -34,6 +34,7 @@ from evener.store.database import Database
 
 HOST = "node-1"
 V2 = networking.V2
+PHYSICAL_NETWORKS = ("outside", "wire")
 MAX_BODY = 100_000
 SECRETS = "http://evener.test:9876"  # where the secret service is, as its references say
 NOBODYS = "00000000-0000-4000-8000-00000000dead"
@@ -150,7 +151,7 @@ class Cloud:
     def __init__(self, database: Database, secrets: BuiltinSecrets | None = None) -> None:
         self.database = database
         self.bus = InProcessBus()
-        self.network = BuiltinNetwork(database, Nobody())
+        self.network = BuiltinNetwork(database, Nobody(), PHYSICAL_NETWORKS)
         self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets)
         self.controller = BusController(database, self.network, secrets)
         self.bus.serve_controller(self.controller)

@@ -28,10 +28,10 @@ def rig(tmp_path):
 
 
 class Shop:
-    """A listener and a pool of three members; every reload is of a changed connection limit."""
+    """A listener and a pool of three members; every reload is of another pool that nothing uses."""
 
     def __init__(self, rig: Rig, persistence, protocol="HTTP") -> None:
-        self.rig, self.limit = rig, 1000
+        self.rig, self.reloads = rig, 0
         self.webs = [rig.web(f"w{n}", address=f"127.0.2.{n}") for n in (1, 2, 3)]
         self.members = [member_of(web, id=g.nth(10 + n)) for n, web in enumerate(self.webs)]
         self.pool = g.pool(id=g.nth(5), protocol=protocol, session_persistence=persistence)
@@ -41,15 +41,13 @@ class Shop:
             id=g.nth(6),
             protocol=self.pool.protocol,
             default_pool_id=self.pool.id,
-            connection_limit=self.limit,
         )
-        graph = g.graph(
-            id=g.nth(1), listeners=[listener], pools=[(self.pool, self.members, None)], addresses=[VIP]
-        )
+        pools = [(self.pool, self.members, None), g.spare_pool(self.reloads)]
+        graph = g.graph(id=g.nth(1), listeners=[listener], pools=pools, addresses=[VIP])
         return self.rig.instance.apply(graph).steps
 
     def reload(self):
-        self.limit += 1
+        self.reloads += 1
         assert self.apply() == (Reload(),)
 
     def ask(self, client: int, cookie: str = "") -> str:

@@ -17,7 +17,15 @@ from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.paths import Paths
-from evener.dataplane.haproxy.plan import AddServer, Reload, RemoveServer, SetState, SetWeight, Start, Stop
+from evener.dataplane.haproxy.plan import (
+    AddServer,
+    Reload,
+    RemoveServer,
+    SetState,
+    SetWeight,
+    Start,
+    Stop,
+)
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns
 from haproxy_rig import VIP, Rig, eventually, member_of
@@ -42,11 +50,12 @@ class Shop:
         self.pool = g.pool(protocol=protocol, **pool)
         self.listener = g.listener(protocol=protocol, default_pool_id=self.pool.id)
         self.members = [member_of(web, id=g.nth(10 + n)) for n, web in enumerate(self.webs)]
-        self.monitor = None
+        self.monitor, self.spare = None, 100
 
     def graph(self, **given):
         values = {"listeners": [self.listener], "addresses": [VIP]} | given
-        return g.graph(id=g.nth(1), pools=[(self.pool, self.members, self.monitor)], **values)
+        pools = [(self.pool, self.members, self.monitor), g.spare_pool(self.spare)]
+        return g.graph(id=g.nth(1), pools=pools, **values)
 
     def apply(self, **given):
         return [type(step) for step in self.rig.instance.apply(self.graph(**given)).steps]
@@ -180,7 +189,7 @@ def test_a_reload_under_load_fails_no_request(rig):
     try:
         for number in range(5):
             before = len(answers)
-            shop.listener = shop.listener.model_copy(update={"connection_limit": 1000 + number})
+            shop.spare = number
             assert shop.apply() == [Reload]
             eventually(lambda before=before: len(answers) > before + 20)
     finally:
@@ -195,7 +204,7 @@ def test_counters_go_on_over_reloads_restarts_and_kills(rig):
     shop = Shop(rig)
     shop.apply()
     rig.spread(3)
-    shop.listener = shop.listener.model_copy(update={"connection_limit": 99})
+    shop.spare += 1
     assert shop.apply() == [Reload]
     rig.spread(2)
     assert counted(rig, shop).total_connections == 5
@@ -223,7 +232,7 @@ def test_a_download_that_outlives_a_reload_is_still_an_active_connection(rig):
     shop.apply()
     with rig.socket():
         eventually(lambda: counted(rig, shop).active_connections == 1)
-        shop.listener = shop.listener.model_copy(update={"connection_limit": 99})
+        shop.spare += 1
         assert shop.apply() == [Reload]
         assert counted(rig, shop).active_connections == 1
     eventually(lambda: counted(rig, shop).active_connections == 0)
@@ -239,7 +248,7 @@ def test_health_survives_a_reload(rig, down):
     shop.apply()
     eventually(lambda: len(shop.webs[0].checks()) > 0 and rig.health() == wanted)
     shop.webs[0].delay_s = 0.9  # the answer to the next check comes late
-    shop.listener = shop.listener.model_copy(update={"connection_limit": 99})
+    shop.spare += 1
     assert shop.apply() == [Reload]
     assert rig.health() == wanted
     shop.webs[0].delay_s = 0

@@ -294,14 +294,14 @@ class Generations:
     """Reloads, each of which leaves a connection in a worker of its own."""
 
     def __init__(self, rig, **given) -> None:
-        self.rig, self.channels, self.limits = rig, [], itertools.count(100)
+        self.rig, self.channels, self.numbers = rig, [], itertools.count()
         rig.instance = Instance(rig.directory, rig.namespace, replace(SETTINGS, **given))
         self.member = member_of(rig.peer(echo), id=g.nth(10))
 
     def another(self) -> None:
         pool = g.pool(id=g.nth(5), protocol="TCP")
-        front = {"protocol": "TCP", "default_pool_id": pool.id, "connection_limit": next(self.limits)}
-        listeners, pools = [g.listener(id=g.nth(6), **front)], [(pool, [self.member], None)]
+        listeners = [g.listener(id=g.nth(6), protocol="TCP", default_pool_id=pool.id)]
+        pools = [(pool, [self.member], None), g.spare_pool(next(self.numbers))]
         self.rig.instance.apply(g.graph(id=g.nth(1), listeners=listeners, pools=pools, addresses=[VIP]))
         self.channels.append(self.rig.socket())
         assert self.lives(self.channels[-1])

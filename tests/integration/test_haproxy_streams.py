@@ -24,12 +24,14 @@ def rig(tmp_path):
     rig.close()
 
 
-def serve(rig, *peers, protocol="TCP", **given):
-    """Serve `peers` as members; again, with other values of the listener, where they are given."""
+def serve(rig, *peers, protocol="TCP", spare=0, **given):
+    """Serve `peers` as members; again, with another `spare` pool, it takes a reload."""
     pool = g.pool(id=g.nth(5), protocol=protocol)
     listener = g.listener(id=g.nth(6), protocol=protocol, default_pool_id=pool.id, **given)
     members = [member_of(peer, id=g.nth(10 + n)) for n, peer in enumerate(peers)]
-    graph = g.graph(id=g.nth(1), listeners=[listener], pools=[(pool, members, None)], addresses=[VIP])
+    graph = g.graph(
+        id=g.nth(1), listeners=[listener], pools=[(pool, members, None), g.spare_pool(spare)], addresses=[VIP]
+    )
     return rig.instance.apply(graph).steps
 
 
@@ -122,7 +124,7 @@ def test_a_websocket_is_opened_and_outlives_a_reload(rig):
         assert head.startswith(b"HTTP/1.1 101 ")
         assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head  # RFC 6455 section 1.3
         assert say(client, b"\x81\x05hello") == b"\x81\x05hello"
-        assert serve(rig, rig.peers[0], protocol="HTTP", connection_limit=99) == (Reload(),)
+        assert serve(rig, rig.peers[0], protocol="HTTP", spare=1) == (Reload(),)
         assert say(client, b"\x81\x05again") == b"\x81\x05again"
 
 
@@ -146,7 +148,7 @@ def test_a_large_upload_arrives_whole_over_a_reload(rig, protocol):
     with rig.socket() as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % MUCH)
         client.sendall(content[: MUCH // 2])
-        assert serve(rig, rig.peers[0], protocol=protocol, connection_limit=99) == (Reload(),)
+        assert serve(rig, rig.peers[0], protocol=protocol, spare=1) == (Reload(),)
         client.sendall(content[MUCH // 2 :])
         assert read_all(client).endswith(hashlib.sha256(content).hexdigest().encode())
 
@@ -164,7 +166,7 @@ def test_a_large_download_arrives_whole_over_a_reload(rig, protocol):
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         read_head(client)
         first = client.recv(1000)
-        assert serve(rig, rig.peers[0], protocol=protocol, connection_limit=99) == (Reload(),)
+        assert serve(rig, rig.peers[0], protocol=protocol, spare=1) == (Reload(),)
         assert first + read_all(client) == content
 
 
@@ -190,7 +192,7 @@ def test_an_idle_connection_is_answered_once_more_after_a_reload_and_told_that_i
     client = rig.connection()
     client.request("GET", "/")
     assert client.getresponse().read() == b"w1"
-    assert serve(rig, web, protocol="HTTP", connection_limit=99) == (Reload(),)
+    assert serve(rig, web, protocol="HTTP", spare=1) == (Reload(),)
     time.sleep(0.2)
     client.request("GET", "/")
     answer = client.getresponse()

@@ -73,6 +73,7 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
         assert told.model_dump() == {
             "id": vip.port_id,
             "network_id": network.id,
+            "physical_network": None,
             "mac_address": port.mac_address,
             "mtu": 1400,
             "prefix": "ns-",

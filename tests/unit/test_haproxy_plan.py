@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from evener.dataplane.haproxy.plan import (
     AddServer,
     Reload,
     RemoveServer,
+    SetLimit,
     SetState,
     SetWeight,
     Start,
@@ -155,3 +157,26 @@ def test_a_changed_monitor_needs_a_reload():
         for n in (1, 2)
     )
     assert plan(one, other) == (Reload(),)
+
+
+def limited(limit: int) -> Config:
+    return rendered(g.graph(id=g.nth(9), listeners=[g.listener(id=g.nth(8), connection_limit=limit)]))
+
+
+@pytest.mark.parametrize(
+    ("version", "raised"),
+    [
+        ((2, 6, 12), Reload()),
+        ((2, 6, 20), SetLimit(g.nth(8), 6)),
+        ((2, 7, 14), Reload()),
+        ((2, 8, 11), Reload()),
+        ((2, 8, 12), SetLimit(g.nth(8), 6)),
+        ((3, 0, 5), Reload()),
+        ((3, 0, 11), SetLimit(g.nth(8), 6)),
+        ((3, 2, 0), SetLimit(g.nth(8), 6)),
+    ],
+)
+def test_a_limit_is_raised_at_run_time_by_versions_that_survive_it_only(version, raised):
+    raises_limits = Settings(version=version).raises_limits
+    assert plan(limited(5), limited(6), raises_limits=raises_limits) == (raised,)
+    assert plan(limited(5), limited(4), raises_limits=raises_limits) == (SetLimit(g.nth(8), 4),)

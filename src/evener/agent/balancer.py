@@ -11,6 +11,7 @@ from evener.agent.journal import Journal
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
+from evener.dataplane.haproxy.pings import Pinger, targets
 from evener.dataplane.haproxy.process import Process
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns
@@ -19,6 +20,7 @@ from evener.host.errors import HostError
 from evener.host.watch import Cancel, Watcher
 from evener.resources.facts import Observation
 from evener.resources.graph import Graph
+from evener.resources.types import OperatingStatus
 from evener.resources.wiring import WiredPort
 
 LOG = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class Tools:
     settings: Settings
     watcher: Watcher
     events: Events
+    pinger: Pinger
 
 
 class Balancer:
@@ -65,6 +68,7 @@ class Balancer:
         self._plugged: WiredPort | None = None
         self._doubted = True
         self._applied: int | None = None  # the generation
+        self._pinging = False
         self._watched_netns: tuple[int, int] | None = None
         self._cancel_netns: Cancel | None = None
 
@@ -84,10 +88,23 @@ class Balancer:
                 applied = self._instance.apply(graph)
             finally:
                 self._watch()
+            self._ping(graph)
             if applied.steps and graph.generation == self._applied:
                 steps = ", ".join(type(step).__name__ for step in applied.steps)
                 LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, steps)
             self._applied = graph.generation
+
+    def _ping(self, graph: Graph) -> None:
+        """Ping the members that are to be pinged, while HAProxy serves."""
+        wanted = targets(graph) if self._instance.pid is not None else ()
+        seen = self._instance.observe() if wanted and not self._pinging else None
+        out = (
+            []
+            if seen is None
+            else [key for key, how in seen.members.items() if how == OperatingStatus.OFFLINE]
+        )
+        self._tools.pinger.watch(self.id, self.namespace, self._instance.paths.socket, wanted, out)
+        self._pinging = bool(wanted)
 
     def _ensure_namespace(self) -> None:
         """Make the namespace, or give the one HAProxy lives on in its name back."""
@@ -180,6 +197,8 @@ class Balancer:
     def forget(self) -> None:
         """Stop watching; everything on the host goes on."""
         with self._lock:
+            self._tools.pinger.forget(self.id)
+            self._pinging = False
             self._watch_processes(())
             if self._cancel_netns is not None:
                 self._cancel_netns()

@@ -24,6 +24,7 @@ from evener.agent.routers import Routers
 from evener.agent.work import KeyedQueue
 from evener.bus.base import Controller
 from evener.dataplane.haproxy.errors import HaproxyError
+from evener.dataplane.haproxy.pings import Pinger
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import router
 from evener.host.driver import InterfaceDriver
@@ -72,7 +73,8 @@ class AgentService:
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
         self._configurations = {**configurations, "started_at": started_at}
         self._watcher = Watcher()
-        self._tools = Tools(journal, driver, settings, self._watcher, self)
+        self._pinger = Pinger()
+        self._tools = Tools(journal, driver, settings, self._watcher, self, self._pinger)
         self._queue = KeyedQueue()
         self._health = KeyedQueue()
         self.metrics = AgentMetrics()
@@ -115,6 +117,7 @@ class AgentService:
         self._watcher.stop()
         for balancer in self._balancers.values():
             balancer.forget()
+        self._pinger.stop()
         self._routers.forget()
 
     # What control calls.

@@ -10,9 +10,9 @@ import falcon
 
 from evener.api.answers import Answers
 from evener.api.policy import Policy
-from evener.api.query import links, parse
+from evener.api.query import Listing, links, parse
 from evener.resources.caller import Caller
-from evener.resources.describe import Resource
+from evener.resources.describe import Resource, wire_names
 from evener.resources.errors import InvalidInput
 from evener.resources.wire import parse_create, parse_update, to_wire
 from evener.store.rows import ListQuery
@@ -131,10 +131,25 @@ class Collection:
         asked = (caller, request.prefix, request.path, request.query_string)
         response.data = self._answers.get(asked, lambda: _body(self._list(caller, request, parent_id)))
 
-    def _list(self, caller: Caller, request: falcon.Request, parent_id: str | None) -> dict[str, Any]:
+    def _asked(self, caller: Caller, request: falcon.Request) -> Listing:
+        """Return what the query string asks for; nobody filters or sorts by what they are not shown."""
         wanted = parse(self._cls, request.query_string)
+        used = {*wanted.query.filters, *(name for name, _ in wanted.query.sort)}
+        for name in used & self._policy.hidden(caller, self._cls):
+            raise InvalidInput(f"Invalid filter: '{name}' is not an attribute that can be filtered by")
+        return wanted
+
+    def _shown(self, caller: Caller, resource: Resource) -> dict[str, Any]:
+        """Return what `caller` is shown of `resource`."""
+        shown = to_wire(resource)
+        for name in self._policy.hidden(caller, self._cls):
+            del shown[wire_names(self._cls)[name]]
+        return shown
+
+    def _list(self, caller: Caller, request: falcon.Request, parent_id: str | None) -> dict[str, Any]:
+        wanted = self._asked(caller, request)
         found = self._operations.list(caller, self._cls, wanted.query, parent_id)
-        shown = [to_wire(resource) for resource in found]
+        shown = [self._shown(caller, resource) for resource in found]
         media: dict[str, Any] = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
         pages = links(request.prefix + request.path, request.query_string, wanted, shown)
         if pages:
@@ -151,7 +166,7 @@ class Collection:
         self._policy.check_attributes(caller, "create", self._cls, values)
         created = self._operations.create(caller, self._cls, values, parent_id)
         response.status = falcon.HTTP_201
-        response.media = {self._cls.KIND: to_wire(created)}
+        response.media = {self._cls.KIND: self._shown(caller, created)}
 
     def on_get_one(
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
@@ -161,9 +176,9 @@ class Collection:
         self._policy.check(caller, "get", self._cls)
 
         def show() -> bytes:
-            wanted = parse(self._cls, request.query_string)
+            wanted = self._asked(caller, request)
             found = self._operations.show(caller, self._cls, object_id, parent_id)
-            return _body({self._cls.KIND: only(to_wire(found), wanted.fields)})
+            return _body({self._cls.KIND: only(self._shown(caller, found), wanted.fields)})
 
         response.data = self._answers.get((caller, request.path, request.query_string), show)
 
@@ -176,7 +191,7 @@ class Collection:
         values = parse_update(self._cls, read_json(request, self._largest))
         self._policy.check_attributes(caller, "update", self._cls, values)
         changed = self._operations.update(caller, self._cls, object_id, values, parent_id)
-        response.media = {self._cls.KIND: to_wire(changed)}
+        response.media = {self._cls.KIND: self._shown(caller, changed)}
 
     def on_delete_one(
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None

@@ -62,6 +62,7 @@ EXTENSIONS = {
         "A VIP on the first fitting subnet of a network",
     ),
     "hm_max_retries_down": ("Add a fall threshold to health monitor", "The attribute max_retries_down"),
+    "provider": ("Provider Network", "What a network is underneath"),
     "quotas": ("Quota management support", "How many of each kind a project may have"),
     "quota_details": ("Quota details management support", "What a project has, next to what it may have"),
     "quota-check-limit": ("Quota engine limit check", "check_limit: no quota below what there is"),

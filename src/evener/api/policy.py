@@ -12,7 +12,7 @@ from oslo_config import cfg
 from oslo_policy import policy
 
 from evener.resources.caller import Caller
-from evener.resources.describe import Resource, columns, wire_names
+from evener.resources.describe import Attr, Resource, descriptors, wire_names
 from evener.resources.errors import Forbidden
 
 READING = "role:reader or role:member or role:admin"
@@ -44,11 +44,16 @@ def attribute_rule_name(verb: str, cls: type[Resource], attribute: str) -> str:
 
 
 def attributes_for_administrators(verb: str, cls: type[Resource]) -> list[str]:
-    """Return the attributes that only administrators give in a `verb`, where the operator says nothing else."""
+    """Return the attributes that only administrators give in a `verb`, where the operator says nothing else.
+
+    With "get": that only administrators are shown.
+    """
     return [
         name
-        for name, (_, mark) in columns(cls).items()
-        if mark.admin and {"create": mark.create, "update": mark.update}.get(verb)
+        for name, (_, mark) in descriptors(cls).items()
+        if isinstance(mark, Attr)
+        and mark.admin
+        and {"create": mark.create, "update": mark.update, "get": mark.private}.get(verb)
     ]
 
 
@@ -123,5 +128,13 @@ class Policy:
             Forbidden: naming the rule, and with it the attribute.
         """
         for name in attributes_for_administrators(verb, cls):
-            if name in values and values[name] != columns(cls)[name][0].default:
+            if name in values and values[name] != descriptors(cls)[name][0].default:
                 self.enforce(caller, attribute_rule_name(verb, cls, name))
+
+    def hidden(self, caller: Caller, cls: type[Resource]) -> frozenset[str]:
+        """Return the attributes that the rules do not let `caller` see."""
+        return frozenset(
+            name
+            for name in attributes_for_administrators("get", cls)
+            if not self.allows(caller, attribute_rule_name("get", cls, name))
+        )

@@ -30,8 +30,9 @@ ROLES: dict[str, frozenset[str]] = {
 }
 STRANGER = "another project's member"
 WHO = (*ROLES, STRANGER)
-YES, NONE, FORBIDDEN, NOT_FOUND = "yes", "none", "403", "404"
+YES, NONE, FORBIDDEN, NOT_FOUND, UNSEEN = "yes", "none", "403", "404", "not shown"
 GETS = {"list": "get", "show": "get"}
+ABOUT_ATTRIBUTES = {"create": "give `{}` in a POST", "update": "give `{}` in a PUT", "get": "see `{}`"}
 # What only administrators find: for others, lists are empty and there is no object.
 HIDDEN = frozenset({"agent", "service_profile"})
 
@@ -85,17 +86,21 @@ def _passes(policy: Policy, rule: str, who: str) -> bool:
 def other_lines(collections: Iterable[Served], policy: Policy) -> list[Line]:
     """Return a line for every rule that is about an attribute, or no operation on a collection."""
     rules = {
-        attribute_rule_name(verb, served.cls, name): f"give `{name}` in a {METHODS[verb].upper()}"
+        attribute_rule_name(verb, served.cls, name): what.format(name)
         for served in collections
-        for verb in ("create", "update")
+        for verb, what in ABOUT_ATTRIBUTES.items()
         for name in attributes_for_administrators(verb, served.cls)
     }
     rules |= {rule: what for rule, (_, what) in OTHERS.items()}
     roles = tuple(ROLES)
     return [
-        Line(what, rule, tuple(YES if _passes(policy, rule, who) else FORBIDDEN for who in roles))
+        Line(what, rule, tuple(YES if _passes(policy, rule, who) else _refusal(what) for who in roles))
         for rule, what in rules.items()
     ]
+
+
+def _refusal(what: str) -> str:
+    return UNSEEN if what.startswith("see ") else FORBIDDEN
 
 
 def markdown(heads: Sequence[str], found: Iterable[Line]) -> str:

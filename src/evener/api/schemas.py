@@ -125,7 +125,7 @@ def always_shown(cls: type[Resource]) -> Schema:
     required = [
         wire_names(cls)[name]
         for name, mark in _on_wire(cls)
-        if not (isinstance(mark, Attr) and not mark.visible)
+        if not (isinstance(mark, Attr) and (mark.private or not mark.visible))
         and not (isinstance(mark, Derived) and mark.when_set)
     ]
     return {"allOf": [reference(cls.__name__), {"required": sorted(required)}]}

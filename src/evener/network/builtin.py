@@ -5,12 +5,12 @@ may call them at all is the API's business; whose objects they may touch is deci
 """
 # ruff: noqa: ARG002 - `parent_id` is part of the calls that all services behind the API take
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, exists, select
 
-from evener.network import errors, networks, ports, subnets, vips
+from evener.network import errors, networks, ports, provider, subnets, vips
 from evener.network.base import Onlooker, SubnetInfo, VipAllocation
 from evener.network.visibility import CONDITIONS, find, owns
 from evener.resources.caller import Caller
@@ -43,11 +43,17 @@ _OPERATIONS: dict[str, _Operations] = {
 
 
 class BuiltinNetwork:
-    """Networks, subnets and ports of all projects. `onlooker` is told after they have changed."""
+    """Networks, subnets and ports of all projects. `onlooker` is told after they have changed.
 
-    def __init__(self, database: Database, onlooker: Onlooker) -> None:
+    `physical_networks` are the names of those that networks can be made on.
+    """
+
+    def __init__(
+        self, database: Database, onlooker: Onlooker, physical_networks: Collection[str] = ()
+    ) -> None:
         self._database = database
         self._onlooker = onlooker
+        self._physical_networks = frozenset(physical_networks)
 
     # What the Networking API needs, called like control's operations. `cls` is Network, Subnet or Port; none of
     # them has a parent, so `parent_id` is None.
@@ -91,6 +97,8 @@ class BuiltinNetwork:
         project_id = values.get("project_id", caller.project_id)
         if project_id != caller.project_id and not caller.is_admin:
             raise errors.other_project()
+        if cls is Network:
+            provider.check(values, self._physical_networks)
         with self._database.write() as tx:
             full = {**values, "project_id": project_id}
             usage.take(tx, cls, project_id)
@@ -192,8 +200,11 @@ class BuiltinNetwork:
 
     def realised_networks(self, tx: Transaction) -> tuple[NetworkSpec, ...]:
         """Return all networks: our agents realise them."""
-        found = tx.execute(select(tables.networks.c.id, tables.networks.c.mtu).order_by(tables.networks.c.id))
-        return tuple(NetworkSpec(id=row.id, mtu=row.mtu) for row in found)
+        columns = tables.networks.c
+        found = tx.execute(select(columns.id, columns.mtu, columns.physical_network).order_by(columns.id))
+        return tuple(
+            NetworkSpec(id=row.id, mtu=row.mtu, physical_network=row.physical_network) for row in found
+        )
 
     def realised_routers(self, tx: Transaction) -> tuple[RouterSpec, ...]:
         """Return all routers: our agents realise them."""

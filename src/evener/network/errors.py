@@ -69,6 +69,19 @@ def mtu_too_small(network_id: str, least: int) -> Conflict:
     )
 
 
+def provider(reason: str) -> InvalidInput:
+    """The provider attributes do not fit each other, or this cloud."""
+    return InvalidInput(f"Invalid input for operation: {reason}.")
+
+
+def flat_in_use(physical_network: str) -> InUse:
+    """Another network is on the physical network."""
+    return InUse(
+        f"Unable to create the flat network. Physical network {physical_network} is in use.",
+        "FlatNetworkInUse",
+    )
+
+
 def still_shared(network_name: str) -> Conflict:
     """Other projects use the network that is to be shared no more."""
     return Conflict(

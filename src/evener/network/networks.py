@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, union_all
 
-from evener.network import errors
+from evener.network import errors, provider
 from evener.network.visibility import lock
 from evener.resources.network import MIN_MTU_IPV6, Network
 from evener.resources.subnet import Subnet
@@ -17,7 +17,13 @@ from evener.store.network_tables import ports, subnets
 
 
 def create(tx: Transaction, _scope: str | None, values: Mapping[str, Any]) -> str:
-    """Insert a network and return its id."""
+    """Insert a network and return its id.
+
+    Raises:
+        InUse: when another network is on its physical network.
+    """
+    if values.get("physical_network") is not None:
+        provider.check_free(tx, values["physical_network"])
     network = Network.model_validate({**values, "id": str(uuid.uuid4())})
     rows.insert(tx, network)
     return network.id

@@ -57,8 +57,9 @@ def delete(tx: Transaction, port_id: str) -> None:
 def describe(tx: Transaction, port_ids: Sequence[str]) -> dict[str, WiredPort]:
     """Return what interface drivers need to know of ports, by id, in three statements."""
     wanted = tables.ports.c.id.in_(list(port_ids))
-    statement = select(tables.ports, tables.networks.c.mtu).join(
-        tables.networks, tables.networks.c.id == tables.ports.c.network_id
+    networks = tables.networks.c
+    statement = select(tables.ports, networks.mtu, networks.physical_network).join(
+        tables.networks, networks.id == tables.ports.c.network_id
     )
     found = tx.execute(statement.where(wanted)).all()
     addresses = addresses_of(tx, port_ids)
@@ -67,6 +68,7 @@ def describe(tx: Transaction, port_ids: Sequence[str]) -> dict[str, WiredPort]:
         row.id: WiredPort(
             id=row.id,
             network_id=row.network_id,
+            physical_network=row.physical_network,
             mac_address=row.mac_address,
             mtu=row.mtu,
             fixed_ips=tuple(_fixed_ip(address, subnets) for address in addresses.get(row.id, ())),

@@ -35,7 +35,8 @@ class Attr:
     "2.10") limit where it exists on the wire. `visible` attributes are shown, and can be filtered by. One that is
     not `stored` is only a wish that goes with a POST. One that is `computed` is chosen by the service where the
     user gives none, and then absent from what `wire.parse_create` returns. `wire` is its name on the wire where
-    that is no Python name; `shown_as` the property that is shown in its place.
+    that is no Python name; `shown_as` the property that is shown in its place. What is `private` is shown to
+    administrators only, and nobody else filters or sorts by it.
     """
 
     create: bool = False
@@ -52,6 +53,7 @@ class Attr:
     shown_as: str | None = None
     or_else: str | None = None
     filtered: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

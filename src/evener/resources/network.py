@@ -4,9 +4,10 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Children, Resource
-from evener.resources.types import Between, Description, Name, ProjectId
+from evener.resources.types import Between, Description, Name, ProjectId, Text
 
 MIN_MTU_IPV6 = 1280  # RFC 8200 section 5
+PhysicalNetworkName = Annotated[str, Text(64, min_length=1)]  # the length that neutron-lib allows
 
 
 class LinkStatus(StrEnum):
@@ -16,10 +17,21 @@ class LinkStatus(StrEnum):
     DOWN = "DOWN"
 
 
+class NetworkType(StrEnum):
+    """What a network is underneath: of one host alone, or all of a physical network, without tags."""
+
+    LOCAL = "local"
+    FLAT = "flat"
+
+
+PROVIDER = {"create": True, "admin": True, "private": True}
+
+
 class Network(Resource):
-    """The attributes of the Networking API's networks, with its extensions net-mtu-writable and external-net.
+    """The attributes of the Networking API's networks, with its extensions net-mtu-writable, external-net, provider.
 
     `mtu` is in bytes. A `shared` network may be used by every project; an external one is seen by every project.
+    `segmentation_id` means something for other types than ours: it is always null.
     """
 
     KIND: ClassVar[str] = "network"
@@ -35,4 +47,12 @@ class Network(Resource):
     router_external: Annotated[bool, Attr(create=True, update=True, admin=True, wire="router:external")] = (
         False
     )
+    network_type: Annotated[NetworkType, Attr(**PROVIDER, wire="provider:network_type")] = NetworkType.LOCAL
+    physical_network: Annotated[
+        PhysicalNetworkName | None, Attr(**PROVIDER, nullable=True, wire="provider:physical_network")
+    ] = None
+    segmentation_id: Annotated[
+        Annotated[int, Between(0, 2**24 - 1)] | None,
+        Attr(**PROVIDER, stored=False, wire="provider:segmentation_id"),
+    ] = None
     subnets: Annotated[tuple[str, ...], Children("subnets", "network_id", plain=True)] = ()

@@ -58,7 +58,7 @@ class Assembly:
         auth_url = f"{url}/identity/v3"
         identity.bootstrap(lambda password: write_credentials(config.state_path(conf), auth_url, password))
         follow_address(config.state_path(conf), auth_url)
-        network = BuiltinNetwork(self.database, self)
+        network = BuiltinNetwork(self.database, self, config.physical_networks(conf))
         providers = config.service_providers(conf)
         secrets = BuiltinSecrets(self.database, config.state_path(conf) / SECRETS_KEY_FILE)
         balancing = LoadBalancing(self.database, network, self._bus, providers, secrets)

@@ -10,6 +10,7 @@ from evener.agent.balancer import Balancer, Tools
 from evener.agent.journal import Journal
 from evener.agent.routers import Routers
 from evener.dataplane.haproxy import settings as haproxy
+from evener.dataplane.haproxy.pings import Pinger
 from evener.host.driver import load_driver, settings_from
 from evener.host.watch import Watcher
 
@@ -35,7 +36,7 @@ def purge(conf: cfg.ConfigOpts) -> None:
     """Remove all load balancers, routers, networks and state of this host, saying what went on stdout."""
     journal = Journal(config.loadbalancer_path(conf))
     driver = load_driver(conf.interface_driver, 0, settings_from(conf))
-    tools = Tools(journal, driver, haproxy.Settings(), Watcher(), _Nobody())
+    tools = Tools(journal, driver, haproxy.Settings(), Watcher(), _Nobody(), Pinger())
     for balancer_id in sorted(journal.loadbalancers()):
         Balancer(balancer_id, tools).remove()
         print(f"Removed load balancer {balancer_id}")  # noqa: T201 - the program's answer

@@ -8,6 +8,7 @@ from evener.resources.subnet import Subnet
 from evener.store.schema import metadata, string, table_of
 
 networks = table_of(Network)
+networks.append_constraint(UniqueConstraint("physical_network", name="uq_networks_physical_network"))
 subnets = table_of(Subnet)
 ports = table_of(Port)
 ports.append_constraint(UniqueConstraint("network_id", "mac_address", name="uq_ports_network_id_mac_address"))

@@ -14,6 +14,7 @@ from evener.dataplane.haproxy.plan import (
     RemoveServer,
     ReplaceCertificate,
     RuntimeStep,
+    SetLimit,
     SetState,
     SetWeight,
 )
@@ -28,6 +29,8 @@ def commands(step: RuntimeStep) -> tuple[str, ...]:
     match step:
         case AddServer() | RemoveServer() | SetWeight() | SetState():
             return tuple(_on_server(step))
+        case SetLimit(frontend, limit):
+            return (line("set", "maxconn", "frontend", frontend, limit),)
         case _:
             return tuple(_on_certificate(step))
 

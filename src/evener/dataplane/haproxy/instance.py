@@ -107,7 +107,7 @@ class Instance:
             graph = tls.with_known(graph, self._last_graph() if graph.unreadable else None)
             wanted = render(graph, self.paths.directory, self.settings)
             self._prepare_directory()
-            steps = plan(self._running(), wanted)
+            steps = plan(self._running(), wanted, raises_limits=self.settings.raises_limits)
             if steps:
                 LOG.info("Load balancer %s: %s", self.id, ", ".join(type(each).__name__ for each in steps))
                 steps = self._carry_out(steps, wanted)

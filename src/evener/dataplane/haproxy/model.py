@@ -14,7 +14,10 @@ PEERS = "workers"  # the section by which a worker hands its tables to the next
 
 @dataclass(frozen=True)
 class Server:
-    """A member in a backend; `options` are further words of its line, `cookie` says that a cookie names it."""
+    """A member in a backend; `options` are further words of its line, `cookie` says that a cookie names it.
+
+    HAProxy itself checks one that is `checked`; whether one that is `pinged` is well, it is told.
+    """
 
     name: str
     address: str
@@ -22,6 +25,7 @@ class Server:
     weight: int
     enabled: bool = True
     checked: bool = False
+    pinged: bool = False
     cookie: bool = False
     options: tuple[str, ...] = ()
 
@@ -48,10 +52,11 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Frontend:
-    """A listener: its name, its lines, as written, and its certificates, the default first."""
+    """A listener: its name, its lines, as written, its limit of connections, its certificates, the default first."""
 
     name: str
     lines: tuple[str, ...]
+    limit: int
     certificates: tuple[Certificate, ...] = ()
 
 
@@ -99,7 +104,7 @@ class Config:
         if self.peers_lines:
             yield (line("peers", PEERS), *self.peers_lines)
         for frontend in self.frontends:
-            yield (line("frontend", frontend.name), *frontend.lines)
+            yield (line("frontend", frontend.name), *frontend.lines, line("maxconn", frontend.limit))
         for backend in self.backends:
             servers = (server.line() for server in backend.servers)
             yield (line("backend", backend.name), *backend.lines, *servers)

@@ -1,8 +1,8 @@
 """What closes the gap between the configuration that runs and the one that should. Pure, does nothing itself.
 
 Source of what is possible at run time: HAProxy management manual, section 9.3, "add server", "del server", "set
-server", "new ssl cert", "set ssl cert", "commit ssl cert", "add ssl crt-list", "del ssl crt-list" and "del ssl cert",
-of 2.6 and 3.0.
+server", "set maxconn frontend", "new ssl cert", "set ssl cert", "commit ssl cert", "add ssl crt-list", "del ssl
+crt-list" and "del ssl cert", of 2.6 and 3.0.
 """
 
 from collections.abc import Iterator
@@ -65,6 +65,14 @@ class SetState:
 
 
 @dataclass(frozen=True)
+class SetLimit:
+    """Change how many connections a frontend takes at once."""
+
+    frontend: str
+    limit: int
+
+
+@dataclass(frozen=True)
 class AddCertificate:
     """Show `certificate` to clients of a frontend that ask for its names."""
 
@@ -88,15 +96,23 @@ class RemoveCertificate:
 
 
 RuntimeStep = (
-    AddServer | RemoveServer | SetWeight | SetState | AddCertificate | ReplaceCertificate | RemoveCertificate
+    AddServer
+    | RemoveServer
+    | SetWeight
+    | SetState
+    | SetLimit
+    | AddCertificate
+    | ReplaceCertificate
+    | RemoveCertificate
 )
 Step = Start | Reload | Stop | RuntimeStep
 
 
-def plan(running: Config | None, wanted: Config) -> tuple[Step, ...]:
+def plan(running: Config | None, wanted: Config, *, raises_limits: bool = True) -> tuple[Step, ...]:
     """Return the least that leads from `running` (None: no process) to `wanted`.
 
-    Either nothing, or exactly one of Start, Reload and Stop, or commands that need no reload.
+    Either nothing, or exactly one of Start, Reload and Stop, or commands that need no reload. `raises_limits` says
+    whether HAProxy can raise a frontend's limit by one (`Settings.raises_limits`).
     """
     if running is None:
         return (Start(),) if wanted.frontends else ()
@@ -104,11 +120,12 @@ def plan(running: Config | None, wanted: Config) -> tuple[Step, ...]:
         return (Stop(),)
     if running == wanted:
         return ()
-    if not _only_parts_differ(running, wanted):
+    if not _only_parts_differ(running, wanted) or (not raises_limits and _raises(running, wanted)):
         return (Reload(),)
-    fronts = zip(running.frontends, wanted.frontends, strict=True)
-    pools = zip(running.backends, wanted.backends, strict=True)
-    parts = [*(_shown(old, new) for old, new in fronts), *(_within(old, new) for old, new in pools)]
+    parts = [
+        *(_at_front(old, new) for old, new in zip(running.frontends, wanted.frontends, strict=True)),
+        *(_within(old, new) for old, new in zip(running.backends, wanted.backends, strict=True)),
+    ]
     steps: list[Step] = []
     for part in parts:
         if part is None:
@@ -118,7 +135,7 @@ def plan(running: Config | None, wanted: Config) -> tuple[Step, ...]:
 
 
 def _only_parts_differ(running: Config, wanted: Config) -> bool:
-    """Return whether both have the same lines but for servers and certificates."""
+    """Return whether both have the same lines but for servers, certificates and limits."""
 
     def rest(config: Config) -> tuple[object, ...]:
         frontends = tuple((each.name, each.lines) for each in config.frontends)
@@ -126,6 +143,19 @@ def _only_parts_differ(running: Config, wanted: Config) -> bool:
         return (config.global_lines, config.defaults_lines, config.peers_lines, frontends, backends)
 
     return rest(running) == rest(wanted)
+
+
+def _raises(running: Config, wanted: Config) -> bool:
+    fronts = zip(running.frontends, wanted.frontends, strict=True)
+    return any(old.limit < new.limit for old, new in fronts)
+
+
+def _at_front(old: Frontend, new: Frontend) -> list[RuntimeStep] | None:
+    """Return the steps from `old` to `new`, or None where only a reload can do it."""
+    shown = _shown(old, new)
+    if shown is None or old.limit == new.limit:
+        return shown
+    return [SetLimit(new.name, new.limit), *shown]
 
 
 def _shown(old: Frontend, new: Frontend) -> list[RuntimeStep] | None:

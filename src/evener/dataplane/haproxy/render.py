@@ -60,6 +60,8 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
             Frontend(
                 each.id,
                 tuple(_frontend_lines(graph, each, addresses, pools)),
+                # Without a limit of its own it has the global one (section 4.2, "maxconn"), which can be set too.
+                each.connection_limit if each.connection_limit > 0 else settings.maxconn,
                 tls.certificates(graph, each),
             )
             for each in sorted(listeners, key=lambda one: one.id)
@@ -131,8 +133,6 @@ def _frontend_lines(
     yield line("mode", "http" if http else "tcp")
     for address in addresses:
         yield line("bind", socket_address(address, listener.protocol_port), *tls.bind_words(listener))
-    if listener.connection_limit > 0:
-        yield line("maxconn", listener.connection_limit)
     if http:
         # An old worker answers one more request on each connection and says that it closes, instead of closing
         # under a client that is about to ask. The keep-alive timeout bounds how long it waits for that.
@@ -170,7 +170,7 @@ def _backend_lines(node: PoolNode) -> Iterator[str]:
     yield from _BALANCE[node.pool.lb_algorithm]
     yield from _persistence(node.pool)
     monitor = _monitor(node)
-    if monitor is not None:
+    if monitor is not None and monitor.type is not MonitorType.PING:
         yield line("timeout", "check", f"{monitor.timeout}s")
         if monitor.type in HTTP_TYPES:
             yield line("option", "httpchk")
@@ -245,7 +245,8 @@ def _servers(node: PoolNode) -> Iterator[Server]:
         persistence is not None and persistence.type is PersistenceType.HTTP_COOKIE and _is_http(node.pool)
     )
     monitor = _monitor(node)
-    options = () if monitor is None else tuple(_check(monitor))
+    pinged = monitor is not None and monitor.type is MonitorType.PING
+    options = () if monitor is None or pinged else tuple(_check(monitor))
     numbers = _numbers(node.members)
     for member in sorted(node.members, key=lambda each: each.id):
         yield Server(
@@ -254,7 +255,8 @@ def _servers(node: PoolNode) -> Iterator[Server]:
             number=numbers[member.id],
             weight=member.weight,
             enabled=member.admin_state_up,
-            checked=monitor is not None,
+            checked=monitor is not None and not pinged,
+            pinged=pinged,
             cookie=cookie,
             options=options,
         )

@@ -37,10 +37,12 @@ def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
             while part := channel.recv(65536):
                 answer += part
     except ConnectionResetError:
-        if not answer:  # a 2.6 master drops the connection on a reload
-            raise SocketError(f"{path.name}: HAProxy hung up") from None
+        pass  # what came before counts
     except OSError as error:
         raise SocketError(f"{path.name}: {error.strerror or error}") from error
+    # Every answer has a line at least; a 2.6 master drops the connection on a reload, and who ends does so too.
+    if not answer:
+        raise SocketError(f"{path.name}: HAProxy hung up")
     return answer.decode(errors="replace")
 
 

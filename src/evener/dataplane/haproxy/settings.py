@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 Version = tuple[int, int, int]
+# Before, HAProxy locks itself up when the limit of a frontend is raised for which clients wait, and its watchdog
+# ends it: https://github.com/haproxy/haproxy/issues/2726. The first good release of each branch; later ones are good.
+_RAISES_LIMITS = {(2, 6): 20, (2, 8): 12, (3, 0): 6}
 _VERSION = re.compile(r"HAProxy version (\d+)\.(\d+)[.-](?:dev)?(\d+)", re.IGNORECASE)
 
 
@@ -28,6 +31,12 @@ class Settings:
     log_count: int = 3
     binary: str = "haproxy"
     version: Version = (2, 6, 0)
+
+    @property
+    def raises_limits(self) -> bool:
+        """Whether this HAProxy can take more connections for a frontend at run time."""
+        branch, patch = self.version[:2], self.version[2]
+        return branch > max(_RAISES_LIMITS) or patch >= _RAISES_LIMITS.get(branch, patch + 1)
 
 
 def probe(binary: str = "haproxy") -> Version:

@@ -29,11 +29,11 @@ def members(table: Iterable[Row], config: Config) -> dict[str, OperatingStatus]:
         backend = config.backends_by_name.get(row["pxname"])
         server = backend.servers_by_name.get(row["svname"]) if backend else None
         if server is not None:
-            health[server.name] = health_of(row["status"], checked=server.checked)
+            health[server.name] = health_of(row["status"], checked=server.checked, pinged=server.pinged)
     return health
 
 
-def health_of(status: str, *, checked: bool) -> OperatingStatus:
+def health_of(status: str, *, checked: bool, pinged: bool = False) -> OperatingStatus:
     """Return what the column `status` of a server means: such as `UP`, `DOWN 1/2`, `MAINT (via b/s)`, `DRAIN`.
 
     Going up (`DOWN 1/2`) is still down, going down (`UP 1/3`) is still up.
@@ -41,6 +41,8 @@ def health_of(status: str, *, checked: bool) -> OperatingStatus:
     word = status.partition(" ")[0]
     if word == "MAINT":
         return OperatingStatus.DISABLED
+    if pinged:
+        return OperatingStatus.OFFLINE if word == "DOWN" else OperatingStatus.ONLINE
     if not checked or status == "no check":
         return OperatingStatus.NO_MONITOR
     return OperatingStatus.ONLINE if word in ("UP", "DRAIN") else OperatingStatus.OFFLINE
@@ -130,7 +132,7 @@ def has_learned(show_peers: str) -> bool:
 def carry_over(show_servers_state: str, wanted: Config) -> str:
     """Return the state file with which `wanted` starts knowing which servers are down, from what runs.
 
-    Only for servers in service and checked before and after: the file would otherwise win over the new
+    Only for servers in service and checked before and after, or pinged: the file would otherwise win over the new
     configuration, with its weights and its maintenance. Servers that are not in the file start as new ones:
     up, until a first check says otherwise. Format: management manual, section 9.3, "show servers state".
     """
@@ -150,16 +152,20 @@ def carry_over(show_servers_state: str, wanted: Config) -> str:
 def _carried(fields: Mapping[str, str], wanted: Config) -> dict[str, str] | None:
     backend = wanted.backends_by_name.get(fields["be_name"])
     server = backend.servers_by_name.get(fields["srv_name"]) if backend else None
-    known = int(fields["srv_check_result"]) > 1
-    checked = int(fields["srv_check_state"]) & _CHECK_CONFIGURED
     in_service = not int(fields["srv_admin_state"]) & _MAINTENANCE
-    if server is None or not (server.checked and server.enabled and known and checked and in_service):
+    if server is None or not (server.enabled and in_service):
         return None
-    return {
+    as_wanted = {
         **fields,
         "srv_op_state": "0" if fields["srv_op_state"] == "0" else "2",
         "srv_admin_state": "0",
         "srv_uweight": str(server.weight),
         "srv_iweight": str(server.weight),
-        "srv_check_state": str(_CHECK_CONFIGURED | _CHECK_ENABLED),
     }
+    if server.pinged:
+        return as_wanted
+    known = int(fields["srv_check_result"]) > 1
+    checked = int(fields["srv_check_state"]) & _CHECK_CONFIGURED
+    if not (server.checked and known and checked):
+        return None
+    return {**as_wanted, "srv_check_state": str(_CHECK_CONFIGURED | _CHECK_ENABLED)}

@@ -1,0 +1,63 @@
+"""A listener's limit of connections, in a real HAProxy: what it keeps out, and how it changes."""
+
+import pytest
+
+import haproxy_graphs as g
+from evener.dataplane.haproxy import process, runtime, stats
+from evener.dataplane.haproxy.plan import Reload, SetLimit
+from haproxy_rig import SETTINGS, VIP, Rig, member_of
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def rig(tmp_path):
+    rig = Rig(tmp_path, "qlbaas-test")
+    rig.web("web")
+    yield rig
+    rig.close()
+
+
+def limited(rig: Rig, limit: int) -> list[type]:
+    pool = g.pool(id=g.nth(5), protocol="TCP")
+    front = g.listener(id=g.nth(6), protocol="TCP", default_pool_id=pool.id, connection_limit=limit)
+    nodes = [(pool, [member_of(rig.webs["web"], id=g.nth(10))], None)]
+    graph = g.graph(id=g.nth(1), listeners=[front], pools=nodes, addresses=[VIP])
+    return [type(step) for step in rig.instance.apply(graph).steps]
+
+
+def test_a_limit_is_lowered_and_raised_at_run_time_where_haproxy_can_and_the_file_says_the_same(rig):
+    limited(rig, 5)
+    raised = [SetLimit if SETTINGS.raises_limits else Reload]
+    for limit, steps in (
+        (4, [SetLimit]),
+        (1, [SetLimit]),
+        (2, raised),
+        (-1, raised),
+        (3, [SetLimit]),
+        (3, []),
+    ):
+        before = process.workers(rig.instance.paths).current
+        assert limited(rig, limit) == steps
+        assert (process.workers(rig.instance.paths).current == before) is (Reload not in steps)
+        expected = SETTINGS.maxconn if limit == -1 else limit
+        (row,) = stats.rows(runtime.ask(rig.instance.paths.socket, "show stat -1 1 -1"))
+        assert int(row["slim"]) == expected
+        assert f"maxconn {expected}\n" in rig.instance.paths.conf.read_text().partition("frontend")[2]
+
+
+def test_who_waits_for_a_higher_limit_is_served_once_it_is_there(rig):
+    limited(rig, 2)
+    limited(rig, 1)
+    with rig.socket() as first, rig.socket() as second:
+        second.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        second.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            second.recv(1)
+        limited(rig, 2)
+        second.settimeout(10)
+        assert second.recv(4).startswith(b"HTTP")
+        first.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        first.settimeout(10)
+        assert first.recv(4).startswith(b"HTTP")
+    assert rig.instance.check()
