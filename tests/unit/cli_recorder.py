@@ -10,6 +10,15 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import falcon
 
+# Attributes that objects have also where they were not given, for clients that rely on them.
+ALWAYS = {
+    "routers": {"external_gateway_info": None},
+    "security-group-rules": dict.fromkeys(
+        ("protocol", "port_range_min", "port_range_max", "remote_ip_prefix", "remote_group_id")
+    ),
+    "security-groups": {"security_group_rules": []},
+}
+
 
 class Recorder:
     """What was stored by collection ("lbaas/pools"), and all requests as (method, path, query, body)."""
@@ -31,7 +40,7 @@ class Recorder:
         self.endpoint_suffix = ""
 
     def put(self, collection, **attributes):
-        made = {"id": str(uuid.uuid4()), "name": "", **attributes}
+        made = {"id": str(uuid.uuid4()), "name": "", **ALWAYS.get(collection, {}), **attributes}
         self.objects.setdefault(collection, []).append(made)
         return made
 
@@ -81,6 +90,8 @@ class Recorder:
             resp.media = self.answers[path]
         elif last in {"stats", "statuses"}:
             resp.media = {last: self.objects[last]}
+        elif last.endswith("_router_interface"):
+            resp.media = {**body, "port_id": str(uuid.uuid4())}
         elif req.method == "POST":
             kind, attributes = next(iter(body.items()))
             resp.status = 201
@@ -106,11 +117,11 @@ class Recorder:
             found.update(next(iter(body.values())))
         elif collection == "lbaas/loadbalancers" and self.statuses:
             found["provisioning_status"] = self.statuses.pop(0)
-        plural = collection.rpartition("/")[2]
+        plural = collection.rpartition("/")[2].replace("-", "_")
         resp.media = {plural.replace("policies", "policys").removesuffix("s"): found}
 
     def _list(self, resp, path, query):
-        plural = path.rpartition("/")[2]
+        plural = path.rpartition("/")[2].replace("-", "_")
         filters = {
             k: v for k, v in query.items() if k not in {"fields", "limit", "marker", "sort_key", "sort_dir"}
         }

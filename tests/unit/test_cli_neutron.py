@@ -16,9 +16,23 @@ from evener.cli.shell import Shell
 from evener.cli.spelling import normalise
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-# What all commands of neutron begin with that we have; it has more for networks, subnets and ports.
-PREFIXES = ("lbaas-", "agent-", "quota-", "flavor-", "service-provider-", "ext-")
-NETWORKING = tuple(f"{what}-{verb}" for what in ("net", "subnet", "port") for verb in VERBS)
+# What all commands of neutron begin with that we have; it has more that begin with net, subnet, port and router.
+PREFIXES = (
+    "lbaas-",
+    "agent-",
+    "quota-",
+    "flavor-",
+    "service-provider-",
+    "ext-",
+    "floatingip-",
+    "security-group-",
+)
+ROUTING = ("gateway-set", "gateway-clear", "interface-add", "interface-delete", "port-list")
+NETWORKING = (
+    *(f"{what}-{verb}" for what in ("net", "subnet", "port", "router") for verb in VERBS),
+    *(f"router-{what}" for what in ROUTING),
+    "net-external-list",
+)
 # Ours alone; neutron has its own kind of complete, without a dash and outside of its list.
 OURS = {"top"}
 # Prints, for each command of neutron with one of the prefixes or names in argv, what its parser takes.
@@ -54,6 +68,8 @@ REASONS = {
     "--router:external": "as --shared",
     "--enable-dhcp": "as --shared",
     "--enabled": "as --admin-state-up",
+    "--distributed": "as --admin-state-up",
+    "--ha": "as --admin-state-up",
 }
 
 

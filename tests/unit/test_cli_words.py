@@ -153,6 +153,8 @@ def test_every_resource_has_a_command_for_each_of_its_verbs():
     assert {resource.kind for resource in RESOURCES if set(resource.verbs) < set(VERBS)} == {
         "agent",
         "extension",
+        "floatingip",
+        "security_group_rule",
         "service_provider",
     }
 

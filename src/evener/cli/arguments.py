@@ -233,7 +233,7 @@ def create_body(
         raise CliError(wrong)
     args = [arg for arg in resource.args if arg.create]
     owner = {"tenant_id": parsed.tenant_id} if "tenant_id" in parsed else {}
-    return {**_defaults(args), **owner, **_given(args, parsed, find), **extra}
+    return resource.complete({**_defaults(args), **owner, **_given(args, parsed, find), **extra})
 
 
 def update_body(

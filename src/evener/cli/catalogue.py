@@ -1,6 +1,6 @@
 """All resources that the client knows, and where those are that it only refers to. Data only."""
 
-from evener.cli import l7, lbaas, networking, services
+from evener.cli import l7, lbaas, networking, routing, services
 from evener.cli.describe import Resource
 
 
@@ -8,11 +8,10 @@ def _reference(kind: str, plural: str, path: str) -> Resource:
     return Resource(kind=kind, plural=plural, command="", path=path, title=kind, columns=())
 
 
-RESOURCES = (*lbaas.RESOURCES, *l7.RESOURCES, *networking.RESOURCES, *services.RESOURCES)
+RESOURCES = (*lbaas.RESOURCES, *l7.RESOURCES, *networking.RESOURCES, *routing.RESOURCES, *services.RESOURCES)
 # Neutron resources that others refer to by name or id and that have no commands here.
 REFERENCES = (
     _reference("policy", "policies", "qos/policies"),
-    _reference("security_group", "security_groups", "security-groups"),
     _reference("segment", "segments", "segments"),
     _reference("subnetpool", "subnetpools", "subnetpools"),
 )

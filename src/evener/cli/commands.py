@@ -7,7 +7,7 @@ from cliff.command import Command
 from cliff.complete import CompleteCommand
 from cliff.show import ShowOne
 
-from evener.cli import arguments, output, quotas, scheduling
+from evener.cli import arguments, connecting, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, RESOURCES
 from evener.cli.describe import Resource
@@ -27,6 +27,7 @@ SPECIAL: dict[str, type[Command]] = {
     "quota-show": quotas.ShowQuota,
     "quota-update": quotas.UpdateQuota,
     "top": Top,
+    **connecting.COMMANDS,
 }
 
 # What the library's script needs of Debian's package bash-completion, for where that is not installed.

@@ -6,7 +6,7 @@ Plain data and small converters: no argparse, no HTTP.
 import argparse
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -67,8 +67,9 @@ class Resource:
     `command` is the prefix of its commands; `path` that of its URLs below /v2.0, with `{parent}` for the id of
     the `parent` kind's object. `bulk_name` is what messages about several call it. `one_of` are attributes of
     which a new object needs at least one, `one_of_message` says so; `check` returns what else is wrong with the
-    arguments of a new object, or None. `inner_ids` are lists of {"id": …} that `show` reduces to the ids, `smiles`
-    booleans that lists show as a face. Objects that are not `named` are known by their id alone.
+    arguments of a new object, or None; `complete` adds to its body what follows from the rest. `inner_ids` are
+    lists of {"id": …} that `show` reduces to the ids, `smiles` booleans that lists show as a face, `formats` how
+    a list's table shows other attributes. Objects that are not `named` are known by their id alone.
     """
 
     kind: str
@@ -87,11 +88,13 @@ class Resource:
     one_of: tuple[str, ...] = ()
     one_of_message: str = ""
     check: Callable[[Mapping[str, Any]], str | None] | None = None
+    complete: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
     inner_ids: tuple[str, ...] = ()
     smiles: frozenset[str] = frozenset()
     json_indent: int | None = None
     waits: bool = False
-    joins: tuple[tuple[str, str, tuple[str, ...]], ...] = field(default=())
+    joins: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    formats: tuple[tuple[str, Callable[[Any], str]], ...] = ()
 
     @property
     def group_name(self) -> str:

@@ -32,16 +32,16 @@ def joined(value: Any) -> Any:
 
 
 def one(
-    resource: Resource, found: Mapping[str, Any], formatter: str
+    resource: Resource, found: Mapping[str, Any], formatter: str, indent: int | None = None
 ) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    """Return the names and values of one object, sorted by name."""
+    """Return the names and values of one object, sorted by name; a table's mappings with `indent`."""
     shown = dict(found)
     for name in resource.inner_ids:
         if name in shown:
             shown[name] = [item["id"] if isinstance(item, dict) else item for item in shown[name]]
     names = tuple(sorted(shown))
     if formatter == "table":
-        shown = {name: for_people(value, resource.json_indent) for name, value in shown.items()}
+        shown = {name: for_people(value, indent) for name, value in shown.items()}
     return names, tuple(shown[name] for name in names)
 
 
@@ -72,13 +72,13 @@ def rows(
     resource: Resource, found: Sequence[Mapping[str, Any]], names: Sequence[str], formatter: str
 ) -> list[tuple[Any, ...]]:
     """Return a row per object, with the values of the columns `names`."""
-    lists = {name for name, _, _ in resource.joins}
+    formats = {name: joined for name, _, _ in resource.joins} | dict(resource.formats)
 
     def cell(name: str, value: Any) -> Any:
         if name in resource.smiles and value is not None:
             return ALIVE if value else DEAD
         if formatter == "table":
-            return joined(value) if name in lists else for_people(value)
+            return formats.get(name, for_people)(value)
         return "" if value is None and formatter not in STRUCTURED else value
 
     return [tuple(cell(name, item.get(name)) for name in names) for item in found]

@@ -97,7 +97,7 @@ class Show(ShowOne):
         parent_id = _parent_id(client, resource, parsed_args)
         object_id = client.find_id(resource.kind, vars(parsed_args)[TARGET], parent_id)
         found = client.show(resource, object_id, parent_id, arguments.show_query(parsed_args))
-        return output.one(resource, found, parsed_args.formatter)
+        return output.one(resource, found, parsed_args.formatter, resource.json_indent)
 
 
 class List(Lister):

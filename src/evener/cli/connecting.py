@@ -1,0 +1,263 @@
+"""The commands that join routers to networks and floating IPs to ports, and lists that are not like the others.
+
+Source: python-neutronclient 8.1.0, `neutron/v2_0/router.py`, `floatingip.py`, `port.py`, `network.py` and
+`securitygroup.py`.
+"""
+
+import argparse
+import itertools
+from dataclasses import replace
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from cliff.command import Command
+
+from evener.cli import arguments, rules
+from evener.cli.catalogue import BY_KIND
+from evener.cli.client import Client
+from evener.cli.describe import Resource, key_values
+from evener.cli.errors import CliError
+from evener.cli.spelling import unknown_attributes
+from evener.cli.verbs import List, Table, client_of, listed, say
+
+FIXED_IP = "subnet_id=SUBNET,ip_address=IP_ADDR"
+INTERFACE = "SUBNET, subnet=SUBNET or port=PORT, by name or id."
+
+
+class _OfRouter(Command):
+    """What the commands on one router have in common."""
+
+    def get_epilog(self) -> str:
+        return ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_request_format(parser)
+        parser.add_argument("router", metavar="ROUTER", help="Name or id of the router.")
+        return parser
+
+
+def _set_gateway(client: Client, router: str, gateway: dict[str, Any]) -> None:
+    body = {"router": {"external_gateway_info": gateway}}
+    client.request("PUT", f"routers/{client.find_id('router', router)}", body)
+
+
+class SetGateway(_OfRouter):
+    """Connect a router to an external network."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "external_network", metavar="EXTERNAL-NETWORK", help="Name or id of the external network."
+        )
+        parser.add_argument(
+            "--enable-snat", action="store_true", help="Let what comes from inside leave under one address."
+        )
+        parser.add_argument(
+            "--disable-snat", action="store_true", help="Let what comes from inside keep its own addresses."
+        )
+        parser.add_argument(
+            "--fixed-ip",
+            action="append",
+            default=[],
+            type=key_values(optional=("subnet_id", "ip_address")),
+            metavar=FIXED_IP,
+            help="Subnet and/or address that the router is to have outside; may be repeated.",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        client, router = client_of(self.app), parsed_args.router
+        gateway: dict[str, Any] = {"network_id": client.find_id("network", parsed_args.external_network)}
+        if parsed_args.enable_snat or parsed_args.disable_snat:
+            gateway["enable_snat"] = not parsed_args.disable_snat
+        if parsed_args.fixed_ip:
+            gateway["external_fixed_ips"] = [_with_subnet(client, wish) for wish in parsed_args.fixed_ip]
+        _set_gateway(client, router, gateway)
+        say(self.app, f"Set gateway for router {router}")
+
+
+def _with_subnet(client: Client, wish: dict[str, str]) -> dict[str, str]:
+    named = wish.get("subnet_id")
+    return {**wish, "subnet_id": client.find_id("subnet", named)} if named else wish
+
+
+class ClearGateway(_OfRouter):
+    """Part a router from its external network."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        _set_gateway(client_of(self.app), parsed_args.router, {})
+        say(self.app, f"Removed gateway from router {parsed_args.router}")
+
+
+class _Interface(_OfRouter):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("interface", metavar="INTERFACE", help=INTERFACE)
+        return parser
+
+
+def _change_interface(client: Client, parsed: argparse.Namespace, what: str) -> dict[str, Any]:
+    """Send `what` with the subnet or port that is meant; return the answer.
+
+    Raises:
+        CliError: when neither is meant, or there is none of that name.
+    """
+    kind, equals, name = parsed.interface.partition("=")
+    if not equals:
+        kind, name = "subnet", parsed.interface
+    if kind not in ("subnet", "port"):
+        raise CliError(f"'{parsed.interface}' is no interface; give {INTERFACE}")
+    router_id = client.find_id("router", parsed.router)
+    return client.request("PUT", f"routers/{router_id}/{what}", {f"{kind}_id": client.find_id(kind, name)})
+
+
+class AddInterface(_Interface):
+    """Connect a router to a subnet, or by a port."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        made = _change_interface(client_of(self.app), parsed_args, "add_router_interface")
+        say(self.app, f"Added interface {made['port_id']} to router {parsed_args.router}.")
+
+
+class DeleteInterface(_Interface):
+    """Part a router from a subnet, or from a port."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        _change_interface(client_of(self.app), parsed_args, "remove_router_interface")
+        say(self.app, f"Removed interface from router {parsed_args.router}.")
+
+
+class ListRouterPorts(List):
+    """List the ports of a router."""
+
+    resource: ClassVar[Resource] = BY_KIND["port"]
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("router", metavar="ROUTER", help="Name or id of the router.")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
+        parsed_args.filter_device_id = client_of(self.app).find_id("router", parsed_args.router)
+        return super().take_action(parsed_args)
+
+
+class ListExternalNetworks(List):
+    """List the networks that routers may have as their way out."""
+
+    resource: ClassVar[Resource] = BY_KIND["network"]
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
+        vars(parsed_args)["filter_router:external"] = True
+        return super().take_action(parsed_args)
+
+
+class _OfFloatingIP(Command):
+    def get_epilog(self) -> str:
+        return ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_request_format(parser)
+        parser.add_argument("floatingip_id", metavar="FLOATINGIP_ID", help="Id of the floating IP.")
+        return parser
+
+
+def _set_floating(client: Client, floating_id: str, body: dict[str, Any]) -> None:
+    path = f"floatingips/{quote(client.find_id('floatingip', floating_id), safe='')}"
+    client.request("PUT", path, {"floatingip": body})
+
+
+class AssociateFloatingIP(_OfFloatingIP):
+    """Let a floating IP stand for a port's address."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("port_id", metavar="PORT", help="Name or id of the port.")
+        parser.add_argument("--fixed-ip-address", help="Address of the port, where it has several.")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        client = client_of(self.app)
+        body = {"port_id": client.find_id("port", parsed_args.port_id)}
+        if parsed_args.fixed_ip_address:
+            body["fixed_ip_address"] = parsed_args.fixed_ip_address
+        _set_floating(client, parsed_args.floatingip_id, body)
+        say(self.app, f"Associated floating IP {parsed_args.floatingip_id}")
+
+
+class DisassociateFloatingIP(_OfFloatingIP):
+    """Let a floating IP stand for no address any more."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        _set_floating(client_of(self.app), parsed_args.floatingip_id, {"port_id": None})
+        say(self.app, f"Disassociated floating IP {parsed_args.floatingip_id}")
+
+
+class ListRules(List):
+    """List the rules of security groups, with the groups' names."""
+
+    resource: ClassVar[Resource] = BY_KIND["security_group_rule"]
+    names: ClassVar[dict[str, str]] = {
+        "security_group_id": "security_group",
+        "remote_group_id": "remote_group",
+    }
+    # What is worked out here, and from which attributes; the second spelling of the first is an old one.
+    readings: ClassVar[dict[str, tuple[str, ...]]] = {
+        "remote": ("remote_ip_prefix", "remote_group_id"),
+        "port/protocol": ("protocol", "port_range_min", "port_range_max"),
+        "protocol/port": ("protocol", "port_range_min", "port_range_max"),
+    }
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--no-nameconv", action="store_true", help="Show the ids of security groups, not their names."
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
+        client = client_of(self.app)
+        ids = {name: attribute for attribute, name in self.names.items()}
+        query = arguments.list_query(self.resource, parsed_args, unknown_attributes(parsed_args.unknown))
+        if parsed_args.fields:
+            wanted = (self.readings.get(name, (ids.get(name, name),)) for name in parsed_args.fields)
+            query["fields"] = list(itertools.chain(*wanted))
+        found = client.list_all(self.resource, query=query)
+        names = {} if parsed_args.no_nameconv else self.names
+        spelling = {**ids, **{name: name for name in names.values()}, **names}
+        parsed_args.columns = [spelling.get(column, column) for column in parsed_args.columns]
+        parsed_args.fields = [spelling.get(field, field) for field in parsed_args.fields]
+        columns = tuple(spelling.get(column, column) for column in self.resource.columns)
+        if names:
+            _name_groups(client, found)
+        shown = [{names.get(name, name): value for name, value in self._read(rule).items()} for rule in found]
+        return listed(client, replace(self.resource, columns=columns), shown, parsed_args)
+
+    def _read(self, rule: dict[str, Any]) -> dict[str, Any]:
+        read = {"remote": rules.remote(rule), "port/protocol": rules.service(rule) or "any"}
+        read["protocol/port"] = read["port/protocol"]
+        return rule | {name: read[name] for name, needed in self.readings.items() if set(needed) <= set(rule)}
+
+
+def _name_groups(client: Client, found: list[dict[str, Any]]) -> None:
+    """Put the groups' names in the place of their ids, where they have one."""
+    ids = {rule[name] for rule in found for name in ListRules.names if rule.get(name)}
+    groups = client.by_ids("security_group", sorted(ids), ("id", "name"))
+    known = {group["id"]: group["name"] for group in groups}
+    for rule in found:
+        rule.update({name: known.get(rule[name]) or rule[name] for name in ListRules.names if name in rule})
+
+
+COMMANDS: dict[str, type[Command]] = {
+    "floatingip-associate": AssociateFloatingIP,
+    "floatingip-disassociate": DisassociateFloatingIP,
+    "net-external-list": ListExternalNetworks,
+    "router-gateway-clear": ClearGateway,
+    "router-gateway-set": SetGateway,
+    "router-interface-add": AddInterface,
+    "router-interface-delete": DeleteInterface,
+    "router-port-list": ListRouterPorts,
+    "security-group-rule-list": ListRules,
+}
