@@ -45,6 +45,11 @@ PATHS = {
 Json = dict[str, Any]
 
 
+def path_of(kind: str) -> str:
+    """Return the path of a collection."""
+    return PATHS.get(kind, f"/{kind}s")
+
+
 class Tokens:
     """Implements `evener.identity.base.Identity`."""
 
@@ -102,20 +107,20 @@ class User:
 
     def create(self, kind: str, **values: Any) -> Json:
         """Create an object and return it; `in_pool` is a member's pool."""
-        path = f"/lbaas/pools/{values.pop('in_pool')}/members" if kind == "member" else PATHS[kind]
+        path = f"/lbaas/pools/{values.pop('in_pool')}/members" if kind == "member" else path_of(kind)
         return dict(self.ok("POST", path, {kind: values})[kind])
 
     def show(self, kind: str, object_id: str) -> Json:
         """Show an object."""
-        return dict(self.ok("GET", f"{PATHS[kind]}/{object_id}")[kind])
+        return dict(self.ok("GET", f"{path_of(kind)}/{object_id}")[kind])
 
     def update(self, kind: str, object_id: str, **values: Any) -> Json:
         """Change an object and return it."""
-        return dict(self.ok("PUT", f"{PATHS[kind]}/{object_id}", {kind: values})[kind])
+        return dict(self.ok("PUT", f"{path_of(kind)}/{object_id}", {kind: values})[kind])
 
     def delete(self, kind: str, object_id: str) -> None:
         """Delete an object."""
-        self.ok("DELETE", f"{PATHS[kind]}/{object_id}")
+        self.ok("DELETE", f"{path_of(kind)}/{object_id}")
 
     def entries(self, path: str, query: str = "") -> list[Json]:
         """List a collection by its path."""
@@ -185,6 +190,10 @@ class Cloud:
         network = user.create("network", **of_network)
         version = 6 if ":" in cidr else 4
         return user.create("subnet", network_id=network["id"], cidr=cidr, ip_version=version)
+
+    def outside(self, cidr: str = "198.51.100.0/24") -> Json:
+        """Create an external network with a subnet, and return the subnet."""
+        return self.subnet(self.admin, cidr, **{"router:external": True})
 
     def balancer(self, user: User | None = None, **values: Any) -> Json:
         """Create a load balancer on a subnet of its own."""

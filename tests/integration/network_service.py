@@ -17,7 +17,7 @@ from evener.resources.port import Port
 from evener.resources.subnet import Subnet
 from evener.store import rows
 from evener.store.database import Database, retried
-from evener.store.network_tables import ip_allocations, networks, ports, subnets
+from evener.store.network_tables import floatingips, ip_allocations, networks, ports, routers, subnets
 
 NOBODYS = "00000000-0000-0000-0000-00000000dead"
 ADMIN = Caller("admin", "cloud", frozenset({"admin"}))
@@ -96,8 +96,19 @@ class Service:
     def contents(self) -> list[Any]:
         """Return every row there is."""
         with self.database.read() as tx:
-            tables = (networks, subnets, ports, ip_allocations)
+            tables = (networks, subnets, ports, ip_allocations, routers, floatingips)
             return [tx.execute(select(table).order_by(*table.primary_key)).all() for table in tables]
+
+
+class Outside:
+    """An external network of the administrator's, which gives addresses from the tenth on."""
+
+    def __init__(self, service: Service, cidr: str = "198.51.100.0/24", **values: Any) -> None:
+        self.network = service.create(Network, ADMIN, router__external=True, **values)
+        base = cidr.rpartition(".")[0]
+        pools = [{"start": f"{base}.10", "end": f"{base}.99"}]
+        given = {"network_id": self.network.id, "cidr": cidr, "ip_version": 4, "allocation_pools": pools}
+        self.subnet = service.create(Subnet, ADMIN, **given)
 
 
 @contextmanager

@@ -219,7 +219,7 @@ def test_what_is_used_cannot_go(service: Service) -> None:
         service.delete(subnet)
     service.delete(port)
     service.delete(network)
-    assert service.contents() == [[], [], [], []], "the subnet went with its network"
+    assert service.contents() == [[]] * 6, "the subnet went with its network"
 
 
 def test_ipv6_needs_packets_of_1280_bytes(service: Service) -> None:

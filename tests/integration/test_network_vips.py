@@ -96,8 +96,10 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
 def test_agents_hear_of_changed_networks_after_the_commit_only(service: Service) -> None:
     network = service.create(Network)
     assert len(service.changes) == 1
-    service.subnet(network=network)
+    subnet = service.subnet(network=network)
     assert len(service.changes) == 1
+    service.update(subnet, gateway_ip=None)
+    assert service.changes.pop(), "routers may lead over it"
     service.update(network, mtu=1400)
     assert len(service.changes) == 2
     port = service.create(Port, network_id=network.id)

@@ -137,6 +137,8 @@ NEW: dict[str, Callable[[Cloud, Any], tuple[str, dict[str, Any]]]] = {
         {"network_id": tree.network, "cidr": "10.9.0.0/24", "ip_version": 4},
     ),
     "port": lambda _, tree: ("/ports", {"network_id": tree.network}),
+    "router": lambda *_: ("/routers", {}),
+    "floatingip": lambda cloud, _: ("/floatingips", {"floating_network_id": cloud.outside()["network_id"]}),
 }
 
 
@@ -232,7 +234,7 @@ def test_what_a_whole_load_balancer_needs_is_there_or_nothing_is_made(cloud: Clo
 def test_counting_costs_a_creation_one_statement(cloud: Cloud, kind: str) -> None:
     tree = cloud.tree()
     path, values = NEW[kind](cloud, tree)
-    if kind == "l7policy":
+    if kind in ("l7policy", "router", "floatingip"):
         cloud.ann.ok("POST", path, {kind: values})  # the first one of a project costs two more
     with counted(cloud.database) as statements:
         cloud.ann.ok("POST", path, {kind: values})

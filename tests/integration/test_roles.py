@@ -1,5 +1,6 @@
 """What the API really answers to each role for each operation, against the table in docs/policy.md."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -56,11 +57,18 @@ class Estate:
             "network": {},
             "subnet": {"network_id": tree.network, "cidr": "10.9.0.0/24", "ip_version": 4},
             "port": {"network_id": tree.network},
+            "router": {},
+            "floatingip": {},
             "flavor": {"service_type": "LOADBALANCERV2"},
             "service_profile": {"driver": "evener"},
         }
         self.parents = {"pools": tree.pool, "l7policies": ""}
         self.parents["l7policies"] = self.make("l7policy", "/lbaas/l7policies")
+
+    def fill(self, kind: str) -> None:
+        """Make what the kind's body names and other kinds have no use for."""
+        if kind == "floatingip":
+            self.bodies[kind] = {"floating_network_id": self.cloud.outside()["network_id"]}
 
     def make(self, kind: str, path: str) -> str:
         admins = ("flavor", "service_profile")
@@ -93,6 +101,7 @@ def who_asks(cloud: Cloud, who: str) -> User:
 @pytest.mark.parametrize(("served", "verb", "line"), CASES)
 def test_each_role_gets_what_the_table_says(cloud: Cloud, served: Served, verb: str, line: Any) -> None:
     estate, kind = Estate(cloud), served.cls.KIND
+    estate.fill(kind)
     # Who is refused comes first, and cannot spend what the others need.
     order = sorted(zip(WHO, line.answers, strict=True), key=lambda entry: entry[1] == YES)
     for who, wanted in order:
@@ -139,6 +148,17 @@ def test_each_role_may_do_what_is_no_operation_on_a_collection(cloud: Cloud) -> 
     agent = cloud.admin.ids("/agents")[0]
     network = f"/networks/{tree.network}"
     profiles = f"/flavors/{flavor}/service_profiles"
+    outside = cloud.outside()
+    gateways = {
+        "enable_snat": {"network_id": outside["network_id"], "enable_snat": False},
+        "external_fixed_ips": {
+            "network_id": outside["network_id"],
+            "external_fixed_ips": [{"subnet_id": outside["id"]}],
+        },
+    }
+    router = f"/routers/{cloud.ann.create('router')['id']}"
+    fresh = (f"198.51.100.{number}" for number in itertools.count(200))
+    blocks = (f"10.{number}.0.0/24" for number in itertools.count(1))
     requests: dict[str, tuple[str, str, Any]] = {
         "create_network:shared": ("POST", "/networks", {"network": {"shared": True}}),
         "create_network:router:external": ("POST", "/networks", {"network": {"router:external": True}}),
@@ -157,6 +177,20 @@ def test_each_role_may_do_what_is_no_operation_on_a_collection(cloud: Cloud) -> 
             f"/lbaas/loadbalancers/{tree.loadbalancer}/loadbalancer-hosting-agent",
             None,
         ),
+        **{
+            f"{verb}_router:external_gateway_info:{name}": (
+                method,
+                path,
+                {"router": {"external_gateway_info": gateway}},
+            )
+            for verb, method, path in (("create", "POST", "/routers"), ("update", "PUT", router))
+            for name, gateway in gateways.items()
+        },
+        "create_floatingip:floating_ip_address": ("POST", "/floatingips", None),
+        "add_router_interface": ("PUT", f"{router}/add_router_interface", None),
+        "remove_router_interface": ("PUT", f"{router}/remove_router_interface", None),
+        "add_extraroutes": ("PUT", f"{router}/add_extraroutes", {"router": {"routes": []}}),
+        "remove_extraroutes": ("PUT", f"{router}/remove_extraroutes", {"router": {"routes": []}}),
         "get_service_provider": ("GET", "/service-providers", None),
         "create_flavor_service_profile": ("POST", profiles, {"service_profile": {"id": profile}}),
         "delete_flavor_service_profile": ("DELETE", f"{profiles}/{profile}", None),
@@ -169,6 +203,14 @@ def test_each_role_may_do_what_is_no_operation_on_a_collection(cloud: Cloud) -> 
         if line.rule in about_showing:
             continue
         for who, wanted in zip(WHO, line.answers, strict=False):
-            answer = who_asks(cloud, who).send(*requests[line.rule])
+            method, path, body = requests[line.rule]
+            if line.rule == "create_floatingip:floating_ip_address":
+                given = {"floating_network_id": outside["network_id"], "floating_ip_address": next(fresh)}
+                body = {"floatingip": given}
+            elif line.rule.endswith("router_interface"):
+                body = {"subnet_id": cloud.subnet(cidr=next(blocks))["id"]}
+                if line.rule.startswith("remove"):
+                    cloud.ann.ok("PUT", f"{router}/add_router_interface", body)
+            answer = who_asks(cloud, who).send(method, path, body)
             got = YES if answer.status_code in (*GOOD.values(), 400) else str(answer.status_code)
             assert got == wanted, (line.rule, who, answer.text)

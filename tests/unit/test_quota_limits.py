@@ -52,8 +52,8 @@ def test_a_body_holds_one_quota(body: Any) -> None:
 
 
 def test_a_limit_of_something_else_is_refused_by_name() -> None:
-    with pytest.raises(InvalidInput, match=r"Unrecognized attribute\(s\) 'router', 'vip'"):
-        parse_quotas({"quota": {"vip": 1, "router": 1, "pool": 1}})
+    with pytest.raises(InvalidInput, match=r"Unrecognized attribute\(s\) 'trunk', 'vip'"):
+        parse_quotas({"quota": {"vip": 1, "trunk": 1, "pool": 1}})
 
 
 def test_the_defaults_are_those_of_neutron() -> None:
@@ -67,6 +67,8 @@ def test_the_defaults_are_those_of_neutron() -> None:
         "network": 100,
         "subnet": 100,
         "port": 500,
+        "router": 10,
+        "floatingip": 50,
     }
 
 

@@ -13,6 +13,7 @@ from evener.api.flavors import ProfileViews, ProviderViews
 from evener.api.openapi import Description
 from evener.api.policy import Policy
 from evener.api.quotas import QuotaViews
+from evener.api.routers import RouterOperations, RouterViews
 from evener.api.whole import Graphs
 from evener.control.administration import Administration
 from evener.control.operations import LoadBalancing
@@ -20,6 +21,7 @@ from evener.resources.agent import Agent
 from evener.resources.describe import Resource
 from evener.resources.errors import NotFound
 from evener.resources.flavor import Flavor
+from evener.resources.floatingip import FloatingIP
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -29,6 +31,7 @@ from evener.resources.member import Member
 from evener.resources.network import Network
 from evener.resources.pool import Pool
 from evener.resources.port import Port
+from evener.resources.router import Router
 from evener.resources.service_profile import ServiceProfile
 from evener.resources.subnet import Subnet
 
@@ -42,7 +45,7 @@ LBAAS_COLLECTIONS = (
     Served(Member, LBAAS, parent=Pool),
     Served(L7Rule, LBAAS, parent=L7Policy),
 )
-NETWORK_COLLECTIONS = tuple(Served(cls, V2) for cls in (Network, Subnet, Port))
+NETWORK_COLLECTIONS = tuple(Served(cls, V2) for cls in (Network, Subnet, Port, Router, FloatingIP))
 ADMINISTRATION_COLLECTIONS = (
     Served(Agent, V2, verbs=frozenset({"list", "show", "update", "delete"})),  # agents register themselves
     Served(Flavor, V2),
@@ -63,6 +66,12 @@ EXTENSIONS = {
     ),
     "hm_max_retries_down": ("Add a fall threshold to health monitor", "The attribute max_retries_down"),
     "provider": ("Provider Network", "What a network is underneath"),
+    "external-net": ("Neutron external network", "The attribute router:external of networks"),
+    "router": ("Neutron L3 Router", "Routers between networks, their gateways outside, and floating IPs"),
+    "ext-gw-mode": ("Neutron L3 Configurable external gateway mode", "enable_snat of routers' gateways"),
+    "extraroute": ("Neutron Extra Route", "The attribute routes of routers"),
+    "extraroute-atomic": ("Atomically add/remove extra routes", "Routes added and removed one by one"),
+    "fip-port-details": ("Floating IP Port Details Extension", "The attribute port_details of floating IPs"),
     "quotas": ("Quota management support", "How many of each kind a project may have"),
     "quota_details": ("Quota details management support", "What a project has, next to what it may have"),
     "quota-check-limit": ("Quota engine limit check", "check_limit: no quota below what there is"),
@@ -160,13 +169,17 @@ VIEWS = (
     View(f"{V2}/quotas/{{project_id}}/default", QuotaViews, "default"),
     View(f"{V2}/quotas/{{project_id}}/details", QuotaViews, "details"),
     View(f"{V2}/quotas/{{project_id}}/details.json", QuotaViews, "details"),
+    View(f"{V2}/routers/{{object_id}}/add_router_interface", RouterViews, "add_interface"),
+    View(f"{V2}/routers/{{object_id}}/remove_router_interface", RouterViews, "remove_interface"),
+    View(f"{V2}/routers/{{object_id}}/add_extraroutes", RouterViews, "add_routes"),
+    View(f"{V2}/routers/{{object_id}}/remove_extraroutes", RouterViews, "remove_routes"),
 )
 
 
 def add_routes(
     app: falcon.App[Any, Any],
     balancing: LoadBalancing,
-    network: Operations | None,
+    network: RouterOperations | None,
     administration: Administration,
     policy: Policy,
     largest_body: int,
@@ -182,7 +195,7 @@ def add_routes(
     if network is not None:
         operations |= {served.cls: network for served in NETWORK_COLLECTIONS}
     served_here = tuple(served for served in COLLECTIONS if served.cls in operations)
-    views = {
+    views: dict[type[Any], Any] = {
         Description: Description(served_here, VIEWS),
         Versions: Versions(),
         Version: Version(),
@@ -194,7 +207,11 @@ def add_routes(
         ProfileViews: ProfileViews(administration.flavors, policy, largest_body),
         QuotaViews: QuotaViews(administration.quotas, policy, largest_body),
     }
+    if network is not None:
+        views[RouterViews] = RouterViews(network, policy, largest_body)
     for view in VIEWS:
+        if view.handlers not in views:
+            continue
         app.add_route(view.path, views[view.handlers], suffix=view.suffix or None)
     for served in served_here:
         collection = Collection(served.cls, operations[served.cls], policy, largest_body, answers)

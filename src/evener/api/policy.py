@@ -5,14 +5,15 @@ Which objects a caller can reach at all (those of the own project, or all) is no
 
 import time
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from oslo_config import cfg
 from oslo_policy import policy
+from pydantic import BaseModel
 
 from evener.resources.caller import Caller
-from evener.resources.describe import Attr, Resource, descriptors, wire_names
+from evener.resources.describe import Attr, Resource, descriptors, value_type, wire_names
 from evener.resources.errors import Forbidden
 
 READING = "role:reader or role:member or role:admin"
@@ -26,6 +27,10 @@ OTHERS = {
     "delete_quota": (ADMINISTRATION, "Give a project the default quotas again"),
     "get_agent-loadbalancers": (ADMINISTRATION, "List the load balancers that an agent serves"),
     "get_loadbalancer-hosting-agent": (ADMINISTRATION, "Show the agent that serves a load balancer"),
+    "add_router_interface": (WRITING, "Put a router on a subnet"),
+    "remove_router_interface": (WRITING, "Take a router off a subnet"),
+    "add_extraroutes": (WRITING, "Give a router more routes"),
+    "remove_extraroutes": (WRITING, "Take routes from a router"),
     "get_service_provider": (READING, "List the service providers"),
     "create_flavor_service_profile": (ADMINISTRATION, "Give a flavor a service profile"),
     "delete_flavor_service_profile": (ADMINISTRATION, "Take a service profile from a flavor"),
@@ -39,22 +44,45 @@ def rule_name(verb: str, cls: type[Resource]) -> str:
 
 
 def attribute_rule_name(verb: str, cls: type[Resource], attribute: str) -> str:
-    """Return Neutron's name of the rule for an attribute: `create_network:shared`."""
-    return f"{rule_name(verb, cls)}:{wire_names(cls)[attribute]}"
+    """Return Neutron's name of the rule for an attribute, or one inside of it: `create_network:shared`."""
+    outer, colon, inner = attribute.partition(":")
+    return f"{rule_name(verb, cls)}:{wire_names(cls)[outer]}{colon}{inner}"
 
 
 def attributes_for_administrators(verb: str, cls: type[Resource]) -> list[str]:
     """Return the attributes that only administrators give in a `verb`, where the operator says nothing else.
 
-    With "get": that only administrators are shown.
+    With "get": that only administrators are shown. One inside of another is called `outer:inner`.
     """
     return [
         name
-        for name, (_, mark) in descriptors(cls).items()
-        if isinstance(mark, Attr)
-        and mark.admin
-        and {"create": mark.create, "update": mark.update, "get": mark.private}.get(verb)
+        for name, mark in _attributes(cls).items()
+        if mark.admin and {"create": mark.create, "update": mark.update, "get": mark.private}.get(verb)
     ]
+
+
+@cache
+def _attributes(cls: type[Resource]) -> dict[str, Attr]:
+    found = {}
+    for name, (field, mark) in descriptors(cls).items():
+        if isinstance(mark, Attr):
+            found[name] = mark
+        kind = value_type(field)
+        if kind is not None and issubclass(kind, BaseModel):
+            marks = {inner: each.metadata for inner, each in kind.model_fields.items()}
+            found |= {
+                f"{name}:{inner}": each for inner in marks for each in marks[inner] if isinstance(each, Attr)
+            }
+    return found
+
+
+def _given(cls: type[Resource], attribute: str, values: Mapping[str, Any]) -> bool:
+    """Return whether `values` give an attribute; one that is the default is nothing given."""
+    outer, _, inner = attribute.partition(":")
+    if values.get(outer) == descriptors(cls)[outer][0].default or outer not in values:
+        return False
+    value = values[outer]
+    return not inner or getattr(value, inner) != type(value).model_fields[inner].default
 
 
 def defaults(kinds: Iterable[type[Resource]]) -> list[policy.RuleDefault]:
@@ -128,7 +156,7 @@ class Policy:
             Forbidden: naming the rule, and with it the attribute.
         """
         for name in attributes_for_administrators(verb, cls):
-            if name in values and values[name] != descriptors(cls)[name][0].default:
+            if _given(cls, name, values):
                 self.enforce(caller, attribute_rule_name(verb, cls, name))
 
     def hidden(self, caller: Caller, cls: type[Resource]) -> frozenset[str]:

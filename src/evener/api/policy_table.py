@@ -33,6 +33,8 @@ WHO = (*ROLES, STRANGER)
 YES, NONE, FORBIDDEN, NOT_FOUND, UNSEEN = "yes", "none", "403", "404", "not shown"
 GETS = {"list": "get", "show": "get"}
 ABOUT_ATTRIBUTES = {"create": "give `{}` in a POST", "update": "give `{}` in a PUT", "get": "see `{}`"}
+# What stands on networks that everybody sees: external ones.
+ON_EVERYBODYS = frozenset({"floatingip"})
 # What only administrators find: for others, lists are empty and there is no object.
 HIDDEN = frozenset({"agent", "service_profile"})
 
@@ -68,7 +70,7 @@ def _answer(policy: Policy, rule: str, verb: str, cls: type[Resource], who: str)
     if who != STRANGER or "project_id" not in columns(cls):
         return YES
     if verb == "create":
-        return NOT_FOUND if _stands_on_another(cls) else YES
+        return NOT_FOUND if _stands_on_another(cls) and cls.KIND not in ON_EVERYBODYS else YES
     return NOT_FOUND if cls.PARENT else unseen
 
 

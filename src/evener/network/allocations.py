@@ -57,6 +57,16 @@ def allocate(
     return tuple(found)
 
 
+def allocate_any(tx: Transaction, network_id: str, ip_version: int) -> tuple[PortAddress, ...]:
+    """Return one free address of this IP version; like `allocate`.
+
+    Raises:
+        Conflict: when none is free.
+    """
+    here = [subnet for subnet in subnets_of(tx, network_id, hold=True) if subnet.ip_version == ip_version]
+    return _one_of_each_version(tx, network_id, here)
+
+
 def take(tx: Transaction, port_id: str, addresses: Sequence[PortAddress], position: int = 0) -> None:
     """Write down that the port has `addresses`, behind the `position` it has already."""
     if not addresses:

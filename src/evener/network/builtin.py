@@ -1,4 +1,4 @@
-"""The network service of standalone: networks, subnets and ports in our own database, realised by our agents.
+"""The network service of standalone: networks, routers and all on them in our own database, realised by our agents.
 
 Implements `evener.network.base.Network` for control, and the operations behind the Networking API. Which roles
 may call them at all is the API's business; whose objects they may touch is decided here.
@@ -10,15 +10,31 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, exists, select
 
-from evener.network import errors, networks, ports, provider, subnets, vips
+from evener.network import (
+    associations,
+    errors,
+    floatingips,
+    gateways,
+    interfaces,
+    networks,
+    ports,
+    provider,
+    realised,
+    routers,
+    subnets,
+    vips,
+)
 from evener.network.base import Onlooker, SubnetInfo, VipAllocation
+from evener.network.interfaces import Interface
 from evener.network.visibility import CONDITIONS, find, owns
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
+from evener.resources.floatingip import FloatingIP
 from evener.resources.network import Network
 from evener.resources.port import Port
-from evener.resources.subnet import Subnet
+from evener.resources.router import Router
+from evener.resources.subnet import HostRoute, Subnet
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
 from evener.store import network_tables as tables
 from evener.store import rows, usage
@@ -39,11 +55,15 @@ _OPERATIONS: dict[str, _Operations] = {
     Network.KIND: _Operations(networks.create, networks.update, networks.delete),
     Subnet.KIND: _Operations(subnets.create, subnets.update, subnets.delete),
     Port.KIND: _Operations(ports.create, ports.update, ports.delete),
+    Router.KIND: _Operations(routers.create, routers.update, routers.delete),
+    FloatingIP.KIND: _Operations(floatingips.create, floatingips.update, floatingips.delete),
 }
+# What agents realise of their own accord; ports come with load balancers and routers.
+_REALISED = frozenset({Network, Router, FloatingIP})
 
 
 class BuiltinNetwork:
-    """Networks, subnets and ports of all projects. `onlooker` is told after they have changed.
+    """What projects have of networks. `onlooker` is told after something has changed that agents realise.
 
     `physical_networks` are the names of those that networks can be made on.
     """
@@ -55,8 +75,8 @@ class BuiltinNetwork:
         self._onlooker = onlooker
         self._physical_networks = frozenset(physical_networks)
 
-    # What the Networking API needs, called like control's operations. `cls` is Network, Subnet or Port; none of
-    # them has a parent, so `parent_id` is None.
+    # What the Networking API needs, called like control's operations. None of the kinds has a parent, so `parent_id`
+    # is None.
 
     def list(
         self,
@@ -94,7 +114,7 @@ class BuiltinNetwork:
             Forbidden: when it is for another project, or on another's network, and the caller no administrator.
             NotFound, InvalidInput, Conflict: as the object's module says.
         """
-        project_id = values.get("project_id", caller.project_id)
+        project_id = values.get("project_id") or caller.project_id
         if project_id != caller.project_id and not caller.is_admin:
             raise errors.other_project()
         if cls is Network:
@@ -124,7 +144,8 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             _check_owner(tx, caller, cls, object_id, "update")
             _OPERATIONS[cls.KIND].update(tx, caller.scope, object_id, values)
-            self._tell(tx, cls)
+            # What a subnet says about the way out is part of the routers that lead there.
+            self._tell(tx, Network if cls is Subnet else cls)
             return _shown(tx, cls, object_id, None)
 
     @retried
@@ -139,12 +160,71 @@ class BuiltinNetwork:
         """
         with self._database.write() as tx:
             found = _check_owner(tx, caller, cls, object_id, "delete")
+            associated = cls is Port and associations.exist_on_port(tx, object_id)
             _OPERATIONS[cls.KIND].delete(tx, caller.scope, object_id)
             usage.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
-            self._tell(tx, cls)
+            self._tell(tx, Router if associated else cls)
+
+    @retried
+    def add_interface(
+        self, caller: Caller, router_id: str, subnet_id: str | None, port_id: str | None
+    ) -> Interface:
+        """Put a router on a subnet, or make a port its interface: one of them is named.
+
+        Raises:
+            NotFound, InvalidInput, Conflict: as `interfaces` says.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, Router, router_id, "update")
+            self._tell(tx, Router)
+            if port_id is not None:
+                return interfaces.add_by_port(tx, caller.scope, router_id, port_id)
+            return interfaces.add_by_subnet(tx, caller.scope, router_id, str(subnet_id))
+
+    @retried
+    def remove_interface(
+        self, caller: Caller, router_id: str, subnet_id: str | None, port_id: str | None
+    ) -> Interface:
+        """Take a router off a subnet, or off those of an interface; with both, the interface is on the subnet.
+
+        Raises:
+            NotFound, InvalidInput, Conflict: as `interfaces` says.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, Router, router_id, "update")
+            self._tell(tx, Router)
+            if port_id is not None:
+                return interfaces.remove_by_port(tx, router_id, port_id, subnet_id)
+            return interfaces.remove_by_subnet(tx, router_id, str(subnet_id))
+
+    @retried
+    def add_routes(self, caller: Caller, router_id: str, routes: tuple[HostRoute, ...]) -> Router:
+        """Give a router more routes; those that it has stay.
+
+        Raises:
+            NotFound, InvalidInput: as `routers` says.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, Router, router_id, "update")
+            routers.add_routes(tx, router_id, routes)
+            self._tell(tx, Router)
+            return _shown(tx, Router, router_id, None)
+
+    @retried
+    def remove_routes(self, caller: Caller, router_id: str, routes: tuple[HostRoute, ...]) -> Router:
+        """Take routes from a router; those that it has not are no error.
+
+        Raises:
+            NotFound: when there is no such router.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, Router, router_id, "update")
+            routers.remove_routes(tx, router_id, routes)
+            self._tell(tx, Router)
+            return _shown(tx, Router, router_id, None)
 
     def _tell(self, tx: Transaction, cls: type[Resource]) -> None:
-        if cls is Network:
+        if cls in _REALISED:
             tx.after_commit(self._onlooker.networks_changed)
 
     # What control needs, inside its transaction.
@@ -163,7 +243,9 @@ class BuiltinNetwork:
         return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_id, address)
 
     def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
-        """Remove the port of a load balancer; one that is gone is fine."""
+        """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""
+        if associations.exist_on_port(tx, port_id):
+            self._tell(tx, Router)
         vips.delete(tx, port_id)
 
     def vip_port(self, tx: Transaction, port_id: str) -> WiredPort | None:
@@ -208,7 +290,7 @@ class BuiltinNetwork:
 
     def realised_routers(self, tx: Transaction) -> tuple[RouterSpec, ...]:
         """Return all routers: our agents realise them."""
-        return ()
+        return realised.router_specs(tx)
 
     def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
         """Return what a VIP port's security groups let in, or None where it has none."""
@@ -217,6 +299,11 @@ class BuiltinNetwork:
 
 def _listed(tx: Transaction, cls: type[R], query: rows.ListQuery, scope: str | None) -> list[R]:
     where = CONDITIONS[cls.KIND](scope)
+    if issubclass(cls, Router):
+        return gateways.with_gateways(tx, rows.listing(tx, cls, query, where=where))  # type: ignore[return-value]
+    if issubclass(cls, FloatingIP):
+        standing = rows.listing(tx, cls, query, where=where)
+        return floatingips.with_port_details(tx, standing)  # type: ignore[return-value]
     if not issubclass(cls, Port):
         return rows.listing(tx, cls, query, where=where)
     others = {name: values for name, values in query.filters.items() if name != "fixed_ips"}

@@ -10,6 +10,7 @@ from sqlalchemy import select, union_all
 from evener.network import errors, provider
 from evener.network.visibility import lock
 from evener.resources.network import MIN_MTU_IPV6, Network
+from evener.resources.port import FLOATINGIP_OWNER, ROUTER_GATEWAY_OWNER
 from evener.resources.subnet import Subnet
 from evener.store import rows, usage
 from evener.store.database import Transaction
@@ -33,12 +34,14 @@ def update(tx: Transaction, _scope: str | None, network_id: str, values: Mapping
     """Change a network.
 
     Raises:
-        Conflict: when an IPv6 subnet needs larger packets, or others use what is to be shared no more.
+        Conflict: when an IPv6 subnet needs larger packets, or others use what is to be shared or external no more.
     """
     network = lock(tx, Network, network_id)
     changed = network.model_copy(update=dict(values))
     if changed.mtu < MIN_MTU_IPV6 and _has_ipv6(tx, network_id):
         raise errors.mtu_too_small(network_id, MIN_MTU_IPV6)
+    if network.router_external and not changed.router_external and _leads_outside(tx, network_id):
+        raise errors.external_network_in_use(network_id)
     if network.shared and not changed.shared and _has_guests(tx, network):
         raise errors.still_shared(network.name)
     rows.update(tx, Network, network_id, **values)
@@ -66,11 +69,17 @@ def _has_ipv6(tx: Transaction, network_id: str) -> bool:
     return tx.scalar(wanted.limit(1)) is not None
 
 
+def _leads_outside(tx: Transaction, network_id: str) -> bool:
+    outside = ports.c.device_owner.in_((ROUTER_GATEWAY_OWNER, FLOATINGIP_OWNER))
+    return tx.scalar(select(ports.c.id).where(ports.c.network_id == network_id, outside).limit(1)) is not None
+
+
 def _has_guests(tx: Transaction, network: Network) -> bool:
     guests = union_all(
         *(
             select(table.c.id).where(
-                table.c.network_id == network.id, table.c.project_id != network.project_id
+                table.c.network_id == network.id,
+                table.c.project_id.not_in((network.project_id, "")),  # gateways and floating IPs are nobody's
             )
             for table in (ports, subnets)
         )

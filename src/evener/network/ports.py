@@ -6,18 +6,26 @@ from typing import Any
 
 from sqlalchemy import select
 
-from evener.network import errors
-from evener.network.addresses import change_addresses, new_mac
+from evener.network import associations, errors
+from evener.network.addresses import change_addresses as address_change
+from evener.network.addresses import new_mac
 from evener.network.allocations import addresses_of, allocate, free, take
 from evener.network.visibility import find, lock, may_use
 from evener.resources.network import LinkStatus, Network
-from evener.resources.port import LOADBALANCER_OWNER, Port, PortAddress
+from evener.resources.port import (
+    FLOATINGIP_OWNER,
+    LOADBALANCER_OWNER,
+    ROUTER_OWNERS,
+    SERVICE_OWNERS,
+    Port,
+    PortAddress,
+)
 from evener.store import rows
 from evener.store.database import Transaction
-from evener.store.network_tables import ip_allocations, ports
+from evener.store.network_tables import floatingips, ip_allocations, ports, routers
 from evener.store.schema import loadbalancers
 
-# What a load balancer relies on: the address, who the port belongs to, and that it is up.
+# What a load balancer or router relies on: the address, who the port belongs to, and that it is up.
 _RELIED_ON = ("device_id", "device_owner", "admin_state_up")
 
 
@@ -27,8 +35,11 @@ def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str
     Raises:
         NotFound: when `scope` does not see the network, or for a security group.
         Forbidden: when it sees the network, but may not use it.
+        InvalidInput: when it is to be a port that the service makes for itself.
         InvalidInput, Conflict: from `allocations.allocate`; an InUse when the MAC address is another port's.
     """
+    if values.get("device_owner") in SERVICE_OWNERS:
+        raise errors.own_port(values["device_owner"])
     network = find(tx, Network, values["network_id"], scope)
     if not may_use(scope, network):
         raise errors.disallowed("create_port")
@@ -57,32 +68,38 @@ def update(tx: Transaction, _scope: str | None, port_id: str, values: Mapping[st
     """Change a port.
 
     Raises:
-        InUse: when a load balancer relies on what would change.
+        InUse: when a load balancer or router relies on what would change.
+        InvalidInput: when it is to be a port that the service makes for itself, or a floating IP stands for an
+            address that would go.
         InvalidInput, Conflict: from `allocations.allocate`.
     """
     port = lock(tx, Port, port_id)
     _check_security_groups(values)
     changes = {name: value for name, value in values.items() if name != "fixed_ips"}
-    if _serves_loadbalancer(tx, port):
+    if _serves(tx, port):
         for name in _RELIED_ON:
             if name in changes and changes[name] != getattr(port, name):
                 raise errors.service_port_fixed(port_id, port.device_owner, name)
+    elif changes.get("device_owner") in SERVICE_OWNERS:
+        raise errors.own_port(changes["device_owner"])
     if "fixed_ips" in values:
-        _change_addresses(tx, port, values["fixed_ips"])
+        _check_addresses(tx, port, values["fixed_ips"])
+        change_addresses(tx, port, values["fixed_ips"])
     if "admin_state_up" in changes:
         changes["status"] = _status(admin_state_up=changes["admin_state_up"])
     rows.update(tx, Port, port_id, **changes)
 
 
-def delete(tx: Transaction, _scope: str | None, port_id: str) -> None:
-    """Delete a port and free its addresses.
+def delete(tx: Transaction, scope: str | None, port_id: str) -> None:
+    """Delete a port and free its addresses; floating IPs stand for it no more.
 
     Raises:
-        InUse: when it belongs to a load balancer.
+        InUse: when it belongs to a load balancer or router, or another project's floating IP stands for it.
     """
     port = lock(tx, Port, port_id)
-    if _serves_loadbalancer(tx, port):
+    if _serves(tx, port):
         raise errors.service_port(port_id, port.device_owner)
+    associations.end(tx, scope, port_id)
     rows.delete(tx, Port, [port_id])
 
 
@@ -92,12 +109,21 @@ def with_addresses(tx: Transaction, found: list[Port]) -> list[Port]:
     return [port.model_copy(update={"fixed_ips": addresses.get(port.id, ())}) for port in found]
 
 
-def _change_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...]) -> None:
-    change = change_addresses(addresses_of(tx, [port.id]).get(port.id, ()), wanted)
-    if not change.add and not change.remove:
-        return
-    if _serves_loadbalancer(tx, port):
+def _check_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...]) -> None:
+    change = address_change(addresses_of(tx, [port.id]).get(port.id, ()), wanted)
+    if (change.add or change.remove) and _serves(tx, port):
         raise errors.service_port_fixed(port.id, port.device_owner, "fixed_ips")
+    if change.remove and associations.exist_for_address(tx, port.id, change.remove):
+        raise errors.associated_address(port.id)
+
+
+def change_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...]) -> None:
+    """Let a port have the addresses that are wanted, of which parts may be missing.
+
+    Raises:
+        InvalidInput, Conflict: from `allocations.allocate`.
+    """
+    change = address_change(addresses_of(tx, [port.id]).get(port.id, ()), wanted)
     free(tx, port.id, change.remove)
     if change.add:
         last = select(ip_allocations.c.position).where(ip_allocations.c.port_id == port.id)
@@ -119,8 +145,14 @@ def _mac_is_taken(tx: Transaction, network_id: str, mac_address: str) -> bool:
     return tx.scalar(taken) is not None
 
 
-def _serves_loadbalancer(tx: Transaction, port: Port) -> bool:
-    if port.device_owner != LOADBALANCER_OWNER:
+def _serves(tx: Transaction, port: Port) -> bool:
+    """Return whether the port belongs to what its `device_owner` says; who made it may have said anything."""
+    if port.device_owner == LOADBALANCER_OWNER:
+        users = select(loadbalancers.c.id).where(loadbalancers.c.vip_port_id == port.id)
+    elif port.device_owner in ROUTER_OWNERS:
+        users = select(routers.c.id).where(routers.c.id == port.device_id)
+    elif port.device_owner == FLOATINGIP_OWNER:
+        users = select(floatingips.c.id).where(floatingips.c.floating_port_id == port.id)
+    else:
         return False
-    users = select(loadbalancers.c.id).where(loadbalancers.c.vip_port_id == port.id)
     return tx.scalar(users.limit(1)) is not None

@@ -10,10 +10,11 @@ from sqlalchemy import select
 from evener.network import errors
 from evener.network.visibility import find, lock, owns, subnets_of
 from evener.resources.network import MIN_MTU_IPV6, Network
+from evener.resources.port import ROUTER_INTERFACE_OWNER
 from evener.resources.subnet import Subnet, invalid, with_defaults
 from evener.store import rows
 from evener.store.database import Transaction
-from evener.store.network_tables import ip_allocations
+from evener.store.network_tables import ip_allocations, ports
 
 
 def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str:
@@ -42,10 +43,12 @@ def update(tx: Transaction, _scope: str | None, subnet_id: str, values: Mapping[
     """Change a subnet. Addresses in use stay valid, also where they are in no pool any more.
 
     Raises:
-        InvalidInput, Conflict: when the subnet would contradict itself.
+        InvalidInput, Conflict: when the subnet would contradict itself, or a router has the address of its gateway.
     """
     subnet = lock(tx, Subnet, subnet_id)
     Subnet.check({**dict(subnet), **values})
+    if values.get("gateway_ip", subnet.gateway_ip) != subnet.gateway_ip:
+        _check_no_router(tx, subnet)
     rows.update(tx, Subnet, subnet_id, **values)
 
 
@@ -60,6 +63,22 @@ def delete(tx: Transaction, _scope: str | None, subnet_id: str) -> None:
     if tx.scalar(used.limit(1)) is not None:
         raise errors.subnet_in_use(subnet_id)
     rows.delete(tx, Subnet, [subnet_id])
+
+
+def _check_no_router(tx: Transaction, subnet: Subnet) -> None:
+    """Refuse to take the address of the gateway from the router that has it."""
+    statement = (
+        select(ports.c.id)
+        .join(ip_allocations, ip_allocations.c.port_id == ports.c.id)
+        .where(
+            ports.c.device_owner == ROUTER_INTERFACE_OWNER,
+            ip_allocations.c.subnet_id == subnet.id,
+            ip_allocations.c.ip_address == subnet.gateway_ip,
+        )
+    )
+    port_id = tx.scalar(statement)
+    if port_id is not None:
+        raise errors.gateway_address_in_use(str(subnet.gateway_ip), port_id)
 
 
 def _check_neighbours(tx: Transaction, subnet: Subnet) -> None:

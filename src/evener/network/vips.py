@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from evener.network import ports
+from evener.network import associations, ports
 from evener.network.allocations import addresses_of
 from evener.network.base import VipAllocation
 from evener.network.visibility import find, lock
@@ -50,6 +50,7 @@ def delete(tx: Transaction, port_id: str) -> None:
     mine = (tables.ports.c.id == port_id, tables.ports.c.device_owner == LOADBALANCER_OWNER)
     project_id = tx.scalar(select(tables.ports.c.project_id).where(*mine))
     if project_id is not None:
+        associations.end(tx, None, port_id)
         tx.execute(tables.ports.delete().where(*mine))
         usage.give_back(tx, Port, project_id)
 

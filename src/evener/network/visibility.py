@@ -15,7 +15,7 @@ from evener.resources.network import Network
 from evener.resources.subnet import Subnet
 from evener.store import rows
 from evener.store.database import Transaction
-from evener.store.network_tables import networks, ports, subnets
+from evener.store.network_tables import floatingips, networks, ports, routers, subnets
 
 R = TypeVar("R", bound=Resource)
 Condition = ColumnElement[bool] | None
@@ -49,7 +49,23 @@ def sees_ports(scope: Scope) -> Condition:
     return or_(ports.c.project_id == scope, ports.c.network_id.in_(_networks_where(own)))
 
 
-CONDITIONS = {"network": sees_networks, "subnet": sees_subnets, "port": sees_ports}
+def sees_routers(scope: Scope) -> Condition:
+    """Return the condition for the routers that `scope` sees: its own."""
+    return None if scope is None else routers.c.project_id == scope
+
+
+def sees_floatingips(scope: Scope) -> Condition:
+    """Return the condition for the floating IPs that `scope` sees: its own."""
+    return None if scope is None else floatingips.c.project_id == scope
+
+
+CONDITIONS = {
+    "network": sees_networks,
+    "subnet": sees_subnets,
+    "port": sees_ports,
+    "router": sees_routers,
+    "floatingip": sees_floatingips,
+}
 
 
 def find(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:

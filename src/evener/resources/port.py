@@ -7,9 +7,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Resource
 from evener.resources.network import LinkStatus
-from evener.resources.types import Cidr, Description, IPAddress, MacAddress, Name, ProjectId, Text, Uuid
+from evener.resources.types import Cidr, Description, IPAddress, MacAddress, Name, Text, Uuid
 
 LOADBALANCER_OWNER = "neutron:LOADBALANCERV2"
+ROUTER_INTERFACE_OWNER = "network:router_interface"
+ROUTER_GATEWAY_OWNER = "network:router_gateway"
+FLOATINGIP_OWNER = "network:floatingip"
+ROUTER_OWNERS = frozenset({ROUTER_INTERFACE_OWNER, ROUTER_GATEWAY_OWNER})
+# The service makes these ports for itself, and nobody else does.
+SERVICE_OWNERS = ROUTER_OWNERS | {FLOATINGIP_OWNER}
 MAX_FIXED_IPS = 5  # Neutron's max_fixed_ips_per_port
 MAX_PAIRS = 10  # Neutron's max_allowed_address_pair
 
@@ -42,13 +48,14 @@ class Port(Resource):
     """The attributes of the Networking API's ports.
 
     `fixed_ips` has no column: the table of allocations is the one truth. Where the user does not give it, the
-    port gets an address of each IP version that the network has.
+    port gets an address of each IP version that the network has. The ports of gateways and floating IPs belong to no
+    project: theirs is the empty string.
     """
 
     KIND: ClassVar[str] = "port"
     PLURAL: ClassVar[str] = "ports"
 
-    project_id: Annotated[ProjectId, ONCE]
+    project_id: Annotated[str, Text(255), ONCE]
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     network_id: Annotated[Uuid, Attr(create=True, references="networks")]

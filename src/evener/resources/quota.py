@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from evener.resources.describe import Resource
+from evener.resources.floatingip import FloatingIP
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.listener import Listener
@@ -15,6 +16,7 @@ from evener.resources.member import Member
 from evener.resources.network import Network
 from evener.resources.pool import Pool
 from evener.resources.port import Port
+from evener.resources.router import Router
 from evener.resources.subnet import Subnet
 
 UNLIMITED = -1
@@ -29,6 +31,8 @@ LIMITED: Mapping[type[Resource], int] = {
     Network: 100,
     Subnet: 100,
     Port: 500,
+    Router: 10,
+    FloatingIP: 50,
 }
 # The same by the names that limits have on the wire.
 DEFAULT_LIMITS: Mapping[str, int] = MappingProxyType({cls.KIND: limit for cls, limit in LIMITED.items()})

@@ -1,9 +1,11 @@
-"""The tables of the builtin network service: networks, subnets, ports, and which port has which address."""
+"""The tables of the builtin network service: its resources, and which port has which address."""
 
 from sqlalchemy import Column, ForeignKey, Integer, Table, UniqueConstraint
 
+from evener.resources.floatingip import FloatingIP
 from evener.resources.network import Network
 from evener.resources.port import Port
+from evener.resources.router import Router
 from evener.resources.subnet import Subnet
 from evener.store.schema import metadata, string, table_of
 
@@ -12,6 +14,14 @@ networks.append_constraint(UniqueConstraint("physical_network", name="uq_network
 subnets = table_of(Subnet)
 ports = table_of(Port)
 ports.append_constraint(UniqueConstraint("network_id", "mac_address", name="uq_ports_network_id_mac_address"))
+routers = table_of(Router)
+floatingips = table_of(FloatingIP)
+# One floating IP of a network for an address inside; NULL is unlike any other NULL.
+floatingips.append_constraint(
+    UniqueConstraint(
+        "port_id", "fixed_ip_address", "floating_network_id", name="uq_floatingips_port_id_fixed_ip_address"
+    )
+)
 
 # The one truth about addresses: an address is taken exactly while a row says so. `sort_key` is the address as a
 # fixed number of hexadecimal digits, so that ranges of addresses are ranges of an index.

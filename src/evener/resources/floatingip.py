@@ -1,0 +1,46 @@
+"""A floating IP: an address of an external network that stands for the address of a port inside. Neutron's form."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Derived, Resource
+from evener.resources.network import LinkStatus
+from evener.resources.types import Description, IPAddress, ProjectId, Uuid
+
+
+class PortDetails(BaseModel):
+    """What a floating IP shows of the port that it stands for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    network_id: str
+    mac_address: str
+    admin_state_up: bool
+    status: LinkStatus
+    device_id: str
+    device_owner: str
+
+
+class FloatingIP(Resource):
+    """The attributes of the Networking API's floating IPs, with its extension fip-port-details.
+
+    `subnet_id` is a wish that goes with a POST. The router follows from the port; `status` is ACTIVE while there is
+    one. Both addresses are IPv4.
+    """
+
+    KIND: ClassVar[str] = "floatingip"
+    PLURAL: ClassVar[str] = "floatingips"
+
+    project_id: Annotated[ProjectId, ONCE]
+    description: Annotated[Description, CHANGEABLE] = ""
+    floating_network_id: Annotated[Uuid, Attr(create=True, references="networks")]
+    floating_ip_address: Annotated[IPAddress | None, Attr(create=True, admin=True, nullable=True)] = None
+    floating_port_id: Annotated[Uuid | None, Attr(visible=False, nullable=True, references="ports")] = None
+    subnet_id: Annotated[Uuid | None, Attr(create=True, stored=False, visible=False)] = None
+    port_id: Annotated[Uuid | None, Attr(create=True, update=True, nullable=True, references="ports")] = None
+    fixed_ip_address: Annotated[IPAddress | None, Attr(create=True, update=True, nullable=True)] = None
+    router_id: Annotated[Uuid | None, Attr(nullable=True, references="routers")] = None
+    status: Annotated[LinkStatus, SHOWN] = LinkStatus.DOWN
+    port_details: Annotated[PortDetails | None, Derived()] = None
