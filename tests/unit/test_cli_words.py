@@ -39,7 +39,18 @@ def test_attributes_without_an_option_are_read_as_neutron_does(line, attributes)
 
 
 @pytest.mark.parametrize(
-    "line", ["x", "-x", "--a b --a c", "--a type=int", "--a type=int x", "--a type=nix 1", "--a x -y", "---a"]
+    "line",
+    [
+        "x",
+        "-x",
+        "--a b --a c",
+        "--a type=int",
+        "--a type=int x",
+        "--a type=nix 1",
+        "--a x -y",
+        "---a",
+        "--=x",
+    ],
 )
 def test_what_is_no_attribute_is_refused(line):
     with pytest.raises(CliError):

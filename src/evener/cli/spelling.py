@@ -56,7 +56,7 @@ def _collect(words: Sequence[str]) -> dict[str, _Attribute]:
     found: dict[str, _Attribute] = {}
     current: _Attribute | None = None
     for word in words:
-        if word.startswith("--") and len(word) > 2 and word[2] != "-":
+        if word.startswith("--") and len(word) > 2 and word[2] not in "-=":
             flag, equals, value = word[2:].partition("=")
             name = flag.replace("-", "_")
             if name in found:
