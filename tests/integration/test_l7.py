@@ -127,6 +127,7 @@ def test_what_a_policy_uses_is_not_deleted(cloud: Cloud, tree: Tree) -> None:
         ({"type": "COOKIE", "key": "c", "value": "a;b"}, "L7RuleInvalidCookieValue"),
         ({"type": "FILE_TYPE", "compare_type": "CONTAINS"}, "L7RuleUnsupportedCompareType"),
         ({"compare_type": "REGEX", "value": "("}, "L7RuleInvalidRegex"),
+        ({"compare_type": "REGEX", "value": r"(a)\1"}, "L7RuleInvalidRegex"),
         ({"value": "a\nuser root"}, "HTTPBadRequest"),
         ({"value": ""}, "HTTPBadRequest"),
         ({"compare_type": "NEAR"}, "HTTPBadRequest"),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Parent, Resource
 from evener.resources.errors import InvalidInput
+from evener.resources.expressions import refusal
 from evener.resources.types import L7CompareType, L7RuleType, ProjectId, Text, Uuid
 
 # Visible characters and spaces: what a header's value, a path or a host name may hold (RFC 9110 section 5.5).
@@ -66,7 +67,6 @@ def _check_key(key: str | None) -> None:
 
 
 def _check_regex(value: str) -> None:
-    try:
-        re.compile(value)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise InvalidInput(f"Unable to parse regular expression: {error}.", "L7RuleInvalidRegex") from None
+    reason = refusal(value)
+    if reason is not None:
+        raise InvalidInput(f"Unable to parse regular expression: {reason}.", "L7RuleInvalidRegex")
