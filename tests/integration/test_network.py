@@ -37,6 +37,9 @@ def test_a_network_with_a_subnet_and_a_port_reads_as_it_was_written(service: Ser
         "mtu": 9000,
         "shared": False,
         "router:external": False,
+        "provider:network_type": "local",
+        "provider:physical_network": None,
+        "provider:segmentation_id": None,
         "subnets": [subnet.id],
     }
     shown = wire.to_wire(service.show(subnet))
