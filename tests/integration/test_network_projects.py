@@ -74,13 +74,19 @@ def test_a_shared_network_is_used_by_all_and_changed_by_its_owner(service: Servi
 
 def test_an_external_network_is_seen_but_not_used(service: Service) -> None:
     network = service.create(Network, ADMIN, router__external=True)
-    service.create(Subnet, ADMIN, network_id=network.id, cidr="10.0.0.0/24", ip_version=4)
+    subnet = service.create(Subnet, ADMIN, network_id=network.id, cidr="10.0.0.0/24", ip_version=4)
     assert service.ids(Network, ANN, router_external=["true"]) == {network.id}
-    assert service.ids(Subnet, ANN) == set()
-    with refused(
-        service, errors.Forbidden, "PolicyNotAuthorized", "rule:create_port is disallowed by policy"
+    assert service.ids(Network, ANN, router_external=["false"]) == set()
+    assert service.ids(Subnet, ANN) == {subnet.id}
+    for attempt in (
+        lambda: service.create(Port, ANN, network_id=network.id),
+        lambda: service.loadbalancer(subnet),
     ):
-        service.create(Port, ANN, network_id=network.id)
+        with refused(
+            service, errors.Forbidden, "PolicyNotAuthorized", "rule:create_port is disallowed by policy"
+        ):
+            attempt()
+    assert service.loadbalancer(subnet, project=None).address == "10.0.0.2"
 
 
 def test_only_an_administrator_makes_objects_for_another_project(service: Service) -> None:

@@ -49,6 +49,7 @@ class Network(Protocol):
 
         Raises:
             NotFound: when the caller does not see the subnet.
+            Forbidden: when the caller sees the subnet, but may not use its network: an external one.
             InvalidInput: when the address is no host's address of the subnet.
             Conflict: when the address is taken (an InUse), or none is free.
         """

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from evener.network import associations, ports
+from evener.network import associations, errors, ports
 from evener.network.allocations import addresses_of
 from evener.network.base import VipAllocation
-from evener.network.visibility import find, lock
+from evener.network.visibility import find, lock, may_use
 from evener.resources.network import Network
 from evener.resources.port import LOADBALANCER_OWNER, Port, PortAddress
 from evener.resources.subnet import Subnet
@@ -30,7 +30,8 @@ def create(
     """Make the port of a load balancer; see `evener.network.base.Network.create_vip_port`."""
     usage.take(tx, Port, project_id)
     network_id = find(tx, Subnet, subnet_id, scope).network_id
-    lock(tx, Network, network_id, shared=True)
+    if not may_use(scope, lock(tx, Network, network_id, shared=True)):
+        raise errors.disallowed("create_port")
     values = {
         "project_id": project_id,
         "name": name,

@@ -1,7 +1,7 @@
 """Which rows a project sees and may change, as conditions of queries. `scope` is a project, or None for all.
 
-A project sees its own networks, shared ones and external ones, and what is on its own networks; it uses its own
-networks and shared ones.
+A project sees its own networks, shared ones and external ones, with their subnets, and what is on its own networks;
+it uses its own networks and shared ones.
 """
 
 from functools import cache
@@ -34,11 +34,11 @@ def _networks_where(condition: ColumnElement[bool]) -> Select[tuple[str]]:
 
 
 def sees_subnets(scope: Scope) -> Condition:
-    """Return the condition for the subnets that `scope` sees: its own, and those of networks it may use."""
+    """Return the condition for the subnets that `scope` sees: its own, and those of networks that it sees."""
     if scope is None:
         return None
-    usable = or_(networks.c.project_id == scope, networks.c.shared)
-    return or_(subnets.c.project_id == scope, subnets.c.network_id.in_(_networks_where(usable)))
+    seen = or_(networks.c.project_id == scope, networks.c.shared, networks.c.router_external)
+    return or_(subnets.c.project_id == scope, subnets.c.network_id.in_(_networks_where(seen)))
 
 
 def sees_ports(scope: Scope) -> Condition:
