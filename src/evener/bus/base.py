@@ -5,7 +5,10 @@ costs time and nothing else. All calls may raise `Unavailable` when the other si
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
+
+from oslo_config import cfg
+from stevedore.driver import DriverManager
 
 from evener.resources.facts import Observation, Report
 from evener.resources.graph import Graph
@@ -67,3 +70,14 @@ class Bus(Protocol):
 
     def close(self) -> None:
         """Stop answering; calls raise `Unavailable` from now on."""
+
+
+def load(name: str, conf: cfg.ConfigOpts) -> Bus:
+    """Return the bus `name`.
+
+    Raises:
+        stevedore.exception.NoMatches: when nothing of that name is installed.
+        Unavailable: when the settings do not suffice for it.
+    """
+    found: Any = DriverManager("evener.bus", name, invoke_on_load=True, invoke_args=(conf,))
+    return cast("Bus", found.driver)

@@ -1,5 +1,7 @@
 """The bus of standalone: control and one agent in the same process, calling each other."""
 
+from oslo_config import cfg
+
 from evener.bus.base import Agent, Controller
 from evener.resources.errors import Unavailable
 
@@ -7,7 +9,7 @@ from evener.resources.errors import Unavailable
 class InProcessBus:
     """Implements `evener.bus.base.Bus` with plain calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, conf: cfg.ConfigOpts | None = None) -> None:  # noqa: ARG002 - every bus is given them
         self._controller: Controller | None = None
         self._agents: dict[str, Agent] = {}
 
