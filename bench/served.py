@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.topology import API_HOST, END_S, START_S, healthy, wait_for
-from evener import config
+from evener import config, daemon
 from evener.standalone.assembly import Assembly
-from evener.standalone.main import listen, log_to_file
+from evener.standalone.main import listen
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     settings, *mode = sys.argv[1:]
     conf = config.load(["--config-file", settings], "bench-served")
-    log_to_file(conf, config.state_path(conf))
+    daemon.log_to_file(conf, config.state_path(conf) / "evener.log")
     listen(conf, constant if mode else Assembly(conf).app).run()
 
 

@@ -5,10 +5,11 @@ Runs with no file at all. Reads `/etc/evener/evener.conf` where it exists, or th
 
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 from oslo_log import log
 
 from evener.resources import provider
@@ -20,13 +21,40 @@ LOG_FORMAT = (
 )
 DEFAULT_FILE = Path("/etc/evener/evener.conf")
 
+# What the files of a cloud that came from Neutron call the interface drivers.
+INTERFACE_DRIVERS = {
+    "neutron.agent.linux.interface.BridgeInterfaceDriver": "linuxbridge",
+    "neutron.agent.linux.interface.OVSInterfaceDriver": "openvswitch",
+}
+
+
+class InterfaceDriverName(types.String):
+    """The name of an interface driver: ours, whichever of its names is given."""
+
+    def __call__(self, value: Any) -> str:
+        """Return our name."""
+        name: str = super().__call__(value)
+        return INTERFACE_DRIVERS.get(name, name)
+
+
 DEFAULT_OPTS = [
     cfg.StrOpt("state_path", default="/var/lib/evener", help="Directory of all state."),
     cfg.StrOpt("host", default=socket.gethostname(), help="Name of this node; an agent's identity."),
     cfg.StrOpt(
-        "interface_driver", default="linuxbridge", help="How ports are plugged: linuxbridge or openvswitch."
+        "transport_url",
+        default="",
+        secret=True,
+        help="RabbitMQ between control and agents on other machines, as rabbit://USER:PASSWORD@HOST:5672/.",
+    ),
+    cfg.Opt(
+        "interface_driver",
+        type=InterfaceDriverName(),
+        default="linuxbridge",
+        help="How ports are plugged: linuxbridge or openvswitch.",
     ),
     cfg.StrOpt("ovs_integration_bridge", default="br-int", help="Open vSwitch bridge that ports are on."),
+    cfg.MultiStrOpt("device_driver", default=["haproxy"], help="What serves load balancers."),
+    cfg.BoolOpt("ovs_use_veth", default=False, help="Ignored; of Neutron-LBaaS."),
     cfg.IntOpt("periodic_interval", default=10, min=1, help="Seconds between two readings of counters."),
     cfg.IntOpt(
         "resync_interval", default=60, min=1, help="Seconds between two full comparisons with the API."
@@ -58,9 +86,17 @@ DATABASE_OPTS = [
     ),
 ]
 HAPROXY_OPTS = [
-    cfg.StrOpt("user_group", default="haproxy", help="Group (and user of that name) HAProxy runs as."),
     cfg.StrOpt(
-        "loadbalancer_state_path", default="", help="Directory of load balancers; state_path/lbaas/v2."
+        "user_group",
+        default="haproxy",
+        deprecated_group="DEFAULT",
+        help="Group HAProxy runs as, with the user of that name, or nobody where there is none.",
+    ),
+    cfg.StrOpt(
+        "loadbalancer_state_path",
+        default="$state_path/lbaas",
+        deprecated_group="DEFAULT",
+        help="Directory of what an agent serves; load balancers are below v2 in it.",
     ),
     cfg.IntOpt("maxconn", default=8000, min=10, help="Connections one load balancer takes at once, at most."),
     cfg.IntOpt("nbthread", default=0, min=0, help="Threads of one HAProxy; 0 is one per core."),
@@ -69,7 +105,11 @@ HAPROXY_OPTS = [
         "log_size", default=10_000_000, min=10_000, help="Bytes of a load balancer's log before rotation."
     ),
     cfg.IntOpt("log_count", default=3, min=1, help="Rotated logs kept."),
-    cfg.IntOpt("send_gratuitous_arp", default=3, min=0, help="Announcements of a VIP after it is plugged."),
+    cfg.IntOpt(
+        "send_gratuitous_arp",
+        default=3,
+        help="Announcements of a VIP after it is plugged; 0 or less is none.",
+    ),
 ]
 IDENTITY_OPTS = [
     cfg.IntOpt("token_lifetime", default=3600, min=60, help="Seconds a token is valid."),
@@ -112,10 +152,33 @@ PROVIDER_OPTS = [
         help="What load balancers can be asked of: SERVICE_TYPE:NAME:DRIVER[:default].",
     ),
 ]
+STANDALONE_OPTS = [
+    cfg.BoolOpt("agent", default=True, help="Serve load balancers on this machine as well."),
+]
+GROUPS = {
+    "DEFAULT": DEFAULT_OPTS,
+    "api": API_OPTS,
+    "database": DATABASE_OPTS,
+    "haproxy": HAPROXY_OPTS,
+    "identity": IDENTITY_OPTS,
+    "linux_bridge": LINUX_BRIDGE_OPTS,
+    "ovs": OVS_OPTS,
+    "quotas": QUOTA_OPTS,
+    "service_providers": PROVIDER_OPTS,
+    "standalone": STANDALONE_OPTS,
+}
+AGENT_GROUPS = (
+    "DEFAULT",
+    "haproxy",
+    "linux_bridge",
+    "ovs",
+)  # others may hold what Neutron's programs mean by them
 
 
-def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cfg.ConfigOpts:
-    """Return the settings from `argv`, environment-independent, with logging set up from them.
+def load(
+    argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = (), groups: Collection[str] = tuple(GROUPS)
+) -> cfg.ConfigOpts:
+    """Return the settings of `groups` from `argv`, environment-independent, with logging set up from them.
 
     Raises:
         SystemExit: with a message on stderr, for an unknown option or a value out of range.
@@ -124,18 +187,12 @@ def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cf
     log.register_options(conf)
     conf.register_cli_opts(cli_opts)
     conf.set_default("logging_context_format_string", LOG_FORMAT)
-    conf.register_opts(DEFAULT_OPTS)
-    conf.register_opts(API_OPTS, "api")
-    conf.register_opts(DATABASE_OPTS, "database")
-    conf.register_opts(HAPROXY_OPTS, "haproxy")
-    conf.register_opts(IDENTITY_OPTS, "identity")
-    conf.register_opts(LINUX_BRIDGE_OPTS, "linux_bridge")
-    conf.register_opts(OVS_OPTS, "ovs")
-    conf.register_opts(QUOTA_OPTS, "quotas")
-    conf.register_opts(PROVIDER_OPTS, "service_providers")
+    for group in groups:
+        conf.register_opts(GROUPS[group], None if group == "DEFAULT" else group)
     conf(list(argv), project="evener", prog=prog, default_config_files=_files(), default_config_dirs=[])
     try:
-        service_providers(conf)
+        if "service_providers" in groups:
+            service_providers(conf)
     except ValueError as error:
         sys.exit(f"{prog}: [service_providers] {error}")
     for group, name, mapping in mappings(conf):
@@ -155,7 +212,12 @@ def state_path(conf: cfg.ConfigOpts) -> Path:
 
 def loadbalancer_path(conf: cfg.ConfigOpts) -> Path:
     """Return the directory that holds a directory per load balancer."""
-    return Path(conf.haproxy.loadbalancer_state_path or Path(conf.state_path) / "lbaas" / "v2")
+    return Path(conf.haproxy.loadbalancer_state_path) / "v2"
+
+
+def agent_lock(conf: cfg.ConfigOpts) -> Path:
+    """Return the file that the one agent of a state directory holds a lock on."""
+    return Path(conf.haproxy.loadbalancer_state_path) / "agent.pid"
 
 
 def public_url(conf: cfg.ConfigOpts) -> str:

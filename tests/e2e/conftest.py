@@ -16,9 +16,17 @@ def program() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def standalone(tmp_path_factory, program) -> Iterator[Standalone]:
+def settings() -> str:
+    """Return lines for the server's settings; a module may need some."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory, program, settings) -> Iterator[Standalone]:
     """Start a server; at the end, see that nothing of it is left on the machine once it was purged."""
-    server = Standalone(tmp_path_factory.mktemp("standalone") / "e2e", 19876 + next(_numbers), program)
+    server = Standalone(
+        tmp_path_factory.mktemp("standalone") / "e2e", 19876 + next(_numbers), program, settings
+    )
     server.start()
     yield server
     server.purge()

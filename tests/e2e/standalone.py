@@ -143,13 +143,15 @@ class Api:
 class Standalone:
     """One evener-standalone, with state of its own."""
 
-    def __init__(self, directory: Path, port: int, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(
+        self, directory: Path, port: int, program: Sequence[str] = PROGRAM, settings: str = ""
+    ) -> None:
         self.directory, self.state, self.program = directory, directory / "state", program
         self.url = f"http://127.0.0.1:{port}"
         self.process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True)
         self.config = directory / "evener.conf"
-        self.config.write_text(CONFIG.format(state=self.state, port=port))
+        self.config.write_text(CONFIG.format(state=self.state, port=port) + settings)
 
     def start(self) -> None:
         """Start it, and return once it answers."""

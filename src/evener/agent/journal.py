@@ -4,11 +4,15 @@ So an agent that was killed at any point finds everything that is its own, and t
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from evener.resources.types import validate_uuid
 
 PORT_FILE = "port"
+FOREIGN_FILE = (
+    "haproxy_stats.sock"  # of Neutron-LBaaS's agent, whose load balancers have directories like ours
+)
 
 
 class Journal:
@@ -27,7 +31,11 @@ class Journal:
 
     def loadbalancers(self) -> frozenset[str]:
         """Return the ids of all load balancers of which something may be on the host."""
-        return _ids(self._loadbalancers)
+        return frozenset(found for found in _ids(self._loadbalancers) if not self._is_foreign(found))
+
+    def _is_foreign(self, loadbalancer_id: str) -> bool:
+        directory = self.directory(loadbalancer_id)
+        return (directory / FOREIGN_FILE).exists() and not (directory / PORT_FILE).exists()
 
     def note_loadbalancer(self, loadbalancer_id: str, port_id: str) -> Path:
         """Note that a load balancer is about to be made with a port, and return its directory."""
@@ -82,6 +90,12 @@ class Journal:
     def forget_router(self, router_id: str) -> None:
         """Note that nothing of a router is left."""
         (self._routers / router_id).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the journal itself, where nothing is noted and nobody else keeps anything in it."""
+        for directory in (self._loadbalancers, self._networks, self._routers):
+            with suppress(OSError):
+                directory.rmdir()
 
 
 def _ids(directory: Path) -> frozenset[str]:

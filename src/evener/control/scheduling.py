@@ -54,6 +54,12 @@ def bind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
     )
 
 
+def living_hosts(tx: Transaction, moment: datetime) -> list[str]:
+    """Return the hosts of all agents that are alive, those that get no new load balancers included."""
+    living = select(agents.c.host).where(agents.c.heartbeat_at > moment - AGENT_DOWN_AFTER)
+    return [row.host for row in tx.execute(living)]
+
+
 def hosts_of(tx: Transaction, loadbalancer_id: str) -> list[str]:
     """Return the hosts whose agents serve a load balancer."""
     return [row.host for row in tx.execute(_HOSTS, {"served": loadbalancer_id})]

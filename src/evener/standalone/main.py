@@ -1,72 +1,51 @@
 """`evener-standalone`: a cloud's load balancer without the cloud, on one host, from one command."""
 
-import fcntl
 import logging
-import os
 import signal
 import sys
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from oslo_config import cfg
-from oslo_log import log
 from waitress.server import BaseWSGIServer, create_server
 
-from evener import config
+from evener import config, daemon
+from evener.agent.errors import AgentError
+from evener.dataplane.haproxy.errors import HaproxyError
 from evener.host.errors import HostError
+from evener.resources.errors import Unavailable
 from evener.standalone.assembly import Assembly
 from evener.standalone.purge import purge
 
 LOG = logging.getLogger(__name__)
 CLI_OPTS = [cfg.BoolOpt("purge", default=False, help="Remove every trace of Evener on this host, and exit.")]
-LOG_MEGABYTES, LOG_FILES = 10, 5
+PROGRAM = "evener-standalone"
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 when another one runs already."""
-    conf = config.load(sys.argv[1:], "evener-standalone", CLI_OPTS)
+    """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 with a line on stderr when it cannot."""
+    conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS)
     state = config.state_path(conf)
     if conf.purge and not state.exists():
         return
-    state.mkdir(mode=0o755, parents=True, exist_ok=True)
-    lock = _only_one(state)
-    log_to_file(conf, state)
-    if conf.purge:
-        _purge(conf)
-        return
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-    _serve(conf)
+    busy = f"{PROGRAM} runs already on {state}; stop it first"
+    with daemon.only_one(state / "standalone.pid", busy), _agents_place(conf):
+        daemon.log_to_file(conf, state / "evener.log")
+        try:
+            purge(conf) if conf.purge else _serve(conf)
+        except (HostError, HaproxyError, AgentError, Unavailable) as error:
+            reason = f"not all is removed: {error}" if conf.purge else str(error)
+            LOG.error(reason)
+            sys.exit(f"{PROGRAM}: {reason}")
 
 
-def _purge(conf: cfg.ConfigOpts) -> None:
-    try:
-        purge(conf)
-    except HostError as error:
-        sys.exit(f"evener-standalone: not all is removed: {error}")
-
-
-def _only_one(state: Path) -> TextIO:
-    """Take the lock of the state directory, held until the process ends."""
-    lock = (state / "standalone.pid").open("a+", encoding="ascii")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        sys.exit(f"evener-standalone runs already on {state}; stop it first")
-    lock.seek(0)
-    lock.truncate()
-    return lock
-
-
-def log_to_file(conf: cfg.ConfigOpts, state: Path) -> None:
-    """Log to `evener.log` in `state`, unless the settings say something else."""
-    if not conf.log_file and not conf.use_stderr:
-        conf.set_default("log_file", str(state / "evener.log"))
-        conf.set_default("log_rotation_type", "size")
-        conf.set_default("max_logfile_size_mb", LOG_MEGABYTES)
-        conf.set_default("max_logfile_count", LOG_FILES)
-    log.setup(conf, "evener")
+def _agents_place(conf: cfg.ConfigOpts) -> AbstractContextManager[object]:
+    """Take the lock of the state directory's agent, where an agent is to run here or its work is to go."""
+    if not (conf.standalone.agent or conf.purge):
+        return nullcontext()
+    lock = config.agent_lock(conf)
+    return daemon.only_one(lock, f"{PROGRAM}: an evener-agent runs already on {lock.parent}; stop it first")
 
 
 def listen(conf: cfg.ConfigOpts, app: Any) -> BaseWSGIServer:

@@ -2,6 +2,7 @@
 
 ```
 HaproxyError
+  Misconfigured           the operator's settings name what this machine does not have
   Unrenderable            the graph holds what no configuration file can say
   Refused                 HAProxy does not take the configuration; what ran before still runs
   SocketError             a control socket does not answer
@@ -19,6 +20,10 @@ class HaproxyError(Exception):
     def reason(self) -> str:
         """The reason as text."""
         return str(self)
+
+
+class Misconfigured(HaproxyError):
+    """A setting of the group `haproxy` does not fit this machine, or HAProxy is not installed."""
 
 
 class Unrenderable(HaproxyError):

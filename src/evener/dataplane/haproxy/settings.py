@@ -1,10 +1,15 @@
 """What an agent's operator decides about every HAProxy. Starts no process but `haproxy -v`, once."""
 
+import grp
+import pwd
 import re
 import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from evener.dataplane.haproxy.errors import Misconfigured
+
+NOBODY = "nobody"
 Version = tuple[int, int, int]
 # Before, HAProxy locks itself up when the limit of a frontend is raised for which clients wait, and its watchdog
 # ends it: https://github.com/haproxy/haproxy/issues/2726. The first good release of each branch; later ones are good.
@@ -43,28 +48,48 @@ def probe(binary: str = "haproxy") -> Version:
     """Return the version of the HAProxy at `binary`.
 
     Raises:
-        RuntimeError: when it cannot be run, or does not say.
+        Misconfigured: when it cannot be run, or does not say.
     """
     try:
         run = subprocess.run([binary, "-v"], capture_output=True, text=True, timeout=10, check=False)
     except OSError as error:
-        raise RuntimeError(f"HAProxy cannot be run: {error}") from error
+        raise Misconfigured(f"HAProxy cannot be run: {error}") from error
     found = _VERSION.search(run.stdout)
     if found is None:
-        raise RuntimeError(f"{binary} -v does not name a version: {run.stdout[:200]!r}")
+        raise Misconfigured(f"{binary} -v does not name a version: {run.stdout[:200]!r}")
     major, minor, patch = (int(part) for part in found.groups())
     return major, minor, patch
+
+
+def user_of(group: str) -> str:
+    """Return the user that HAProxy runs as with `group`: the one of that name, or the one without rights.
+
+    Neutron-LBaaS's HAProxy is always the user nobody (its `haproxy_base.j2`), in a group such as nogroup.
+
+    Raises:
+        Misconfigured: when there is no such group.
+    """
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        raise Misconfigured(
+            f"[haproxy] user_group = {group}: there is no such group; name another, or make it with groupadd"
+        ) from None
+    try:
+        return pwd.getpwnam(group).pw_name
+    except KeyError:
+        return NOBODY
 
 
 def from_conf(conf: Any) -> Settings:
     """Return the settings of `evener.config` (group `haproxy`), with the installed version.
 
     Raises:
-        RuntimeError: when HAProxy is not installed.
+        Misconfigured: when HAProxy is not installed, or its group does not exist.
     """
     group = conf.haproxy
     return Settings(
-        user=group.user_group,
+        user=user_of(group.user_group),
         group=group.user_group,
         maxconn=group.maxconn,
         nbthread=group.nbthread,

@@ -1,0 +1,20 @@
+"""What keeps an agent from starting, in words an operator can act on.
+
+```
+AgentError
+  DeviceUnknown           no device driver of the configured name exists
+  NoTransport             nobody says where control is
+```
+"""
+
+
+class AgentError(Exception):
+    """Base of all errors of this room."""
+
+
+class DeviceUnknown(AgentError):
+    """`device_driver` names what is not there."""
+
+
+class NoTransport(AgentError):
+    """`transport_url` is empty, or leads nowhere."""

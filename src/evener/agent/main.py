@@ -1,0 +1,79 @@
+"""`evener-agent`: what serves load balancers on a network node, told what to do over RabbitMQ."""
+
+import signal
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from oslo_config import cfg
+from oslo_log import log
+
+from evener import config, daemon
+from evener.agent.assembly import make_agent
+from evener.agent.errors import AgentError, NoTransport
+from evener.agent.purge import purge
+from evener.bus.base import Bus, load
+from evener.dataplane.haproxy.errors import HaproxyError
+from evener.host.errors import HostError
+from evener.resources.errors import Unavailable
+
+LOG = log.getLogger(__name__)
+PROGRAM = "evener-agent"
+CLI_OPTS = [
+    cfg.BoolOpt(
+        "purge", default=False, help="Remove everything that this agent has made on the host, and exit."
+    )
+]
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 with a line on stderr when it cannot."""
+    conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS, config.AGENT_GROUPS)
+    lock = config.agent_lock(conf)
+    if conf.purge and not lock.exists():
+        return
+    with daemon.only_one(lock, f"{PROGRAM}: an agent runs already on {lock.parent}; stop it first"):
+        daemon.log_to_file(conf, config.state_path(conf) / f"{PROGRAM}.log")
+        try:
+            _purge(conf, lock) if conf.purge else _serve(conf)
+        except (AgentError, HostError, HaproxyError, Unavailable) as error:
+            reason = f"not all is removed: {error}" if conf.purge else str(error)
+            LOG.error(reason)
+            sys.exit(f"{PROGRAM}: {reason}")
+
+
+def _purge(conf: cfg.ConfigOpts, lock: Path) -> None:
+    purge(conf)
+    lock.unlink()
+    with suppress(OSError):  # whatever else is there is not ours
+        lock.parent.rmdir()
+
+
+def _serve(conf: cfg.ConfigOpts) -> None:
+    if not conf.transport_url:
+        raise NoTransport(
+            "There is no transport_url: say in [DEFAULT] where RabbitMQ is, as rabbit://USER:PASSWORD@HOST:5672/"
+        )
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    bus = load("messaging", conf)
+    agent = make_agent(conf, bus.controller())
+    bus.serve_agent(conf.host, agent)
+    closing = threading.Thread(target=_close_after, args=(ended, bus), daemon=True)
+    closing.start()
+    agent.start()  # it may take a while until control is heard, and end at once when the bus is closed
+    LOG.info("Serving load balancers as the agent on %s", conf.host)
+    closing.join()
+    agent.stop()
+    LOG.info("Stopped; traffic goes on")
+
+
+def _close_after(ended: threading.Event, bus: Bus) -> None:
+    ended.wait()
+    bus.close()
+
+
+if __name__ == "__main__":
+    main()

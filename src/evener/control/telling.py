@@ -1,0 +1,40 @@
+"""Tells agents that what they serve stands on other networks, routers or ports now. It does not say which."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable
+from operator import methodcaller
+
+from evener.bus.base import Agent, Bus
+from evener.control import scheduling
+from evener.resources.errors import Unavailable
+from evener.store.database import Database, now
+
+LOG = logging.getLogger(__name__)
+
+
+class Telling:
+    """Implements `evener.network.base.Onlooker`; who is not reached looks by itself when it is heard again."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+
+    def networks_changed(self) -> None:
+        """Let all agents look at the networks and routers."""
+        with self._database.read() as tx:
+            hosts = scheduling.living_hosts(tx, now())
+        self._tell(hosts, methodcaller("look_at_networks"))
+
+    def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
+        """Let the agents that serve these load balancers look at them."""
+        for loadbalancer_id in loadbalancer_ids:
+            with self._database.read() as tx:
+                hosts = scheduling.hosts_of(tx, loadbalancer_id)
+            self._tell(hosts, methodcaller("look", loadbalancer_id))
+
+    def _tell(self, hosts: Iterable[str], tell: Callable[[Agent], object]) -> None:
+        for host in hosts:
+            try:
+                tell(self._bus.agent(host))
+            except Unavailable as error:
+                LOG.warning("The agent on %s sees what has changed when it answers again: %s", host, error)

@@ -1,0 +1,45 @@
+"""What every daemon does as it starts: see that it is alone, and log. It knows nothing of what the daemon is for."""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from oslo_config import cfg
+from oslo_log import log
+
+LOG_MEGABYTES, LOG_FILES = 10, 5
+
+
+def only_one(file: Path, busy: str) -> TextIO:
+    """Take the lock on `file`, held while what is returned is open, and leave our process id in it.
+
+    Raises:
+        SystemExit: with the message `busy`, when another process holds it; or naming what cannot be written.
+    """
+    try:
+        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock = file.open("a+", encoding="ascii")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}; see state_path, and who runs this")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(busy)
+    lock.seek(0)
+    lock.truncate()
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def log_to_file(conf: cfg.ConfigOpts, file: Path) -> None:
+    """Log to `file`, unless the settings say something else."""
+    elsewhere = (conf.log_file, conf.log_dir, conf.use_stderr, conf.use_syslog, conf.use_journal)
+    if not any(elsewhere):
+        conf.set_default("log_file", str(file))
+        conf.set_default("log_rotation_type", "size")
+        conf.set_default("max_logfile_size_mb", LOG_MEGABYTES)
+        conf.set_default("max_logfile_count", LOG_FILES)
+    log.setup(conf, "evener")
