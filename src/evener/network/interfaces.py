@@ -96,7 +96,7 @@ def add_by_port(tx: Transaction, scope: str | None, router_id: str, port_id: str
         raise errors.bad_request(
             "router",
             f"Router already contains IPv6 port {other} belonging to network id {port.network_id}. Only one IPv6 "
-            "port from the same network subnet can be connected to a router.",
+            "port from the same network subnet can be connected to a router",
         )
     attachments.check_overlap(tx, attached, here)
     if sum(subnet.ip_version == 4 for subnet in here) > 1:
@@ -176,7 +176,7 @@ def _check_announced(subnet: Subnet) -> None:
         raise errors.bad_request(
             "router",
             f"IPv6 subnet {subnet.id} configured to receive RAs from an external router cannot be added to "
-            "Neutron Router.",
+            "Neutron Router",
         )
 
 
