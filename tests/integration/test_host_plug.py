@@ -1,10 +1,11 @@
-"""The Linux bridge driver on the real kernel: what plugging makes, repairs, leaves alone and takes away."""
+"""The interface drivers on the real kernel and switch: what plugging makes, repairs, leaves alone and takes away."""
 
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,14 @@ from pyroute2.netlink.rtnl import (
 
 from evener.host import links, netns
 from evener.host.errors import NamespaceMissing, NameTaken
-from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name, inner_name, tap_name
+from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name
+from evener.host.openvswitch import OpenVSwitchDriver
+from evener.host.veth import inner_name, tap_name
 from evener.resources.wiring import FixedIP, NetworkSpec, Route, WiredPort
+from openvswitch_rig import OpenVSwitch
 
 pytestmark = pytest.mark.root
+Driver = LinuxBridgeDriver | OpenVSwitchDriver
 
 NS = "qlbaas-1"
 NETWORK = "0f3a77d2-77aa-4b21-8e5a-0d8a8f0a9e11"
@@ -52,38 +57,63 @@ def port(number: int = 1, *fixed_ips: FixedIP, mtu: int = 1450) -> WiredPort:
 
 PORT = port()
 TAP, INNER = tap_name(PORT.id), inner_name(PORT)
-driver = LinuxBridgeDriver(announcements=1)
+LINUX_BRIDGE = LinuxBridgeDriver(announcements=1)
+only_linuxbridge = pytest.mark.parametrize("driver", ["linuxbridge"], indirect=True)
 
 
 def ip(*arguments: str) -> str:
     return subprocess.run(["ip", *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def state() -> str:
+def state(driver: Driver) -> str:
     """Return all that plugging is responsible for, without what changes by itself or differs between pairs."""
-    lines = [ip("-br", "link", "show", "dev", BRIDGE), ip("-n", NS, "-br", "addr", "show", "scope", "global")]
+    lines = [switched(driver), ip("-n", NS, "-br", "addr", "show", "scope", "global")]
     lines += [ip("-n", NS, "route"), ip("-n", NS, "-6", "route", "show", "proto", "static")]
     with links.connected() as host, links.connected(NS) as guest:
-        bridge, tap, inner = (
-            links.find(host, BRIDGE),
-            links.find(host, TAP),
-            links.find(guest, INNER),
-        )
-        assert None not in (bridge, tap, inner)
-        lines.append(f"{bridge.up} {dict(bridge.bridge)} {tap.up} {tap.mtu} {tap.master == bridge.index}")
+        tap, inner = links.find(host, TAP), links.find(guest, INNER)
+        assert None not in (tap, inner)
+        lines.append(f"{tap.up} {tap.mtu} {tap.mac}")
         lines.append(f"{inner.up} {inner.mtu} {inner.mac} {inner.peer_index == tap.index}")
-    words = " ".join(lines).replace(bridge.mac or "", "").split()
-    return " ".join(word.split("@")[0] for word in words)
+    return " ".join(word.split("@")[0] for word in " ".join(lines).split())
 
 
-@pytest.fixture(autouse=True)
-def _leave_nothing() -> Iterator[None]:
-    netns.ensure(NS)
+def switched(driver: Driver) -> str:
+    """Return what the tap is plugged into, and how."""
+    if isinstance(driver, OpenVSwitchDriver):
+        return switch().vsctl("get", "port", TAP, "tag", "external_ids") + str(switch().ports("br-int"))
+    with links.connected() as host:
+        bridge, tap = links.find(host, BRIDGE), links.find(host, TAP)
+        assert None not in (bridge, tap)
+        return f"{bridge.up} {bridge.mtu} {dict(bridge.bridge)} {tap.master == bridge.index}"
+
+
+@cache
+def switch() -> OpenVSwitch:
+    return OpenVSwitch(Path("/run/plug-openvswitch"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stop_the_switch() -> Iterator[None]:
     yield
+    if switch.cache_info().currsize:
+        switch().stop()
+
+
+@pytest.fixture(params=["linuxbridge", "openvswitch"])
+def driver(request) -> Iterator[Driver]:
+    netns.ensure(NS)
+    if request.param == "linuxbridge":
+        made: Driver = LINUX_BRIDGE
+    else:
+        made = OpenVSwitchDriver(1, switch().settings())
+    yield made
     for name in netns.names():
         netns.delete(name)
-    driver.unplug(NS, PORT.id)
-    driver.remove_network(NETWORK)
+    made.unplug(NS, PORT.id)
+    made.remove_network(NETWORK)
+    if isinstance(made, OpenVSwitchDriver):
+        made.close()
+        assert switch().bridges() == []
     remaining = {line.split()[0].split("@")[0] for line in ip("-br", "link").splitlines()} - {"lo"}
     assert not {name for name in remaining if name.startswith(("brq", "tap", "ns-"))}
 
@@ -113,7 +143,7 @@ def settle(quiet_s: float = 0.1) -> None:
                 return
 
 
-def test_plugging_makes_exactly_what_the_port_says():
+def test_plugging_makes_exactly_what_the_port_says(driver):
     assert driver.plug(NS, PORT) is True
     addresses = ip("-n", NS, "-br", "addr", "show", "dev", INNER, "scope", "global")
     assert set(addresses.split()[2:]) == {"10.9.0.5/24", "fd00:9::5/64"}
@@ -130,17 +160,23 @@ def test_plugging_makes_exactly_what_the_port_says():
     inner = ip("-n", NS, "link", "show", "dev", INNER)
     assert "mtu 1450" in inner
     assert PORT.mac_address in inner
-    assert f"master {BRIDGE}" in ip("link", "show", "dev", TAP)
+    if driver is LINUX_BRIDGE:
+        assert f"master {BRIDGE}" in ip("link", "show", "dev", TAP)
+    else:
+        marks = switch().vsctl("get", "interface", TAP, "external_ids")
+        assert marks == f'{{attached-mac="{PORT.mac_address}", iface-id="{PORT.id}", iface-status=active}}'
+        assert switch().vsctl("get", "port", TAP, "tag") == "1"
 
 
-def test_the_host_gets_no_address_at_all():
+@only_linuxbridge
+def test_the_host_gets_no_address_at_all(driver):
     driver.plug(NS, PORT)
     settle()
     for name in (BRIDGE, TAP):
         assert "inet" not in ip("addr", "show", "dev", name)
 
 
-def test_ipv6_addresses_work_at_once_without_duplicate_detection():
+def test_ipv6_addresses_work_at_once_without_duplicate_detection(driver):
     driver.plug(NS, PORT)
     with netns.inside(NS), socket.socket(socket.AF_INET6) as server:
         server.bind(("fd00:9::5", 80))
@@ -151,7 +187,7 @@ def test_ipv6_addresses_work_at_once_without_duplicate_detection():
 
 
 @pytest.mark.parametrize("fixed_ips", [(V4,), (V6,), (V4, V6)], ids=["IPv4", "IPv6", "dual-stack"])
-def test_two_plugged_namespaces_reach_each_other_over_the_bridge(fixed_ips):
+def test_two_plugged_namespaces_reach_each_other_over_the_bridge(driver, fixed_ips):
     other = tuple(
         fixed.model_copy(update={"address": fixed.address[:-1] + "6", "gateway": None, "routes": ()})
         for fixed in fixed_ips
@@ -171,7 +207,7 @@ def test_two_plugged_namespaces_reach_each_other_over_the_bridge(fixed_ips):
 
 
 @pytest.mark.parametrize("prefix_length", [31, 32])
-def test_an_address_without_a_subnet_takes_connections_and_reaches_its_gateway(prefix_length):
+def test_an_address_without_a_subnet_takes_connections_and_reaches_its_gateway(driver, prefix_length):
     lone = FixedIP(address="10.9.0.5", prefix_length=prefix_length, gateway="10.9.0.1")
     netns.ensure("router")
     driver.plug(NS, port(1, lone))
@@ -186,7 +222,7 @@ def test_an_address_without_a_subnet_takes_connections_and_reaches_its_gateway(p
     driver.unplug("router", port(2).id)
 
 
-def test_plugging_again_changes_nothing_and_says_so():
+def test_plugging_again_changes_nothing_and_says_so(driver):
     driver.ensure_network(NetworkSpec(id=NETWORK, mtu=1450))
     driver.plug(NS, PORT)
     settle(quiet_s=1.5)  # the kernel tells of a carrier up to a second late
@@ -261,33 +297,67 @@ DAMAGE: dict[str, Callable[[], None]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-def test_plugging_repairs(damage):
+def ovs(*arguments: str) -> Callable[[], None]:
+    return lambda: switch().vsctl(*arguments) and None
+
+
+OF_THE_SWITCH = {
+    "the port was deleted": ovs("del-port", TAP),
+    "the port has another tag": ovs("set", "port", TAP, "tag=77"),
+    "the port has no tag": ovs("clear", "port", TAP, "tag"),
+    "the port is a trunk": ovs("set", "port", TAP, "vlan_mode=trunk", "trunks=1,2"),
+    "the port is on another bridge": ovs(
+        *("add-br", "br-other", "--", "set", "bridge", "br-other", "datapath_type=netdev", "--"),
+        *("del-port", TAP, "--", "add-port", "br-other", TAP, "external_ids:evener-owner=evener"),
+    ),
+    "the port's marks are gone": ovs("clear", "interface", TAP, "external_ids"),
+    "the integration bridge was deleted": ovs("del-br", "br-int"),
+    "the network's tag is forgotten": ovs(
+        "remove", "bridge", "br-int", "external_ids", f"evener-network-{NETWORK}"
+    ),
+}
+OF_THE_PAIR = {
+    what: damage for what, damage in DAMAGE.items() if "tap was" in what or "interface was" in what
+}
+REPAIRS = [
+    *(pytest.param("linuxbridge", damage, id=what) for what, damage in DAMAGE.items()),
+    *(
+        pytest.param("openvswitch", damage, id=f"{what}, with Open vSwitch")
+        for what, damage in OF_THE_PAIR.items()
+    ),
+    *(pytest.param("openvswitch", damage, id=what) for what, damage in OF_THE_SWITCH.items()),
+]
+
+
+@pytest.mark.parametrize(("driver", "damage"), REPAIRS, indirect=["driver"])
+def test_plugging_repairs(driver, damage):
     netns.ensure("elsewhere")
     driver.plug(NS, PORT)
     settle()
-    before = state()
+    before = state(driver)
     damage()
     assert driver.plug(NS, PORT) is True
     settle()
-    assert state() == before
+    assert state(driver) == before
     assert driver.plug(NS, PORT) is False
     subprocess.run(["ip", "link", "del", "tapx"], check=False, capture_output=True)
+    if isinstance(driver, OpenVSwitchDriver):
+        switch().vsctl("--if-exists", "del-br", "br-other")
 
 
-def test_a_namespace_that_was_deleted_and_made_anew_is_plugged_anew():
+def test_a_namespace_that_was_deleted_and_made_anew_is_plugged_anew(driver):
     driver.plug(NS, PORT)
-    before = state()
+    before = state(driver)
     # The old namespace lives on as long as this socket does, and the old pair in it.
     with netns.inside(NS), socket.socket() as pin:
         pin.bind(("10.9.0.5", 80))
         netns.delete(NS)
         netns.ensure(NS)
         assert driver.plug(NS, PORT) is True
-        assert state() == before
+        assert state(driver) == before
 
 
-def test_a_change_of_the_ports_addresses_is_followed_without_a_new_interface():
+def test_a_change_of_the_ports_addresses_is_followed_without_a_new_interface(driver):
     driver.plug(NS, PORT)
     with links.connected(NS) as netlink:
         index = links.required(netlink, INNER).index
@@ -300,14 +370,14 @@ def test_a_change_of_the_ports_addresses_is_followed_without_a_new_interface():
     assert ip("-n", NS, "-6", "route", "show", "proto", "static") == ""
 
 
-def test_routes_that_a_person_added_stay():
+def test_routes_that_a_person_added_stay(driver):
     driver.plug(NS, PORT)
     ip("-n", NS, "route", "add", "10.99.0.0/16", "via", "10.9.0.7")
     assert driver.plug(NS, PORT) is False
     assert "10.99.0.0/16 via 10.9.0.7" in ip("-n", NS, "route")
 
 
-def test_interfaces_of_other_names_are_left_alone():
+def test_interfaces_of_other_names_are_left_alone(driver):
     ip("link", "add", "eth7", "type", "bridge")
     driver.plug(NS, PORT)
     ip("-n", NS, "link", "add", "keep", "type", "bridge")
@@ -319,21 +389,25 @@ def test_interfaces_of_other_names_are_left_alone():
     ip("link", "del", "eth7")
 
 
-@pytest.mark.parametrize(("name", "kind"), [(BRIDGE, "veth"), (TAP, "bridge")])
-def test_something_else_under_our_name_is_not_touched(name, kind):
+@pytest.mark.parametrize(
+    ("driver", "name", "kind"),
+    [("linuxbridge", BRIDGE, "veth"), ("linuxbridge", TAP, "bridge"), ("openvswitch", TAP, "bridge")],
+    indirect=["driver"],
+)
+def test_something_else_under_our_name_is_not_touched(driver, name, kind):
     ip("link", "add", name, "type", kind)
     with pytest.raises(NameTaken, match=name):
         driver.plug(NS, PORT)
     assert kind in ip("-d", "link", "show", "dev", name)
 
 
-def test_plugging_into_a_namespace_that_does_not_exist_makes_nothing():
+def test_plugging_into_a_namespace_that_does_not_exist_makes_nothing(driver):
     with pytest.raises(NamespaceMissing):
         driver.plug("qlbaas-9", PORT)
     assert TAP not in ip("link")
 
 
-def test_unplugging_and_removing_leave_nothing_and_are_idempotent():
+def test_unplugging_and_removing_leave_nothing_and_are_idempotent(driver):
     driver.plug(NS, PORT)
     assert driver.unplug(NS, PORT.id) is True
     assert driver.unplug(NS, PORT.id) is False
@@ -345,7 +419,7 @@ def test_unplugging_and_removing_leave_nothing_and_are_idempotent():
     assert not {BRIDGE, TAP} & set(ip("-br", "link").replace("@", " ").split())
 
 
-def test_unplugging_finds_the_inner_end_of_a_tap_that_was_moved_away():
+def test_unplugging_finds_the_inner_end_of_a_tap_that_was_moved_away(driver):
     netns.ensure("elsewhere")
     driver.plug(NS, PORT)
     ip("link", "set", TAP, "netns", "elsewhere")
@@ -353,13 +427,15 @@ def test_unplugging_finds_the_inner_end_of_a_tap_that_was_moved_away():
     assert TAP not in ip("-n", "elsewhere", "link")
 
 
-def test_a_networks_mtu_is_followed():
+@only_linuxbridge
+def test_a_networks_mtu_is_followed(driver):
     driver.ensure_network(NetworkSpec(id=NETWORK, mtu=1450))
     assert driver.ensure_network(NetworkSpec(id=NETWORK, mtu=1400)) is True
     assert "mtu 1400" in ip("link", "show", "dev", BRIDGE)
 
 
-def test_many_ports_are_plugged_at_once_into_a_network_that_is_not_there_yet():
+@only_linuxbridge
+def test_many_ports_are_plugged_at_once_into_a_network_that_is_not_there_yet(driver):
     ports = [
         port(n, FixedIP(address=f"10.9.0.{n}", prefix_length=24, gateway="10.9.0.254")) for n in range(10, 26)
     ]
