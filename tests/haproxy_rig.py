@@ -170,6 +170,29 @@ class Rig:
         return {} if observation is None else {k: str(v) for k, v in observation.members.items()}
 
 
+class Shop:
+    """A graph that tests vary: one HTTP listener, one pool, members w1 and w2."""
+
+    def __init__(self, rig: Rig, protocol="HTTP", **pool) -> None:
+        self.rig = rig
+        self.webs = [rig.web("w1", address="127.0.2.1"), rig.web("w2", address="127.0.2.2")]
+        self.pool = g.pool(protocol=protocol, **pool)
+        self.listener = g.listener(protocol=protocol, default_pool_id=self.pool.id)
+        self.members = [member_of(web, id=g.nth(10 + n)) for n, web in enumerate(self.webs)]
+        self.monitor, self.spare = None, 100
+
+    def graph(self, **given):
+        values = {"listeners": [self.listener], "addresses": [VIP]} | given
+        pools = [(self.pool, self.members, self.monitor), g.spare_pool(self.spare)]
+        return g.graph(id=g.nth(1), pools=pools, **values)
+
+    def apply(self, **given):
+        return [type(step) for step in self.rig.instance.apply(self.graph(**given)).steps]
+
+    def change(self, number, **given):
+        self.members[number] = self.members[number].model_copy(update=given)
+
+
 def member_of(web: Web | Peer, **given):
     return g.member(address=web.address, protocol_port=web.port, **given)
 

@@ -1,7 +1,5 @@
 """A real HAProxy in a namespace: started, changed, killed, adopted, refused, stopped."""
 
-import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -28,7 +26,7 @@ from evener.dataplane.haproxy.plan import (
 )
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns
-from haproxy_rig import VIP, Rig, eventually, member_of
+from haproxy_rig import VIP, Rig, Shop, eventually, member_of
 
 pytestmark = pytest.mark.root
 
@@ -39,29 +37,6 @@ def rig(tmp_path):
     yield rig
     rig.close()
     assert process.processes_of(rig.instance.paths) == set()
-
-
-class Shop:
-    """A graph that tests vary: one HTTP listener, one pool, members w1 and w2."""
-
-    def __init__(self, rig: Rig, protocol="HTTP", **pool) -> None:
-        self.rig = rig
-        self.webs = [rig.web("w1", address="127.0.2.1"), rig.web("w2", address="127.0.2.2")]
-        self.pool = g.pool(protocol=protocol, **pool)
-        self.listener = g.listener(protocol=protocol, default_pool_id=self.pool.id)
-        self.members = [member_of(web, id=g.nth(10 + n)) for n, web in enumerate(self.webs)]
-        self.monitor, self.spare = None, 100
-
-    def graph(self, **given):
-        values = {"listeners": [self.listener], "addresses": [VIP]} | given
-        pools = [(self.pool, self.members, self.monitor), g.spare_pool(self.spare)]
-        return g.graph(id=g.nth(1), pools=pools, **values)
-
-    def apply(self, **given):
-        return [type(step) for step in self.rig.instance.apply(self.graph(**given)).steps]
-
-    def change(self, number, **given):
-        self.members[number] = self.members[number].model_copy(update=given)
 
 
 def test_a_load_balancer_is_started_once_and_left_alone_after(rig):
@@ -254,79 +229,6 @@ def test_health_survives_a_reload(rig, down):
     shop.webs[0].delay_s = 0
     if down:
         assert rig.spread(4) == {"w2": 4}
-
-
-def test_a_killed_master_is_started_again_and_its_workers_do_not_stay(rig):
-    shop = Shop(rig)
-    shop.apply()
-    old = process.processes_of(rig.instance.paths)
-    os.kill(rig.instance.pid, signal.SIGKILL)
-    eventually(lambda: not rig.instance.check())
-    assert shop.apply() == [Start]
-    assert not old & process.processes_of(rig.instance.paths)
-    assert rig.get()[0] == 200
-
-
-def test_a_killed_worker_is_noticed_and_everything_started_again(rig):
-    shop = Shop(rig)
-    shop.apply()
-    (worker,) = process.workers(rig.instance.paths).current
-    os.kill(worker, signal.SIGKILL)
-    eventually(lambda: not rig.instance.check())
-    shop.apply()
-    assert rig.get()[0] == 200
-    assert rig.instance.check()
-
-
-def test_a_worker_whose_end_its_master_misses_is_replaced_by_a_reload(rig):
-    shop = Shop(rig)
-    shop.apply()
-    master = rig.instance.pid
-    for _ in range(3):
-        (worker,) = set(process.workers(rig.instance.paths).current)
-        with unnoticed_end(worker):
-            assert not rig.instance.check()
-            assert shop.apply() == [Reload]
-            assert rig.instance.check()
-            assert rig.get()[0] == 200
-            assert rig.instance.pid == master
-
-
-@contextlib.contextmanager
-def unnoticed_end(pid):
-    """Kill a process as its tracer: its parent hears of it only once the tracer has."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    seize = 0x4206
-    assert libc.ptrace(seize, pid, None, None) == 0, os.strerror(ctypes.get_errno())
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
-    yield
-    os.waitpid(pid, 0x40000000)  # __WALL
-
-
-@pytest.mark.parametrize("within_s", [0, 0.004, 0.007, 0.01])
-def test_a_worker_killed_while_it_starts_is_found_missing_at_once(rig, within_s):
-    shop = Shop(rig)
-    killer = threading.Thread(target=kill_the_first_worker, args=(rig.instance.paths, within_s))
-    killer.start()
-    with contextlib.suppress(Refused):
-        shop.apply()
-    killer.join()
-    eventually(lambda: not rig.instance.check())
-    shop.apply()
-    assert rig.get()[0] == 200
-    assert rig.instance.check()
-
-
-def kill_the_first_worker(paths, within_s):
-    def children():
-        with contextlib.suppress(OSError, ValueError):
-            master = int(paths.pid_file.read_text())
-            return Path(f"/proc/{master}/task/{master}/children").read_text().split()
-
-    pid = int(eventually(children)[0])
-    time.sleep(within_s)
-    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("edit", ["# edited\n", "bogus\n"])
