@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, literal, select, union_all, update
 
 from evener.control.certificates import release
 from evener.control.graphs import BELOW
@@ -43,7 +43,7 @@ def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: 
         .where(bindings.c.loadbalancer_id == loadbalancer_id)
         .order_by(bindings.c.applied_generation)
     )
-    if reached is None:
+    if reached is None or not _something_went(tx, loadbalancer_id, reached):
         return
     gone = (listeners.c.loadbalancer_id == loadbalancer_id, listeners.c.deleted_generation <= reached)
     _retire_counters(tx, loadbalancer_id, list(tx.scalar_ids(select(listeners.c.id).where(*gone))))
@@ -55,6 +55,17 @@ def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: 
                 below.c.loadbalancer_id == loadbalancer_id, below.c.deleted_generation <= reached
             )
         )
+
+
+def _something_went(tx: Transaction, loadbalancer_id: str, reached: int) -> bool:
+    """Tell in one statement: reports are many, and most come after nothing was deleted."""
+    went = (
+        select(literal(1)).where(
+            below.c.loadbalancer_id == loadbalancer_id, below.c.deleted_generation <= reached
+        )
+        for below in map(table, BELOW)
+    )
+    return bool(tx.scalar(union_all(*went).limit(1)))
 
 
 def _retire_counters(tx: Transaction, loadbalancer_id: str, listener_ids: list[str]) -> None:

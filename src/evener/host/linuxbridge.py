@@ -104,9 +104,8 @@ class LinuxBridgeDriver:
         self, host: IPRoute, network_id: str, physical_network: str | None, mtu: int
     ) -> tuple[Link, bool]:
         uplink = self._uplink(physical_network)
-        found = links.find(host, bridge_name(network_id))
         if uplink:  # before anything is made: it may be unfit
-            uplinks.check(host, uplink, found)
+            uplinks.check(host, uplink, links.find(host, bridge_name(network_id)))
         link, changed = _ensure_bridge(host, network_id, mtu)
         if uplink and uplinks.join(host, uplink, link):
             link = links.required(host, link.name)  # the kernel may have given it the interface's MTU
