@@ -189,10 +189,10 @@ class Balancer:
         with self._lock:
             return netns.exists(self.namespace) and self._instance.check()
 
-    def observe(self) -> Observation | None:
-        """Return the state of traffic, or None when HAProxy does not run or does not answer."""
+    def observe(self, *, servers: bool = False) -> Observation | None:
+        """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied."""
         with self._lock:
-            return self._instance.observe()
+            return self._instance.observe(servers=servers)
 
     def forget(self) -> None:
         """Stop watching; everything on the host goes on."""

@@ -138,7 +138,7 @@ class AgentService:
     def observe(self, loadbalancer_id: str) -> Observation | None:
         """Return the state of traffic now, or None when this agent does not serve the load balancer."""
         balancer = self._balancers.get(loadbalancer_id)
-        return None if balancer is None else balancer.observe()
+        return None if balancer is None else balancer.observe(servers=True)
 
     # What the host tells.
 
@@ -294,8 +294,6 @@ class AgentService:
     def _news(self, balancer: Balancer) -> Observation | None:
         """Return what can be observed, if it is not what was reported last."""
         seen = balancer.observe()
-        if seen is not None:
-            seen = seen.model_copy(update={"servers": {}})  # those are for who asks
         return None if seen == self._reported.get(balancer.id) else seen
 
     def _report_health(self) -> None:

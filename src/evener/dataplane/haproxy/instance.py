@@ -105,13 +105,16 @@ class Instance:
         """
         with self._lock:
             graph = tls.with_known(graph, self._last_graph() if graph.unreadable else None)
+            text = graph.model_dump_json()
             wanted = render(graph, self.paths.directory, self.settings)
+            if self._config is None and files.read(self.paths.graph) == text:
+                self._config = wanted
             self._prepare_directory()
             steps = plan(self._running(), wanted, raises_limits=self.settings.raises_limits)
             if steps:
                 LOG.info("Load balancer %s: %s", self.id, ", ".join(type(each).__name__ for each in steps))
                 steps = self._carry_out(steps, wanted)
-            self._remember(graph, wanted, changed=bool(steps))
+            self._remember(graph, text, wanted, changed=bool(steps))
             return Applied(steps)
 
     def _carry_out(self, steps: tuple[Step, ...], wanted: Config) -> tuple[Step, ...]:
@@ -218,8 +221,7 @@ class Instance:
             return None if text is None else Graph.model_validate_json(text)
         return None
 
-    def _remember(self, graph: Graph, config: Config, *, changed: bool) -> None:
-        text = graph.model_dump_json()
+    def _remember(self, graph: Graph, text: str, config: Config, *, changed: bool) -> None:
         if changed or files.read(self.paths.graph) != text:
             files.replace(self.paths.graph, text, mode=files.SECRET)
         self._write_certificates(config)
@@ -374,8 +376,11 @@ class Instance:
             and _signature(self.paths.conf) == self._signature
         )
 
-    def observe(self) -> Observation | None:
-        """Return members' health and listeners' counters; None when nothing was ever applied here."""
+    def observe(self, *, servers: bool = False) -> Observation | None:
+        """Return members' health, listeners' counters, and those of `servers` where asked for.
+
+        None when nothing was ever applied here.
+        """
         with self._lock:
             config = self._last()
             if config is None:
@@ -390,7 +395,7 @@ class Instance:
             return Observation(
                 members=stats.members(table, config),
                 listeners=self._counters().totals(),
-                servers=stats.servers(table, config),
+                servers=stats.servers(table, config) if servers else {},
             )
 
     def _read_counters(self) -> list[stats.Row]:

@@ -4,6 +4,7 @@ HAProxy 2.6 configuration manual, section 2.2 "Quoting and escaping". Knows noth
 """
 
 import re
+from functools import lru_cache
 
 from evener.dataplane.haproxy.errors import Unrenderable
 
@@ -12,6 +13,7 @@ _PLAIN_ARGUMENT = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 
 
+@lru_cache(maxsize=4096)  # a thousand members have most of their words in common
 def word(text: str) -> str:
     """Return `text` as one word: as it is where that is safe, else in double quotes with escapes.
 

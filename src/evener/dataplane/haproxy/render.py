@@ -4,7 +4,6 @@ Every line is made by `quoting.line`; nothing a user typed is written in another
 are not written at all: sections and servers are named by ids.
 """
 
-import ipaddress
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -153,11 +152,8 @@ def _frontend_lines(
 
 def socket_address(address: str, port: int) -> str:
     """Return `address` with `port` in HAProxy's form: IPv6 in brackets."""
-    try:
-        is_v6 = ipaddress.ip_address(address).version == 6
-    except ValueError:
-        is_v6 = False  # HAProxy itself will say what is wrong with it
-    return f"[{address}]:{port}" if is_v6 else f"{address}:{port}"
+    # HAProxy itself says what is wrong with what is no address.
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _backend(node: PoolNode) -> Backend:

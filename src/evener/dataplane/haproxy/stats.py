@@ -1,6 +1,5 @@
 """Reads what HAProxy prints: statistics, processes, states of servers. Pure: text in, facts out."""
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,14 +11,19 @@ from evener.resources.types import OperatingStatus
 # `show stat` for frontends (1) and servers (4) of every proxy and process; management manual, section 9.3.
 FRONTENDS_AND_SERVERS = "show stat -1 5 -1"
 Row = dict[str, str]
+_COLUMNS = 24  # up to `lastchg`
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20  # forced, inherited, configured, unresolved
 _CHECK_CONFIGURED, _CHECK_ENABLED = 0x02, 0x04
 
 
 def rows(text: str) -> list[Row]:
-    """Return the lines of `show stat` by their columns' names (manual, section 9.1 "CSV format")."""
+    """Return the lines of `show stat` by their columns' names, up to the last column that we read.
+
+    Manual, section 9.1 "CSV format": none of these is quoted, others are.
+    """
     lines = [line for line in text.lstrip("# ").splitlines() if line]
-    return list(csv.DictReader(lines))
+    names = lines[0].split(",")[:_COLUMNS] if lines else []
+    return [dict(zip(names, line.split(",", _COLUMNS), strict=False)) for line in lines[1:]]
 
 
 def members(table: Iterable[Row], config: Config) -> dict[str, OperatingStatus]:
