@@ -47,7 +47,7 @@ Json = dict[str, Any]
 
 def path_of(kind: str) -> str:
     """Return the path of a collection."""
-    return PATHS.get(kind, f"/{kind}s")
+    return PATHS.get(kind) or f"/{kind.replace('_', '-')}s"
 
 
 class Tokens:
@@ -124,7 +124,9 @@ class User:
 
     def entries(self, path: str, query: str = "") -> list[Json]:
         """List a collection by its path."""
-        found: list[Json] = self.ok("GET", path, query_string=query)[path.rpartition("/")[2]]
+        found: list[Json] = self.ok("GET", path, query_string=query)[
+            path.rpartition("/")[2].replace("-", "_")
+        ]
         return found
 
     def ids(self, path: str, query: str = "") -> list[str]:

@@ -15,9 +15,8 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.network import Network
 from evener.resources.port import Port
 from evener.resources.subnet import Subnet
-from evener.store import rows
+from evener.store import network_tables, rows
 from evener.store.database import Database, retried
-from evener.store.network_tables import floatingips, ip_allocations, networks, ports, routers, subnets
 
 NOBODYS = "00000000-0000-0000-0000-00000000dead"
 ADMIN = Caller("admin", "cloud", frozenset({"admin"}))
@@ -96,7 +95,9 @@ class Service:
     def contents(self) -> list[Any]:
         """Return every row there is."""
         with self.database.read() as tx:
-            tables = (networks, subnets, ports, ip_allocations, routers, floatingips)
+            names = ("networks", "subnets", "ports", "ip_allocations", "routers", "floatingips")
+            names += ("security_groups", "security_group_rules", "port_security_groups")
+            tables = [getattr(network_tables, name) for name in names]
             return [tx.execute(select(table).order_by(*table.primary_key)).all() for table in tables]
 
 

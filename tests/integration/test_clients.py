@@ -47,7 +47,7 @@ class Shell:
 
     def __call__(self, *words: str) -> Any:
         """Run a command that has to succeed, and return what it shows."""
-        shows = any({"create", "show", "list", "stats"} & set(word.split("-")) for word in words[:3])
+        shows = any({"create", "show", "list", "stats"} & set(word.split("-")) for word in words[:5])
         done = self.run(*words, *(("-f", "json") if shows else ()))
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         found = done.stdout.partition("\n")[2] if done.stdout.startswith("Created a new") else done.stdout
@@ -161,6 +161,38 @@ def test_neutron_changes_each_kind(admin: Shell, demonstration: dict[str, Any]) 
     refused = admin.run("neutron", "lbaas-loadbalancer-delete", "LB_WEB")
     assert refused.returncode != 0
     assert "in use" in refused.stderr
+
+
+def test_openstack_and_neutron_put_a_vip_into_a_security_group(
+    admin: Shell, demonstration: dict[str, Any]
+) -> None:
+    openstack, vip = admin.openstack, demonstration["lb"]["vip_port_id"]
+    assert openstack("port", "show", vip)["security_group_ids"] == []
+    web = openstack("security", "group", "create", "--description", "the web", "web")
+    assert str(web["rules"]).count("egress") == 2
+    assert {each["Name"] for each in openstack("security", "group", "list")} == {"default", "web"}
+    where = ("--remote-ip", "192.168.200.0/24", "--protocol", "tcp", "--dst-port", "80:81", "web")
+    made = openstack("security", "group", "rule", "create", *where)
+    assert (made["port_range_min"], made["port_range_max"]) == (80, 81)
+    again = admin.run("openstack", "security", "group", "rule", "create", *where)
+    assert again.returncode != 0
+    assert made["id"] in again.stderr
+    listed = openstack("security", "group", "rule", "list", "--ingress", "--ethertype", "IPv4", "web")
+    assert [(each["ID"], each["IP Range"], each["Port Range"]) for each in listed] == [
+        (made["id"], "192.168.200.0/24", "80:81")
+    ]
+    openstack("port", "set", "--security-group", "web", vip)
+    assert openstack("port", "show", vip)["security_group_ids"] == [web["id"]]
+    in_use = admin.run("openstack", "security", "group", "delete", "web")
+    assert in_use.returncode != 0
+    assert "in use" in in_use.stderr
+    openstack("port", "unset", "--security-group", "web", vip)
+    admin.neutron("port-update", "--security-group", "web", vip)
+    assert admin.neutron("port-show", vip)["security_groups"] == [web["id"]]
+    assert {each["name"] for each in admin.neutron("security-group-list")} == {"default", "web"}
+    admin.neutron("port-update", "--no-security-groups", vip)
+    openstack("security", "group", "rule", "delete", made["id"])
+    openstack("security", "group", "delete", "web")
 
 
 def test_a_second_project_sees_nothing_of_the_first(

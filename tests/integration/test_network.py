@@ -222,7 +222,7 @@ def test_what_is_used_cannot_go(service: Service) -> None:
         service.delete(subnet)
     service.delete(port)
     service.delete(network)
-    assert service.contents() == [[]] * 6, "the subnet went with its network"
+    assert service.contents()[:6] == [[]] * 6, "the subnet went with its network"
 
 
 def test_ipv6_needs_packets_of_1280_bytes(service: Service) -> None:
@@ -263,7 +263,7 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_length(service:
             with service.database.read() as tx:
                 service.network.vip_ports(tx, list(service.ids(Port)))
         counts.append(len([one for one in sent if one.startswith("SELECT")]))
-    assert counts[0] == counts[1] == 10
+    assert counts[0] == counts[1] == 12
 
 
 def test_the_service_is_found_by_its_name(database: Database) -> None:

@@ -85,6 +85,10 @@ def known_values(cloud: Cloud, path: str) -> dict[str, Any]:
     rules = f"/lbaas/l7policies/{found['l7policy_id']}/rules"
     found["rule_id"] = cloud.ann.ok("POST", rules, {"rule": rule})["rule"]["id"]
     found["port_id"] = cloud.ann.create("port", network_id=tree.network)["id"]
+    found["security_group_id"] = cloud.ann.create("security_group", name="web")["id"]
+    rule = {"security_group_id": found["security_group_id"], "direction": "ingress", "protocol": "gre"}
+    found["security_group_rule_id"] = cloud.ann.create("security_group_rule", **rule)["id"]
+    found |= {"remote_group_id": None, "security_groups": [found["security_group_id"]]}
     found |= {"vip_subnet_id": tree.subnet, "vip_network_id": tree.network}
     found |= {"default_pool_id": tree.pool, "redirect_pool_id": tree.pool}
     kinds = [served for served in networking.COLLECTIONS if path in (served.path, served.path_of_one)]

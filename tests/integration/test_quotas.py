@@ -139,7 +139,15 @@ NEW: dict[str, Callable[[Cloud, Any], tuple[str, dict[str, Any]]]] = {
     "port": lambda _, tree: ("/ports", {"network_id": tree.network}),
     "router": lambda *_: ("/routers", {}),
     "floatingip": lambda cloud, _: ("/floatingips", {"floating_network_id": cloud.outside()["network_id"]}),
+    "security_group": lambda *_: ("/security-groups", {"name": "web"}),
+    "security_group_rule": lambda cloud, _: (
+        "/security-group-rules",
+        {"security_group_id": cloud.ann.create("security_group")["id"], "direction": "ingress"},
+    ),
 }
+
+# A group comes with two rules.
+COUNTS = {"security_group": 3}
 
 
 def test_every_kind_with_a_limit_is_tried_below() -> None:
@@ -234,11 +242,11 @@ def test_what_a_whole_load_balancer_needs_is_there_or_nothing_is_made(cloud: Clo
 def test_counting_costs_a_creation_one_statement(cloud: Cloud, kind: str) -> None:
     tree = cloud.tree()
     path, values = NEW[kind](cloud, tree)
-    if kind in ("l7policy", "router", "floatingip"):
-        cloud.ann.ok("POST", path, {kind: values})  # the first one of a project costs two more
+    if kind in ("l7policy", "port", "router", "floatingip", "security_group"):
+        cloud.ann.ok("POST", path, {kind: values})  # the first one of a project costs more
     with counted(cloud.database) as statements:
         cloud.ann.ok("POST", path, {kind: values})
-    assert len([sent for sent in statements if "quotas" in sent]) == 1
+    assert len([sent for sent in statements if "quotas" in sent]) == COUNTS.get(kind, 1)
 
 
 def test_what_is_there_before_the_first_count_is_counted(any_cloud: Cloud) -> None:

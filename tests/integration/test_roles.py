@@ -59,6 +59,14 @@ class Estate:
             "port": {"network_id": tree.network},
             "router": {},
             "floatingip": {},
+            "security_group": {"name": "web"},
+            "security_group_rule": {
+                "security_group_id": cloud.ann.create("security_group")["id"],
+                "direction": "ingress",
+                "protocol": "tcp",
+                "port_range_min": 1,
+                "port_range_max": 1,
+            },
             "flavor": {"service_type": "LOADBALANCERV2"},
             "service_profile": {"driver": "evener"},
         }
@@ -124,6 +132,11 @@ def with_spare_room(estate: Estate, kind: str) -> None:
     body = estate.bodies.get(kind, {})
     if kind == "member" or kind == "listener":
         body["protocol_port"] += 1
+    elif kind == "security_group_rule":
+        body["port_range_max"] += 1
+    elif kind == "security_group":
+        for project in ("ann", "bob", "cloud"):
+            estate.cloud.unlimited(project)
     elif kind == "subnet":
         number = int(body["cidr"].split(".")[1]) + 1
         body["cidr"] = f"10.{number}.0.0/24"

@@ -69,6 +69,8 @@ def test_the_defaults_are_those_of_neutron() -> None:
         "port": 500,
         "router": 10,
         "floatingip": 50,
+        "security_group": 10,
+        "security_group_rule": 100,
     }
 
 

@@ -225,7 +225,7 @@ class Served:
     def path(self) -> str:
         """The path of the collection."""
         above = f"/{self.parent.PLURAL}/{{object_id}}" if self.parent else ""
-        return f"{self.prefix}{above}/{self.cls.PLURAL}"
+        return f"{self.prefix}{above}/{self.cls.path()}"
 
     @property
     def path_of_one(self) -> str:

@@ -32,6 +32,8 @@ from evener.resources.network import Network
 from evener.resources.pool import Pool
 from evener.resources.port import Port
 from evener.resources.router import Router
+from evener.resources.security_group import SecurityGroup
+from evener.resources.security_group_rule import SecurityGroupRule
 from evener.resources.service_profile import ServiceProfile
 from evener.resources.subnet import Subnet
 
@@ -45,7 +47,10 @@ LBAAS_COLLECTIONS = (
     Served(Member, LBAAS, parent=Pool),
     Served(L7Rule, LBAAS, parent=L7Policy),
 )
-NETWORK_COLLECTIONS = tuple(Served(cls, V2) for cls in (Network, Subnet, Port, Router, FloatingIP))
+NETWORK_COLLECTIONS = (
+    *(Served(cls, V2) for cls in (Network, Subnet, Port, Router, FloatingIP, SecurityGroup)),
+    Served(SecurityGroupRule, V2, verbs=frozenset({"list", "show", "create", "delete"})),
+)
 ADMINISTRATION_COLLECTIONS = (
     Served(Agent, V2, verbs=frozenset({"list", "show", "update", "delete"})),  # agents register themselves
     Served(Flavor, V2),
@@ -79,6 +84,7 @@ EXTENSIONS = {
     "lbaas_agent_schedulerv2": ("Loadbalancer Agent Scheduler V2", "Which agent serves which load balancer"),
     "service-type": ("Neutron Service Type Management", "Service providers"),
     "flavors": ("Neutron Service Flavors", "Flavors and service profiles"),
+    "security-group": ("security-group", "The security groups extension."),
     "project-id": ("project_id field enabled", "project_id next to tenant_id"),
     "sorting": ("Sorting support", "sort_key and sort_dir on lists"),
     "pagination": ("Pagination support", "limit, marker and page_reverse on lists"),
@@ -107,7 +113,7 @@ class Version:
             "resources": [
                 {
                     "name": served.cls.KIND,
-                    "collection": served.cls.PLURAL,
+                    "collection": served.cls.path(),
                     "links": [{"rel": "self", "href": f"{request.prefix}{served.path}"}],
                 }
                 for served in COLLECTIONS

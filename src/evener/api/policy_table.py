@@ -38,6 +38,9 @@ ON_EVERYBODYS = frozenset({"floatingip"})
 # What only administrators find: for others, lists are empty and there is no object.
 HIDDEN = frozenset({"agent", "service_profile"})
 
+# What every project has by itself: the default security group.
+BY_ITSELF = frozenset({"security_group", "security_group_rule"})
+
 
 class Line(NamedTuple):
     """One operation: what is done, the rule that decides, and what each of `WHO` gets."""
@@ -67,6 +70,8 @@ def _answer(policy: Policy, rule: str, verb: str, cls: type[Resource], who: str)
     unseen = NONE if verb == "list" else NOT_FOUND
     if cls.KIND in HIDDEN:
         return YES if who == "admin" else unseen
+    if cls.KIND in BY_ITSELF and verb == "list":
+        return YES
     if who != STRANGER or "project_id" not in columns(cls):
         return YES
     if verb == "create":

@@ -5,7 +5,7 @@ Adding an attribute to a resource needs no line here.
 
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 
@@ -38,6 +38,8 @@ class Schemas:
         wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = []
         for cls in self._kinds:
             for name, (_, mark) in descriptors(cls).items():
+                if _shown_inside(cls, name) is not None:
+                    continue
                 wanted.append(((cls, name), "validation", adapter(cls, name)))
                 wanted.append(((cls, name), "serialization", _shown_type(cls, name, mark)))
         self._found, self._shared = TypeAdapter.json_schemas(wanted, ref_template=REFERENCE)
@@ -88,6 +90,8 @@ class Schemas:
                 return many(UUID)
             case Child():
                 return {"anyOf": [UUID, {"type": "null"}]}
+            case Derived() if (inner := _shown_inside(cls, name)) is not None:
+                return many(reference(inner.__name__))
             case _:
                 return self._found[(cls, name), "serialization"]
 
@@ -150,6 +154,12 @@ def _shown_type(cls: type[Resource], name: str, mark: Descriptor) -> TypeAdapter
     if isinstance(mark, Attr) and mark.shown_as:
         return TypeAdapter(get_type_hints(getattr(cls, mark.shown_as).fget)["return"])
     return adapter(cls, name)
+
+
+def _shown_inside(cls: type[Resource], name: str) -> type[Resource] | None:
+    """Return the kind whose objects are shown whole, in a list, as the attribute; None where there are none."""
+    kinds = get_args(cls.model_fields[name].annotation)
+    return kinds[0] if kinds and isinstance(kinds[0], type) and issubclass(kinds[0], Resource) else None
 
 
 def _with_tenant(properties: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ may call them at all is the API's business; whose objects they may touch is deci
 # ruff: noqa: ARG002 - `parent_id` is part of the calls that all services behind the API take
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, and_, exists, select
 
 from evener.network import (
     associations,
@@ -17,10 +18,14 @@ from evener.network import (
     gateways,
     interfaces,
     networks,
+    packets,
+    port_groups,
     ports,
     provider,
     realised,
     routers,
+    security_group_rules,
+    security_groups,
     subnets,
     vips,
 )
@@ -34,6 +39,8 @@ from evener.resources.floatingip import FloatingIP
 from evener.resources.network import Network
 from evener.resources.port import Port
 from evener.resources.router import Router
+from evener.resources.security_group import SecurityGroup
+from evener.resources.security_group_rule import SecurityGroupRule
 from evener.resources.subnet import HostRoute, Subnet
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
 from evener.store import network_tables as tables
@@ -57,6 +64,10 @@ _OPERATIONS: dict[str, _Operations] = {
     Port.KIND: _Operations(ports.create, ports.update, ports.delete),
     Router.KIND: _Operations(routers.create, routers.update, routers.delete),
     FloatingIP.KIND: _Operations(floatingips.create, floatingips.update, floatingips.delete),
+    SecurityGroup.KIND: _Operations(security_groups.create, security_groups.update, security_groups.delete),
+    SecurityGroupRule.KIND: _Operations(
+        security_group_rules.create, security_group_rules.update, security_group_rules.delete
+    ),
 }
 # What agents realise of their own accord; ports come with load balancers and routers.
 _REALISED = frozenset({Network, Router, FloatingIP})
@@ -87,13 +98,24 @@ class BuiltinNetwork:
     ) -> Sequence[R]:
         """Return the objects that the caller sees and `query` asks for.
 
-        Ports can also be filtered by `fixed_ips`, with values like `ip_address=192.0.2.1` or `subnet_id=ID`.
+        Ports can also be filtered by `fixed_ips`, with values like `ip_address=192.0.2.1` or `subnet_id=ID`, and by
+        `security_groups`. Who asks for security groups has the default one from then on.
 
         Raises:
             InvalidInput: for a filter or sort key that is no attribute, or a value of the wrong type.
         """
+        if cls.KIND in (SecurityGroup.KIND, SecurityGroupRule.KIND):
+            self._ensure_default_group(security_groups.project_asked_for(caller, query))
         with self._database.read() as tx:
             return _listed(tx, cls, query, caller.scope)
+
+    @retried
+    def _ensure_default_group(self, project_id: str) -> None:
+        with self._database.read() as tx:
+            known = security_groups.has_default(tx, project_id)
+        if not known:
+            with self._database.write() as tx:
+                security_groups.ensure_default(tx, project_id)
 
     def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
         """Return one object.
@@ -120,10 +142,13 @@ class BuiltinNetwork:
         if cls is Network:
             provider.check(values, self._physical_networks)
         with self._database.write() as tx:
+            if cls.KIND == SecurityGroupRule.KIND:
+                project_id = security_group_rules.project_of(tx, caller.scope, values)
             full = {**values, "project_id": project_id}
             usage.take(tx, cls, project_id)
             object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, full)
             self._tell(tx, cls)
+            self._tell_balancers(tx, packets.NOTHING, packets.effect_of(tx, cls, object_id))
             return _shown(tx, cls, object_id, None)
 
     @retried
@@ -143,7 +168,9 @@ class BuiltinNetwork:
         """
         with self._database.write() as tx:
             _check_owner(tx, caller, cls, object_id, "update")
+            before = packets.effect_of(tx, cls, object_id)
             _OPERATIONS[cls.KIND].update(tx, caller.scope, object_id, values)
+            self._tell_balancers(tx, before, packets.effect_of(tx, cls, object_id))
             # What a subnet says about the way out is part of the routers that lead there.
             self._tell(tx, Network if cls is Subnet else cls)
             return _shown(tx, cls, object_id, None)
@@ -161,7 +188,9 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             found = _check_owner(tx, caller, cls, object_id, "delete")
             associated = cls is Port and associations.exist_on_port(tx, object_id)
+            before = packets.effect_of(tx, cls, object_id)
             _OPERATIONS[cls.KIND].delete(tx, caller.scope, object_id)
+            self._tell_balancers(tx, before, packets.NOTHING)
             usage.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
             self._tell(tx, Router if associated else cls)
 
@@ -227,6 +256,11 @@ class BuiltinNetwork:
         if cls in _REALISED:
             tx.after_commit(self._onlooker.networks_changed)
 
+    def _tell_balancers(self, tx: Transaction, before: packets.Effect, after: packets.Effect) -> None:
+        balancers = packets.concerned(before, after)
+        if balancers:
+            tx.after_commit(lambda: self._onlooker.ports_changed(balancers))
+
     # What control needs, inside its transaction.
 
     def create_vip_port(
@@ -246,7 +280,9 @@ class BuiltinNetwork:
         """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""
         if associations.exist_on_port(tx, port_id):
             self._tell(tx, Router)
+        before = packets.effect_of(tx, Port, port_id)
         vips.delete(tx, port_id)
+        self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
 
     def vip_port(self, tx: Transaction, port_id: str) -> WiredPort | None:
         """Return what an interface driver needs to plug the port, or None when it is gone."""
@@ -294,7 +330,7 @@ class BuiltinNetwork:
 
     def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
         """Return what a VIP port's security groups let in, or None where it has none."""
-        return None
+        return packets.packet_rules(tx, port_id)
 
 
 def _listed(tx: Transaction, cls: type[R], query: rows.ListQuery, scope: str | None) -> list[R]:
@@ -304,15 +340,17 @@ def _listed(tx: Transaction, cls: type[R], query: rows.ListQuery, scope: str | N
     if issubclass(cls, FloatingIP):
         standing = rows.listing(tx, cls, query, where=where)
         return floatingips.with_port_details(tx, standing)  # type: ignore[return-value]
+    if issubclass(cls, SecurityGroup):
+        return security_groups.with_rules(tx, rows.listing(tx, cls, query, where=where))  # type: ignore[return-value]
+    if issubclass(cls, SecurityGroupRule):
+        query = security_group_rules.as_stored(query)
     if not issubclass(cls, Port):
         return rows.listing(tx, cls, query, where=where)
-    others = {name: values for name, values in query.filters.items() if name != "fixed_ips"}
-    if len(others) != len(query.filters):
-        by_address = _has_address(query.filters["fixed_ips"])
-        where = by_address if where is None else where & by_address
-        query = rows.ListQuery(others, query.sort, query.limit, query.marker, query.reverse)
-    found = rows.listing(tx, cls, query, where=where)
-    return ports.with_addresses(tx, found)  # type: ignore[arg-type, return-value]
+    others = {name: values for name, values in query.filters.items() if name not in _PORT_FILTERS}
+    special = [test(query.filters[name]) for name, test in _PORT_FILTERS.items() if name in query.filters]
+    query = replace(query, filters=others)
+    found = rows.listing(tx, cls, query, where=where, derived=and_(*special) if special else None)
+    return ports.whole(tx, found)  # type: ignore[arg-type, return-value]
 
 
 def _has_address(values: Sequence[str]) -> Any:
@@ -330,6 +368,12 @@ def _has_address(values: Sequence[str]) -> Any:
     for key, texts in wanted.items():
         allocation = allocation.where(table.c[key].in_(texts))
     return exists(allocation)
+
+
+_PORT_FILTERS: Mapping[str, Callable[[Sequence[str]], Any]] = {
+    "fixed_ips": _has_address,
+    "security_groups": port_groups.has_group,
+}
 
 
 def _shown(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:

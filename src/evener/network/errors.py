@@ -6,15 +6,17 @@ from evener.resources.errors import Conflict, Forbidden, InUse, InvalidInput, No
 
 # What Neutron calls them where that is not the kind with a capital, and how the sentence ends.
 _MISSING = {
-    "Router": ("Router", "RouterNotFound", ""),
-    "Floatingip": ("Floating IP", "FloatingIPNotFound", ""),
+    "Router": ("Router", "RouterNotFound", "could not be found"),
+    "Floatingip": ("Floating IP", "FloatingIPNotFound", "could not be found"),
+    "Security_group": ("Security group", "SecurityGroupNotFound", "does not exist"),
+    "Security_group_rule": ("Security group rule", "SecurityGroupRuleNotFound", "does not exist"),
 }
 
 
 def not_found(kind: str, object_id: str) -> NotFound:
     """There is no such `kind` (as on the wire, with a capital), or not for this caller."""
-    name, type_name, end = _MISSING.get(kind, (kind, f"{kind}NotFound", "."))
-    return NotFound(f"{name} {object_id} could not be found{end}", type_name)
+    name, type_name, end = _MISSING.get(kind, (kind, f"{kind}NotFound", "could not be found."))
+    return NotFound(f"{name} {object_id} {end}", type_name)
 
 
 def network_in_use(network_id: str) -> InUse:
@@ -255,9 +257,31 @@ def associated_address(port_id: str) -> InvalidInput:
     )
 
 
-def no_security_group(group_id: str) -> NotFound:
-    """The builtin network has no security groups."""
-    return NotFound(f"Security group {group_id} does not exist", "SecurityGroupNotFound")
+def group_in_use(group_id: str) -> InUse:
+    """Ports are in the security group."""
+    return InUse(f"Security Group {group_id} in use.", "SecurityGroupInUse")
+
+
+def default_group_exists() -> InUse:
+    """The name is for the security group that every project has by itself."""
+    return InUse("Default security group already exists.", "SecurityGroupDefaultAlreadyExists")
+
+
+def default_group_fixed() -> InUse:
+    """The default security group keeps its name."""
+    return InUse("Updating default security group not allowed.", "SecurityGroupCannotUpdateDefault")
+
+
+def default_group_stays() -> InUse:
+    """Only administrators delete a default security group."""
+    return InUse(
+        "Insufficient rights for removing default security group.", "SecurityGroupCannotRemoveDefault"
+    )
+
+
+def rule_exists(rule_id: str) -> InUse:
+    """The group has a rule that says the same."""
+    return InUse(f"Security group rule already exists. Rule id is {rule_id}.", "SecurityGroupRuleExists")
 
 
 def disallowed(rule: str) -> Forbidden:

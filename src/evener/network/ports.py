@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from evener.network import associations, errors
+from evener.network import associations, errors, port_groups
 from evener.network.addresses import change_addresses as address_change
 from evener.network.addresses import new_mac
 from evener.network.allocations import addresses_of, allocate, free, take
@@ -43,13 +43,13 @@ def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str
     network = find(tx, Network, values["network_id"], scope)
     if not may_use(scope, network):
         raise errors.disallowed("create_port")
+    port_groups.check_seen(tx, scope, values.get("security_groups", ()))
     lock(tx, Network, network.id, shared=True)  # it cannot go before the port is there
     return insert(tx, values)
 
 
 def insert(tx: Transaction, values: Mapping[str, Any]) -> str:
     """Insert a port on a network that the caller may use, and return its id."""
-    _check_security_groups(values)
     network_id = values["network_id"]
     mac_address = values.get("mac_address")
     if mac_address is None:
@@ -57,25 +57,30 @@ def insert(tx: Transaction, values: Mapping[str, Any]) -> str:
     elif _mac_is_taken(tx, network_id, mac_address):
         raise errors.mac_in_use(network_id, mac_address)
     addresses = allocate(tx, network_id, values.get("fixed_ips"))
-    full = {**values, "id": str(uuid.uuid4()), "mac_address": mac_address, "fixed_ips": addresses}
+    groups = port_groups.first_groups(
+        tx, values["project_id"], values.get("device_owner", ""), values.get("security_groups")
+    )
+    found = {"mac_address": mac_address, "fixed_ips": addresses, "security_groups": groups}
+    full = {**values, "id": str(uuid.uuid4()), **found}
     port = Port.model_validate({**full, "status": _status(admin_state_up=values["admin_state_up"])})
     rows.insert(tx, port)
     take(tx, port.id, addresses)
+    port_groups.join(tx, port.id, groups)
     return port.id
 
 
-def update(tx: Transaction, _scope: str | None, port_id: str, values: Mapping[str, Any]) -> None:
+def update(tx: Transaction, scope: str | None, port_id: str, values: Mapping[str, Any]) -> None:
     """Change a port.
 
     Raises:
         InUse: when a load balancer or router relies on what would change.
+        NotFound: for a security group that `scope` does not see.
         InvalidInput: when it is to be a port that the service makes for itself, or a floating IP stands for an
             address that would go.
         InvalidInput, Conflict: from `allocations.allocate`.
     """
     port = lock(tx, Port, port_id)
-    _check_security_groups(values)
-    changes = {name: value for name, value in values.items() if name != "fixed_ips"}
+    changes = {name: value for name, value in values.items() if name in ports.c}
     if _serves(tx, port):
         for name in _RELIED_ON:
             if name in changes and changes[name] != getattr(port, name):
@@ -85,6 +90,8 @@ def update(tx: Transaction, _scope: str | None, port_id: str, values: Mapping[st
     if "fixed_ips" in values:
         _check_addresses(tx, port, values["fixed_ips"])
         change_addresses(tx, port, values["fixed_ips"])
+    if "security_groups" in values:
+        port_groups.change(tx, scope, port_id, values["security_groups"])
     if "admin_state_up" in changes:
         changes["status"] = _status(admin_state_up=changes["admin_state_up"])
     rows.update(tx, Port, port_id, **changes)
@@ -103,10 +110,16 @@ def delete(tx: Transaction, scope: str | None, port_id: str) -> None:
     rows.delete(tx, Port, [port_id])
 
 
-def with_addresses(tx: Transaction, found: list[Port]) -> list[Port]:
-    """Return `found` with the ports' addresses."""
-    addresses = addresses_of(tx, [port.id for port in found])
-    return [port.model_copy(update={"fixed_ips": addresses.get(port.id, ())}) for port in found]
+def whole(tx: Transaction, found: list[Port]) -> list[Port]:
+    """Return `found` with the ports' addresses and security groups, in two statements."""
+    ids = [port.id for port in found]
+    addresses, groups = addresses_of(tx, ids), port_groups.groups_of(tx, ids)
+    return [
+        port.model_copy(
+            update={"fixed_ips": addresses.get(port.id, ()), "security_groups": groups.get(port.id, ())}
+        )
+        for port in found
+    ]
 
 
 def _check_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...]) -> None:
@@ -133,11 +146,6 @@ def change_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...
 
 def _status(*, admin_state_up: bool) -> LinkStatus:
     return LinkStatus.ACTIVE if admin_state_up else LinkStatus.DOWN
-
-
-def _check_security_groups(values: Mapping[str, Any]) -> None:
-    for group_id in values.get("security_groups", ()):
-        raise errors.no_security_group(group_id)
 
 
 def _mac_is_taken(tx: Transaction, network_id: str, mac_address: str) -> bool:

@@ -4,10 +4,11 @@ A project sees its own networks, shared ones and external ones, with their subne
 it uses its own networks and shared ones.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, or_, select
 
 from evener.network.errors import not_found
 from evener.resources.describe import Resource
@@ -15,7 +16,15 @@ from evener.resources.network import Network
 from evener.resources.subnet import Subnet
 from evener.store import rows
 from evener.store.database import Transaction
-from evener.store.network_tables import floatingips, networks, ports, routers, subnets
+from evener.store.network_tables import (
+    floatingips,
+    networks,
+    ports,
+    routers,
+    security_group_rules,
+    security_groups,
+    subnets,
+)
 
 R = TypeVar("R", bound=Resource)
 Condition = ColumnElement[bool] | None
@@ -49,22 +58,19 @@ def sees_ports(scope: Scope) -> Condition:
     return or_(ports.c.project_id == scope, ports.c.network_id.in_(_networks_where(own)))
 
 
-def sees_routers(scope: Scope) -> Condition:
-    """Return the condition for the routers that `scope` sees: its own."""
-    return None if scope is None else routers.c.project_id == scope
+def sees_own(table: Table, scope: Scope) -> Condition:
+    """Return the condition for the rows of `table` that `scope` sees where nothing is shared: its own."""
+    return None if scope is None else table.c.project_id == scope
 
 
-def sees_floatingips(scope: Scope) -> Condition:
-    """Return the condition for the floating IPs that `scope` sees: its own."""
-    return None if scope is None else floatingips.c.project_id == scope
-
-
-CONDITIONS = {
+CONDITIONS: dict[str, Callable[[Scope], Condition]] = {
     "network": sees_networks,
     "subnet": sees_subnets,
     "port": sees_ports,
-    "router": sees_routers,
-    "floatingip": sees_floatingips,
+    "router": partial(sees_own, routers),
+    "floatingip": partial(sees_own, floatingips),
+    "security_group": partial(sees_own, security_groups),
+    "security_group_rule": partial(sees_own, security_group_rules),
 }
 
 

@@ -109,6 +109,7 @@ class Resource(BaseModel):
     KIND: ClassVar[str]  # on the wire, singular: "loadbalancer"
     PLURAL: ClassVar[str]  # the collection
     TABLE: ClassVar[str] = ""  # PLURAL where empty
+    PATH: ClassVar[str] = ""  # the collection in addresses; PLURAL where empty
     LABEL: ClassVar[str] = ""  # in messages; KIND where empty
     PARENT: ClassVar[str | None] = None  # the attribute that holds the id in the URL's path: "pool_id"
     FOR_ADMINISTRATORS: ClassVar[bool] = False  # nobody else makes, changes or deletes one
@@ -145,6 +146,11 @@ class Resource(BaseModel):
     def table(cls) -> str:
         """Return the name of the table."""
         return cls.TABLE or cls.PLURAL
+
+    @classmethod
+    def path(cls) -> str:
+        """Return the name of the collection in addresses."""
+        return cls.PATH or cls.PLURAL
 
     @classmethod
     def label(cls) -> str:

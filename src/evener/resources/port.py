@@ -1,9 +1,9 @@
 """A port: a place to plug something into a network, with a MAC address and addresses of the network's subnets."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import MaxLen
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Resource
 from evener.resources.network import LinkStatus
@@ -18,11 +18,22 @@ ROUTER_OWNERS = frozenset({ROUTER_INTERFACE_OWNER, ROUTER_GATEWAY_OWNER})
 SERVICE_OWNERS = ROUTER_OWNERS | {FLOATINGIP_OWNER}
 MAX_FIXED_IPS = 5  # Neutron's max_fixed_ips_per_port
 MAX_PAIRS = 10  # Neutron's max_allowed_address_pair
+MAX_GROUPS = 100  # ours
 
 
 def _unicast(value: str) -> str:
     if int(value[:2], 16) & 1 or value == "00:00:00:00:00:00":
         raise ValueError("is not the MAC address of a single interface")
+    return value
+
+
+def _none_is_empty(value: Any) -> Any:
+    return () if value is None else value
+
+
+def _no_doubles(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("has duplicate items")
     return value
 
 
@@ -48,8 +59,9 @@ class Port(Resource):
     """The attributes of the Networking API's ports.
 
     `fixed_ips` has no column: the table of allocations is the one truth. Where the user does not give it, the
-    port gets an address of each IP version that the network has. The ports of gateways and floating IPs belong to no
-    project: theirs is the empty string.
+    port gets an address of each IP version that the network has. So it is with `security_groups`: where the user
+    gives none, the port is in the project's default group, unless a service relies on it. The ports of gateways and
+    floating IPs belong to no project: theirs is the empty string.
     """
 
     KIND: ClassVar[str] = "port"
@@ -69,5 +81,11 @@ class Port(Resource):
     device_owner: Annotated[str, Text(255), CHANGEABLE] = ""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     status: Annotated[LinkStatus, SHOWN] = LinkStatus.ACTIVE
-    security_groups: Annotated[tuple[Uuid, ...], MaxLen(10), CHANGEABLE] = ()
+    security_groups: Annotated[
+        tuple[Uuid, ...],
+        MaxLen(MAX_GROUPS),
+        BeforeValidator(_none_is_empty),
+        AfterValidator(_no_doubles),
+        Attr(create=True, update=True, computed=True, stored=False, filtered=True),
+    ] = ()
     allowed_address_pairs: Annotated[tuple[AddressPair, ...], MaxLen(MAX_PAIRS), CHANGEABLE] = ()

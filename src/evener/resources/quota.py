@@ -17,6 +17,8 @@ from evener.resources.network import Network
 from evener.resources.pool import Pool
 from evener.resources.port import Port
 from evener.resources.router import Router
+from evener.resources.security_group import SecurityGroup
+from evener.resources.security_group_rule import SecurityGroupRule
 from evener.resources.subnet import Subnet
 
 UNLIMITED = -1
@@ -33,6 +35,8 @@ LIMITED: Mapping[type[Resource], int] = {
     Port: 500,
     Router: 10,
     FloatingIP: 50,
+    SecurityGroup: 10,
+    SecurityGroupRule: 100,
 }
 # The same by the names that limits have on the wire.
 DEFAULT_LIMITS: Mapping[str, int] = MappingProxyType({cls.KIND: limit for cls, limit in LIMITED.items()})

@@ -164,6 +164,8 @@ def complete(cls: type[Resource], values: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return `value` as JSON types."""
+    if isinstance(value, Resource):
+        return to_wire(value)
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     if isinstance(value, tuple | list):

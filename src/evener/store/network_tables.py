@@ -1,4 +1,4 @@
-"""The tables of the builtin network service: its resources, and which port has which address."""
+"""The tables of the builtin network service: its resources, and which port has which address and group."""
 
 from sqlalchemy import Column, ForeignKey, Integer, Table, UniqueConstraint
 
@@ -6,6 +6,8 @@ from evener.resources.floatingip import FloatingIP
 from evener.resources.network import Network
 from evener.resources.port import Port
 from evener.resources.router import Router
+from evener.resources.security_group import SecurityGroup
+from evener.resources.security_group_rule import SecurityGroupRule
 from evener.resources.subnet import Subnet
 from evener.store.schema import metadata, string, table_of
 
@@ -16,6 +18,8 @@ ports = table_of(Port)
 ports.append_constraint(UniqueConstraint("network_id", "mac_address", name="uq_ports_network_id_mac_address"))
 routers = table_of(Router)
 floatingips = table_of(FloatingIP)
+security_groups = table_of(SecurityGroup)
+security_group_rules = table_of(SecurityGroupRule)
 # One floating IP of a network for an address inside; NULL is unlike any other NULL.
 floatingips.append_constraint(
     UniqueConstraint(
@@ -34,4 +38,12 @@ ip_allocations = Table(
     Column("port_id", string(36), ForeignKey("ports.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("position", Integer, nullable=False),
     UniqueConstraint("subnet_id", "sort_key", name="uq_ip_allocations_subnet_id_sort_key"),
+)
+
+# Which ports are in which groups.
+port_security_groups = Table(
+    "port_security_groups",
+    metadata,
+    Column("port_id", string(36), ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True),
+    Column("security_group_id", string(36), ForeignKey("security_groups.id"), primary_key=True, index=True),
 )

@@ -52,6 +52,11 @@ def give_back(tx: Transaction, cls: type[Resource], project_id: str, gone: int =
         insert(tx, kind, project_id, used=count(tx, kind, project_id))
 
 
+def note(tx: Transaction, cls: type[Resource], project_id: str, came: int) -> None:
+    """Count what the service itself has made for a project, after it was inserted; no limit keeps it from coming."""
+    give_back(tx, cls, project_id, -came)
+
+
 def count(tx: Transaction, kind: str, project_id: str) -> int:
     """Return how many of a kind a project has; what is on its way out does not count."""
     return tx.scalar(_count(kind), {"of_project": project_id}) or 0
