@@ -6,6 +6,7 @@ Runs with no file at all. Reads `/etc/evener/evener.conf` where it exists, or th
 import socket
 import sys
 from collections.abc import Collection, Sequence
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from oslo_log import log
 
 from evener.resources import provider
 from evener.resources.quota import DEFAULT_LIMITS
+from evener.resources.types import validate_uuid
 
 LOG_FORMAT = (
     "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s "
     "[%(request_id)s %(user)s %(project_id)s] %(message)s"
 )
+LONGEST_PREFIX = 30  # of a range with room for the host and somebody else
 DEFAULT_FILE = Path("/etc/evener/evener.conf")
 
 # What the files of a cloud that came from Neutron call the interface drivers.
@@ -154,6 +157,11 @@ PROVIDER_OPTS = [
 ]
 STANDALONE_OPTS = [
     cfg.BoolOpt("agent", default=True, help="Serve load balancers on this machine as well."),
+    cfg.DictOpt(
+        "host_addresses",
+        default={},
+        help="NETWORK_ID:ADDRESS/LENGTH,…: addresses of this host on networks; none, unless you say so.",
+    ),
 ]
 GROUPS = {
     "DEFAULT": DEFAULT_OPTS,
@@ -195,6 +203,11 @@ def load(
             service_providers(conf)
     except ValueError as error:
         sys.exit(f"{prog}: [service_providers] {error}")
+    try:
+        if "standalone" in groups:
+            host_addresses(conf)
+    except ValueError as error:
+        sys.exit(f"{prog}: [standalone] host_addresses: {error}")
     for group, name, mapping in mappings(conf):
         if not all((*mapping, *mapping.values())) or len(set(mapping.values())) < len(mapping):
             sys.exit(f"{prog}: [{group}] {name}: write PHYSICAL_NETWORK:NAME,…, each NAME once")
@@ -256,3 +269,30 @@ def mappings(conf: cfg.ConfigOpts) -> tuple[tuple[str, str, dict[str, str]], ...
 def physical_networks(conf: cfg.ConfigOpts) -> tuple[str, ...]:
     """Return the names of the physical networks that this host knows."""
     return tuple(sorted({name for _, _, mapping in mappings(conf) for name in mapping}))
+
+
+def host_addresses(conf: cfg.ConfigOpts) -> dict[str, IPv4Interface]:
+    """Return the addresses that this host is to have on networks, by the networks' ids.
+
+    Raises:
+        ValueError: naming the entry and what it may be.
+    """
+    found = {}
+    for network_id, text in conf.standalone.host_addresses.items():
+        try:
+            interface = IPv4Interface(text)
+            network = interface.network
+            valid = "/" in text and 1 < network.prefixlen <= LONGEST_PREFIX
+            valid = valid and interface.ip not in (network.network_address, network.broadcast_address)
+            found[validate_uuid(network_id)] = interface
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ValueError(
+                f"{network_id}:{text}: write NETWORK_ID:ADDRESS/LENGTH, an IPv4 address as 10.0.0.1/24"
+            )
+    if found and conf.interface_driver != "linuxbridge":
+        raise ValueError(
+            "only interface_driver linuxbridge has a bridge per network, which an address can be on"
+        )
+    return found

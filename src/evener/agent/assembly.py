@@ -1,7 +1,8 @@
 """The agent of this host, put together from the settings. It neither talks to control nor starts anything itself."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Interface
 
 from oslo_config import cfg
 
@@ -26,8 +27,10 @@ DEVICE_ALIASES = {
 }
 
 
-def make_agent(conf: cfg.ConfigOpts, controller: Controller) -> AgentService:
-    """Return the agent that the settings describe, not yet started.
+def make_agent(
+    conf: cfg.ConfigOpts, controller: Controller, host_addresses: Mapping[str, IPv4Interface] | None = None
+) -> AgentService:
+    """Return the agent that the settings describe, not yet started; the host gets `host_addresses`, by network.
 
     Raises:
         DeviceUnknown, HostError, HaproxyError: when the settings name what this machine does not have.
@@ -51,6 +54,7 @@ def make_agent(conf: cfg.ConfigOpts, controller: Controller) -> AgentService:
             "haproxy_version": ".".join(map(str, settings.version)),
         },
         workers=conf.agent_workers,
+        host_addresses=host_addresses,
     )
 
 

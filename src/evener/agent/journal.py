@@ -16,7 +16,10 @@ FOREIGN_FILE = (
 
 
 class Journal:
-    """A directory per load balancer, an empty file per network, and a file with its ports' ids per router."""
+    """A directory per load balancer, a file per network, and a file with its ports' ids per router.
+
+    A network's file is empty, or holds the host's own address on it.
+    """
 
     def __init__(self, loadbalancers: Path) -> None:
         self._loadbalancers = loadbalancers
@@ -62,6 +65,14 @@ class Journal:
     def note_network(self, network_id: str) -> None:
         """Note that a network is about to be made."""
         (self._networks / network_id).touch(mode=0o640)
+
+    def note_host_address(self, network_id: str, address: str) -> None:
+        """Note the address that the host is about to have on a network, "" for none."""
+        (self._networks / network_id).write_text(address)
+
+    def host_address(self, network_id: str) -> str:
+        """Return the address that was noted for the host on a network, "" for none."""
+        return (self._networks / network_id).read_text()
 
     def forget_network(self, network_id: str) -> None:
         """Note that nothing of a network is left."""

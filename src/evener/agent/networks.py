@@ -1,9 +1,16 @@
-"""The networks that this host realises itself, made equal to what control says."""
+"""The networks that this host realises itself, made equal to what control says.
+
+And the host's own addresses on them, where its operator asks for them.
+"""
 
 import logging
+from collections.abc import Mapping
+from ipaddress import IPv4Interface
 
 from evener.agent.journal import Journal
+from evener.host import addresses, links
 from evener.host.driver import InterfaceDriver
+from evener.host.linuxbridge import bridge_name
 from evener.resources.wiring import NetworkSpec
 
 LOG = logging.getLogger(__name__)
@@ -39,3 +46,24 @@ def clear(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, 
         driver.remove_network(network_id)
         journal.forget_network(network_id)
         LOG.info("Network %s: removed", network_id)
+
+
+def place_host(journal: Journal, wanted: Mapping[str, IPv4Interface]) -> None:
+    """Give the host the addresses `wanted`, by network, and take away what it had from us before.
+
+    Networks that are not there yet are passed over.
+
+    Raises:
+        HostError: when the kernel refuses, or a network has no bridge of ours.
+    """
+    for network_id in sorted(journal.networks()):
+        goal, left = wanted.get(network_id), journal.host_address(network_id)
+        if goal is None and not left:
+            continue
+        with links.connected() as host:
+            link = links.required(host, bridge_name(network_id))
+            if left and left != str(goal) and addresses.remove_address(host, link, IPv4Interface(left)):
+                LOG.info("Network %s: the host has the address %s no longer", network_id, left)
+            journal.note_host_address(network_id, str(goal or ""))
+            if goal and addresses.ensure_address(host, link, goal):
+                LOG.info("Network %s: the host has the address %s", network_id, goal)

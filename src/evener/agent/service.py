@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,12 @@ class AgentService:
         intervals: Intervals,
         configurations: Mapping[str, Any],
         workers: int = 4,
+        host_addresses: Mapping[str, IPv4Interface] | None = None,
     ) -> None:
         self._host = host
         self._controller = controller
         self._intervals = intervals
+        self._host_addresses = host_addresses or {}
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
         self._configurations = {**configurations, "started_at": started_at}
         self._watcher = Watcher()
@@ -240,6 +243,7 @@ class AgentService:
         wanted_routers = self._controller.routers(self._host)
         wanted = self._controller.networks(self._host)
         with ExitStack() as in_reverse:  # each is done whatever became of the others
+            in_reverse.callback(networks.place_host, self._tools.journal, self._host_addresses)
             in_reverse.callback(networks.clear, self._tools.journal, self._tools.driver, wanted)
             in_reverse.callback(self._routers.reconcile, wanted_routers)
             networks.make(self._tools.journal, self._tools.driver, wanted)

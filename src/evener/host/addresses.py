@@ -89,6 +89,35 @@ def ensure_addresses(netlink: IPRoute, link: Link, wanted: Iterable[Interface]) 
         return present != goal or bool(extra)
 
 
+def ensure_address(netlink: IPRoute, link: Link, address: Interface) -> bool:
+    """Make sure that `link` has `address`, whatever else it has; return whether it had not.
+
+    Raises:
+        HostError: when the kernel refuses.
+    """
+    with explained(f"add address {address} to interface {link.name}"):
+        missing = address not in _addresses(netlink, link.index)
+        if missing:
+            netlink.addr("add", **_addition(link.index, address))
+        return missing
+
+
+def remove_address(netlink: IPRoute, link: Link, address: Interface) -> bool:
+    """Remove `address` from `link` of the calling thread's namespace, and nothing else; return whether it was there.
+
+    Raises:
+        HostError: when the kernel refuses.
+    """
+    with explained(f"remove address {address} from interface {link.name}"):
+        there = address in _addresses(netlink, link.index)
+        if there:
+            sysctl.ensure(
+                "ipv4", link.name, "promote_secondaries", 1
+            )  # or the kernel takes its neighbours with it
+            netlink.addr("del", index=link.index, address=str(address.ip), prefixlen=_prefix(address))
+        return there
+
+
 def ensure_routes(netlink: IPRoute, link: Link, wanted: Iterable[Route], subnets: Iterable[Network]) -> bool:
     """Make our routes over `link` in the main table those `wanted`; return whether any differed.
 

@@ -12,6 +12,7 @@ HostError
   UplinkUnsuitable        the host's own interface must not, or cannot, become a port of our bridge
   SwitchUnavailable       Open vSwitch does not answer, or refuses
   LibraryMissing          a library of the system is not installed
+  HostAddressRefused      the host would hide from itself what it reaches
 ```
 """
 
@@ -76,6 +77,10 @@ class SwitchUnavailable(HostError):
 
 class LibraryMissing(HostError):
     """A library of the system is not installed; the message names its package."""
+
+
+class HostAddressRefused(HostError):
+    """An address of the host on a network would hide what the host reaches by itself."""
 
 
 _TYPES: dict[int, type[HostError]] = {

@@ -22,6 +22,8 @@ from evener.control.controller import BusController
 from evener.control.metrics import DatabaseCollector
 from evener.control.operations import LoadBalancing
 from evener.control.telling import Telling
+from evener.host import hostaddress
+from evener.host.linuxbridge import bridge_name
 from evener.identity.bootstrap import follow_address, write_credentials
 from evener.identity.builtin import BuiltinIdentity
 from evener.network.builtin import BuiltinNetwork
@@ -90,7 +92,9 @@ class Assembly:
     def _make_agent(self) -> AgentService | None:
         if not self._conf.standalone.agent:
             return None
-        agent = make_agent(self._conf, self._bus.controller())
+        host_addresses = config.host_addresses(self._conf)
+        hostaddress.check({bridge_name(each): address for each, address in host_addresses.items()})
+        agent = make_agent(self._conf, self._bus.controller(), host_addresses)
         self._bus.serve_agent(self._conf.host, agent)
         return agent
 
