@@ -5,10 +5,11 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bench import creation, crowd, membership, report, scale, throughput, topology
+from bench import creation, crowd, large, membership, report, scale, throughput, topology
 from bench.api import Api
 from bench.report import Result
 
@@ -18,28 +19,56 @@ LATEST = Path(__file__).with_name("latest.json")
 def main() -> None:
     if not topology.STATE.is_mount():
         sys.exit("Run it where it can do no harm: tests/sandbox .venv/bin/python -m bench")
+    asked = sys.argv[1:] or list(PARTS)
+    if unknown := set(asked) - set(PARTS):
+        sys.exit(f"There is no {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     start = time.monotonic()
     results: list[Result] = []
-    with topology.standalone() as pid:
-        api = Api()
-        api.lift_quotas()
-        network, subnet = api.network(topology.CIDR, topology.FIRST, topology.LAST)
-        with topology.hosts(network) as bridge:
-            results += _shown("throughput", throughput.measure(api, subnet, bridge))
-            results += _shown("a load balancer", creation.measure(api, subnet, bridge))
-            results += _shown("a member", membership.measure(api, subnet, bridge))
-            results += _shown(f"{crowd.NUMBER} load balancers", crowd.measure(api, subnet, pid))
-    results += _shown(f"{scale.MANY} load balancers in the database", scale.measure())
+    failed = [name for name in asked if not _measured(name, results)]
     report.write(results, LATEST)
     haproxy = subprocess.run(["haproxy", "-v"], check=True, capture_output=True, text=True).stdout.split()[2]
     print(f"\n{report.table(results)}\n")
     print(f"HAProxy {haproxy}, Python {platform.python_version()}, {os.cpu_count()} processors; ", end="")
     print(f"{time.monotonic() - start:.0f} s; also in {LATEST.parent.name}/{LATEST.name}")
+    if failed:
+        sys.exit(f"Not measured: {', '.join(failed)}")
 
 
-def _shown(what: str, measuring: Iterable[Result]) -> list[Result]:
-    print(f"Measuring {what}", file=sys.stderr, flush=True)
-    return list(measuring)
+def _on_a_network(
+    measure: Callable[[Api, str, str, topology.Standalone], Iterable[Result]],
+) -> Iterator[Result]:
+    """Measure with a server of its own, a client and servers on one of its networks."""
+    with topology.standalone() as server:
+        api = Api()
+        api.lift_quotas()
+        network, subnet = api.network(topology.CIDR, topology.FIRST, topology.LAST)
+        with topology.hosts(network) as bridge:
+            yield from measure(api, subnet, bridge, server)
+
+
+PARTS: dict[str, Callable[[], Iterable[Result]]] = {
+    "throughput": lambda: _on_a_network(
+        lambda api, subnet, bridge, _: throughput.measure(api, subnet, bridge)
+    ),
+    "creation": lambda: _on_a_network(lambda api, subnet, bridge, _: creation.measure(api, subnet, bridge)),
+    "membership": lambda: _on_a_network(
+        lambda api, subnet, bridge, _: membership.measure(api, subnet, bridge)
+    ),
+    "large": lambda: _on_a_network(lambda api, subnet, _bridge, _: large.measure(api, subnet)),
+    "crowd": lambda: _on_a_network(lambda api, subnet, _, server: crowd.measure(api, subnet, server)),
+    "scale": scale.measure,
+}
+
+
+def _measured(name: str, results: list[Result]) -> bool:
+    """Append what a part measures to `results`; one that fails says why, and leaves the others alone."""
+    print(f"Measuring {name}", file=sys.stderr, flush=True)
+    try:
+        results.extend(PARTS[name]())
+    except Exception:
+        traceback.print_exc()
+        return False
+    return True
 
 
 main()

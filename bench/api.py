@@ -144,6 +144,49 @@ class Api:
         )["id"]
         return Made(balancer["id"], balancer["vip_address"], pool, monitor, listener, made)
 
+    def whole(self, subnet: str, members: Sequence[tuple[str, int]]) -> Made:
+        """Make a complete load balancer in one request, waiting for nothing."""
+        monitor = {"type": "TCP", "delay": 5, "timeout": 4, "max_retries": 3}
+        below = [
+            {"address": address, "protocol_port": port, "subnet_id": subnet} for address, port in members
+        ]
+        pool = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "healthmonitor": monitor, "members": below}
+        listener = {"protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
+        graph = self.create(
+            f"{LBAAS}/graphs", "graph", loadbalancer={"vip_subnet_id": subnet, "listeners": [listener]}
+        )
+        balancer = graph["loadbalancer"]
+        made_pool = balancer["listeners"][0]["default_pool"]
+        ids = tuple(str(member["id"]) for member in made_pool["members"])
+        monitor_id = made_pool["healthmonitor"]["id"]
+        listener_id = balancer["listeners"][0]["id"]
+        return Made(balancer["id"], balancer["vip_address"], made_pool["id"], monitor_id, listener_id, ids)
+
+    def listen(self, made: Made, subnet: str, members: Sequence[tuple[str, int]], container: str) -> None:
+        """Let a load balancer listen for TLS, with the pool that it has, and for TCP, with one of its own."""
+        on = {"loadbalancer_id": made.loadbalancer}
+        tls = {"protocol": "TERMINATED_HTTPS", "protocol_port": 443, "default_tls_container_ref": container}
+        self.create(f"{LBAAS}/listeners", "listener", default_pool_id=made.pool, **on, **tls)
+        pool = self.create(f"{LBAAS}/pools", "pool", protocol="TCP", lb_algorithm="ROUND_ROBIN", **on)["id"]
+        for address, port in members:
+            self.member(pool, subnet, address, port)
+        check = {"type": "TCP", "delay": 5, "timeout": 4, "max_retries": 3}
+        self.create(f"{LBAAS}/healthmonitors", "healthmonitor", pool_id=pool, **check)
+        tcp = {"protocol": "TCP", "protocol_port": 81, "default_pool_id": pool}
+        self.create(f"{LBAAS}/listeners", "listener", **on, **tcp)
+
+    def remove_all(self, made: Made) -> None:
+        """Remove a load balancer with whatever is below it."""
+        shown = self.call("GET", f"{LBAAS}/loadbalancers/{made.loadbalancer}")[1]["loadbalancer"]
+        for listener in shown["listeners"]:
+            self.delete(f"{LBAAS}/listeners/{listener['id']}")
+        for pool in shown["pools"]:
+            found = self.call("GET", f"{LBAAS}/pools/{pool['id']}")[1]["pool"]
+            if found["healthmonitor_id"]:
+                self.delete(f"{LBAAS}/healthmonitors/{found['healthmonitor_id']}")
+            self.delete(f"{LBAAS}/pools/{pool['id']}")
+        self.delete(f"{LBAAS}/loadbalancers/{made.loadbalancer}")
+
     def delete(self, path: str) -> None:
         """DELETE an object and return when it is gone."""
         status, document = self.call("DELETE", path)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A load balancer by hand, serving what Evener would serve: what Evener's times and throughput are compared with.
-#   bench/bare.sh NAME ADDRESS MAC GATEWAY BRIDGE DIRECTORY MEMBER...    a MEMBER is ADDRESS:PORT
+#   [CERTIFICATE=FILE] bench/bare.sh NAME ADDRESS/LENGTH MAC GATEWAY BRIDGE DIRECTORY MEMBER...    a MEMBER is ADDRESS:PORT
 # Returns once HAProxy accepts connections. Must do no step that a careful person could leave out.
 set -e
 name=$1 address=$2 mac=$3 gateway=$4 bridge=$5 directory=$6
@@ -11,8 +11,10 @@ ip -n "$name" link set lo up
 ip link add "tap-$name" type veth peer name eth0 netns "$name"
 ip link set "tap-$name" master "$bridge" up
 ip -n "$name" link set eth0 address "$mac" up
-ip -n "$name" address add "$address/24" dev eth0
+ip -n "$name" address add "$address" dev eth0
 ip -n "$name" route add default via "$gateway"
+
+address=${address%/*}
 
 mkdir -p "$directory/chroot"
 cd "$directory"
@@ -48,4 +50,17 @@ for member in "$@"; do
   echo "    server web$number $member weight 1 check inter 5s fall 3 rise 1" >>haproxy.conf
   number=$((number + 1))
 done
+if [ -n "${CERTIFICATE:-}" ]; then
+  {
+    printf 'frontend tls\n    mode http\n    option forwardfor\n    default_backend web\n'
+    printf '    bind %s:443 ssl crt %s ssl-min-ver TLSv1.2 alpn h2,http/1.1\n' "$address" "$CERTIFICATE"
+    printf 'frontend tcp\n    mode tcp\n    bind %s:81\n    default_backend tcp\n' "$address"
+    printf 'backend tcp\n    mode tcp\n    log global\n    balance roundrobin\n    timeout check 4s\n'
+    number=1
+    for member in "$@"; do
+      printf '    server tcp%s %s weight 1 check inter 5s fall 3 rise 1\n' "$number" "$member"
+      number=$((number + 1))
+    done
+  } >>haproxy.conf
+fi
 ip netns exec "$name" haproxy -q -W -D -S unix@master.sock,mode,600 -p haproxy.pid -f haproxy.conf

@@ -1,15 +1,24 @@
-"""Many load balancers at once: what they need of memory, and how fast the API is with them."""
+"""Many load balancers at once: what they cost, at rest and to make, and how fast the API is with them."""
 
+import os
 import re
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 from bench import report, traffic
 from bench.api import LBAAS, Api, Made
 from bench.report import Result
-from bench.topology import MEMBERS, STATE, URL
+from bench.topology import MEMBERS, STATE, URL, Standalone, wait_for
 
-NUMBER = 50
+NUMBER = 200
+NEIGHBOURS = 9  # whose median stands for one
+PSS_MIB, IDLE_PERCENT, ADOPTED_S, LAST_BY_TENTH = 8, 1, 2, 1.2
+IDLE_S, ADOPTION_S, SERVING_S, POLL_S = 30, 60.0, 10.0, 0.05
+_APPLIES = re.compile(r"^evener_agent_applies_total (\S+)", re.MULTILINE)
+_WAITING = re.compile(r'^evener_agent_queue_length{queue="work"} (\S+)', re.MULTILINE)
 LISTED = 20
 ROUND_S = 2
 CLIENTS = (1, 4)
@@ -26,18 +35,64 @@ end
 """
 
 
-def measure(api: Api, subnet: str, standalone_pid: int) -> Iterator[Result]:
-    """Make the load balancers, weigh them, and ask about them."""
-    made = [api.balancer(subnet, MEMBERS) for _ in range(NUMBER)]
+def measure(api: Api, subnet: str, server: Standalone) -> Iterator[Result]:
+    """Make the load balancers, weigh them, leave them alone, restart what serves them, and ask about them."""
+    made, seconds = [], []
+    for _ in range(NUMBER):
+        start = time.perf_counter()
+        made.append(api.whole(subnet, MEMBERS))
+        traffic.first_answer(made[-1].vip, SERVING_S)
+        seconds.append(time.perf_counter() - start)
+    tenth, last = median(seconds[10 - NEIGHBOURS : 10]), median(seconds[-NEIGHBOURS:])
+    name = f"making load balancer {NUMBER} / making the 10th"
+    yield report.aimed(name, last / tenth, "", report.AT_MOST, LAST_BY_TENTH)
     api.wait_all_active()
-    yield from _memory(made, standalone_pid)
+    yield from _memory(made, server.pid)
+    yield _idle(server.pid)
+    yield from _restart(server)
     yield from _speed(api, subnet, made)
 
 
 def _memory(made: list[Made], standalone_pid: int) -> Iterator[Result]:
     total_kb = sum(_pss_kb(pid) for each in made for pid in _processes(each.loadbalancer))
-    yield report.result(f"memory (PSS) of each of {NUMBER} load balancers", total_kb / NUMBER / 1024, "MiB")
+    name = f"memory (PSS) of each of {NUMBER} load balancers"
+    yield report.aimed(name, total_kb / NUMBER / 1024, "MiB", report.AT_MOST, PSS_MIB)
     yield report.result("memory (PSS) of evener-standalone with them", _pss_kb(standalone_pid) / 1024, "MiB")
+
+
+def _idle(standalone_pid: int) -> Result:
+    """Measure how much of one processor is used while nobody asks for anything."""
+    before = _cpu_s(standalone_pid)
+    time.sleep(IDLE_S)
+    used = (_cpu_s(standalone_pid) - before) / IDLE_S * 100
+    name = f"processor used by evener-standalone with {NUMBER} idle load balancers"
+    return report.aimed(name, used, "%", report.AT_MOST, IDLE_PERCENT)
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _restart(server: Standalone) -> Iterator[Result]:
+    """Measure from the start of the program until its agent has looked at all load balancers that run."""
+    server.stop()
+    start = time.perf_counter()
+    server.start()
+    answers = time.perf_counter()
+    wait_for(_all_adopted, ADOPTION_S, "The agent does not adopt its load balancers")
+    adopted = time.perf_counter()
+    name = f"adopting {NUMBER} load balancers that run, once the API answers"
+    yield report.aimed(name, adopted - answers, "s", report.AT_MOST, ADOPTED_S)
+    yield report.result("  before that, from the start of the program", answers - start, "s")
+
+
+def _all_adopted() -> bool:
+    time.sleep(POLL_S)
+    with urllib.request.urlopen(f"{URL}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    applies, waiting = _APPLIES.search(text), _WAITING.search(text)
+    return bool(applies and waiting) and float(applies[1]) >= NUMBER and float(waiting[1]) == 0
 
 
 def _processes(loadbalancer_id: str) -> list[int]:

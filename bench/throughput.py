@@ -3,44 +3,55 @@
 from collections.abc import Iterator
 from statistics import median
 
-from bench import report, topology, traffic
+from bench import certificates, report, topology, traffic
 from bench.api import Api
 from bench.report import Result
 from bench.topology import CLIENT
 
 AIM = 0.97
 CONNECTIONS = 32
-ROUND_S, ROUNDS_KEPT, ROUNDS_CLOSED = 1, 20, 14
+ROUND_S, ROUNDS, ROUNDS_TLS_CLOSED = 1, 14, 6
 CLOSE = ("Connection: close",)
-NAME = "bench-bare"
+BARE = "bench-bare"
+CERTIFICATE = topology.STATE / "bench.pem"
 SERVING_S = 10.0
 
 
 def measure(api: Api, subnet: str, bridge: str) -> Iterator[Result]:
-    """Compare both, with connections that stay open and with one per request."""
+    """Compare both: HTTP with connections that stay open and with one per request, TCP, and TLS."""
+    bundle, container = certificates.make(api)
+    CERTIFICATE.write_bytes(bundle)
     made = api.balancer(subnet, topology.MEMBERS)
-    topology.make_bare(NAME, bridge, topology.MEMBERS)
+    api.listen(made, subnet, topology.MEMBERS, container)
+    topology.make_bare(topology.Bare(BARE, CERTIFICATE), bridge, topology.MEMBERS)
     try:
         for address in (made.vip, topology.BARE_ADDRESS):
             traffic.first_answer(address, SERVING_S)
-            _rate(address, ())  # warms everything up
-        yield from _compared("keep-alive", made.vip, ROUNDS_KEPT, ())
-        yield from _compared("a connection each", made.vip, ROUNDS_CLOSED, CLOSE)
+            _rate(f"http://{address}", ())  # warms everything up
+        api.wait_all_active()
+        yield from _compared("keep-alive", made.vip, ROUNDS, ())
+        yield from _compared("a connection each", made.vip, ROUNDS, CLOSE)
+        yield from _compared("TCP", made.vip, ROUNDS, (), url="http://{}:81")
+        yield from _compared("TLS", made.vip, ROUNDS, (), url="https://{}")
+        yield from _compared("TLS, a connection each", made.vip, ROUNDS_TLS_CLOSED, CLOSE, url="https://{}")
     finally:
-        topology.remove(NAME)
-        api.remove(made)
+        topology.remove(BARE)
+        api.remove_all(made)
 
 
-def _compared(label: str, vip: str, rounds: int, headers: tuple[str, ...]) -> Iterator[Result]:
+def _compared(
+    label: str, vip: str, rounds: int, headers: tuple[str, ...], url: str = "http://{}"
+) -> Iterator[Result]:
     """Compare neighbours in time only, and change who is first, so that a drift of the machine cancels."""
+    ours, theirs = url.format(vip), url.format(topology.BARE_ADDRESS)
     pairs: list[tuple[float, float]] = []
     for turn in range(rounds):
         if turn % 2:
-            bare = _rate(topology.BARE_ADDRESS, headers)
-            pairs.append((_rate(vip, headers), bare))
+            bare = _rate(theirs, headers)
+            pairs.append((_rate(ours, headers), bare))
         else:
-            through_vip = _rate(vip, headers)
-            pairs.append((through_vip, _rate(topology.BARE_ADDRESS, headers)))
+            through_vip = _rate(ours, headers)
+            pairs.append((through_vip, _rate(theirs, headers)))
     ratio = median(through_vip / bare for through_vip, bare in pairs)
     yield report.aimed(
         f"requests through the VIP / through HAProxy by hand, {label}", ratio, "", report.AT_LEAST, AIM
@@ -51,5 +62,5 @@ def _compared(label: str, vip: str, rounds: int, headers: tuple[str, ...]) -> It
     )
 
 
-def _rate(address: str, headers: tuple[str, ...]) -> float:
-    return traffic.rate(f"http://{address}/", ROUND_S, CONNECTIONS, headers, namespace=CLIENT)
+def _rate(url: str, headers: tuple[str, ...]) -> float:
+    return traffic.rate(f"{url}/", ROUND_S, CONNECTIONS, headers, namespace=CLIENT)

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from evener.host.linuxbridge import bridge_name
@@ -18,17 +19,27 @@ from evener.host.linuxbridge import bridge_name
 STATE = Path("/var/lib/evener")
 API_HOST, API_PORT = "127.0.0.1", 9876
 URL = f"http://{API_HOST}:{API_PORT}"
-OUTPUT = STATE / "standalone.out"
+OUTPUT = Path("/tmp/bench-standalone.out")  # the sandbox's own
+PROGRAM = Path(sys.executable).with_name("evener-standalone")
 START_S, BRIDGE_S, END_S = 30.0, 10.0, 10.0
 
-CIDR, GATEWAY = "10.90.0.0/24", "10.90.0.1"
-FIRST, LAST = "10.90.0.100", "10.90.0.250"  # for load balancers; below are the namespaces' addresses
+CIDR, GATEWAY, LENGTH = "10.90.0.0/16", "10.90.0.1", 16
+FIRST, LAST = "10.90.1.0", "10.90.4.250"  # for load balancers; below are the namespaces' addresses
 CLIENT, SERVERS = "bench-client", "bench-servers"
 CLIENT_ADDRESS, SERVER_ADDRESS, BARE_ADDRESS = "10.90.0.10", "10.90.0.11", "10.90.0.12"
 BARE_MAC = "fa:16:3e:90:00:12"
 PORTS = (8001, 8002, 8003)  # a server each; its answer is its port
 MEMBERS = tuple((SERVER_ADDRESS, port) for port in PORTS[:2])
 BARE_SCRIPT = Path(__file__).with_name("bare.sh")
+HTTP, TCP, TLS = 80, 81, 443  # where a load balancer listens
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A load balancer by hand: its name, and a file with a certificate and its key where it is to end TLS as well."""
+
+    name: str
+    certificate: Path | None = None
 
 
 def run(*command: str) -> None:
@@ -40,22 +51,48 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
-@contextmanager
-def standalone() -> Iterator[int]:
-    """Run `evener-standalone`; gives its process id."""
-    program = Path(sys.executable).with_name("evener-standalone")
-    with OUTPUT.open("wb") as output:
-        server = subprocess.Popen([program], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        wait_for(
-            lambda: healthy(URL) or server.poll() is not None, START_S, "evener-standalone does not answer"
-        )
-        yield server.pid
-    finally:
-        server.terminate()
-        server.wait(timeout=END_S)
-        if server.returncode or OUTPUT.stat().st_size:
+class Standalone:
+    """`evener-standalone` as a process, which may be started anew."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and return when its API answers."""
+        with OUTPUT.open("wb") as output:
+            self._process = process = subprocess.Popen(
+                [PROGRAM], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        ends = "evener-standalone does not answer"
+        wait_for(lambda: healthy(URL) or process.poll() is not None, START_S, ends)
+
+    def stop(self) -> None:
+        """Stop it; show what it has printed, which should be nothing."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.wait(timeout=END_S)
+        if self._process.returncode or OUTPUT.stat().st_size:
             print(f"evener-standalone: {OUTPUT.read_text()[-4000:]}", file=sys.stderr)
+        self._process = None
+
+
+@contextmanager
+def standalone() -> Iterator[Standalone]:
+    """Run `evener-standalone`, and leave nothing of it."""
+    server = Standalone()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        subprocess.run([PROGRAM, "--purge"], check=True, stdout=subprocess.DEVNULL)
 
 
 def healthy(url: str) -> bool:
@@ -101,7 +138,7 @@ def _plug(name: str, address: str, bridge: str) -> None:
     run("ip", "link", "add", f"tap-{tap}", "type", "veth", "peer", "name", "eth0", "netns", name)
     run("ip", "link", "set", f"tap-{tap}", "master", bridge, "up")
     run("ip", "-n", name, "link", "set", "eth0", "up")
-    run("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+    run("ip", "-n", name, "address", "add", f"{address}/{LENGTH}", "dev", "eth0")
 
 
 def _server_configuration() -> Path:
@@ -120,10 +157,12 @@ def bare_directory(name: str) -> Path:
     return STATE / "bare" / name
 
 
-def make_bare(name: str, bridge: str, members: Sequence[tuple[str, int]]) -> None:
+def make_bare(bare: Bare, bridge: str, members: Sequence[tuple[str, int]]) -> None:
     """Make a load balancer by hand, at `BARE_ADDRESS`, serving when the call returns."""
-    fixed = [name, BARE_ADDRESS, BARE_MAC, GATEWAY, bridge, str(bare_directory(name))]
-    run("sh", str(BARE_SCRIPT), *fixed, *(f"{address}:{port}" for address, port in members))
+    fixed = [bare.name, f"{BARE_ADDRESS}/{LENGTH}", BARE_MAC, GATEWAY, bridge, str(bare_directory(bare.name))]
+    more = {"CERTIFICATE": str(bare.certificate)} if bare.certificate else {}
+    command = ["sh", str(BARE_SCRIPT), *fixed, *(f"{address}:{port}" for address, port in members)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env={**os.environ, **more})
 
 
 def remove(name: str) -> None:

@@ -4,14 +4,16 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from bench.topology import CLIENT
+from bench.topology import CLIENT, STATE
 from evener.host import netns
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 CONNECT_S, ANSWER_S = 0.02, 1.0
+STEADY_PAUSE_MS, STEADY_S = 100, 300
 PAUSE_S = 0.0005  # between two tries; the load balancer needs the processor too
 _RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
 _BAD = re.compile(r"^\s*(?:Non-2xx|Socket errors).*$", re.MULTILINE)
@@ -40,6 +42,28 @@ def rate(
     if bad or not found:
         raise RuntimeError(f"wrk {url}: {bad[0].strip() if bad else output}")
     return float(found[1])
+
+
+@contextmanager
+def steady(address: str, requests_per_second: int) -> Iterator[None]:
+    """Ask the load balancer at `address` so often while the block runs, on connections that stay open.
+
+    Raises:
+        RuntimeError: when it has ended by itself before the block did.
+    """
+    script = STATE / "steady.lua"
+    script.write_text(f"function delay() return {STEADY_PAUSE_MS} end\n")
+    connections = max(1, requests_per_second * STEADY_PAUSE_MS // 1000)
+    command = ["ip", "netns", "exec", CLIENT, "wrk", "-t1", f"-c{connections}", f"-d{STEADY_S}s"]
+    command += ["-s", str(script), f"http://{address}/"]
+    load = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        yield
+        if load.poll() is not None:
+            raise RuntimeError(f"The load on {address} has ended too early")
+    finally:
+        load.kill()
+        load.wait()
 
 
 def first_answer(address: str, within_s: float) -> None:
