@@ -16,11 +16,13 @@ from pathlib import Path
 
 from evener.host.linuxbridge import bridge_name
 
-STATE = Path("/var/lib/evener")
+STATE = Path("/var/lib/evener/bench")
+CONFIGURATION = f"[DEFAULT]\nstate_path = {STATE}\n"
 API_HOST, API_PORT = "127.0.0.1", 9876
 URL = f"http://{API_HOST}:{API_PORT}"
 OUTPUT = Path("/tmp/bench-standalone.out")  # the sandbox's own
-PROGRAM = Path(sys.executable).with_name("evener-standalone")
+SETTINGS = Path("/tmp/bench.conf")
+PROGRAM = (str(Path(sys.executable).with_name("evener-standalone")), "--config-file", str(SETTINGS))
 START_S, BRIDGE_S, END_S = 30.0, 10.0, 10.0
 
 CIDR, GATEWAY, LENGTH = "10.90.0.0/16", "10.90.0.1", 16
@@ -67,7 +69,7 @@ class Standalone:
         """Start it, and return when its API answers."""
         with OUTPUT.open("wb") as output:
             self._process = process = subprocess.Popen(
-                [PROGRAM], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                PROGRAM, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         ends = "evener-standalone does not answer"
         wait_for(lambda: healthy(URL) or process.poll() is not None, START_S, ends)
@@ -79,20 +81,21 @@ class Standalone:
         self._process.terminate()
         self._process.wait(timeout=END_S)
         if self._process.returncode or OUTPUT.stat().st_size:
-            print(f"evener-standalone: {OUTPUT.read_text()[-4000:]}", file=sys.stderr)
+            print(f"evener-standalone: {self._process.returncode} {OUTPUT.read_text()[-4000:]}", file=sys.stderr)
         self._process = None
 
 
 @contextmanager
 def standalone() -> Iterator[Standalone]:
     """Run `evener-standalone`, and leave nothing of it."""
+    SETTINGS.write_text(CONFIGURATION)
     server = Standalone()
     try:
         server.start()
         yield server
     finally:
         server.stop()
-        subprocess.run([PROGRAM, "--purge"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*PROGRAM, "--purge"], check=True, stdout=subprocess.DEVNULL)
 
 
 def healthy(url: str) -> bool:
