@@ -81,7 +81,9 @@ class Standalone:
         self._process.terminate()
         self._process.wait(timeout=END_S)
         if self._process.returncode or OUTPUT.stat().st_size:
-            print(f"evener-standalone: {self._process.returncode} {OUTPUT.read_text()[-4000:]}", file=sys.stderr)
+            print(
+                f"evener-standalone: {self._process.returncode} {OUTPUT.read_text()[-4000:]}", file=sys.stderr
+            )
         self._process = None
 
 

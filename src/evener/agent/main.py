@@ -55,6 +55,7 @@ def _serve(conf: cfg.ConfigOpts) -> None:
         raise NoTransport(
             "There is no transport_url: say in [DEFAULT] where RabbitMQ is, as rabbit://USER:PASSWORD@HOST:5672/"
         )
+    daemon.open_many_files()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

@@ -58,10 +58,12 @@ def listen(conf: cfg.ConfigOpts, app: Any) -> BaseWSGIServer:
         max_request_body_size=conf.api.max_body_bytes,
         ident="evener",
         clear_untrusted_proxy_headers=True,
+        asyncore_use_poll=True,  # select(2) ends with descriptor 1,023: that of the 200th load balancer
     )
 
 
 def _serve(conf: cfg.ConfigOpts) -> None:
+    daemon.open_many_files()
     assembly = Assembly(conf)
     server = listen(conf, assembly.app)
     for number in (signal.SIGTERM, signal.SIGINT):
