@@ -130,6 +130,12 @@ class Balancer:
             LOG.warning("Load balancer %s: its port was not as it was left; repaired", self.id)
         self._plugged = port
 
+    @property
+    def port_id(self) -> str | None:
+        """The id of the port that was plugged last; None before."""
+        plugged = self._plugged
+        return None if plugged is None else plugged.id
+
     def doubt(self) -> None:
         """Look at the port's interface at the next `apply`, and do not take it for right."""
         self._doubted = True

@@ -189,7 +189,7 @@ class AgentService:
     def _look_at_port(self, prefix: str, what: str) -> None:
         self._routers.port_changed(prefix)
         for balancer_id, balancer in list(self._balancers.items()):
-            if not balancer.leaving and (self._tools.journal.port_of(balancer_id) or "").startswith(prefix):
+            if not balancer.leaving and (balancer.port_id or "").startswith(prefix):
                 if what != "down":  # which it is too while it is being made
                     LOG.warning("Load balancer %s: its port was cut off; repairing", balancer_id)
                 balancer.doubt()
