@@ -164,3 +164,9 @@ def serve(recorder):
     recorder.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
+
+
+def sent(server):
+    """The one request that changes something."""
+    (change,) = server.changes()
+    return change[0], change[1], change[3]

@@ -7,61 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_recorder import Recorder, serve
-
-from evener.cli.shell import main
+from cli_recorder import sent
 
 LB = "lbaas/loadbalancers"
-
-
-@pytest.fixture(scope="module")
-def running():
-    recorder = Recorder()
-    server = serve(recorder)
-    yield recorder
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def server(running, monkeypatch, tmp_path):
-    running.reset()
-    for name in [name for name in os.environ if name.startswith("OS_")]:
-        monkeypatch.delenv(name)
-    environment = {
-        "OS_AUTH_URL": f"{running.url}/identity/v3",
-        "OS_USERNAME": "ada",
-        "OS_PASSWORD": "right",
-        "OS_PROJECT_NAME": "demo",
-        "OS_USER_DOMAIN_NAME": "Default",
-        "OS_PROJECT_DOMAIN_NAME": "Default",
-        "OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml"),
-        "COLUMNS": "200",
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return running
-
-
-@pytest.fixture
-def run(server, capsys):
-    def call(line, code=0):
-        words = line if isinstance(line, list) else line.split()
-        try:
-            found = main(words)
-        except SystemExit as left:
-            found = left.code or 0
-        out, err = capsys.readouterr()
-        assert found == code, err
-        return err if code else out
-
-    return call
-
-
-def sent(server):
-    """The one request that changes something."""
-    (change,) = server.changes()
-    return change[0], change[1], change[3]
 
 
 def test_create_sends_the_ids_of_what_is_named_and_shows_what_was_made(server, run):
@@ -485,34 +433,3 @@ def test_help_needs_no_server_and_tells_every_argument(run, monkeypatch):
 
 def test_a_misspelt_option_of_show_is_refused(run):
     assert "unrecognized arguments: --nix" in run("lbaas-pool-show P --nix", code=2)
-
-
-def test_a_router_is_joined_to_subnets_and_ports_by_name_and_to_nothing_else(server, run):
-    router = server.put("routers", name="R")
-    subnet, port = server.put("subnets", name="S"), server.put("ports", name="P")
-    run("router-interface-add R S")
-    run("router-interface-delete R port=P")
-    assert "'nix=S' is no interface" in run("router-interface-add R nix=S", code=1)
-    path = f"routers/{router['id']}"
-    assert [(path, body) for _, path, _, body in server.changes()] == [
-        (f"{path}/add_router_interface", {"subnet_id": subnet["id"]}),
-        (f"{path}/remove_router_interface", {"port_id": port["id"]}),
-    ]
-
-
-def test_a_floating_ip_is_joined_to_a_port_by_name_and_parted(server, run):
-    port, floating = server.put("ports", name="P"), server.put("floatingips")
-    assert run(f"floatingip-associate {floating['id']} P --fixed-ip-address 10.0.0.9").startswith(
-        "Associated"
-    )
-    assert run(f"floatingip-disassociate {floating['id']}").startswith("Disassociated floating IP")
-    assert [body["floatingip"] for *_, body in server.changes()] == [
-        {"port_id": port["id"], "fixed_ip_address": "10.0.0.9"},
-        {"port_id": None},
-    ]
-
-
-def test_the_ports_of_a_router_are_asked_for_by_its_id(server, run):
-    router = server.put("routers", name="R")
-    run("router-port-list R")
-    assert server.queries("ports") == [{"device_id": [router["id"]]}]
