@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,9 @@ def test_no_source_file_is_longer_than_500_lines() -> None:
     assert SOURCES
     lengths = {path: len(path.read_text().splitlines()) for path in SOURCES}
     assert {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > 500} == {}
+
+
+def test_every_file_of_tests_has_a_name_of_its_own() -> None:
+    # pytest imports them by name, whatever directory they are in.
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(name for name, number in Counter(names).items() if number > 1) == []
