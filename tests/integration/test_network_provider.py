@@ -101,7 +101,7 @@ def test_a_flat_physical_network_has_room_for_one_network(any_cloud: Cloud) -> N
     any_cloud.admin.create("network", **FLAT)
 
 
-def test_agents_are_told_the_physical_network_of_networks_and_ports(cloud: Cloud) -> None:
+def test_agents_are_told_the_physical_network_of_networks_and_of_all_ports_there(cloud: Cloud) -> None:
     subnet = cloud.subnet(cloud.admin, **FLAT)
     other = cloud.subnet()
     told = {spec.id: spec.physical_network for spec in cloud.controller.networks(HOST) or ()}
@@ -110,3 +110,8 @@ def test_agents_are_told_the_physical_network_of_networks_and_ports(cloud: Cloud
     graph = cloud.controller.graph(balancer["id"])
     assert graph is not None
     assert graph.vip_port.physical_network == "outside"
+    router = cloud.admin.ok("POST", "/routers", {"router": {}})["router"]["id"]
+    path = f"/routers/{router}/add_router_interface"
+    assert cloud.admin.send("PUT", path, {"subnet_id": subnet["id"]}).status_code == 200
+    (spec,) = cloud.controller.routers(HOST) or ()
+    assert [port.physical_network for port in spec.ports] == ["outside"]

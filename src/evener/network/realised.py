@@ -43,7 +43,7 @@ def _ports(tx: Transaction) -> dict[str, list[WiredPort]]:
     ports, allocations, subnets = tables.ports.c, tables.ip_allocations.c, tables.subnets.c
     mine = ports.device_owner.in_(sorted(ROUTER_OWNERS))
     statement = (
-        select(tables.ports, tables.networks.c.mtu)
+        select(tables.ports, tables.networks.c.mtu, tables.networks.c.physical_network)
         .join(tables.networks, tables.networks.c.id == ports.network_id)
         .where(mine)
         .order_by(ports.id)
@@ -64,6 +64,7 @@ def _ports(tx: Transaction) -> dict[str, list[WiredPort]]:
         port = WiredPort(
             id=row.id,
             network_id=row.network_id,
+            physical_network=row.physical_network,
             mac_address=row.mac_address,
             mtu=row.mtu,
             fixed_ips=tuple(_fixed_ip(each, outside=outside) for each in has[row.id]),
