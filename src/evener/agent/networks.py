@@ -5,6 +5,7 @@ And the host's own addresses on them, where its operator asks for them.
 
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from ipaddress import IPv4Interface
 
 from evener.agent.journal import Journal
@@ -25,13 +26,19 @@ def make(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, .
     if wanted is None:
         return
     made_before = journal.networks()
-    for spec in wanted:
-        journal.note_network(spec.id)
-        if driver.ensure_network(spec):
-            if spec.id in made_before:
-                LOG.warning("Network %s: was not as it was left; repaired", spec.id)
-            else:
-                LOG.info("Network %s: made", spec.id)
+    with ExitStack() as attempts:  # each is made whatever became of the others
+        for spec in wanted:
+            attempts.callback(_make_one, journal, driver, spec, new=spec.id not in made_before)
+
+
+def _make_one(journal: Journal, driver: InterfaceDriver, spec: NetworkSpec, *, new: bool) -> None:
+    journal.note_network(spec.id)
+    if not driver.ensure_network(spec):
+        return
+    if new:
+        LOG.info("Network %s: made", spec.id)
+    else:
+        LOG.warning("Network %s: was not as it was left; repaired", spec.id)
 
 
 def clear(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, ...] | None) -> None:
@@ -42,10 +49,15 @@ def clear(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, 
     """
     if wanted is None:
         return
-    for network_id in journal.networks() - {spec.id for spec in wanted}:
-        driver.remove_network(network_id)
-        journal.forget_network(network_id)
-        LOG.info("Network %s: removed", network_id)
+    with ExitStack() as attempts:
+        for network_id in journal.networks() - {spec.id for spec in wanted}:
+            attempts.callback(_clear_one, journal, driver, network_id)
+
+
+def _clear_one(journal: Journal, driver: InterfaceDriver, network_id: str) -> None:
+    driver.remove_network(network_id)
+    journal.forget_network(network_id)
+    LOG.info("Network %s: removed", network_id)
 
 
 def place_host(journal: Journal, wanted: Mapping[str, IPv4Interface]) -> None:
