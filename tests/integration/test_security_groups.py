@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from api_cloud import Cloud
 from network_service import ADMIN, ANN, BOB, NOBODYS, Service, refused, statements
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from evener.resources import errors
 from evener.resources.network import Network
 from evener.resources.port import Port
 from evener.resources.quota import DEFAULT_LIMITS
+from evener.resources.router import Router
 from evener.resources.security_group import SecurityGroup
 from evener.resources.security_group_rule import SecurityGroupRule
 from evener.resources.wiring import PacketRule
@@ -314,6 +316,45 @@ def test_agents_hear_when_a_vip_lets_in_something_else(service: Service) -> None
     assert told(service) >= {one}
     service.delete(servers)
     assert told(service) == {one}, "the rule that names the group went with it"
+
+
+def test_agents_hear_when_a_router_leaves_what_a_vip_lets_in(service: Service) -> None:
+    subnet = service.subnet()
+    vip = service.loadbalancer(subnet)
+    web, inner = (service.create(SecurityGroup, name=name) for name in ("web", "inner"))
+    service.update(service.network.show(ANN, Port, vip.port_id), security_groups=[web.id])
+    allow(service, web, remote_group_id=inner.id)
+    port = service.port(subnet, "10.0.0.60", security_groups=[inner.id])
+    router = service.create(Router)
+    service.network.add_interface(ANN, router.id, None, port.id)
+    assert [rule.remotes for rule in let_in(service, vip.port_id)] == [("10.0.0.60/32",)]
+    told(service)
+    service.network.remove_interface(ANN, router.id, None, port.id)
+    assert told(service) == {balancer_of(service, vip)}
+    assert [rule.remotes for rule in let_in(service, vip.port_id)] == [()]
+
+
+def test_an_agent_s_graph_carries_what_a_vip_lets_in(any_cloud: Cloud) -> None:
+    cloud, ann = any_cloud, any_cloud.ann
+    balancer = cloud.balancer()
+
+    def security() -> Any:
+        graph = cloud.controller.graph(balancer["id"])
+        assert graph is not None
+        return graph.security
+
+    assert security() is None
+    group = ann.create("security_group", name="web")["id"]
+    ann.update("port", balancer["vip_port_id"], security_groups=[group])
+    assert security() == ()
+    rule = {"security_group_id": group, "direction": "ingress", "protocol": "udp"}
+    made = ann.create("security_group_rule", **rule)["id"]
+    assert security() == (PacketRule(ip_version=4, protocol="udp"),)
+    ann.delete("security_group_rule", made)
+    assert security() == ()
+    ann.update("port", balancer["vip_port_id"], security_groups=None)
+    assert security() is None
+    cloud.ann.delete("loadbalancer", balancer["id"])
 
 
 def test_nobody_hears_of_what_is_rolled_back(service: Service) -> None:

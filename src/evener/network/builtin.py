@@ -206,9 +206,13 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             _check_owner(tx, caller, Router, router_id, "update")
             self._tell(tx, Router)
+            before = packets.effect_of(tx, Router, router_id)
             if port_id is not None:
-                return interfaces.add_by_port(tx, caller.scope, router_id, port_id)
-            return interfaces.add_by_subnet(tx, caller.scope, router_id, str(subnet_id))
+                added = interfaces.add_by_port(tx, caller.scope, router_id, port_id)
+            else:
+                added = interfaces.add_by_subnet(tx, caller.scope, router_id, str(subnet_id))
+            self._tell_balancers(tx, before, packets.effect_of(tx, Router, router_id))
+            return added
 
     @retried
     def remove_interface(
@@ -222,9 +226,13 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             _check_owner(tx, caller, Router, router_id, "update")
             self._tell(tx, Router)
+            before = packets.effect_of(tx, Router, router_id)
             if port_id is not None:
-                return interfaces.remove_by_port(tx, router_id, port_id, subnet_id)
-            return interfaces.remove_by_subnet(tx, router_id, str(subnet_id))
+                removed = interfaces.remove_by_port(tx, router_id, port_id, subnet_id)
+            else:
+                removed = interfaces.remove_by_subnet(tx, router_id, str(subnet_id))
+            self._tell_balancers(tx, before, packets.effect_of(tx, Router, router_id))
+            return removed
 
     @retried
     def add_routes(self, caller: Caller, router_id: str, routes: tuple[HostRoute, ...]) -> Router:

@@ -10,7 +10,8 @@ from sqlalchemy import Row, Select, select
 from evener.network.allocations import addresses_of
 from evener.network.port_groups import groups_of
 from evener.resources.describe import Resource
-from evener.resources.port import Port
+from evener.resources.port import ROUTER_INTERFACE_OWNER, Port
+from evener.resources.router import Router
 from evener.resources.security_group import SecurityGroup
 from evener.resources.security_group_rule import (
     Direction,
@@ -21,7 +22,7 @@ from evener.resources.security_group_rule import (
 )
 from evener.resources.wiring import PacketRule
 from evener.store.database import Transaction
-from evener.store.network_tables import ip_allocations, port_security_groups, security_group_rules
+from evener.store.network_tables import ip_allocations, port_security_groups, ports, security_group_rules
 from evener.store.rows import bare
 from evener.store.schema import loadbalancers
 
@@ -101,6 +102,8 @@ def effect_of(tx: Transaction, cls: type[Resource], object_id: str) -> Effect:
         return NOTHING if row is None else _effect_of_rule(tx, row)
     if cls is SecurityGroup:
         return Effect(object_id, _who_lets_in(tx, [object_id]))
+    if cls is Router:
+        return _effect_of_router(tx, object_id)
     return NOTHING
 
 
@@ -116,6 +119,18 @@ def _effect_of_port(tx: Transaction, port_id: str) -> Effect:
         return Effect((), served)
     state = (groups, addresses_of(tx, [port_id]).get(port_id, ()))
     return Effect(state, served | _who_lets_in(tx, groups))
+
+
+def _effect_of_router(tx: Transaction, router_id: str) -> Effect:
+    """Return the effect of a router's ports: users may have put them into groups."""
+    statement = (
+        select(_BOUND.security_group_id, ip_allocations.c.ip_address)
+        .join(ports, ports.c.id == _BOUND.port_id)
+        .join(ip_allocations, ip_allocations.c.port_id == ports.c.id)
+        .where(ports.c.device_id == router_id, ports.c.device_owner == ROUTER_INTERFACE_OWNER)
+    )
+    found = frozenset((row.security_group_id, row.ip_address) for row in tx.execute(statement))
+    return Effect(found, _who_lets_in(tx, {group_id for group_id, _ in found})) if found else NOTHING
 
 
 def _effect_of_rule(tx: Transaction, row: Row[Any]) -> Effect:
