@@ -91,13 +91,33 @@ def known_values(cloud: Cloud, path: str) -> dict[str, Any]:
     found |= {"remote_group_id": None, "security_groups": [found["security_group_id"]]}
     found |= {"vip_subnet_id": tree.subnet, "vip_network_id": tree.network}
     found |= {"default_pool_id": tree.pool, "redirect_pool_id": tree.pool}
+    if "routers" in path or "floatingips" in path:
+        found |= ways_outside(cloud, tree.subnet)
     kinds = [served for served in networking.COLLECTIONS if path in (served.path, served.path_of_one)]
     for served in kinds:
         found["object_id"] = found.get(f"{(served.parent or served.cls).KIND}_id", "x")
         found["child_id"] = found.get(f"{served.cls.KIND}_id", "x")
     if not kinds:
-        found["object_id"] = tree.loadbalancer
+        found["object_id"] = found["router_id"] if "routers" in path else tree.loadbalancer
     return FITTING | found
+
+
+def ways_outside(cloud: Cloud, subnet_id: str) -> dict[str, Any]:
+    """Return a router that leads from a subnet to a network outside, and a floating IP there."""
+    network_id = cloud.outside()["network_id"]
+    router = cloud.ann.create("router", external_gateway_info={"network_id": network_id})["id"]
+    cloud.ann.ok("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet_id})
+    floating = cloud.ann.create("floatingip", floating_network_id=network_id)["id"]
+    return {
+        "router_id": router,
+        "floatingip_id": floating,
+        "floating_network_id": network_id,
+        "external_gateway_info": {"network_id": network_id},
+        "routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.99"}],
+        "subnet_id": subnet_id,
+        "fixed_ip_address": None,
+        "floating_ip_address": None,
+    }
 
 
 def with_known(value: Any, known: dict[str, Any]) -> Any:
