@@ -1,11 +1,13 @@
 """Whose networks, subnets and ports a project sees, uses and changes."""
 
 import pytest
-from network_service import ADMIN, ANN, BOB, Service, refused
+from network_service import ADMIN, ANN, BOB, NOBODYS, Service, refused
 
 from evener.resources import errors
+from evener.resources.floatingip import FloatingIP
 from evener.resources.network import Network
 from evener.resources.port import Port
+from evener.resources.router import Router
 from evener.resources.subnet import Subnet
 
 
@@ -31,9 +33,19 @@ def test_another_project_s_objects_are_not_found(service: Service) -> None:
         service.create(Port, BOB, network_id=network.id)
     with refused(service, errors.NotFound, "NetworkNotFound", missing):
         service.create(Subnet, BOB, network_id=network.id, cidr="10.5.0.0/24", ip_version=4)
+
+
+def test_an_id_that_no_database_takes_is_not_found(service: Service) -> None:
     for odd in ("", "x", "\x00", "\ud800", "é" * 300):
+        for cls in (Network, Subnet, Port, Router, FloatingIP):
+            with pytest.raises(errors.NotFound):
+                service.network.show(ANN, cls, odd)
+            with pytest.raises(errors.NotFound):
+                service.network.update(ANN, cls, odd, {})
+            with pytest.raises(errors.NotFound):
+                service.network.delete(ANN, cls, odd)
         with pytest.raises(errors.NotFound):
-            service.network.show(ANN, Network, odd)
+            service.network.add_interface(ANN, odd, NOBODYS, None)
 
 
 def test_a_shared_network_is_used_by_all_and_changed_by_its_owner(service: Service) -> None:

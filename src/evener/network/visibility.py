@@ -85,7 +85,7 @@ def find(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:
         found = rows.listing(tx, cls, query, where=CONDITIONS[cls.KIND](scope))
         if found:
             return found[0]
-    else:
+    elif object_id.isprintable():  # else no database takes it
         row = tx.execute(
             _one(cls, scoped=scope is not None), {"wanted_id": object_id, "scope": scope}
         ).first()
