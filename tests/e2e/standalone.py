@@ -214,21 +214,20 @@ class Host:
         fixed_ips = [{"subnet_id": subnet["id"]}]
         self.port = api.create("port", name=name, network_id=subnet["network_id"], fixed_ips=fixed_ips)
         self.address = self.port["fixed_ips"][0]["ip_address"]
-        bridge, self.link = "brq" + subnet["network_id"][:11], "e2e" + self.port["id"][:11]
-        eventually(lambda: Path(f"/sys/class/net/{bridge}").exists())
+        self.network_id, self.link = subnet["network_id"], "e2e" + self.port["id"][:11]
+        self.bridge = "brq" + self.network_id[:11]
         length = subnet["cidr"].partition("/")[2]
         ip(
             f"netns add {name}",
             f"link add {self.link} type veth peer name eth0 netns {name}",
-            f"link set {self.link} master {bridge} up",
         )
+        self.join()
         with netns.inside(name):
             ip(
                 "link set lo up",
                 f"link set eth0 address {self.port['mac_address']} up",
                 f"address add {self.address}/{length} dev eth0" + (" nodad" if ":" in self.address else ""),
             )
-        self.bridge = bridge
         self.webs: list[Web] = []
 
     def web(self, name: str, port: int = 80) -> Web:
@@ -262,6 +261,11 @@ class Host:
 
     def spread(self, address: str, requests: int, port: int = 80) -> Counter[str]:
         return Counter(self.get(address, port) for _ in range(requests))
+
+    def join(self) -> None:
+        """Plug into the network, once that is there."""
+        eventually(lambda: Path(f"/sys/class/net/{self.bridge}").exists())
+        self.rejoin()
 
     def rejoin(self) -> None:
         """Plug into the bridge again, when that is another one by now."""
@@ -337,8 +341,10 @@ class Balancer:
 class Cloud:
     """A standalone with one network, two servers `web1` and `web2`, and a client on it."""
 
-    def __init__(self, standalone: Standalone, cidr: str, prefix: str = "") -> None:
-        self.standalone, self.prefix = standalone, prefix
+    def __init__(
+        self, standalone: Standalone, cidr: str, prefix: str = "", host: Callable[..., Host] = Host
+    ) -> None:
+        self.standalone, self.prefix, self._make_host = standalone, prefix, host
         self.api = standalone.api()
         self.subnet = self.make_subnet("net", cidr)
         self.hosts: list[Host] = []
@@ -351,7 +357,7 @@ class Cloud:
         return self.api.create("subnet", network_id=network["id"], cidr=cidr, ip_version=version)
 
     def host(self, name: str, subnet: Thing | None = None) -> Host:
-        self.hosts.append(Host(self.api, subnet or self.subnet, self.prefix + name))
+        self.hosts.append(self._make_host(self.api, subnet or self.subnet, self.prefix + name))
         return self.hosts[-1]
 
     def _target(self, web: Web, subnet: Thing | None) -> dict[str, Any]:
