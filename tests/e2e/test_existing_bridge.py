@@ -1,0 +1,138 @@
+"""Load balancers on a bridge that the host has already: they serve there, and the bridge is as it was afterwards."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from standalone import Balancer, Cloud, Host, Standalone, Thing, eventually, ip, traces
+
+pytestmark = pytest.mark.root
+
+BRIDGE = "virbr0"
+MOVING = ("hello_timer", "gc_timer", "topology_change_timer", "tcn_timer", "topology_change")
+REPAIRED_WITHIN_S = 5.0
+
+
+def as_it_is() -> dict[str, Any]:
+    """Return all that ip(8) says of the bridge and of what is plugged into it, without clocks."""
+
+    def shown(*command: str) -> Any:
+        return json.loads(
+            subprocess.run(["ip", "-j", "-d", *command], capture_output=True, check=True).stdout
+        )
+
+    (bridge,) = shown("address", "show", "dev", BRIDGE)
+    data = bridge["linkinfo"]["info_data"]
+    settings = {key: value for key, value in data.items() if key not in MOVING}
+    ports = sorted(port["ifname"] for port in shown("link", "show", "master", BRIDGE))
+    return {**bridge, "linkinfo": settings, "ports": ports}
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[str]:
+    """Make the host's own bridge, as libvirt makes one, and an interface that the host itself is reached by."""
+    ip(
+        f"link add {BRIDGE} address 52:54:00:aa:bb:cc type bridge mcast_snooping 1",
+        f"link set {BRIDGE} addrgenmode none",
+        f"link set {BRIDGE} up",
+        f"address add 10.44.0.1/24 dev {BRIDGE}",
+        "link add eth1 type veth peer name peer1",
+        "address add 10.45.0.1/24 dev eth1",
+    )
+    yield """[linux_bridge]
+bridge_mappings = virt:virbr0
+physical_interface_mappings = wire:eth1
+"""
+    ip(f"link delete {BRIDGE}", "link delete eth1")
+
+
+class Machine(Host):
+    """A virtual machine of somebody else's, on the host's bridge."""
+
+    def join(self) -> None:
+        self.bridge = BRIDGE
+        self.rejoin()
+
+
+class Existing(Cloud):
+    """A cloud whose network is the host's bridge."""
+
+    def make_subnet(self, name: str, cidr: str) -> Thing:
+        network = self.api.create("network", name=name, **flat("virt"))
+        pools = [{"start": "10.44.0.200", "end": "10.44.0.220"}]
+        given = {"cidr": cidr, "ip_version": 4, "gateway_ip": "10.44.0.1", "allocation_pools": pools}
+        return self.api.create("subnet", network_id=network["id"], **given)
+
+
+def flat(name: str) -> dict[str, str]:
+    return {"provider:network_type": "flat", "provider:physical_network": name}
+
+
+@pytest.fixture(scope="module")
+def cloud(standalone: Standalone) -> Iterator[Cloud]:
+    made = Existing(standalone, "10.44.0.0/24", host=Machine)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def balancer(cloud: Cloud) -> Iterator[Balancer]:
+    before = as_it_is()
+    made = cloud.balancer("on-theirs")
+    eventually(lambda: set(cloud.client.spread(made.vip, 8)) == {"web1", "web2"})
+    yield made
+    cloud.delete(made)
+    assert traces(made.lb["id"], made.lb["vip_port_id"]) == []
+    assert as_it_is() == before
+
+
+def test_it_serves_there_and_the_bridge_has_one_port_more(cloud: Cloud, balancer: Balancer) -> None:
+    assert balancer.vip.startswith("10.44.0.2")
+    assert balancer.tap in as_it_is()["ports"]
+    assert not [trace for trace in traces() if trace.startswith("brq")]
+
+
+def test_a_port_that_someone_takes_out_of_the_bridge_is_put_back(cloud: Cloud, balancer: Balancer) -> None:
+    whole = as_it_is()
+    ip(f"link set {balancer.tap} nomaster")
+    eventually(lambda: as_it_is() == whole and cloud.client.answers(balancer.vip), REPAIRED_WITHIN_S)
+
+
+def test_stopping_and_starting_leaves_the_bridge_as_it_is(cloud: Cloud, balancer: Balancer) -> None:
+    whole = as_it_is()
+    cloud.standalone.restart()
+    cloud.api.wait_active(balancer.lb)
+    assert as_it_is() == whole
+
+
+def test_an_interface_that_the_host_is_reached_by_is_left_alone_and_the_user_told(cloud: Cloud) -> None:
+    network = cloud.api.create("network", name="wire", **flat("wire"))
+    subnet = cloud.api.create("subnet", network_id=network["id"], cidr="10.45.0.0/24", ip_version=4)
+    refused = cloud.balancer("refused", subnet=subnet, webs=[], wait=False)
+
+    def told() -> bool:
+        shown = cloud.api.show(refused.lb)
+        return shown["provisioning_status"] == "ERROR" and "eth1" in str(cloud.api.statuses(refused.lb))
+
+    eventually(told, why=lambda: cloud.api.statuses(refused.lb))
+    served = cloud.balancer("served")  # other networks' load balancers do not wait for it
+    cloud.delete(served)
+    assert (
+        "10.45.0.1/24"
+        in subprocess.run(
+            ["ip", "address", "show", "dev", "eth1"], capture_output=True, text=True, check=True
+        ).stdout
+    )
+    ip("address flush dev eth1")
+    cloud.api.wait_active(refused.lb, within_s=40)  # it is tried again, with growing pauses
+    cloud.delete(refused)
+    cloud.api.delete(network)
+    eventually(lambda: not [trace for trace in traces() if trace.startswith("brq")])
+
+
+def test_purging_takes_what_is_ours_from_the_bridge(cloud: Cloud) -> None:
+    """The fixtures compare, once the server was purged with a load balancer on it."""
+    purged = cloud.balancer("purged")
+    assert purged.tap in as_it_is()["ports"]
