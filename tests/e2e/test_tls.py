@@ -125,6 +125,14 @@ def test_keys_that_cannot_be_opened_any_more_are_an_error_and_traffic_goes_on(
             default_pool_id=balancer.pool["id"],
         )  # fmt: skip
         eventually(lambda: cloud.client.answers(balancer.vip, 81))
+
+        def statuses() -> list[str]:
+            found = {
+                each["id"]: each["provisioning_status"] for each in api.statuses(balancer.lb)["listeners"]
+            }
+            return [found[listener["id"]], found[second["id"]]]
+
+        eventually(lambda: statuses() == ["ERROR", "ACTIVE"], why=statuses)
         server.stop()
         key_file.write_bytes(kept)
         server.start()

@@ -203,6 +203,23 @@ def test_what_was_applied_without_a_certificate_is_an_error_until_it_is_applied_
     assert site.ann.show("loadbalancer", site.lb)["provisioning_status"] == "ACTIVE"
 
 
+def test_only_the_listener_whose_certificate_is_unreadable_is_an_error_and_its_load_balancer(
+    site: Site,
+) -> None:
+    broken = site.listener(site.container())["id"]
+    plain = site.ann.create("listener", loadbalancer_id=site.lb, protocol="HTTP", protocol_port=80)["id"]
+    pool = site.pool(site.lb, listener_id=broken)["id"]
+    generation = site.generation(site.lb)
+    failure = {"generation": generation, "reason": "TLS container X is invalid", "objects": [broken]}
+    site.report(site.lb, applied_generation=generation, failure=failure)
+    tree = site.ann.ok("GET", f"/lbaas/loadbalancers/{site.lb}/statuses")["statuses"]["loadbalancer"]
+    found = {each["id"]: each["provisioning_status"] for each in (tree, *tree["listeners"], *tree["pools"])}
+    assert found == {site.lb: "ERROR", broken: "ERROR", plain: "ACTIVE", pool: "ACTIVE"}
+    site.applied(site.lb)
+    tree = site.ann.ok("GET", f"/lbaas/loadbalancers/{site.lb}/statuses")["statuses"]["loadbalancer"]
+    assert {each["provisioning_status"] for each in (tree, *tree["listeners"])} == {"ACTIVE"}
+
+
 def test_a_listener_out_of_service_needs_no_key_on_any_host(site: Site) -> None:
     listener = site.listener(site.container(), admin_state_up=False)["id"]
     assert site.graph().certificates == {}

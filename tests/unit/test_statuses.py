@@ -63,11 +63,14 @@ def test_nothing_is_stuck_once_the_newest_generation_is_applied(
     assert status == (ProvisioningStatus.ERROR if repair_failed else ProvisioningStatus.ACTIVE)
 
 
-def binding(applied: int, failed: int | None = None, silent_s: float = 0, host: str = "h") -> dict[str, Any]:
+def binding(
+    applied: int, failed: int | None = None, silent_s: float = 0, host: str = "h", objects: Any = None
+) -> dict[str, Any]:
     return {
         "applied_generation": applied,
         "failed_generation": failed,
         "failure": None if failed is None else f"{host} refused {failed}",
+        "failed_objects": objects,
         "host": host,
         "heartbeat_at": MOMENT - timedelta(seconds=silent_s),
     }
@@ -86,6 +89,18 @@ def test_the_agent_that_refused_counts_and_says_why() -> None:
     rows = [binding(7, silent_s=silent, host="silent"), binding(7, 8, host="two"), binding(9)]
     for order in (rows, rows[::-1]):
         assert progress(order, MOMENT) == Progress(7, 8, "two refused 8")
+
+
+@pytest.mark.parametrize(
+    ("objects", "concerned"),
+    [((["a"],), "a"), ((["a"], ["b"]), "ab"), ((["a"], None), "abc"), ((None,), "abc"), (([],), "abc")],
+)
+def test_a_failure_concerns_the_objects_it_names_or_else_all(objects: Any, concerned: str) -> None:
+    at = progress([binding(8, 8, objects=each) for each in objects], MOMENT)
+    life = Lifetime(created=1, changed=5)
+    failed = [each for each in "abc" if provisioning_status(life, at.of(each)) == ProvisioningStatus.ERROR]
+    assert failed == list(concerned)
+    assert provisioning_status(life, at) == ProvisioningStatus.ERROR
 
 
 def test_a_silent_agent_is_named() -> None:

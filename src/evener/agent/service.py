@@ -275,7 +275,7 @@ class AgentService:
             Report(
                 loadbalancer_id=graph.id,
                 applied_generation=graph.generation,
-                failure=Failure(generation=graph.generation, reason=unreadable) if unreadable else None,
+                failure=_failure(graph, unreadable) if unreadable else None,
                 observation=self._news(balancer),
             )
         )
@@ -335,3 +335,13 @@ class AgentService:
         if not self._heard:
             self._heard = True
             self.look()
+
+
+def _failure(graph: Graph, reason: str) -> Failure:
+    """Return what certificates that cannot be read mean: the listeners that name them are not as they should be."""
+    listeners = (
+        each.id
+        for each in graph.listeners
+        if graph.unreadable.keys() & {each.default_tls_container_ref, *each.sni_container_refs}
+    )
+    return Failure(generation=graph.generation, reason=reason, objects=tuple(listeners))

@@ -31,8 +31,9 @@ def store_progress(
     values: dict[str, Any] = {"reported_at": now(), "applied_generation": reached}
     if failure is not None and failure.generation >= max(reached, failed):
         values |= {"failed_generation": failure.generation, "failure": failure.reason[:LONGEST_REASON]}
+        values |= {"failed_objects": list(failure.objects) or None}
     elif applied is not None and failed <= applied:
-        values |= {"failed_generation": None, "failure": None}
+        values |= {"failed_generation": None, "failure": None, "failed_objects": None}
     tx.execute(update(bindings).where(*mine).values(**values))
 
 

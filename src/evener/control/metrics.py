@@ -109,6 +109,7 @@ _STATEMENTS = {
         bindings.c.applied_generation,
         bindings.c.failed_generation,
         bindings.c.failure,
+        bindings.c.failed_objects,
         agents.c.host,
         agents.c.heartbeat_at,
     ).join(agents, agents.c.id == bindings.c.agent_id),
@@ -218,7 +219,7 @@ def _balancers(found: Found, moment: datetime) -> Iterator[Metric]:
         below += [("member", row) for node in family.pools for row in node.members]
         for kind, row in below:
             life = Lifetime(row.created_generation, row.changed_generation)
-            statuses[kind].add(row, life, at, tree.by_id[row.id])
+            statuses[kind].add(row, life, at.of(row.id), tree.by_id[row.id])
         for row in _checked(family):
             up.add_metric(_values(row, LABELS["member"]), health.get(row.id) == OperatingStatus.ONLINE)
     for each in statuses.values():

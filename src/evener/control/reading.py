@@ -56,6 +56,7 @@ def _statement(*, one: bool) -> Select[Any]:
             bindings.c.applied_generation,
             bindings.c.failed_generation,
             bindings.c.failure,
+            bindings.c.failed_objects,
             agents.c.host,
             agents.c.heartbeat_at,
             MEMBERS_OUT.where(members.c.loadbalancer_id == own.id).exists().label("out"),
@@ -137,7 +138,8 @@ class _Tree:
         self.graph, self.operating, self.at, self.lives = graph, operating, at, lives
 
     def _provisioning(self, object_id: str) -> str:
-        return provisioning_status(self.lives[object_id], self.at)
+        at = self.at if object_id == self.graph.id else self.at.of(object_id)
+        return provisioning_status(self.lives[object_id], at)
 
     def _entry(self, object_id: str, **more: Any) -> Json:
         entry: Json = {"id": object_id, "provisioning_status": self._provisioning(object_id)}

@@ -1,7 +1,7 @@
 """Statuses, derived from generations and reports. Pure: rows and graphs in, statuses out."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -16,12 +16,19 @@ class Progress:
     """How far the agents of one load balancer are: the one that is least far counts.
 
     `failed` is the generation that could not be applied (None when all is well), `reason` what the agent said, or
-    that an agent has not been heard of.
+    that an agent has not been heard of, `concerned` the ids of what failed below the load balancer, None for all.
     """
 
     applied: int = 0
     failed: int | None = None
     reason: str | None = None
+    concerned: frozenset[str] | None = None
+
+    def of(self, object_id: str) -> "Progress":
+        """Return how far an object below the load balancer is: a failure that does not concern it is none."""
+        if self.concerned is None or object_id in self.concerned:
+            return self
+        return replace(self, failed=None, reason=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +43,19 @@ class Lifetime:
 def progress(bindings: Iterable[Mapping[str, Any]], moment: datetime) -> Progress:
     """Return the progress of a load balancer from its `bindings` rows, each with its agent's host and heartbeat."""
     applied, failed, reason = NEVER, None, None
+    concerned: list[Collection[str] | None] = []
     for row in bindings:
         applied = min(applied, row["applied_generation"])
         if row["failed_generation"] is not None:
             failed = max(failed or 0, row["failed_generation"])
             reason = row["failure"]
+            concerned.append(row["failed_objects"])
         elif reason is None and moment - row["heartbeat_at"] > AGENT_DOWN_AFTER:
             since = row["heartbeat_at"].isoformat(timespec="seconds")
             reason = f"The agent on {row['host']} has not been heard of since {since}Z"
-    return Progress(0 if applied == NEVER else applied, failed, reason)
+    named = [objects for objects in concerned if objects]
+    only = frozenset().union(*named) if named and len(named) == len(concerned) else None
+    return Progress(0 if applied == NEVER else applied, failed, reason, only)
 
 
 def provisioning_status(life: Lifetime, at: Progress) -> ProvisioningStatus:

@@ -40,10 +40,14 @@ class Traffic(_Fact):
 
 
 class Failure(_Fact):
-    """A generation that could not be applied, and why, in words an operator can act on."""
+    """A generation that could not be applied, and why, in words an operator can act on.
+
+    `objects` are the ids of those below the load balancer that it concerns; where there are none, all of them.
+    """
 
     generation: int
     reason: str
+    objects: tuple[str, ...] = ()
 
 
 class Report(_Fact):

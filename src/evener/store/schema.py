@@ -172,6 +172,7 @@ bindings = Table(
     Column("applied_generation", Integer, nullable=False),
     Column("failed_generation", Integer, nullable=True),
     Column("failure", string(2000), nullable=True),
+    Column("failed_objects", JSON(none_as_null=True), nullable=True),
     Column("reported_at", timestamp(), nullable=True),
 )
 
