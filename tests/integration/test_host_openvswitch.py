@@ -215,3 +215,17 @@ def test_a_switch_that_does_not_answer_is_told_with_what_to_look_at(driver, swit
     assert impatient.plug("two", port(1)) in (True, False)
     impatient.close()
     assert reaches("one", "10.46.0.2", "two")
+
+
+def test_a_database_that_was_started_again_is_talked_to_again(driver, switch):
+    heard: queue.Queue[tuple[str, str]] = queue.Queue()
+    driver.watch(lambda name, what: heard.put((name, what)))
+    driver.plug("one", port(0))
+    switch.stop_daemon("ovsdb-server")
+    switch.start_database()
+    switch.vsctl("del-port", tap_name(port(0).id))
+    while heard.get(timeout=30) != ("", "released"):  # look at everything
+        pass
+    assert driver.plug("one", port(0)) is True
+    driver.plug("two", port(1))
+    assert reaches("one", "10.46.0.2", "two")

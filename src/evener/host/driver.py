@@ -74,7 +74,10 @@ class InterfaceDriver(Protocol):
         """Return whether `interface` on the host is what networks consist of, so that its loss cuts off many ports."""
 
     def watch(self, changed: Callable[[str, str], None]) -> None:
-        """Call `changed(interface, "deleted" | "released")` from now on for what `host.watch` does not hear of."""
+        """Call `changed(interface, "deleted" | "released")` from now on for what `host.watch` does not hear of.
+
+        The name is empty when events were lost.
+        """
 
 
 def load_driver(name: str, announcements: int = 3, settings: DriverSettings | None = None) -> InterfaceDriver:

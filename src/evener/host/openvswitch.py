@@ -48,7 +48,10 @@ class OpenVSwitchDriver:
         return interface in bridges or interface.startswith((HERE, THERE))
 
     def watch(self, changed: Callable[[str, str], None]) -> None:
-        """Call `changed(name, "released")` for ports that vanish or get another tag, and bridges that vanish."""
+        """Call `changed(name, "released")` for ports that vanish or get another tag, and bridges that vanish.
+
+        The name is empty when some may have been missed.
+        """
         self._ovsdb.watch(lambda name: changed(name, "released"), self._leaving)
 
     def close(self) -> None:

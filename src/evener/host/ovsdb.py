@@ -256,6 +256,17 @@ class Vanished(event.RowEvent):  # type: ignore[misc]
         self._told(row.name)
 
 
+class Again(event.RowEvent):  # type: ignore[misc]
+    """Calls back with no name when the database was lost and is there again: what went meanwhile is not told."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        super().__init__((self.ROW_CREATE,), "Open_vSwitch", None)
+        self._told = told
+
+    def run(self, _what: str, _row: Any, _old: Any) -> None:
+        self._told("")
+
+
 class Ovsdb:
     """The database at `target` ("unix:PATH", "tcp:ADDRESS:PORT"), connected to when it is first needed."""
 
@@ -265,12 +276,15 @@ class Ovsdb:
         self._lock = threading.Lock()
         self._api: _Api | None = None
         self._events: list[Vanished] = []
+        self._again: list[Again] = []
 
     def watch(self, told: Callable[[str], None], leaving: Collection[str]) -> None:
         """Call `told(name)` for bridges that vanish, and for ports of ours that vanish or get another tag.
 
-        Not for those that are in `leaving` at that moment. Holds from the next connection on.
+        Not for those that are in `leaving` at that moment. The name is empty when some may have been missed. Holds
+        from the next connection on.
         """
+        self._again = [Again(told)]
         self._events = [Vanished(table, told, leaving) for table in ("Bridge", "Port")]
 
     @contextmanager
@@ -331,4 +345,6 @@ class Ovsdb:
             idl.handler = event.RowEventHandler()
             idl.handler.watch_events(self._events)
         api.ovsdb_connection.start()
+        if idl.handler is not None:
+            idl.handler.watch_events(self._again)  # only now: the first time is none
         return api
