@@ -208,9 +208,10 @@ def load(
             host_addresses(conf)
     except ValueError as error:
         sys.exit(f"{prog}: [standalone] host_addresses: {error}")
-    for group, name, mapping in mappings(conf):
-        if not all((*mapping, *mapping.values())) or len(set(mapping.values())) < len(mapping):
-            sys.exit(f"{prog}: [{group}] {name}: write PHYSICAL_NETWORK:NAME,…, each NAME once")
+    try:
+        physical_networks(conf)
+    except ValueError as error:
+        sys.exit(f"{prog}: {error}; write PHYSICAL_NETWORK:NAME,…, each of both once")
     return conf
 
 
@@ -267,7 +268,14 @@ def mappings(conf: cfg.ConfigOpts) -> tuple[tuple[str, str, dict[str, str]], ...
 
 
 def physical_networks(conf: cfg.ConfigOpts) -> tuple[str, ...]:
-    """Return the names of the physical networks that this host knows."""
+    """Return the names of the physical networks that this host knows.
+
+    Raises:
+        ValueError: naming the mapping that makes no sense.
+    """
+    for group, setting, mapping in mappings(conf):
+        if not all((*mapping, *mapping.values())) or len(set(mapping.values())) < len(mapping):
+            raise ValueError(f"[{group}] {setting}: a name is missing, or there twice")
     return tuple(sorted({name for _, _, mapping in mappings(conf) for name in mapping}))
 
 
