@@ -1,6 +1,7 @@
 """Traffic does not notice changes, however many come in a row; through a real HAProxy."""
 
 import contextlib
+import csv
 import http.client
 import itertools
 import os
@@ -285,7 +286,8 @@ def assert_the_file_is_what_runs(rig, estate):
 
     said = {(b.name, s.name, not s.enabled) for b in wanted.backends for s in b.servers}
     eventually(lambda: running() == said)
-    table = stats.rows(runtime.ask(rig.instance.paths.socket, "show stat -1 4 -1"))
+    text = runtime.ask(rig.instance.paths.socket, "show stat -1 4 -1")
+    table = list(csv.DictReader(text.lstrip("# ").strip().splitlines()))
     weights = {(row["pxname"], row["svname"]): row["uweight"] for row in table}
     assert weights == {(b.name, s.name): str(s.weight) for b in wanted.backends for s in b.servers}
 

@@ -136,7 +136,9 @@ class BuiltinNetwork:
             Forbidden: when it is for another project, or on another's network, and the caller no administrator.
             NotFound, InvalidInput, Conflict: as the object's module says.
         """
-        project_id = values.get("project_id") or caller.project_id
+        project_id = values.get("project_id", caller.project_id)
+        if not project_id:  # which only ports have that the service makes for itself
+            raise InvalidInput("Invalid input for project_id. Reason: it is empty.")
         if project_id != caller.project_id and not caller.is_admin:
             raise errors.other_project()
         if cls is Network:
