@@ -13,10 +13,12 @@ from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.pings import Pinger, targets
 from evener.dataplane.haproxy.process import Process
+from evener.dataplane.haproxy.render import served
 from evener.dataplane.haproxy.settings import Settings
-from evener.host import netns
+from evener.host import firewall, netns
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
+from evener.host.nftables import Keeper
 from evener.host.watch import Cancel, Watcher
 from evener.resources.facts import Observation
 from evener.resources.graph import Graph
@@ -69,8 +71,10 @@ class Balancer:
         self._doubted = True
         self._applied: int | None = None  # the generation
         self._pinging = False
+        self._rules = Keeper(self.namespace)
+        self._ports: frozenset[int] = frozenset()  # that are let in; HAProxy listens on no other
         self._watched_netns: tuple[int, int] | None = None
-        self._cancel_netns: Cancel | None = None
+        self._watches_netns = ExitStack()
 
     def apply(self, graph: Graph) -> None:
         """Make the host equal to `graph`, doing the least that closes the difference.
@@ -83,9 +87,13 @@ class Balancer:
             port = graph.vip_port
             self._tools.journal.note_loadbalancer(self.id, port.id)
             self._ensure_namespace()
-            self._ensure_port(port)
+            in_place = self._in_place()
+            ports = frozenset(listener.protocol_port for listener in served(graph))
+            self._let_in(graph, self._ports | ports, look=not in_place)
+            self._ensure_port(port, look=not in_place)
             try:
                 applied = self._instance.apply(graph)
+                self._let_in(graph, ports)  # what no longer listens is closed afterwards
             finally:
                 self._watch()
             self._ping(graph)
@@ -115,10 +123,20 @@ class Balancer:
                 LOG.warning("Load balancer %s: gave namespace %s its name back", self.id, self.namespace)
         netns.ensure(self.namespace)
 
-    def _ensure_port(self, port: WiredPort) -> None:
-        """Plug the port, unless it is plugged already and the kernel has told of no change since."""
-        in_place = port == self._plugged and netns.identity(self.namespace) == self._watched_netns
-        if in_place and not self._doubted:
+    def _in_place(self) -> bool:
+        """Return whether the kernel has told of no change since the last look."""
+        return not self._doubted and netns.identity(self.namespace) == self._watched_netns
+
+    def _let_in(self, graph: Graph, ports: frozenset[int], *, look: bool = False) -> None:
+        """Let in what may come in: without security groups, calls to `ports`."""
+        if look and not self._rules.stands() and self._plugged is not None:
+            LOG.warning("Load balancer %s: its packet rules were not as they were left; repairing", self.id)
+        self._rules.ensure(firewall.chains(ports, graph.security))
+        self._ports = ports
+
+    def _ensure_port(self, port: WiredPort, *, look: bool) -> None:
+        """Plug the port, unless it is plugged already and there is no reason to look."""
+        if port == self._plugged and not look:
             return
         self._doubted = False  # before the look: what changes meanwhile is looked at again
         try:
@@ -166,16 +184,20 @@ class Balancer:
         found = netns.identity(self.namespace)
         if found == self._watched_netns:
             return
-        if self._cancel_netns is not None:
-            self._cancel_netns()
-        self._watched_netns, self._cancel_netns = None, None
+        self._watched_netns = None
+        self._watches_netns.close()
         with netns.inside(self.namespace):
-            self._cancel_netns = self._tools.watcher.network(self._on_network)
+            self._watches_netns.callback(self._tools.watcher.network(self._on_network))
+            self._watches_netns.callback(self._tools.watcher.rules(self._on_rules))
         self._watched_netns = found
 
     def _on_network(self) -> None:
         if not self.leaving:
             self._tools.events.network_changed(self.id)
+
+    def _on_rules(self) -> None:
+        if not self.leaving:
+            self._tools.events.drifted(self.id, "its packet rules have changed")
 
     def _on_log(self, log_socket: LogSocket) -> None:
         if log_socket.read():
@@ -193,7 +215,7 @@ class Balancer:
     def intact(self) -> bool:
         """Return whether what was applied last still stands, as far as can be told cheaply."""
         with self._lock:
-            return netns.exists(self.namespace) and self._instance.check()
+            return netns.exists(self.namespace) and self._instance.check() and self._rules.stands()
 
     def observe(self, *, servers: bool = False) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied."""
@@ -206,9 +228,8 @@ class Balancer:
             self._tools.pinger.forget(self.id)
             self._pinging = False
             self._watch_processes(())
-            if self._cancel_netns is not None:
-                self._cancel_netns()
-            self._watched_log, self._watched_netns, self._cancel_netns = None, None, None
+            self._watched_log, self._watched_netns = None, None
+            self._watches_netns.close()
             self._watches.close()
             self._instance.close()
 

@@ -1,0 +1,86 @@
+"""The packet rules of a namespace that serves: what comes in, as a pure function. What goes out is free.
+
+Tracks no connections: only a TCP segment that opens one is looked at, whatever else belongs to one that was let in. So
+rules that change cost no connection, and no table of connections can fill up under load.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import collapse_addresses, ip_network
+from typing import Any
+
+from evener.host.rules import ACCEPT, Chain, Rule, Statement, field, match, meta, one_of, payload, prefix
+from evener.resources.wiring import PacketRule
+
+FILTER_PRIORITY = 0  # nft(8): filter
+# RFC 9293 section 3.5: SYN alone opens a connection. With another of these, it does not.
+_OPENING, _FLAGS = "syn", ["fin", "syn", "rst", "ack"]
+# Errors of what we sent, and answers to our own pings.
+_ICMP = ("destination-unreachable", "time-exceeded", "parameter-problem", "echo-reply")
+_ICMPV6 = (
+    *_ICMP,
+    "packet-too-big",
+    "nd-neighbor-solicit",
+    "nd-neighbor-advert",
+    "mld-listener-query",  # else a switch that snoops stops sending us solicitations
+)
+_VERSIONS = {4: ("ipv4", "ip", "icmp"), 6: ("ipv6", "ip6", "icmpv6")}
+
+
+def chains(ports: Iterable[int], security: tuple[PacketRule, ...] | None) -> tuple[Chain, ...]:
+    """Return the rules that let in what `security` says, or, with None, calls to TCP `ports` and pings.
+
+    What belongs to connections, ICMP's errors, neighbour discovery and the loopback interface are let in always.
+    Nothing is forwarded.
+    """
+    own = _of_ports(ports) if security is None else _of_groups(security)
+    return (
+        Chain("input", "filter", "input", FILTER_PRIORITY, (*_always(), *own), policy="drop"),
+        Chain("forward", "filter", "forward", FILTER_PRIORITY, (), policy="drop"),
+    )
+
+
+def _always() -> Iterator[Rule]:
+    flags = {"&": [payload("tcp", "flags"), _FLAGS]}
+    yield match(flags, _OPENING, "!="), ACCEPT
+    yield meta("iifname", "lo"), ACCEPT
+    yield field("icmp", "type", one_of(_ICMP)), ACCEPT
+    yield field("icmpv6", "type", one_of(_ICMPV6)), ACCEPT
+    # Of IPv6 they are put together after this; the first has what the rules look at, and the rest is nothing without.
+    yield match({"exthdr": {"name": "frag", "field": "frag-off"}}, 0, ">"), ACCEPT
+
+
+def _of_ports(ports: Iterable[int]) -> Iterator[Rule]:
+    yield field("icmp", "type", "echo-request"), ACCEPT
+    yield field("icmpv6", "type", "echo-request"), ACCEPT
+    ordered = sorted(set(ports))
+    if ordered:
+        yield field("tcp", "dport", one_of(ordered)), ACCEPT
+
+
+def _of_groups(security: tuple[PacketRule, ...]) -> Iterator[Rule]:
+    for rule in security:
+        sources = None if rule.remotes is None else _networks(rule.remotes, rule.ip_version)
+        if sources != []:
+            yield (*_conditions(rule, sources), ACCEPT)
+
+
+def _networks(remotes: tuple[str, ...], version: int) -> list[Any]:
+    """Return the networks of that version, none of them within another: nftables takes no such set."""
+    parsed: Any = (each for each in map(ip_network, remotes) if each.version == version)
+    return [prefix(each) for each in collapse_addresses(parsed)]
+
+
+def _conditions(rule: PacketRule, sources: list[Any] | None) -> Iterator[Statement]:
+    family, header, icmp = _VERSIONS[rule.ip_version]
+    yield meta("nfproto", family)
+    if sources is not None:
+        yield field(header, "saddr", one_of(sources))
+    if rule.protocol in ("icmp", "icmpv6"):
+        yield meta("l4proto", icmp)
+        for name, value in (("type", rule.first_port), ("code", rule.last_port)):
+            if value is not None:
+                yield field(icmp, name, value)
+    elif rule.protocol is not None:
+        yield meta("l4proto", int(rule.protocol) if rule.protocol.isdecimal() else rule.protocol)
+        if rule.first_port is not None and rule.last_port is not None:
+            yield field("th", "dport", {"range": [rule.first_port, rule.last_port]})
