@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import haproxy_graphs as g
+from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.settings import Settings, probe
 from evener.host import netns
@@ -111,6 +112,17 @@ class Peer:
         self.thread.join()
 
 
+class PatientInstance(Instance):
+    """Asks again while HAProxy is busy, as the agent does."""
+
+    def apply(self, graph):
+        while True:
+            try:
+                return super().apply(graph)
+            except Busy:
+                time.sleep(0.02)
+
+
 class Rig:
     """A namespace of its own, an `Instance` in it, and everything a test starts."""
 
@@ -123,7 +135,7 @@ class Rig:
         self.instance = self.another()
 
     def another(self) -> Instance:
-        return Instance(self.directory, self.namespace, SETTINGS)
+        return PatientInstance(self.directory, self.namespace, SETTINGS)
 
     def web(self, name: str, *, address="127.0.2.1", port=0, tls=None) -> Web:
         self.webs[name] = Web(self, name, address, port, tls)

@@ -104,6 +104,13 @@ HAPROXY_OPTS = [
     cfg.IntOpt("maxconn", default=8000, min=10, help="Connections one load balancer takes at once, at most."),
     cfg.IntOpt("nbthread", default=0, min=0, help="Threads of one HAProxy; 0 is one per core."),
     cfg.IntOpt("hard_stop_after", default=300, min=1, help="Seconds old connections live on after a reload."),
+    cfg.IntOpt("old_workers", default=10, min=1, help="Old workers of one load balancer that live at once."),
+    cfg.FloatOpt(
+        "patience",
+        default=5.0,
+        min=0,
+        help="Seconds a reload waits for one of so many to end, before it ends the oldest.",
+    ),
     cfg.IntOpt(
         "log_size", default=10_000_000, min=10_000, help="Bytes of a load balancer's log before rotation."
     ),

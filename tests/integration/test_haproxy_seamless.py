@@ -15,10 +15,11 @@ import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy import process, runtime, stats
+from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.render import render
 from evener.resources.types import LBAlgorithm
-from haproxy_rig import SETTINGS, VIP, Rig, eventually, member_of
+from haproxy_rig import SETTINGS, VIP, PatientInstance, Rig, eventually, member_of
 
 pytestmark = pytest.mark.root
 
@@ -295,9 +296,9 @@ def assert_the_file_is_what_runs(rig, estate):
 class Generations:
     """Reloads, each of which leaves a connection in a worker of its own."""
 
-    def __init__(self, rig, **given) -> None:
+    def __init__(self, rig, kind=PatientInstance, **given) -> None:
         self.rig, self.channels, self.numbers = rig, [], itertools.count()
-        rig.instance = Instance(rig.directory, rig.namespace, replace(SETTINGS, **given))
+        rig.instance = kind(rig.directory, rig.namespace, replace(SETTINGS, **given))
         self.member = member_of(rig.peer(echo), id=g.nth(10))
 
     def another(self) -> None:
@@ -325,6 +326,24 @@ def test_of_old_workers_beyond_the_limit_the_oldest_is_ended_when_patience_is_ov
         generations.another()
         assert generations.old() <= 3
     assert [generations.lives(each) for each in generations.channels] == [False] * 4 + [True] * 4
+    for channel in generations.channels:
+        channel.close()
+
+
+def test_a_reload_that_has_to_wait_says_so_at_once_and_changes_nothing(rig):
+    generations = Generations(rig, Instance, old_workers=1, patience_s=600)
+    generations.another()
+    generations.another()
+    good, before = rig.instance.paths.conf.read_text(), process.workers(rig.instance.paths)
+    for _ in range(2):
+        with pytest.raises(Busy):
+            generations.another()
+        assert rig.instance.paths.conf.read_text() == good
+        assert process.workers(rig.instance.paths) == before
+        assert rig.instance.check()
+    generations.channels[0].close()
+    eventually(lambda: generations.old() == 0)
+    generations.another()
     for channel in generations.channels:
         channel.close()
 

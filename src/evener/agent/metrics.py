@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+from evener.dataplane.haproxy.errors import Busy
+
 # From a look that finds nothing to do to a host that is in trouble.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -43,5 +45,11 @@ class AgentMetrics:
     def apply(self) -> Iterator[None]:
         """Count and time the block as one apply; one that ends with an exception has failed."""
         self._applies.inc()
-        with self._seconds.time(), self._failures.count_exceptions():
-            yield
+        with self._seconds.time():
+            try:
+                yield
+            except Busy:  # put off, not failed
+                raise
+            except Exception:
+                self._failures.inc()
+                raise

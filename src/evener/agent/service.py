@@ -24,7 +24,7 @@ from evener.agent.metrics import AgentMetrics
 from evener.agent.routers import Routers
 from evener.agent.work import KeyedQueue
 from evener.bus.base import Controller
-from evener.dataplane.haproxy.errors import HaproxyError
+from evener.dataplane.haproxy.errors import Busy, HaproxyError
 from evener.dataplane.haproxy.pings import Pinger
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import router
@@ -41,6 +41,7 @@ NETWORKS = "networks"  # the key of the work on networks, next to the ids of loa
 LISTING = "load balancers"  # the key of the comparison of what is here with what control assigns
 DRIFT = "drift/"  # before an id: see whether it is as it was left, and only then work on it
 NETNS_DIRECTORY = Path("/run/netns")
+BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
 STOP_S = 10.0
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
@@ -203,6 +204,9 @@ class AgentService:
             try:
                 self._look_at(key)
                 self._retries.pop(key, None)
+            except Busy as busy:
+                LOG.debug("%s: %s; waiting for one to end", key, busy)
+                self._queue.put(key, BUSY_S)
             except Exception as error:  # noqa: BLE001 - whatever it was: say so, and try again
                 self._try_again(key, error)
             finally:
@@ -266,6 +270,8 @@ class AgentService:
         try:
             with self.metrics.apply():
                 balancer.apply(graph)
+        except Busy:
+            raise
         except (HostError, HaproxyError) as error:
             failure = Failure(generation=graph.generation, reason=str(error))
             self._report(Report(loadbalancer_id=graph.id, failure=failure))

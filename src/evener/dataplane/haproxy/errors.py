@@ -4,6 +4,7 @@
 HaproxyError
   Misconfigured           the operator's settings name what this machine does not have
   Unrenderable            the graph holds what no configuration file can say
+  Busy                    a reload has to wait for an old worker; what ran before still runs
   Refused                 HAProxy does not take the configuration; what ran before still runs
   SocketError             a control socket does not answer
   CommandRefused          HAProxy refused a command on a control socket
@@ -32,6 +33,10 @@ class Unrenderable(HaproxyError):
 
 class Refused(HaproxyError):
     """HAProxy refused the new configuration; the previous one is on disk and serves, where there was one."""
+
+
+class Busy(HaproxyError):
+    """A reload comes too soon after others; nothing was changed, and the same again is worth trying soon."""
 
 
 class SocketError(HaproxyError):

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 PRIVATE = 0o640
+Signature = tuple[int, int, int]  # of a file: inode, size, time of change in nanoseconds
 SECRET = 0o600  # for what holds keys
 
 
@@ -54,3 +55,12 @@ def read(path: Path) -> str | None:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+
+
+def signature(path: Path) -> Signature | None:
+    """Return what changes with every write of the file at `path`, or None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

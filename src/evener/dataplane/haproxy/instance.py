@@ -6,12 +6,11 @@ what should be there. Keeps nothing that it cannot read again from its directory
 
 import contextlib
 import logging
-import os
 import shutil
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,6 +19,7 @@ from evener.dataplane.haproxy import clients, files, ports, process, runtime, st
 from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.counters import Ledger
 from evener.dataplane.haproxy.errors import (
+    Busy,
     CommandRefused,
     HaproxyError,
     Refused,
@@ -44,8 +44,6 @@ _CHECK_S = 30.0
 _RELOADS = 3  # tries, where somebody else writes the file between ours and HAProxy's reading it
 _EMPTY_STATE = "1\n"  # a state file of format version 1 that knows no server
 
-Signature = tuple[int, int, int]  # of a file: inode, size, time of change in nanoseconds
-
 
 @dataclass(frozen=True)
 class Applied:
@@ -69,8 +67,11 @@ class Instance:
         self._master: process.Process | None = None
         self._worker: process.Process | None = None
         self._config: Config | None = None  # what was applied last
-        self._signature: Signature | None = None
+        self._signature: files.Signature | None = None
         self._ledger: Ledger | None = None
+        self._impatient_at: float | None = (
+            None  # when a reload that waits for an old worker will wait no longer
+        )
 
     @property
     def id(self) -> str:
@@ -100,6 +101,7 @@ class Instance:
 
         Raises:
             Refused: with HAProxy's own words; what ran before still runs, from the same file.
+            Busy: when old workers are many; nothing was changed yet. Calls after `patience_s` seconds end the oldest.
             Unrenderable: when no configuration can say what the graph says; nothing was changed.
             HostError: when the namespace does not exist.
         """
@@ -155,6 +157,7 @@ class Instance:
 
     def _reload_with(self, wanted: Config) -> Step:
         """Reload, or start where the master has ended meanwhile; return which."""
+        self._wait_for_room()
         before = files.read(self.paths.conf)
         reason = ports.refusal(wanted, self.paths, self.namespace, self.settings.binary)
         if reason is not None:
@@ -175,6 +178,18 @@ class Instance:
                 return Reload()
             LOG.warning("Load balancer %s: its file was written by somebody else during a reload", self.id)
         raise Refused(f"{self.paths.conf.name} is written by somebody else again and again")
+
+    def _wait_for_room(self) -> None:
+        """Raise Busy while there are too many old workers, for a while; never where nothing serves."""
+        with contextlib.suppress(SocketError):
+            if self._worker is None or process.has_room(self.paths, self.settings.old_workers):
+                self._impatient_at = None
+                return
+        if self._impatient_at is None:
+            self._impatient_at = time.monotonic() + self.settings.patience_s
+        if time.monotonic() < self._impatient_at:
+            raise Busy(f"{self.settings.old_workers} old workers still serve their connections")
+        self._impatient_at = None
 
     def _undo_half_done(self) -> None:
         """After commands of which some were taken and a reload that was not: run what the file says."""
@@ -233,7 +248,7 @@ class Instance:
                 path.unlink(missing_ok=True)
         self._config = config
         # Someone may have written the file while we worked; then it is not the one to compare with.
-        signature = _signature(self.paths.conf)
+        signature = files.signature(self.paths.conf)
         self._signature = signature if files.read(self.paths.conf) == config.text else None
 
     def _prepare_directory(self) -> None:
@@ -297,17 +312,18 @@ class Instance:
     def _reload(self, wanted: Config) -> None:
         if self._master is None:
             raise ReloadFailed("no process runs")
-        process.make_room(self.paths, self.settings.old_workers, self.settings.patience_s)
-        with contextlib.suppress(SocketError):  # the last chance to see what the old worker counted
+        with contextlib.suppress(SocketError):  # the last chance to see what those counted that are ended now
             self._read_counters()
+        process.make_room(self.paths, self.settings.old_workers)
         state = _EMPTY_STATE
         with contextlib.suppress(SocketError):
             state = stats.carry_over(runtime.ask(self.paths.socket, "show servers state"), wanted)
         files.write(self.paths.state, state, durable=False)
         self._note_clients(wanted)
-        ours = _signature(self.paths.conf)
-        untouched = partial(_unchanged, self.paths.conf, ours)
-        self._worker = process.reload(self._master, self.paths, untouched)
+        ours = files.signature(self.paths.conf)
+        self._worker = process.reload(
+            self._master, self.paths, lambda: files.signature(self.paths.conf) == ours
+        )
 
     def _note_clients(self, wanted: Config) -> None:
         """Write down, for the next worker, which clients the present one knows."""
@@ -354,7 +370,7 @@ class Instance:
         else:
             files.replace(self.paths.conf, before)
         self._write_certificates(self._last())
-        self._signature = _signature(self.paths.conf)
+        self._signature = files.signature(self.paths.conf)
 
     # -- observe -----------------------------------------------------------------------------------------
 
@@ -373,7 +389,7 @@ class Instance:
             and process.alive(worker)
             and netns.identity_of(master.pid) == netns.identity(self.namespace)
             and self._signature is not None
-            and _signature(self.paths.conf) == self._signature
+            and files.signature(self.paths.conf) == self._signature
         )
 
     def observe(self, *, servers: bool = False) -> Observation | None:
@@ -468,15 +484,3 @@ class Instance:
 
 def _ids(graph: Graph) -> set[str]:
     return {listener.id for listener in graph.listeners}
-
-
-def _unchanged(path: Path, signature: Signature | None) -> bool:
-    return _signature(path) == signature
-
-
-def _signature(path: Path) -> Signature | None:
-    try:
-        status: os.stat_result = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -24,7 +24,6 @@ POLL_S = 0.002
 SETTLED_S = 2.0
 FOLLOWS_S = 0.5  # how long a master may take to notice that its worker has ended, and to end too
 TERMINATE_S = 1.0
-ROOM_POLL_S = 0.02
 _LARGEST_STDERR = 262_144  # bytes
 _LABEL = re.compile(r"^\[(\w+)\]\s+\((?:\d+)\)\s*: ?")
 
@@ -219,15 +218,22 @@ def workers(paths: Paths) -> stats.Processes:
     return stats.processes(runtime.ask(paths.master_socket, "show proc"))
 
 
-def make_room(paths: Paths, most: int, patience_s: float) -> None:
-    """Return once fewer than `most` old workers live: after `patience_s` seconds the oldest are ended.
+def has_room(paths: Paths, most: int) -> bool:
+    """Return whether fewer than `most` old workers live.
 
     Raises:
         SocketError: when the master does not answer.
     """
-    deadline = time.monotonic() + patience_s
-    while len(old := _settled(paths).old) >= most and time.monotonic() < deadline:
-        time.sleep(ROOM_POLL_S)
+    return len(_settled(paths).old) < most
+
+
+def make_room(paths: Paths, most: int) -> None:
+    """End the oldest of the old workers, until fewer than `most` live.
+
+    Raises:
+        SocketError: when the master does not answer.
+    """
+    old = _settled(paths).old
     by_age = sorted(old, key=lambda pid: (_started(pid) or 0, pid))
     surplus = by_age[: max(0, len(old) - most + 1)]
     _signal(surplus, signal.SIGTERM)

@@ -94,6 +94,8 @@ def from_conf(conf: Any) -> Settings:
         maxconn=group.maxconn,
         nbthread=group.nbthread,
         hard_stop_after_s=group.hard_stop_after,
+        old_workers=group.old_workers,
+        patience_s=group.patience,
         log_size=group.log_size,
         log_count=group.log_count,
         version=probe(),
