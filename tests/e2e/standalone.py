@@ -76,7 +76,7 @@ class Api:
         return answer.json() if answer.content else None
 
     def collection(self, kind: str, pool_id: str | None = None) -> str:
-        if kind in ("network", "subnet", "port"):
+        if kind in ("network", "subnet", "port", "router", "floatingip"):
             return f"{NETWORKING}/{kind}s"
         return f"{NETWORKING}/lbaas/" + (f"pools/{pool_id}/members" if kind == "member" else f"{kind}s")
 
@@ -415,6 +415,7 @@ class Cloud:
 def traces(balancer_id: str = "", port_id: str = "") -> list[str]:
     """Return what is on this machine of one load balancer and its port, or of all, networks included."""
     found = [name for name in _names("/run/netns") if name.startswith(f"qlbaas-{balancer_id}")]
+    found += [name for name in _names("/run/netns") if name.startswith("qrouter-") and not balancer_id]
     prefixes = (f"tap{port_id[:11]}",) if port_id else ("tap", "brq", "ns-")
     found += [name for name in _names("/sys/class/net") if name.startswith(prefixes)]
     return found + [f"{pid} {command}" for pid, command in haproxies(balancer_id).items()]

@@ -1,0 +1,135 @@
+"""A load balancer called from outside over a router of the API: what is broken by hand or by a kill comes back."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from standalone import Balancer, Cloud, Host, Standalone, Thing, eventually, ip, ip_in
+
+from evener.host import netns, nftables
+
+pytestmark = pytest.mark.root
+REPAIRED_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """A load balancer behind a router with a floating address, and who calls it from outside."""
+
+    cloud: Cloud
+    balancer: Balancer
+    outside: Host
+    router: Thing
+    address: str
+
+    @property
+    def namespace(self) -> str:
+        return f"qrouter-{self.router['id']}"
+
+    def interface(self, prefix: str) -> str:
+        with netns.inside(self.namespace):
+            names = Path("/proc/thread-self/net/dev").read_text().replace(":", " ").split()
+        return next(name for name in names if name.startswith(prefix))
+
+    def answers(self) -> bool:
+        return self.outside.answers(self.address)
+
+
+@pytest.fixture(scope="module")
+def site(cloud: Cloud) -> Iterator[Site]:
+    api, balancer = cloud.api, cloud.balancer("inside")
+    network = api.create("network", name="outer", **{"router:external": True})
+    cidr = {"cidr": "198.51.100.0/24", "ip_version": 4, "gateway_ip": "198.51.100.254"}
+    subnet = api.create("subnet", network_id=network["id"], **cidr)
+    outside = cloud.host("outside", subnet)
+    router = api.create("router", name="router", external_gateway_info={"network_id": network["id"]})
+    leg = {"subnet_id": cloud.subnet["id"]}
+    assert api.request("PUT", f"{router.path}/add_router_interface", leg).ok
+    port_id = balancer.lb["vip_port_id"]
+    floating = api.create("floatingip", floating_network_id=network["id"], port_id=port_id)
+    made = Site(cloud, balancer, outside, router, floating["floating_ip_address"])
+    eventually(made.answers)
+    yield made
+    cloud.delete(balancer)
+    api.delete(floating)
+    assert api.request("PUT", f"{router.path}/remove_router_interface", leg).ok
+    api.delete(router)
+    eventually(lambda: not netns.exists(made.namespace))
+
+
+def lose_rules(site: Site) -> None:
+    with netns.inside(site.namespace), nftables._context() as context:
+        nftables._run(context, [{"delete": {"table": nftables.TABLE}}], "delete")
+
+
+def lose_the_balancers_port(site: Site) -> None:
+    with netns.inside(site.balancer.namespace), nftables._context() as context:
+        place = {"family": "inet", "table": "evener", "name": "input"}
+        nftables._run(context, [{"flush": {"chain": place}}], "flush")
+
+
+DRIFTS: dict[str, Callable[[Site], object]] = {
+    "the router's rules are missing": lose_rules,
+    "the load balancer's rules are missing": lose_the_balancers_port,
+    "the namespace's name is missing": lambda site: netns.delete(site.namespace),
+    "the inner interface is down": lambda site: ip_in(
+        site.namespace, f"link set {site.interface('qr-')} down"
+    ),
+    "the outer interface was deleted": lambda site: ip_in(
+        site.namespace, f"link delete {site.interface('qg-')}"
+    ),
+    "the tap of the outer interface was deleted": lambda site: ip(
+        f"link delete tap{site.interface('qg-')[3:]}"
+    ),
+    "the floating address is missing": lambda site: ip_in(
+        site.namespace, f"address delete {site.address}/32 dev {site.interface('qg-')}"
+    ),
+}
+
+
+@pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS.keys())
+def test_what_someone_broke_on_the_way_from_outside_is_repaired_within_five_seconds(
+    site: Site, drift: Callable[[Site], object]
+) -> None:
+    assert site.answers()
+    logged = len(site.cloud.standalone.warnings())
+    drift(site)
+
+    def repaired() -> bool:
+        said = site.cloud.standalone.warnings()[logged:]
+        return any("repair" in line or "name back" in line for line in said) and site.answers()
+
+    eventually(repaired, REPAIRED_WITHIN_S, lambda: site.cloud.standalone.warnings()[logged:])
+
+
+def test_traffic_from_outside_goes_on_while_the_server_is_dead_and_after_it_has_come_back(
+    site: Site, standalone: Standalone
+) -> None:
+    standalone.kill()
+    assert site.answers()
+    ip_in(site.namespace, f"address delete {site.address}/32 dev {site.interface('qg-')}")
+    standalone.start()
+    eventually(site.answers)
+
+
+def test_a_security_group_says_who_comes_in_and_its_removal_opens_the_listeners_again(site: Site) -> None:
+    api, port = site.cloud.api, site.cloud.api.collection("port") + "/" + site.balancer.lb["vip_port_id"]
+    path = api.collection("network").removesuffix("networks")
+
+    def bind(*groups: str) -> None:
+        assert api.request("PUT", port, {"port": {"security_groups": list(groups)}}).ok
+
+    group = api._good("POST", f"{path}security-groups", {"security_group": {"name": "closed"}})
+    group_id = group["security_group"]["id"]
+    bind(group_id)
+    eventually(lambda: not site.answers())
+    assert not site.cloud.client.answers(site.balancer.vip)
+    rule = {"security_group_id": group_id, "direction": "ingress", "protocol": "tcp"}
+    rule |= {"port_range_min": 80, "port_range_max": 80, "remote_ip_prefix": f"{site.outside.address}/32"}
+    assert api.request("POST", f"{path}security-group-rules", {"security_group_rule": rule}).ok
+    eventually(site.answers)
+    assert not site.cloud.client.answers(site.balancer.vip)
+    bind()
+    eventually(lambda: site.cloud.client.answers(site.balancer.vip))
+    assert api.request("DELETE", f"{path}security-groups/{group_id}").ok
