@@ -56,9 +56,9 @@ class Assembly:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
+        self._bus = _make_bus(conf)
         self.database = Database(config.database_url(conf), config.limits(conf))
         upgrade(self.database)
-        self._bus = _make_bus(conf)
         self.app = self._make_app()
         self._agent = self._make_agent()
         metrics.add_routes(self.app, self._registry(), conf.api.metrics)
