@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from router_rig import FLOATING_1, OUTER, Project, changed, echoes, fixed, new_id, nft, port, run, site
 
-from evener.host import netns, nftables
+from evener.host import conntrack, links, netns, nftables
 from evener.host.errors import HostError
 
 __all__ = ["site"]
@@ -163,3 +163,42 @@ def test_a_router_that_cannot_be_made_keeps_no_other_from_being_made_and_is_name
     run("ip", "link", "del", taken)
     site.apply(broken.spec)
     assert broken.outside.hears(FLOATING_1) == "web1 198.51.100.1"
+
+
+class Killed(BaseException):
+    """Ends an agent's work at once, as a kill does."""
+
+
+POINTS = {
+    "before the namespace": (netns, "ensure", 1),
+    "before the rules": (nftables, "replace", 1),
+    "before the first port": (links, "create_veth", 1),
+    "between two ports": (links, "create_veth", 2),
+    "before the connections are forgotten": (conntrack, "forget", 1),
+}
+
+
+@pytest.mark.parametrize(("module", "name", "call"), POINTS.values(), ids=POINTS.keys())
+@pytest.mark.parametrize("wanted", [True, False], ids=["wanted", "not wanted any more"])
+def test_an_agent_killed_at_work_is_followed_by_one_that_finishes_or_removes_all(
+    site, monkeypatch, module, name, call, wanted
+):
+    made, original, calls = Project(site), getattr(module, name), []
+
+    def killed(*arguments, **values):
+        calls.append(name)
+        if len(calls) == call:
+            raise Killed
+        return original(*arguments, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, killed)
+        with pytest.raises(Killed):
+            made.apply()
+    site.agent_anew()
+    if wanted:
+        made.apply()
+        assert made.outside.hears(FLOATING_1) == "web1 198.51.100.1"
+    else:
+        site.apply()
+        assert not netns.exists(made.namespace)
