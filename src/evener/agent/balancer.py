@@ -102,6 +102,18 @@ class Balancer:
                 LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, steps)
             self._applied = graph.generation
 
+    def restore(self) -> bool:
+        """Serve the graph that was applied last, if none was since the agent started; return whether it did.
+
+        Raises:
+            HostError, HaproxyError: as `apply`.
+        """
+        with self._lock:
+            graph = None if self.leaving or self._applied is not None else self._instance.last_graph()
+            if graph is not None:
+                self.apply(graph)
+            return graph is not None
+
     def _ping(self, graph: Graph) -> None:
         """Ping the members that are to be pinged, while HAProxy serves."""
         wanted = targets(graph) if self._instance.pid is not None else ()

@@ -39,11 +39,14 @@ from evener.resources.types import validate_uuid
 LOG = logging.getLogger(__name__)
 NETWORKS = "networks"  # the key of the work on networks, next to the ids of load balancers
 LISTING = "load balancers"  # the key of the comparison of what is here with what control assigns
+RESTORING = "what was served last"  # the key of serving that, where control does not answer
+RESTORE = "restore/"  # before an id: serve the load balancer as it was last, unless control has said more
 DRIFT = "drift/"  # before an id: see whether it is as it was left, and only then work on it
 NETNS_DIRECTORY = Path("/run/netns")
 BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
 STOP_S = 10.0
+ANSWER_S = 3.0  # what control gets after a start, before what was served last is served again
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
 
 
@@ -91,6 +94,7 @@ class AgentService:
         self._suspicions: dict[str, str] = {}
         self._guard = threading.Lock()
         self._heard = False
+        self._listed = False  # control has said what this host is to serve
         self._stopped = threading.Event()
         self._threads = [
             *(threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)),
@@ -105,10 +109,12 @@ class AgentService:
         self._watcher.links(self._on_link)
         self._tools.driver.watch(self._on_link)
         self._watcher.start()
-        self._beat()
-        self.look()
+        self._queue.put(RESTORING, ANSWER_S)
         for thread in self._threads:
             thread.start()
+        self._beat()  # once heard, all is looked at
+        if not self._heard:
+            self.look()
 
     def stop(self) -> None:
         """Finish what is being worked on and stop; traffic goes on. Who waits for control longer is left alone."""
@@ -226,6 +232,12 @@ class AgentService:
         if key == LISTING:
             self._look_at_all()
             return
+        if key == RESTORING:
+            self._restore_all()
+            return
+        if key.startswith(RESTORE):
+            self._restore(key.removeprefix(RESTORE))
+            return
         if key.startswith(DRIFT):
             self._look_for_drift(key.removeprefix(DRIFT))
             return
@@ -236,11 +248,25 @@ class AgentService:
             self._apply(graph)
 
     def _look_at_all(self) -> None:
-        wanted = self._controller.assigned(self._host)
+        try:
+            wanted = self._controller.assigned(self._host)
+        except Unavailable:
+            self._restore_all()
+            raise
+        self._listed = True
         self._reported.clear()  # one that came late may have undone the last
         self._doubt_all()
         for balancer_id in {*wanted, *self._tools.journal.loadbalancers()}:
             self._queue.put(balancer_id)
+
+    def _restore_all(self) -> None:
+        """Serve what was served last, as after a reboot, where control has not said yet what is to be served."""
+        for balancer_id in () if self._listed else self._tools.journal.loadbalancers():
+            self._queue.put(RESTORE + balancer_id)
+
+    def _restore(self, loadbalancer_id: str) -> None:
+        if not self._listed and self._balancer(loadbalancer_id).restore():
+            LOG.warning("Load balancer %s: served as it was last; control does not answer", loadbalancer_id)
 
     def _look_at_networks(self) -> None:
         # Routers first: a network that one of them was told to be on cannot go before it.

@@ -106,7 +106,7 @@ class Instance:
             HostError: when the namespace does not exist.
         """
         with self._lock:
-            graph = tls.with_known(graph, self._last_graph() if graph.unreadable else None)
+            graph = tls.with_known(graph, self.last_graph() if graph.unreadable else None)
             text = graph.model_dump_json()
             wanted = render(graph, self.paths.directory, self.settings)
             if self._config is None and files.read(self.paths.graph) == text:
@@ -224,13 +224,14 @@ class Instance:
     def _last(self) -> Config | None:
         """Return the configuration applied last, by this object or by one before it."""
         if self._config is None:
-            graph = self._last_graph()
+            graph = self.last_graph()
             if graph is not None:
                 with contextlib.suppress(HaproxyError):
                     self._config = render(graph, self.paths.directory, self.settings)
         return self._config
 
-    def _last_graph(self) -> Graph | None:
+    def last_graph(self) -> Graph | None:
+        """Return the graph that was applied last, by this object or by one before it, if it can be read."""
         text = files.read(self.paths.graph)
         with contextlib.suppress(ValidationError):
             return None if text is None else Graph.model_validate_json(text)
