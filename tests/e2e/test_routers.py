@@ -133,3 +133,21 @@ def test_a_security_group_says_who_comes_in_and_its_removal_opens_the_listeners_
     bind()
     eventually(lambda: site.cloud.client.answers(site.balancer.vip))
     assert api.request("DELETE", f"{path}security-groups/{group_id}").ok
+
+
+def test_haproxy_listens_on_the_listeners_port_alone_and_its_own_sockets_are_in_no_members_namespace(
+    site: Site,
+) -> None:
+    def table(namespace: str, name: str) -> list[list[str]]:
+        with netns.inside(namespace):
+            return [line.split() for line in Path(f"/proc/thread-self/net/{name}").read_text().splitlines()]
+
+    rows = table(site.balancer.namespace, "tcp")[1:] + table(site.balancer.namespace, "tcp6")[1:]
+    assert {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"} == {80}  # LISTEN
+
+    def listening(namespace: str) -> set[str]:
+        return {row[6] for row in table(namespace, "unix")[1:] if row[3] == "00010000"}  # inodes
+
+    own = listening(site.balancer.namespace)
+    assert own
+    assert not own & set.union(*(listening(host.namespace) for host in site.cloud.hosts))
