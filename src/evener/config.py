@@ -111,6 +111,7 @@ HAPROXY_OPTS = [
         min=0,
         help="Seconds a reload waits for one of so many to end, before it ends the oldest.",
     ),
+    cfg.BoolOpt("access_log", default=False, help="Whether HAProxy logs each request and connection."),
     cfg.IntOpt(
         "log_size", default=10_000_000, min=10_000, help="Bytes of a load balancer's log before rotation."
     ),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from evener.dataplane.haproxy import clients, files, ports, process, runtime, stats, tls
+from evener.dataplane.haproxy import access, clients, files, ports, process, runtime, stats, tls
 from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.counters import Ledger
 from evener.dataplane.haproxy.errors import (
@@ -409,6 +409,7 @@ class Instance:
                 except SocketError as error:
                     LOG.warning("Load balancer %s: %s", self.id, error)
             self._see_off(stats.leaving(table, config))
+            access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
             return Observation(
                 members=stats.members(table, config),
                 listeners=self._counters().totals(),

@@ -57,6 +57,11 @@ class Paths:
         return self.directory / "haproxy.log"
 
     @property
+    def access(self) -> Path:
+        """What HAProxy has served, a line each."""
+        return self.directory / "access.log"
+
+    @property
     def stderr(self) -> Path:
         """What HAProxy says while it starts, reloads and ends."""
         return self.directory / "haproxy.err"

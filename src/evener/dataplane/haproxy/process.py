@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evener.dataplane.haproxy import files, runtime, stats
+from evener.dataplane.haproxy import access, files, runtime, stats
 from evener.dataplane.haproxy.errors import ReloadFailed, SocketError, StartFailed
 from evener.dataplane.haproxy.paths import Paths
 from evener.host import netns
@@ -151,12 +151,13 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     command = [binary, "-W", "-S", f"unix@{paths.master_socket.name},mode,600"]
     command += ["-p", str(paths.pid_file), "-f", str(paths.conf)]
     fd = os.open(paths.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, files.PRIVATE)
+    served = access.opened(paths)
     try:
         with netns.inside(namespace):
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=fd,
+                stdout=served,
                 stderr=fd,
                 start_new_session=True,
                 umask=0o027,
@@ -166,6 +167,7 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
         raise StartFailed(f"{binary}: {error.strerror}") from error
     finally:
         os.close(fd)
+        os.close(served)
     _children[child.pid] = child
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and child.poll() is None:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from evener.dataplane.haproxy import l7, tls
+from evener.dataplane.haproxy import access, l7, tls
 from evener.dataplane.haproxy.clients import LONGEST_KEY
 from evener.dataplane.haproxy.model import PEERS, Backend, Config, Frontend, Server
 from evener.dataplane.haproxy.paths import Paths, clients_file
@@ -58,7 +58,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
         frontends=tuple(
             Frontend(
                 each.id,
-                tuple(_frontend_lines(graph, each, addresses, pools)),
+                (*_frontend_lines(graph, each, addresses, pools), *_access_lines(each, settings)),
                 # Without a limit of its own it has the global one (section 4.2, "maxconn"), which can be set too.
                 each.connection_limit if each.connection_limit > 0 else settings.maxconn,
                 tls.certificates(graph, each),
@@ -88,7 +88,7 @@ def _global(loadbalancer_id: str, paths: Paths, settings: Settings) -> Iterator[
     # Relative to the process' directory: HAProxy takes no address of more than 97 bytes.
     address = f"unix@{paths.socket.name}"
     yield line("stats", "socket", address, "mode", "600", "level", "admin", "expose-fd", "listeners")
-    # Seen from inside the chroot. Backends log their servers' changes there; frontends do not log.
+    # Seen from inside the chroot. Backends log their servers' changes there; frontends log what they serve elsewhere.
     yield line("log", "/" + paths.log_socket.name, "local0", "notice")
     yield line("log-tag", loadbalancer_id)
     yield line("localpeer", LOCAL_PEER)
@@ -148,6 +148,13 @@ def _frontend_lines(
         yield from l7.choices(policies, fitting)
     if listener.default_pool_id in pools:
         yield line("default_backend", str(listener.default_pool_id))
+
+
+def _access_lines(listener: Listener, settings: Settings) -> Iterator[str]:
+    terminates = tls.terminates(listener)
+    if settings.access_log:
+        http = terminates or listener.protocol is ListenerProtocol.HTTP
+        yield from access.frontend_lines(http=http, tls=terminates)
 
 
 def socket_address(address: str, port: int) -> str:

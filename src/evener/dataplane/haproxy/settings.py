@@ -32,6 +32,7 @@ class Settings:
     hard_stop_after_s: int = 300
     old_workers: int = 10
     patience_s: float = 5.0
+    access_log: bool = False
     log_size: int = 10_000_000
     log_count: int = 3
     binary: str = "haproxy"
@@ -96,6 +97,7 @@ def from_conf(conf: Any) -> Settings:
         hard_stop_after_s=group.hard_stop_after,
         old_workers=group.old_workers,
         patience_s=group.patience,
+        access_log=group.access_log,
         log_size=group.log_size,
         log_count=group.log_count,
         version=probe(),
