@@ -59,14 +59,12 @@ def site(cloud: Cloud) -> Iterator[Site]:
 
 
 def lose_rules(site: Site) -> None:
-    with netns.inside(site.namespace), nftables._context() as context:
-        nftables._run(context, [{"delete": {"table": nftables.TABLE}}], "delete")
+    nftables._run(site.namespace, ("delete", [{"delete": {"table": nftables.TABLE}}]))
 
 
 def lose_the_balancers_port(site: Site) -> None:
-    with netns.inside(site.balancer.namespace), nftables._context() as context:
-        place = {"family": "inet", "table": "evener", "name": "input"}
-        nftables._run(context, [{"flush": {"chain": place}}], "flush")
+    place = {"family": "inet", "table": "evener", "name": "input"}
+    nftables._run(site.balancer.namespace, ("flush", [{"flush": {"chain": place}}]))
 
 
 DRIFTS: dict[str, Callable[[Site], object]] = {

@@ -14,7 +14,7 @@ import pytest
 from evener.agent import networks
 from evener.agent.journal import Journal
 from evener.agent.routers import Routers
-from evener.host import netns, nftables
+from evener.host import netns, nft_process
 from evener.host.linuxbridge import LinuxBridgeDriver
 from evener.host.watch import Watcher
 from evener.resources.wiring import FixedIP, FloatingAddress, RouterSpec, WiredPort
@@ -178,8 +178,8 @@ def changed(spec: RouterSpec, **values: Any) -> RouterSpec:
 
 def nft(namespace: str | None, commands: str) -> str:
     """Do what someone does by hand with nft(8), in a namespace or on the host."""
-    with netns.inside(namespace) if namespace else nullcontext(), nftables._context() as context:
-        library = nftables._library()
+    library = nft_process._library()
+    with netns.inside(namespace) if namespace else nullcontext(), nft_process._context(library) as context:
         failed = library.nft_run_cmd_from_buffer(context, commands.encode())
         assert not failed, library.nft_ctx_get_error_buffer(context)
         return library.nft_ctx_get_output_buffer(context).decode()

@@ -1,5 +1,6 @@
 """What comes in at a VIP, by the rules on the real kernel: packets between namespaces."""
 
+import os
 import socket
 import subprocess
 import time
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from router_rig import Host, driver, echoes, fixed, new_id
 
-from evener.host import firewall, icmp, netns
+from evener.host import firewall, icmp, netns, nftables
 from evener.host.linuxbridge import bridge_name
 from evener.host.nftables import Keeper
 from evener.resources.wiring import PacketRule
@@ -190,3 +191,17 @@ def test_a_namespace_that_serves_forwards_nothing(site):
     assert not site.client.reaches(MEMBER)
     subprocess.run(["ip", "-n", "client", "neigh", "del", MEMBER, *vip_mac[2:]], check=True)
     assert site.client.reaches(MEMBER)
+
+
+def test_packets_are_filtered_for_a_process_with_more_files_than_select_knows(tmp_path):
+    netns.ensure("filtered")
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        keeper = Keeper("filtered")
+        assert keeper.ensure(firewall.chains((80,), None))
+        nftables._process._child.kill()
+        assert keeper.stands()
+    finally:
+        for fd in held:
+            os.close(fd)
+        netns.delete("filtered")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.host import firewall, nftables
+from evener.host import firewall, netns, nft_process, nftables
 from evener.host.errors import LibraryMissing
 from evener.resources.wiring import PacketRule
 
@@ -70,11 +70,15 @@ def test_a_rule_of_a_group_without_sources_of_its_version_lets_nothing_in():
         assert firewall.chains((), (rule,)) == nothing
 
 
-def test_a_library_that_is_missing_is_told_with_its_package(monkeypatch):
-    monkeypatch.setattr(nftables, "LIBRARY", "libnftables-of-nobody.so.1")
-    nftables._library.cache_clear()
-    try:
-        with pytest.raises(LibraryMissing, match="install the package libnftables1"):
-            nftables._library()
-    finally:
-        nftables._library.cache_clear()
+def test_a_library_that_is_missing_is_told_with_its_package(monkeypatch, tmp_path):
+    monkeypatch.setattr(nftables._process, "ask", lambda *_: None)
+    monkeypatch.setattr(netns, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(netns, "identity", lambda _: (1, 2))
+    (tmp_path / "some").touch()
+    with pytest.raises(LibraryMissing, match="install the package libnftables1"):
+        nftables.read("some")
+
+
+def test_the_process_that_runs_the_library_says_when_it_is_missing(monkeypatch):
+    monkeypatch.setattr(nft_process, "LIBRARY", "libnftables-of-nobody.so.1")
+    assert nft_process._library() is None

@@ -1,27 +1,25 @@
 """Our table of packet rules in a network namespace: replaced as a whole, and read back.
 
-Speaks libnftables' JSON (libnftables-json(5)) in this process. Touches no table but its own, and none at all in the
-namespace of the host.
+Speaks libnftables' JSON (libnftables-json(5)) by way of `nft_process`. Touches no table but its own, and none at all in
+the namespace of the host.
 """
 
-import ctypes
 import errno
 import json
+import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 
-from evener.host import netns
+from evener.host import netns, nft_process
 from evener.host.errors import HostError, LibraryMissing, NamespaceMissing
 from evener.host.rules import Chain
 
 TABLE = {"family": "inet", "name": "evener"}
-LIBRARY, PACKAGE = "libnftables.so.1", "libnftables1"
-OUTPUT_JSON = 1 << 4  # nftables/libnftables.h: NFT_CTX_OUTPUT_JSON
-
-_running = threading.Lock()  # the library keeps tables of names that all of its contexts share
+PACKAGE = "libnftables1"
+_ANSWER_S = 20.0
 
 
 def replace(namespace: str, chains: Iterable[Chain]) -> str:
@@ -42,9 +40,11 @@ def replace(namespace: str, chains: Iterable[Chain]) -> str:
         commands.extend(
             {"add": {"rule": {**place, "chain": chain.name, "expr": list(rule)}}} for rule in chain.rules
         )
-    with netns.inside(namespace), _running, _context() as context:
-        _run(context, commands, f"set the packet rules in namespace {namespace}")
-        return _run(context, [{"list": {"table": TABLE}}], f"read the packet rules in namespace {namespace}")
+    return _run(
+        namespace,
+        (f"set the packet rules in namespace {namespace}", commands),
+        (f"read the packet rules in namespace {namespace}", [{"list": {"table": TABLE}}]),
+    )
 
 
 def read(namespace: str) -> str | None:
@@ -53,15 +53,16 @@ def read(namespace: str) -> str | None:
     Raises:
         LibraryMissing, NamespaceMissing, HostError: as `replace`.
     """
-    with netns.inside(namespace), _running, _context() as context:
-        try:
-            return _run(
-                context, [{"list": {"table": TABLE}}], f"read the packet rules in namespace {namespace}"
-            )
-        except HostError as error:
-            if error.errno == errno.ENOENT:
-                return None
-            raise
+    try:
+        return _run(
+            namespace, (f"read the packet rules in namespace {namespace}", [{"list": {"table": TABLE}}])
+        )
+    except NamespaceMissing:
+        raise
+    except HostError as error:
+        if error.errno == errno.ENOENT and not isinstance(error, LibraryMissing):
+            return None
+        raise
 
 
 class Keeper:
@@ -103,55 +104,80 @@ class Keeper:
         return self._left is not None
 
 
-@cache
-def _library() -> Any:
-    try:
-        library: Any = ctypes.CDLL(LIBRARY)
-    except OSError as error:
+class _Process:
+    """The process that runs libnftables: started when it is first needed, and again where it has ended."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._channel: socket.socket | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def ask(self, namespace: int, inputs: list[Any]) -> nft_process.Answer:
+        """Return what libnftables answers to `inputs` in the namespace of that descriptor.
+
+        Raises:
+            OSError: when the process does not answer.
+        """
+        with self._guard:
+            try:
+                return self._ask(namespace, inputs)
+            except OSError:
+                self._end()
+            return self._ask(namespace, inputs)
+
+    def _ask(self, namespace: int, inputs: list[Any]) -> nft_process.Answer:
+        if self._channel is None:
+            self._start()
+        assert self._channel is not None  # noqa: S101 - it was started
+        nft_process.send(self._channel, inputs, (namespace,))
+        received = nft_process.receive(self._channel)
+        if received is None:
+            raise ConnectionResetError(errno.ECONNRESET, "it has ended")
+        answer: nft_process.Answer = json.loads(received[0])
+        return answer
+
+    def _start(self) -> None:
+        self._channel, theirs = socket.socketpair()
+        self._channel.settimeout(_ANSWER_S)
+        with theirs:
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", "-m", nft_process.__name__],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _end(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._child = None
+
+
+_process = _Process()
+
+
+def _run(namespace: str, *inputs: tuple[str, list[Any]]) -> str:
+    """Run `inputs`, each with what it is for, in `namespace`; return what the last one answers."""
+    with netns.opened(namespace) as fd:
+        if netns.identity(namespace) is None:
+            raise NamespaceMissing(f"There is no network namespace {namespace}", errno.ENOENT)
+        try:
+            answers = _process.ask(fd, [{"nftables": commands} for _, commands in inputs])
+        except OSError as error:
+            raise HostError(f"Cannot set packet rules: libnftables does not answer: {error}") from error
+    if answers is None:
         raise LibraryMissing(
-            f"Cannot set packet rules: {LIBRARY} is missing; install the package {PACKAGE}", errno.ENOENT
-        ) from error
-    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint
-    for name, result, arguments in (
-        ("nft_ctx_new", pointer, (ctypes.c_uint32,)),
-        ("nft_ctx_free", None, (pointer,)),
-        ("nft_ctx_buffer_output", ctypes.c_int, (pointer,)),
-        ("nft_ctx_buffer_error", ctypes.c_int, (pointer,)),
-        ("nft_ctx_output_set_flags", None, (pointer, number)),
-        ("nft_ctx_get_output_buffer", text, (pointer,)),
-        ("nft_ctx_get_error_buffer", text, (pointer,)),
-        ("nft_run_cmd_from_buffer", ctypes.c_int, (pointer, text)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
-
-
-@contextmanager
-def _context() -> Iterator[int]:
-    """Give a context whose netlink socket belongs to the calling thread's namespace."""
-    library = _library()
-    context = library.nft_ctx_new(0)
-    if not context:
-        raise HostError("Cannot set packet rules: libnftables has no memory left", errno.ENOMEM)
-    try:
-        library.nft_ctx_buffer_output(context)
-        library.nft_ctx_buffer_error(context)
-        library.nft_ctx_output_set_flags(context, OUTPUT_JSON)
-        yield context
-    finally:
-        library.nft_ctx_free(context)
-
-
-def _run(context: int, commands: list[Any], doing: str) -> str:
-    library = _library()
-    failed = library.nft_run_cmd_from_buffer(context, json.dumps({"nftables": commands}).encode())
-    answer: str = library.nft_ctx_get_output_buffer(context).decode()
-    if failed:
-        said = library.nft_ctx_get_error_buffer(context).decode("utf-8", "replace")
-        missing = "No such file or directory" in said
-        advice = "run as root, or with CAP_NET_ADMIN; the kernel needs nf_tables, nft_ct and nft_nat"
-        raise HostError(
-            f"Cannot {doing}: {said.strip()}; {advice}", errno.ENOENT if missing else errno.EINVAL
+            f"Cannot set packet rules: {nft_process.LIBRARY} is missing; install the package {PACKAGE}",
+            errno.ENOENT,
         )
-    return answer
+    for (doing, _), (failed, said) in zip(inputs, answers, strict=True):
+        if failed:
+            missing = "No such file or directory" in said
+            advice = "run as root, or with CAP_NET_ADMIN; the kernel needs nf_tables, nft_ct and nft_nat"
+            reason = f"Cannot {doing}: {said.strip()}; {advice}"
+            raise HostError(reason, errno.ENOENT if missing else errno.EINVAL)
+    return answers[-1][1]
