@@ -16,7 +16,7 @@ from bench.topology import MEMBERS, STATE, URL, Standalone, wait_for
 NUMBER = 200
 NEIGHBOURS = 9  # whose median stands for one
 PSS_MIB, IDLE_PERCENT, ADOPTED_S, LAST_BY_TENTH = 8, 1, 2, 1.2
-IDLE_S, ADOPTION_S, SERVING_S, POLL_S = 30, 60.0, 10.0, 0.05
+IDLE_S, ADOPTION_S, SERVING_S, POLL_S = 30, 60.0, 10.0, 0.3
 _APPLIES = re.compile(r"^evener_agent_applies_total (\S+)", re.MULTILINE)
 _WAITING = re.compile(r'^evener_agent_queue_length{queue="work"} (\S+)', re.MULTILINE)
 LISTED = 20
