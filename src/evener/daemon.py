@@ -48,6 +48,7 @@ def log_to_file(conf: cfg.ConfigOpts, file: Path) -> None:
     """Log to `file`, unless the settings say something else."""
     elsewhere = (conf.log_file, conf.log_dir, conf.use_stderr, conf.use_syslog, conf.use_journal)
     if not any(elsewhere):
+        file.parent.mkdir(parents=True, exist_ok=True)
         conf.set_default("log_file", str(file))
         conf.set_default("log_rotation_type", "size")
         conf.set_default("max_logfile_size_mb", LOG_MEGABYTES)

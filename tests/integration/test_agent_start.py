@@ -16,6 +16,7 @@ REFUSED = {
     f"{URL}\ndevice_driver = f5.Driver": "There is no device driver 'f5.Driver'; device_driver may be: haproxy",
     f"{URL}\n[haproxy]\nuser_group = no-such-group": "[haproxy] user_group = no-such-group: there is no such group",
 }
+ELSEWHERE = "[haproxy]\nloadbalancer_state_path = {}/lbaas"
 STANDALONE = "[standalone]\nagent = false"
 
 
@@ -35,6 +36,12 @@ def test_an_agent_that_cannot_work_says_so_in_one_line(tmp_path: Path, settings:
     assert refused.stderr.count("\n") == 1
     logged = (tmp_path / "state" / "evener-agent.log").read_text()
     assert "geheim" not in logged + refused.stderr
+
+
+def test_an_agent_with_its_load_balancers_elsewhere_makes_its_state_directory_too(tmp_path: Path) -> None:
+    refused = run(tmp_path, "evener-agent", ELSEWHERE.format(tmp_path))
+    assert refused.stderr.startswith("evener-agent: There is no transport_url")
+    assert (tmp_path / "state" / "evener-agent.log").exists()
 
 
 @pytest.mark.parametrize(
