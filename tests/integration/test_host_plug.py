@@ -234,6 +234,17 @@ def test_plugging_again_changes_nothing_and_says_so(driver):
             channel.recv(65536, socket.MSG_DONTWAIT)
 
 
+@only_linuxbridge
+def test_a_network_too_small_for_ipv6_is_made_and_the_host_is_on_it_by_no_address_when_it_grows(driver):
+    for mtu in (1000, 1450):
+        driver.ensure_network(NetworkSpec(id=NETWORK, mtu=mtu))
+        driver.plug(NS, port(1, V4, mtu=mtu))
+        assert "10.9.0.5/24" in ip("-n", NS, "address", "show", "dev", INNER)
+        for name in (BRIDGE, TAP):
+            assert f"mtu {mtu} " in ip("link", "show", "dev", name)
+            assert "inet" not in ip("address", "show", "dev", name)
+
+
 def guest(*arguments: str) -> Callable[[], None]:
     return lambda: ip("-n", NS, *arguments) and None
 
@@ -261,6 +272,9 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "another MAC address": guest("link", "set", INNER, "address", "02:00:00:00:00:01"),
     "another MTU in the namespace": guest("link", "set", INNER, "mtu", "1300"),
     "another MTU on the host": host("link", "set", TAP, "mtu", "1300"),
+    "an MTU too small for IPv6": both(
+        guest("link", "set", INNER, "mtu", "1000"), host("link", "set", TAP, "mtu", "1000")
+    ),
     "the tap is out of the bridge": host("link", "set", TAP, "nomaster"),
     "the bridge was deleted": host("link", "del", BRIDGE),
     "the tap was deleted": host("link", "del", TAP),

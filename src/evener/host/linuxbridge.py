@@ -51,7 +51,10 @@ class LinuxBridgeDriver:
                 self._operators_bridge(host, spec.physical_network, spec.mtu)
                 return False
             link, changed = self._own_bridge(host, spec.id, spec.physical_network, spec.mtu)
-            return links.change(host, link, mtu=spec.mtu) or changed
+            if links.change(host, link, mtu=spec.mtu):
+                _keep_off_ipv6(link.name)  # the kernel may have turned it on with the MTU
+                return True
+            return changed
 
     def remove_network(self, network_id: str) -> bool:
         """Delete the network's bridge, which gives a physical interface back; the operator's own stays."""
@@ -63,6 +66,8 @@ class LinuxBridgeDriver:
         with veth.opened(namespace) as sides:
             bridge, bridge_changed, tap_mtu = self._bridge_of(sides.host, port)
             pair = veth.ensure(sides, port, master=bridge.index, tap_mtu=tap_mtu)
+        if pair.changed and not self._operators(port.physical_network):
+            _keep_off_ipv6(bridge.name)  # a bridge may take its ports' MTU, with which the kernel turns it on
         changed = bridge_changed or pair.changed
         if changed:
             veth.announce_addresses(namespace, port, self._announcements)
@@ -128,7 +133,11 @@ def _ensure_bridge(host: IPRoute, network_id: str, mtu: int) -> tuple[Link, bool
     link, created = links.ensure_bridge(host, name, mtu)
     changed = (
         links.configure_bridge(host, link),
-        sysctl.ensure("ipv6", name, "disable_ipv6", 1),  # before it is up: not even a link-local address
+        _keep_off_ipv6(name),  # before it is up: not even a link-local address
         links.change(host, link, up=True),
     )
     return link, created or any(changed)
+
+
+def _keep_off_ipv6(bridge: str) -> bool:
+    return sysctl.ensure("ipv6", bridge, "disable_ipv6", 1)

@@ -112,8 +112,9 @@ def ensure(sides: Sides, port: WiredPort, *, master: int | None = None, tap_mtu:
     differing = (
         created,
         _ensure_inner(sides, inner, port),
+        links.change(sides.host, tap, mtu=mtu),  # first: the kernel's settings for IPv6 come and go with it
         sysctl.ensure("ipv6", tap.name, "disable_ipv6", 1),
-        links.change(sides.host, tap, mac=tap_mac(port), mtu=mtu, up=True, master=master),
+        links.change(sides.host, tap, mac=tap_mac(port), up=True, master=master),
         addresses.ensure_addresses(sides.guest, inner, wanted_addresses(port)),
         addresses.ensure_routes(sides.guest, inner, wanted_routes(port), _subnets(port)),
     )
@@ -172,6 +173,7 @@ def _joined(sides: Sides, tap: Link, inner: Link) -> bool:
 
 
 def _ensure_inner(sides: Sides, inner: Link, port: WiredPort) -> bool:
+    resized = links.change(sides.guest, inner, mtu=port.mtu)  # first, as outside
     with netns.inside(sides.namespace):
         prepared = addresses.prepare(inner.name)
-    return links.change(sides.guest, inner, mac=port.mac_address, mtu=port.mtu, up=True) or prepared
+    return links.change(sides.guest, inner, mac=port.mac_address, up=True) or prepared or resized
