@@ -220,6 +220,24 @@ def test_members_on_another_subnet_of_the_router_are_reached(site: Site, floatin
     eventually(lambda: "back" not in [curl("outside", address) for _ in range(3)], 20)
 
 
+def test_a_security_group_of_the_vip_says_who_comes_in(site: Site, floating: str) -> None:
+    openstack, vip_port = site.openstack, site.vips["LB_WEB"]["port"]
+    assert curl("outside", floating)
+    openstack("security group create web")
+    openstack(f"port set --security-group web {vip_port}")
+    eventually(lambda: not curl("outside", floating, 1), 20)
+    rule = "security group rule create --protocol tcp --dst-port 80 --remote-ip"
+    made = openstack(f"{rule} 198.51.100.0/24 web")
+    eventually(lambda: curl("outside", floating), 20)
+    assert curl("web1", site.vips["LB_WEB"]["address"], 1) == ""
+    assert names_of(openstack("security group list")) >= {"default", "web"}
+    openstack(f"security group rule delete {made['id']}")
+    eventually(lambda: not curl("outside", floating, 1), 20)
+    openstack(f"port unset --security-group web {vip_port}")
+    eventually(lambda: curl("outside", floating), 20)
+    openstack("security group delete web")
+
+
 def test_openstack_lists_what_was_built_and_the_agent_alive(site: Site, floating: str) -> None:
     openstack = site.openstack
     agents = openstack("network agent list")
