@@ -20,10 +20,10 @@ ELSEWHERE = "[haproxy]\nloadbalancer_state_path = {}/lbaas"
 STANDALONE = "[standalone]\nagent = false"
 
 
-def run(tmp_path: Path, program: str, settings: str) -> subprocess.CompletedProcess[str]:
+def run(tmp_path: Path, program: str, settings: str, *options: str) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "evener.conf"
     file.write_text(f"[DEFAULT]\nstate_path = {tmp_path / 'state'}\n{settings}\n")
-    command = [PROGRAMS / program, "--config-file", file]
+    command = [PROGRAMS / program, "--config-file", file, *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -71,3 +71,16 @@ def test_one_state_directory_has_one_agent(tmp_path: Path, program: str) -> None
     assert refused.returncode == 1
     assert f"runs already on {lock.parent}; stop it first" in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.root
+def test_a_purge_empties_a_state_directory_that_is_a_file_system_of_its_own(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", state], check=True)
+    try:
+        (state / "evener.sqlite").touch()
+        done = run(tmp_path, "evener-standalone", "", "--purge")
+        assert (done.returncode, done.stderr, list(state.iterdir())) == (0, "", [])
+    finally:
+        subprocess.run(["umount", state], check=True)
