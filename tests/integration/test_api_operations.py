@@ -197,7 +197,14 @@ def test_the_api_says_what_it_serves(cloud: Cloud) -> None:
     served = {entry["collection"] for entry in cloud.ann.ok("GET", "/")["resources"]}
     assert served >= {path.rpartition("/")[2] for path in PATHS.values()}
     aliases = {entry["alias"] for entry in cloud.ann.ok("GET", "/extensions")["extensions"]}
-    assert aliases >= {"lbaasv2", "shared_pools", "hm_max_retries_down", "pagination", "sorting"}
+    assert aliases >= {
+        "lbaasv2",
+        "net-mtu-writable",
+        "shared_pools",
+        "hm_max_retries_down",
+        "pagination",
+        "sorting",
+    }
     for alias in aliases:
         assert cloud.ann.ok("GET", f"/extensions/{alias}")["extension"]["alias"] == alias
     cloud.refuses(cloud.ann, "GET", "/extensions/x", status=404, kind="ExtensionNotFound")

@@ -71,6 +71,8 @@ EXTENSIONS = {
     ),
     "hm_max_retries_down": ("Add a fall threshold to health monitor", "The attribute max_retries_down"),
     "provider": ("Provider Network", "What a network is underneath"),
+    "net-mtu": ("Network MTU", "The attribute mtu of networks"),
+    "net-mtu-writable": ("Network MTU (writable)", "mtu may be set and changed"),
     "external-net": ("Neutron external network", "The attribute router:external of networks"),
     "router": ("Neutron L3 Router", "Routers between networks, their gateways outside, and floating IPs"),
     "ext-gw-mode": ("Neutron L3 Configurable external gateway mode", "enable_snat of routers' gateways"),
