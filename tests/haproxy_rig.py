@@ -63,6 +63,11 @@ class Web:
             def handle_error(self, *args) -> None:
                 pass
 
+            def server_bind(self) -> None:
+                # Not that of HTTPServer, which asks a name server for its own name, and waits for it.
+                socketserver.TCPServer.server_bind(self)
+                self.server_name, self.server_port = self.server_address[:2]
+
             def get_request(self):
                 connection, peer = super().get_request()
                 if tls is not None:
