@@ -9,6 +9,7 @@ from evener.resources.floatingip import FloatingIP
 from evener.resources.network import Network
 from evener.resources.port import Port
 from evener.resources.router import Router
+from evener.resources.subnet import Subnet
 from evener.resources.wiring import FixedIP, FloatingAddress, Route, WiredPort
 
 INTERFACE, GATEWAY = "network:router_interface", "network:router_gateway"
@@ -55,6 +56,22 @@ def test_a_gateway_is_nobody_s_port_on_the_network_outside(service: Service) -> 
     assert gateway_of(again) == ["198.51.100.10"]
     service.delete(router)
     assert service.ids(Port, ADMIN) == set(), "the gateway went with its router"
+
+
+def test_a_gateway_takes_an_address_of_a_later_subnet_outside_where_it_has_none_of_that_version(
+    service: Service,
+) -> None:
+    net = Outside(service)
+    router = service.create(Router, external_gateway_info={"network_id": net.network.id})
+    told = len(service.changes)
+    six = {"network_id": net.network.id, "cidr": "fd00:51::/64", "ip_version": 6}
+    subnet = service.create(Subnet, ADMIN, **six)
+    assert gateway_of(service.show(router)) == ["198.51.100.10", "fd00:51::2"]
+    assert len(service.changes) == told + 1
+    more = {"network_id": net.network.id, "cidr": "198.51.101.0/24", "ip_version": 4}
+    service.create(Subnet, ADMIN, **more)
+    assert gateway_of(service.show(router)) == ["198.51.100.10", "fd00:51::2"]
+    assert service.show(router).external_gateway_info.external_fixed_ips[1].subnet_id == subnet.id
 
 
 def test_a_gateway_is_changed_in_place_or_moves(service: Service) -> None:

@@ -149,7 +149,8 @@ class BuiltinNetwork:
             full = {**values, "project_id": project_id}
             usage.take(tx, cls, project_id)
             object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, full)
-            self._tell(tx, cls)
+            outside = cls is Subnet and gateways.take_in(tx, object_id)
+            self._tell(tx, Router if outside else cls)
             self._tell_balancers(tx, packets.NOTHING, packets.effect_of(tx, cls, object_id))
             return _shown(tx, cls, object_id, None)
 

@@ -1,7 +1,9 @@
 """Gateways of routers: their ports on external networks. What they are is `external_gateway_info` of a router."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
+from ipaddress import ip_address
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -9,9 +11,11 @@ from sqlalchemy import Select, select
 from evener.network import associations, attachments, errors, ports
 from evener.network.allocations import addresses_of
 from evener.network.visibility import find, lock, subnets_of
+from evener.resources.errors import Conflict, InvalidInput
 from evener.resources.network import Network
-from evener.resources.port import ROUTER_GATEWAY_OWNER, Port
+from evener.resources.port import ROUTER_GATEWAY_OWNER, Port, PortAddress
 from evener.resources.router import ExternalGateway, Router
+from evener.resources.subnet import Subnet
 from evener.store import network_tables as tables
 from evener.store import rows
 from evener.store.database import Transaction
@@ -62,6 +66,30 @@ def change(tx: Transaction, scope: str | None, router_id: str, wanted: ExternalG
     elif wanted is not None and current is not None and wanted.external_fixed_ips:
         ports.change_addresses(tx, current, wanted.external_fixed_ips)
     rows.update(tx, Router, router_id, enable_snat=wanted is None or wanted.enable_snat)
+
+
+def take_in(tx: Transaction, subnet_id: str) -> bool:
+    """Give gateways an address of a new subnet outside, where they have none of its IP version, as Neutron does.
+
+    Return whether one got it. One for whose router the subnet would not do, or for which it has no address left, does
+    without.
+    """
+    subnet = rows.bare(Subnet, rows.get_row(tx, Subnet, subnet_id))
+    columns = tables.ports.c
+    here = (columns.network_id == subnet.network_id, columns.device_owner == ROUTER_GATEWAY_OWNER)
+    found = [rows.bare(Port, row) for row in tx.execute(select(tables.ports).where(*here)).all()]
+    had = addresses_of(tx, [port.id for port in found])
+    changed = False
+    for port in found:
+        own = had.get(port.id, ())
+        if any(ip_address(str(each.ip_address)).version == subnet.ip_version for each in own):
+            continue
+        with suppress(InvalidInput, Conflict):
+            inside = attachments.interfaces(attachments.of_router(tx, port.device_id))
+            attachments.check_overlap(tx, inside, [subnet])
+            ports.change_addresses(tx, port, (*own, PortAddress(subnet_id=subnet.id)))
+            changed = True
+    return changed
 
 
 def clear(tx: Transaction, router_id: str) -> None:
