@@ -342,10 +342,15 @@ class Cloud:
     """A standalone with one network, two servers `web1` and `web2`, and a client on it."""
 
     def __init__(
-        self, standalone: Standalone, cidr: str, prefix: str = "", host: Callable[..., Host] = Host
+        self,
+        standalone: Standalone,
+        cidr: str,
+        prefix: str = "",
+        host: Callable[..., Host] = Host,
+        api: Api | None = None,
     ) -> None:
         self.standalone, self.prefix, self._make_host = standalone, prefix, host
-        self.api = standalone.api()
+        self.api = api or standalone.api()
         self.subnet = self.make_subnet("net", cidr)
         self.hosts: list[Host] = []
         self.client = self.host("client")

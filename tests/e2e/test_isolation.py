@@ -1,0 +1,92 @@
+"""Two projects with the same range of addresses and the same VIP: each reaches its own members, and nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from standalone import Api, Balancer, Cloud, Standalone
+
+from evener.host import netns
+
+pytestmark = pytest.mark.root
+
+RANGE, IDENTITY = "192.168.77.0/24", "/identity/v3"
+
+
+def project_api(standalone: Standalone, name: str, directory: Path) -> Api:
+    """Return the API of a member of a new project."""
+    admin = standalone.api()
+
+    def made(kind: str, **values: Any) -> str:
+        body = {kind: {"name": name, "domain_id": "default", **values}}
+        answer = admin.request("POST", f"{IDENTITY}/{kind}s", body)
+        assert answer.ok, answer.text
+        return str(answer.json()[kind]["id"])
+
+    project, user = made("project"), made("user", password=name)
+    role = admin.request("GET", f"{IDENTITY}/roles?name=member").json()["roles"][0]["id"]
+    assert admin.request("PUT", f"{IDENTITY}/projects/{project}/users/{user}/roles/{role}").ok
+    cloud = yaml.safe_load((standalone.state / "clouds.yaml").read_text())["clouds"]["evener"]
+    cloud["auth"] |= {"username": name, "password": name, "project_name": name}
+    (directory / f"{name}.yaml").write_text(yaml.safe_dump({"clouds": {"evener": cloud}}))
+    return Api(admin.url, directory / f"{name}.yaml")
+
+
+@dataclass
+class Project:
+    cloud: Cloud
+    balancer: Balancer
+
+
+@pytest.fixture(scope="module")
+def projects(standalone: Standalone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Project]]:
+    directory = tmp_path_factory.mktemp("projects")
+    found = []
+    for name in ("ann", "bob"):
+        cloud = Cloud(standalone, RANGE, f"{name}-", api=project_api(standalone, name, directory))
+        for host in cloud.hosts:
+            for web in host.webs:
+                web.name = host.namespace
+        found.append(Project(cloud, cloud.balancer("same")))
+    yield found
+    for project in found:
+        project.cloud.delete(project.balancer)
+        project.cloud.remove()
+
+
+def test_the_same_addresses_lead_each_project_to_its_own_members(projects: list[Project]) -> None:
+    ann, bob = projects
+    assert ann.balancer.vip == bob.balancer.vip
+    assert [host.address for host in ann.cloud.hosts] == [host.address for host in bob.cloud.hosts]
+    for project, name in zip(projects, ("ann", "bob"), strict=True):
+        for host in project.cloud.hosts:
+            seen = host.spread(project.balancer.vip, 6)
+            assert seen == {f"{name}-web1": 3, f"{name}-web2": 3}
+
+
+def test_nobody_reaches_a_vip_or_member_that_the_other_project_alone_has(projects: list[Project]) -> None:
+    ann, bob = projects
+    own = bob.cloud.balancer("own", webs=bob.cloud.webs)
+    alone = bob.cloud.host("alone")
+    alone.web("alone")
+    try:
+        assert bob.cloud.client.answers(own.vip)
+        assert bob.cloud.client.answers(alone.address)
+        for host in ann.cloud.hosts:
+            assert not host.answers(own.vip)
+            assert not host.answers(alone.address)
+        assert ann.cloud.api.request("GET", own.lb.path).status_code == 404
+    finally:
+        bob.cloud.delete(own)
+
+
+def test_a_members_host_sees_no_socket_of_haproxy(projects: list[Project]) -> None:
+    for project in projects:
+        for host in project.cloud.hosts:
+            with netns.inside(host.namespace):
+                listed = Path("/proc/thread-self/net/unix").read_text()
+            assert "@evener" not in listed
+            assert "haproxy" not in listed
