@@ -67,6 +67,7 @@ class Balancer:
         self._watches = ExitStack()
         self._watched: dict[Process, Cancel] = {}
         self._watched_log: LogSocket | None = None
+        self.port_id = ""  # what the journal has
         self._plugged: WiredPort | None = None
         self._doubted = True
         self._applied: int | None = None  # the generation
@@ -86,6 +87,7 @@ class Balancer:
         with self._lock:
             port = graph.vip_port
             self._tools.journal.note_loadbalancer(self.id, port.id)
+            self.port_id = port.id
             self._ensure_namespace()
             in_place = self._in_place()
             ports = frozenset(listener.protocol_port for listener in served(graph))
@@ -161,10 +163,9 @@ class Balancer:
         self._plugged = port
 
     @property
-    def port_id(self) -> str | None:
-        """The id of the port that was plugged last; None before."""
-        plugged = self._plugged
-        return None if plugged is None else plugged.id
+    def plugged(self) -> bool:
+        """Whether its port has been plugged; not while that is made for the first time."""
+        return self._plugged is not None
 
     def doubt(self) -> None:
         """Look at the port's interface at the next `apply`, and do not take it for right."""

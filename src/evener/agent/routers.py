@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from functools import partial
 
@@ -33,6 +33,7 @@ class Router:
         self._journal, self._driver, self._watcher, self._changed = journal, driver, watcher, changed
         self._rules = Keeper(self.namespace)
         self._spec: RouterSpec | None = None  # what was applied last
+        self.ports: frozenset[str] = frozenset()  # the ids that the journal has
         self._doubted = True
         self._watches = ExitStack()
         self._held: int | None = None  # the namespace, open: it may lose its name, but not its connections
@@ -59,7 +60,7 @@ class Router:
         noted = self._journal.ports_of_router(self.id)
         for network_id in {port.network_id for port in ports}:
             self._journal.note_network(network_id)  # plugging makes it
-        self._journal.note_router(self.id, noted | wanted)
+        self._note(noted | wanted)
         repaired = self._ensure_namespace()
         self._rules.stands()
         # What may not pass is shut out before there is a way, and what passes has its way before.
@@ -72,9 +73,13 @@ class Router:
         forwarding = router.set_forwarding(self.namespace, interfaces, enabled=spec.enabled)
         if ruled:
             conntrack.forget(self.namespace, partial(nat.outdated, spec))
-        self._journal.note_router(self.id, wanted)
+        self._note(wanted)
         self._watch()
         return any((repaired, ruled, *plugged, forwarding))
+
+    def _note(self, ports: Collection[str]) -> None:
+        self._journal.note_router(self.id, ports)
+        self.ports = frozenset(ports)
 
     def _ensure_namespace(self) -> bool:
         if self._held is not None and netns.restore(self.namespace, self._held):
@@ -182,8 +187,8 @@ class Routers:
 
     def port_changed(self, prefix: str) -> None:
         """Hear that the host's end of a port, whose id begins with `prefix`, is not as it was left."""
-        for router_id, each in list(self._routers.items()):
-            if any(port_id.startswith(prefix) for port_id in self._journal.ports_of_router(router_id)):
+        for each in list(self._routers.values()):
+            if any(port_id.startswith(prefix) for port_id in each.ports):
                 each.doubt()
                 self._changed()
 

@@ -196,11 +196,14 @@ class AgentService:
     def _look_at_port(self, prefix: str, what: str) -> None:
         self._routers.port_changed(prefix)
         for balancer_id, balancer in list(self._balancers.items()):
-            if not balancer.leaving and (balancer.port_id or "").startswith(prefix):
-                if what != "down":  # which it is too while it is being made
-                    LOG.warning("Load balancer %s: its port was cut off; repairing", balancer_id)
-                balancer.doubt()
-                self._queue.put(balancer_id)
+            if balancer.leaving or not balancer.port_id.startswith(prefix):
+                continue
+            if what == "down" and not balancer.plugged:  # as it is while it is being made
+                continue
+            if what != "down":
+                LOG.warning("Load balancer %s: its port was cut off; repairing", balancer_id)
+            balancer.doubt()
+            self._queue.put(balancer_id)
 
     # What the threads do.
 
