@@ -1,11 +1,11 @@
 """A load balancer called from outside over a router of the API: what is broken by hand or by a kill comes back."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from standalone import Balancer, Cloud, Host, Standalone, Thing, eventually, ip, ip_in
+from site_behind import Site, behind_a_router
+from standalone import Cloud, Standalone, eventually, ip, ip_in
 
 from evener.host import netns, nftables
 
@@ -13,49 +13,10 @@ pytestmark = pytest.mark.root
 REPAIRED_WITHIN_S = 5.0
 
 
-@dataclass(frozen=True)
-class Site:
-    """A load balancer behind a router with a floating address, and who calls it from outside."""
-
-    cloud: Cloud
-    balancer: Balancer
-    outside: Host
-    router: Thing
-    address: str
-
-    @property
-    def namespace(self) -> str:
-        return f"qrouter-{self.router['id']}"
-
-    def interface(self, prefix: str) -> str:
-        with netns.inside(self.namespace):
-            names = Path("/proc/thread-self/net/dev").read_text().replace(":", " ").split()
-        return next(name for name in names if name.startswith(prefix))
-
-    def answers(self) -> bool:
-        return self.outside.answers(self.address)
-
-
 @pytest.fixture(scope="module")
 def site(cloud: Cloud) -> Iterator[Site]:
-    api, balancer = cloud.api, cloud.balancer("inside")
-    network = api.create("network", name="outer", **{"router:external": True})
-    cidr = {"cidr": "198.51.100.0/24", "ip_version": 4, "gateway_ip": "198.51.100.254"}
-    subnet = api.create("subnet", network_id=network["id"], **cidr)
-    outside = cloud.host("outside", subnet)
-    router = api.create("router", name="router", external_gateway_info={"network_id": network["id"]})
-    leg = {"subnet_id": cloud.subnet["id"]}
-    assert api.request("PUT", f"{router.path}/add_router_interface", leg).ok
-    port_id = balancer.lb["vip_port_id"]
-    floating = api.create("floatingip", floating_network_id=network["id"], port_id=port_id)
-    made = Site(cloud, balancer, outside, router, floating["floating_ip_address"])
-    eventually(made.answers)
-    yield made
-    cloud.delete(balancer)
-    api.delete(floating)
-    assert api.request("PUT", f"{router.path}/remove_router_interface", leg).ok
-    api.delete(router)
-    eventually(lambda: not netns.exists(made.namespace))
+    with behind_a_router(cloud) as made:
+        yield made
 
 
 def lose_rules(site: Site) -> None:

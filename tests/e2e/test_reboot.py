@@ -1,14 +1,16 @@
-"""A machine starts anew: what was served is served again, also while control does not answer."""
+"""Control does not answer: what was served is served again after a reboot, and repaired by those who know it."""
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from standalone import Balancer, Cloud, eventually, haproxies, ip
+from site_behind import behind_a_router
+from standalone import Balancer, Cloud, Host, eventually, haproxies, ip
 
 from evener import config
 from evener.agent.assembly import make_agent
@@ -27,6 +29,20 @@ class Silent:
         return no_answer
 
 
+class Hanging:
+    """Control that neither answers nor refuses, until it is let go."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def __getattr__(self, _call: str) -> Any:
+        def no_answer(*_arguments: object) -> None:
+            self.over.wait()
+            raise Unavailable("The controller does not answer in time")
+
+        return no_answer
+
+
 class Deleted:
     """Control that has no load balancer any more, and leaves networks to others."""
 
@@ -37,28 +53,44 @@ class Deleted:
         return lambda *_arguments: None
 
 
-def reboot(cloud: Cloud, balancer: Balancer) -> None:
+def reboot(cloud: Cloud, balancer: Balancer, *namespaces: str) -> None:
     """Leave of Evener what a reboot leaves: its files."""
     cloud.standalone.stop()
     for pid in haproxies():
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: not haproxies())
-    ip(
-        f"link delete {balancer.tap}",
-        f"netns delete {balancer.namespace}",
-        f"link delete {cloud.client.bridge}",
-    )
+    links = [balancer.tap, *{host.bridge for host in cloud.hosts}, *taps_of(cloud)]
+    ip(*(f"link delete {link}" for link in links))
+    ip(*(f"netns delete {name}" for name in (balancer.namespace, *namespaces)))
+
+
+def taps_of(cloud: Cloud) -> list[str]:
+    """Return the taps of all routers."""
+    routers = cloud.standalone.state / "lbaas" / "routers"
+    noted = [each.read_text().split() for each in routers.iterdir() if not each.suffix]
+    return [f"tap{port_id[:11]}" for ports in noted for port_id in ports]
 
 
 @contextmanager
-def agent_of(cloud: Cloud, controller: Any) -> Iterator[None]:
+def agent_of(cloud: Cloud, controller: Any, workers: int = 4) -> Iterator[None]:
     conf = config.load(["--config-file", str(cloud.standalone.config)], "evener-test")
+    conf.set_override("agent_workers", workers)
     agent = make_agent(conf, controller)
-    agent.start()
+    starting = threading.Thread(target=agent.start)
+    starting.start()
     try:
         yield
     finally:
+        if isinstance(controller, Hanging):
+            controller.over.set()
+        starting.join()
         agent.stop()
+
+
+def rejoin(hosts: list[Host]) -> None:
+    for host in hosts:
+        eventually(Path("/sys/class/net", host.bridge).exists, 30)
+        host.rejoin()
 
 
 def there(cloud: Cloud) -> bool:
@@ -69,9 +101,7 @@ def test_what_was_served_last_is_served_again_while_control_does_not_answer(clou
     balancer = cloud.balancer("booted")
     reboot(cloud, balancer)
     with agent_of(cloud, Silent()):
-        eventually(lambda: there(cloud), 30)
-        for host in cloud.hosts:
-            host.rejoin()
+        rejoin(cloud.hosts)
         eventually(lambda: cloud.client.answers(balancer.vip), 30)
         before = haproxies()
         graph = cloud.standalone.directory_of(balancer.lb) / "graph.json"
@@ -96,3 +126,38 @@ def test_what_was_deleted_meanwhile_is_not_served_when_control_answers(cloud: Cl
         host.join()
     eventually(lambda: cloud.client.answers(balancer.vip), 30)
     cloud.delete(balancer)
+
+
+def test_control_that_hangs_holds_up_neither_a_router_nor_its_load_balancer_with_a_single_worker(
+    cloud: Cloud,
+) -> None:
+    with behind_a_router(cloud) as site:
+        reboot(cloud, site.balancer, site.namespace)
+        with agent_of(cloud, Hanging(), workers=1):
+            rejoin(cloud.hosts)
+            eventually(site.answers, 30)
+            before = haproxies()
+        cloud.standalone.start()
+        cloud.api = cloud.standalone.api()
+        cloud.api.wait_active(site.balancer.lb)
+        assert site.answers()
+        assert haproxies() == before
+
+
+def test_what_breaks_while_control_is_silent_is_repaired(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    with behind_a_router(cloud) as site:
+        cloud.standalone.stop()
+        with agent_of(cloud, Silent()):
+            eventually(lambda: "served as it was last" in caplog.text)
+            killed = haproxies(site.balancer.lb["id"])
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+            eventually(lambda: haproxies(site.balancer.lb["id"]).keys() - killed.keys() and site.answers())
+            outer = site.interface("qg-").removeprefix("qg-")
+            for tap in (site.balancer.tap, f"tap{outer}"):
+                ip(f"link delete {tap}")
+                eventually(lambda: Path("/sys/class/net", tap).exists() and site.answers())  # noqa: B023
+        cloud.standalone.start()
+        cloud.api = cloud.standalone.api()

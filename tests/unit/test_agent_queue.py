@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.agent.work import KeyedQueue
+from evener.agent.work import KeyedQueue, Workers
 
 PATIENCE_S = 10
 
@@ -68,6 +68,39 @@ def test_delayed_keys_come_in_the_order_of_their_times_and_merge() -> None:
     for key in ("a", "b", "c"):
         queue.done(key)
     assert taken(queue) == []
+
+
+def test_tries_that_are_put_off_again_and_again_do_not_add_up() -> None:
+    queue = KeyedQueue()
+    for delay_s in (0.02, 0.03, 0.01, 30):
+        queue.put("a", delay_s)
+    assert len(queue) == 1
+    assert queue.get() == "a"
+    queue.done("a")
+    time.sleep(0.05)
+    assert taken(queue) == []
+    assert len(queue) == 0
+
+
+def test_workers_go_on_after_a_failure_and_end_when_they_are_closed() -> None:
+    done, failures = [], []
+
+    def work(key: str) -> None:
+        if key == "bad":
+            raise ValueError(key)
+        done.append(key)
+
+    workers = Workers("test", 2, work, lambda key, error: failures.append((key, str(error))))
+    workers.start()
+    for key in ("bad", "a", "b"):
+        workers.queue.put(key)
+    until = time.monotonic() + PATIENCE_S
+    while len(done) + len(failures) < 3 and time.monotonic() < until:
+        time.sleep(0.001)
+    workers.close()
+    workers.join(until)
+    assert (sorted(done), failures) == (["a", "b"], [("bad", "bad")])
+    assert not [each for each in threading.enumerate() if each.name.startswith("test-")]
 
 
 def test_who_waits_is_woken_by_a_key_or_by_the_end() -> None:

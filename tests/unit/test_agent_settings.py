@@ -1,14 +1,12 @@
 """A network node's files from the days of Neutron-LBaaS say the same to evener-agent."""
 
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from evener import config
 from evener.agent.assembly import check_devices
 from evener.agent.errors import DeviceUnknown
-from evener.agent.journal import Journal
 from evener.dataplane.haproxy.errors import Misconfigured
 from evener.dataplane.haproxy.settings import user_of
 
@@ -117,16 +115,3 @@ def test_haproxys_user_is_the_one_of_its_groups_name_or_the_one_without_rights(g
 def test_a_group_that_does_not_exist_is_refused() -> None:
     with pytest.raises(Misconfigured, match="user_group = no-such-group: there is no such group"):
         user_of("no-such-group")
-
-
-def test_a_load_balancer_of_neutrons_own_agent_is_none_of_ours(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "v2")
-    neutrons, ours, begun = (str(uuid4()) for _ in range(3))
-    for name, files in ((neutrons, ["haproxy_stats.sock"]), (begun, []), (ours, [])):
-        (tmp_path / "v2" / name).mkdir()
-        for file in (*files, *(["haproxy.conf"] if files else [])):
-            (tmp_path / "v2" / name / file).touch()
-    journal.note_loadbalancer(ours, str(uuid4()))
-    assert journal.loadbalancers() == {ours, begun}
-    journal.note_loadbalancer(neutrons, str(uuid4()))  # once we are told to serve it
-    assert neutrons in journal.loadbalancers()

@@ -104,14 +104,19 @@ class Balancer:
                 LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, steps)
             self._applied = graph.generation
 
-    def restore(self) -> bool:
-        """Serve the graph that was applied last, if none was since the agent started; return whether it did.
+    def mend(self, *, restore: bool) -> bool:
+        """Make the host equal to the graph that was applied last, where it is not; return whether it was not.
+
+        Where none was since the agent started, only with `restore`: control may want another by now, or none.
 
         Raises:
             HostError, HaproxyError: as `apply`.
         """
         with self._lock:
-            graph = None if self.leaving or self._applied is not None else self._instance.last_graph()
+            never = self._applied is None
+            if self.leaving or (never and not restore) or (not never and self.intact()):
+                return False
+            graph = self._instance.last_graph()
             if graph is not None:
                 self.apply(graph)
             return graph is not None
@@ -228,7 +233,7 @@ class Balancer:
     def intact(self) -> bool:
         """Return whether what was applied last still stands, as far as can be told cheaply."""
         with self._lock:
-            return netns.exists(self.namespace) and self._instance.check() and self._rules.stands()
+            return self._in_place() and self._instance.check() and self._rules.stands()
 
     def observe(self, *, servers: bool = False) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied."""
@@ -254,6 +259,7 @@ class Balancer:
         """
         with self._lock:
             self.leaving = True
+            self._instance.forget_graph()
             self.forget()
             self._instance.stop(grace_s=0)
             port_id = self._tools.journal.port_of(self.id)

@@ -6,8 +6,14 @@ So an agent that was killed at any point finds everything that is its own, and t
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
 
 from evener.resources.types import validate_uuid
+from evener.resources.wiring import NetworkSpec, RouterSpec
+
+Spec = TypeVar("Spec", NetworkSpec, RouterSpec)
 
 PORT_FILE = "port"
 FOREIGN_FILE = (
@@ -18,7 +24,8 @@ FOREIGN_FILE = (
 class Journal:
     """A directory per load balancer, a file per network, and a file with its ports' ids per router.
 
-    A network's file is empty, or holds the host's own address on it.
+    A network's file is empty, or holds the host's own address on it. Beside the last two is, as ID.json, what control
+    said last of the network or router; it is written once that is true on the host, and goes first of all.
     """
 
     def __init__(self, loadbalancers: Path) -> None:
@@ -44,11 +51,8 @@ class Journal:
         """Note that a load balancer is about to be made with a port, and return its directory."""
         directory = self.directory(loadbalancer_id)
         directory.mkdir(mode=0o750, exist_ok=True)
-        note = directory / PORT_FILE
-        if not note.exists():
-            fresh = directory / f"{PORT_FILE}.new"
-            fresh.write_text(port_id)
-            fresh.rename(note)
+        if not (directory / PORT_FILE).exists():
+            _write(directory / PORT_FILE, port_id)
         return directory
 
     def port_of(self, loadbalancer_id: str) -> str | None:
@@ -66,6 +70,18 @@ class Journal:
         """Note that a network is about to be made."""
         (self._networks / network_id).touch(mode=0o640)
 
+    def keep_network(self, spec: NetworkSpec) -> None:
+        """Note what a network is."""
+        _keep(self._networks, spec)
+
+    def kept_networks(self) -> tuple[NetworkSpec, ...]:
+        """Return what networks are, of all that are noted."""
+        return _kept(self._networks, self.networks(), NetworkSpec)
+
+    def release_network(self, network_id: str) -> None:
+        """Note that a network is about to be removed."""
+        _spec_file(self._networks, network_id).unlink(missing_ok=True)
+
     def note_host_address(self, network_id: str, address: str) -> None:
         """Note the address that the host is about to have on a network, "" for none."""
         (self._networks / network_id).write_text(address)
@@ -76,6 +92,7 @@ class Journal:
 
     def forget_network(self, network_id: str) -> None:
         """Note that nothing of a network is left."""
+        self.release_network(network_id)
         (self._networks / network_id).unlink(missing_ok=True)
 
     def routers(self) -> frozenset[str]:
@@ -85,11 +102,19 @@ class Journal:
     def note_router(self, router_id: str, port_ids: Iterable[str]) -> None:
         """Note that a router is about to be made, or has been, with these ports and no other."""
         text = "".join(f"{port_id}\n" for port_id in sorted(port_ids))
-        note = self._routers / router_id
-        if not note.exists() or note.read_text() != text:
-            fresh = note.with_suffix(".new")
-            fresh.write_text(text)
-            fresh.rename(note)
+        _write(self._routers / router_id, text)
+
+    def keep_router(self, spec: RouterSpec) -> None:
+        """Note what a router is."""
+        _keep(self._routers, spec)
+
+    def kept_routers(self) -> tuple[RouterSpec, ...]:
+        """Return what routers are, of all that are noted."""
+        return _kept(self._routers, self.routers(), RouterSpec)
+
+    def release_router(self, router_id: str) -> None:
+        """Note that a router is about to be removed."""
+        _spec_file(self._routers, router_id).unlink(missing_ok=True)
 
     def ports_of_router(self, router_id: str) -> frozenset[str]:
         """Return the ids of the ports that were noted for a router."""
@@ -100,6 +125,7 @@ class Journal:
 
     def forget_router(self, router_id: str) -> None:
         """Note that nothing of a router is left."""
+        self.release_router(router_id)
         (self._routers / router_id).unlink(missing_ok=True)
 
     def remove(self) -> None:
@@ -107,6 +133,31 @@ class Journal:
         for directory in (self._loadbalancers, self._networks, self._routers):
             with suppress(OSError):
                 directory.rmdir()
+
+
+def _write(note: Path, text: str) -> None:
+    """Make the file `note` say `text`, at once and wholly."""
+    if not note.exists() or note.read_text() != text:
+        fresh = note.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(note)
+
+
+def _spec_file(directory: Path, resource_id: str) -> Path:
+    return directory / f"{resource_id}.json"
+
+
+def _keep(directory: Path, spec: Spec) -> None:
+    _write(_spec_file(directory, spec.id), spec.model_dump_json())
+
+
+def _kept(directory: Path, ids: Iterable[str], kind: type[Spec]) -> tuple[Spec, ...]:
+    """Return what can be read; another version may have written the others, and control will say."""
+    found = []
+    for resource_id in sorted(ids):
+        with suppress(FileNotFoundError, ValidationError):
+            found.append(kind.model_validate_json(_spec_file(directory, resource_id).read_text()))
+    return tuple(found)
 
 
 def _ids(directory: Path) -> frozenset[str]:

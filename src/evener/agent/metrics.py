@@ -24,6 +24,11 @@ class AgentMetrics:
             registry=self.registry,
         )
         self._failures = Counter("evener_agent_apply_failures", "Applies that failed", registry=self.registry)
+        self._repairs = Counter(
+            "evener_agent_repairs",
+            "Times a load balancer was not as it was left, and was made so again",
+            registry=self.registry,
+        )
         self._seconds = Histogram(
             "evener_agent_apply_duration_seconds",
             "Seconds an apply took",
@@ -40,6 +45,10 @@ class AgentMetrics:
     def watch_queue(self, name: str, queue: Sized) -> None:
         """Show the length of `queue`, read at each scrape."""
         self._queues.labels(queue=name).set_function(lambda: len(queue))
+
+    def repaired(self) -> None:
+        """Count one repair."""
+        self._repairs.inc()
 
     @contextmanager
     def apply(self) -> Iterator[None]:

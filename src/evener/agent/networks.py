@@ -33,7 +33,9 @@ def make(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, .
 
 def _make_one(journal: Journal, driver: InterfaceDriver, spec: NetworkSpec, *, new: bool) -> None:
     journal.note_network(spec.id)
-    if not driver.ensure_network(spec):
+    changed = driver.ensure_network(spec)
+    journal.keep_network(spec)
+    if not changed:
         return
     if new:
         LOG.info("Network %s: made", spec.id)
@@ -55,6 +57,7 @@ def clear(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, 
 
 
 def _clear_one(journal: Journal, driver: InterfaceDriver, network_id: str) -> None:
+    journal.release_network(network_id)
     driver.remove_network(network_id)
     journal.forget_network(network_id)
     LOG.info("Network %s: removed", network_id)

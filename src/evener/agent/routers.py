@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -53,6 +53,7 @@ class Router:
         if repaired and same:
             LOG.warning("Router %s: was not as it was left; repaired", self.id)
         self._spec = spec
+        self._journal.keep_router(spec)
 
     def _make(self, spec: RouterSpec) -> bool:
         ports = router.wired(spec)
@@ -124,6 +125,7 @@ class Router:
         Raises:
             HostError: when the kernel refuses; the rest is removed at the next try.
         """
+        self._journal.release_router(self.id)
         self.forget()
         for port_id in self._journal.ports_of_router(self.id):
             self._driver.unplug(self.namespace, port_id)
@@ -132,7 +134,10 @@ class Router:
 
 
 class Routers:
-    """All routers of this host. `changed` is called, from the watcher's thread, when one is not as it was left."""
+    """All routers of this host. `changed` is called, from the watcher's thread, when one is not as it was left.
+
+    One thread at a time may call `reconcile`, `mend` and `forget`, any thread the others.
+    """
 
     def __init__(
         self, journal: Journal, driver: InterfaceDriver, watcher: Watcher, changed: Callable[[], None]
@@ -151,10 +156,21 @@ class Routers:
         if wanted is None:
             return
         specs = {spec.id: spec for spec in wanted}
+        self._look_at_each({each: specs.get(each) for each in sorted({*specs, *self._journal.routers()})})
+
+    def mend(self) -> None:
+        """Make those that are not as they were left so again: as control said last, in this life or before.
+
+        Raises:
+            HostError: as `reconcile`.
+        """
+        self._look_at_each({spec.id: spec for spec in self._journal.kept_routers()})
+
+    def _look_at_each(self, wanted: Mapping[str, RouterSpec | None]) -> None:
         failed = []
-        for router_id in sorted({*specs, *self._journal.routers()}):
+        for router_id, spec in wanted.items():
             try:
-                self._look_at(router_id, specs.get(router_id))
+                self._look_at(router_id, spec)
             except Exception as error:  # the other routers have done nothing wrong
                 expected = isinstance(error, HostError)
                 LOG.error("Router %s: %s", router_id, error, exc_info=None if expected else error)

@@ -1,14 +1,13 @@
 """The agent: work on load balancers as they are asked for or drift, and report what came of it.
 
-One thread per worker, one that keeps time (heartbeat, counters, resync), one for health that has changed, and the
-watcher's.
+One thread per worker, as many that mend, one that keeps time (heartbeat, counters, resync), one for health that has
+changed, and the watcher's.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Interface
@@ -17,12 +16,13 @@ from typing import Any
 
 from oslo_context.context import RequestContext
 
-from evener.agent import networks
 from evener.agent.balancer import NAMESPACE_PREFIX, Balancer, Tools
+from evener.agent.balancers import Balancers
 from evener.agent.journal import Journal
+from evener.agent.mending import NETWORKS, Mender
 from evener.agent.metrics import AgentMetrics
-from evener.agent.routers import Routers
-from evener.agent.work import KeyedQueue
+from evener.agent.underlay import Underlay
+from evener.agent.work import Workers
 from evener.bus.base import Controller
 from evener.dataplane.haproxy.errors import Busy, HaproxyError
 from evener.dataplane.haproxy.pings import Pinger
@@ -34,14 +34,9 @@ from evener.host.watch import Watcher
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Failure, Observation, Report
 from evener.resources.graph import Graph
-from evener.resources.types import validate_uuid
 
 LOG = logging.getLogger(__name__)
-NETWORKS = "networks"  # the key of the work on networks, next to the ids of load balancers
 LISTING = "load balancers"  # the key of the comparison of what is here with what control assigns
-RESTORING = "what was served last"  # the key of serving that, where control does not answer
-RESTORE = "restore/"  # before an id: serve the load balancer as it was last, unless control has said more
-DRIFT = "drift/"  # before an id: see whether it is as it was left, and only then work on it
 NETNS_DIRECTORY = Path("/run/netns")
 BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
@@ -76,31 +71,28 @@ class AgentService:
         self._host = host
         self._controller = controller
         self._intervals = intervals
-        self._host_addresses = host_addresses or {}
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
         self._configurations = {**configurations, "started_at": started_at}
         self._watcher = Watcher()
         self._pinger = Pinger()
         self._tools = Tools(journal, driver, settings, self._watcher, self, self._pinger)
-        self._queue = KeyedQueue()
-        self._health = KeyedQueue()
+        self._balancers = Balancers()
+        self._underlay = Underlay(journal, driver, self._watcher, self._routers_changed, host_addresses)
         self.metrics = AgentMetrics()
-        self.metrics.watch_queue("work", self._queue)
-        self.metrics.watch_queue("health", self._health)
-        self._balancers: dict[str, Balancer] = {}
-        self._routers = Routers(journal, driver, self._watcher, self.look_at_networks)
+        self._workers = Workers("worker", workers, self._look_at, self._try_again)
+        self._queue = self._workers.queue
+        self._mender = Mender(
+            self._tools, self._balancers, self._underlay, self.metrics, workers, self._queue.put
+        )
+        self._readers = Workers("health", 1, self._report_health, self._not_reported)
+        self._all_workers = {"work": self._workers, "mending": self._mender.workers, "health": self._readers}
+        for name, each in self._all_workers.items():
+            self.metrics.watch_queue(name, each.queue)
         self._reported: dict[str, Observation] = {}
         self._retries: dict[str, float] = {}
-        self._suspicions: dict[str, str] = {}
-        self._guard = threading.Lock()
         self._heard = False
-        self._listed = False  # control has said what this host is to serve
         self._stopped = threading.Event()
-        self._threads = [
-            *(threading.Thread(target=self._work, name=f"worker-{n}", daemon=True) for n in range(workers)),
-            threading.Thread(target=self._keep_time, name="time", daemon=True),
-            threading.Thread(target=self._report_health, name="health", daemon=True),
-        ]
+        self._time = threading.Thread(target=self._keep_time, name="time", daemon=True)
 
     def start(self) -> None:
         """Look at everything, and work from now on."""
@@ -109,9 +101,10 @@ class AgentService:
         self._watcher.links(self._on_link)
         self._tools.driver.watch(self._on_link)
         self._watcher.start()
-        self._queue.put(RESTORING, ANSWER_S)
-        for thread in self._threads:
-            thread.start()
+        self._mender.restore(ANSWER_S)
+        for each in self._all_workers.values():
+            each.start()
+        self._time.start()
         self._beat()  # once heard, all is looked at
         if not self._heard:
             self.look()
@@ -119,16 +112,17 @@ class AgentService:
     def stop(self) -> None:
         """Finish what is being worked on and stop; traffic goes on. Who waits for control longer is left alone."""
         self._stopped.set()
-        self._queue.close()
-        self._health.close()
+        for each in self._all_workers.values():
+            each.close()
         deadline = time.monotonic() + STOP_S
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._time.join(STOP_S)
+        for each in self._all_workers.values():
+            each.join(deadline)
         self._watcher.stop()
-        for balancer in self._balancers.values():
+        for balancer in self._balancers.all():
             balancer.forget()
         self._pinger.stop()
-        self._routers.forget()
+        self._underlay.forget()
 
     # What control calls.
 
@@ -137,7 +131,7 @@ class AgentService:
         if loadbalancer_id is not None:
             self._queue.put(loadbalancer_id)
             return
-        self._routers.doubt_all()
+        self._underlay.routers.doubt_all()
         self._queue.put(NETWORKS)
         self._queue.put(LISTING)
 
@@ -153,26 +147,26 @@ class AgentService:
     # What the host tells.
 
     def drifted(self, loadbalancer_id: str, what: str) -> None:
-        """Look again at a load balancer, if it is really not as it was left."""
-        if loadbalancer_id in self._balancers:
-            self._suspicions[loadbalancer_id] = what
-            self._queue.put(DRIFT + loadbalancer_id)
+        """Look at a load balancer, and mend it if it is really not as it was left."""
+        if self._balancers.get(loadbalancer_id) is not None:
+            self._mender.look(loadbalancer_id, what)
 
     def health_changed(self, loadbalancer_id: str) -> None:
         """Read the members' health of a load balancer, and report it."""
-        self._health.put(loadbalancer_id)
+        self._readers.queue.put(loadbalancer_id)
 
     def network_changed(self, loadbalancer_id: str) -> None:
         """Look again at a load balancer and its interface."""
         balancer = self._balancers.get(loadbalancer_id)
         if balancer is not None:
-            balancer.doubt()
-            self._queue.put(loadbalancer_id)
+            self._doubt(balancer)
 
-    def _doubt_all(self) -> list[str]:
-        for balancer in list(self._balancers.values()):
-            balancer.doubt()
-        return list(self._balancers)
+    def _doubt(self, balancer: Balancer) -> None:
+        balancer.doubt()
+        self._mender.look(balancer.id)
+
+    def _routers_changed(self) -> None:
+        self._mender.look(NETWORKS)
 
     def _on_namespace(self, name: str) -> None:
         if not name:
@@ -180,48 +174,37 @@ class AgentService:
         elif name.startswith(NAMESPACE_PREFIX):
             self.drifted(name.removeprefix(NAMESPACE_PREFIX), f"namespace {name} has changed")
         elif name.startswith(router.NAMESPACE_PREFIX):
-            self._routers.namespace_changed(name)
+            self._underlay.routers.namespace_changed(name)
 
     def _on_link(self, name: str, what: str) -> None:
         if not name:
             self.look()
         elif what in ("deleted", "released", "down") and self._tools.driver.carries_networks(name):
-            self._routers.doubt_all()
-            self._queue.put(NETWORKS)
-            for balancer_id in self._doubt_all() if what != "down" else ():
-                self._queue.put(balancer_id)
+            self._underlay.routers.doubt_all()
+            self._mender.look(NETWORKS)
+            for balancer in self._balancers.all() if what != "down" else ():
+                self._doubt(balancer)
         elif what in ("deleted", "released", "down") and name.startswith("tap"):
             self._look_at_port(name.removeprefix("tap"), what)
 
     def _look_at_port(self, prefix: str, what: str) -> None:
-        self._routers.port_changed(prefix)
-        for balancer_id, balancer in list(self._balancers.items()):
+        self._underlay.routers.port_changed(prefix)
+        for balancer in self._balancers.all():
             if balancer.leaving or not balancer.port_id.startswith(prefix):
                 continue
             if what == "down" and not balancer.plugged:  # as it is while it is being made
                 continue
             if what != "down":
-                LOG.warning("Load balancer %s: its port was cut off; repairing", balancer_id)
-            balancer.doubt()
-            self._queue.put(balancer_id)
+                LOG.warning("Load balancer %s: its port was cut off; repairing", balancer.id)
+            self._doubt(balancer)
 
     # What the threads do.
 
-    def _work(self) -> None:
-        while (key := self._queue.get()) is not None:
-            RequestContext(resource_uuid=key, overwrite=True)
-            try:
-                self._look_at(key)
-                self._retries.pop(key, None)
-            except Busy as busy:
-                LOG.debug("%s: %s; waiting for one to end", key, busy)
-                self._queue.put(key, BUSY_S)
-            except Exception as error:  # noqa: BLE001 - whatever it was: say so, and try again
-                self._try_again(key, error)
-            finally:
-                self._queue.done(key)
-
     def _try_again(self, key: str, error: Exception) -> None:
+        if isinstance(error, Busy):
+            LOG.debug("%s: %s; waiting for one to end", key, error)
+            self._queue.put(key, BUSY_S)
+            return
         delay_s = self._retries.get(key, FIRST_RETRY_S)
         self._retries[key] = min(delay_s * 2, LONGEST_RETRY_S)
         expected = isinstance(error, Unavailable | HostError | HaproxyError)
@@ -229,73 +212,51 @@ class AgentService:
         self._queue.put(key, delay_s)
 
     def _look_at(self, key: str) -> None:
+        RequestContext(resource_uuid=key, overwrite=True)
         if key == NETWORKS:
             self._look_at_networks()
-            return
-        if key == LISTING:
+        elif key == LISTING:
             self._look_at_all()
-            return
-        if key == RESTORING:
-            self._restore_all()
-            return
-        if key.startswith(RESTORE):
-            self._restore(key.removeprefix(RESTORE))
-            return
-        if key.startswith(DRIFT):
-            self._look_for_drift(key.removeprefix(DRIFT))
-            return
-        graph = self._controller.graph(key)
-        if graph is None:
-            self._remove(key)
         else:
-            self._apply(graph)
+            self._look_at_balancer(key)
+        self._retries.pop(key, None)
 
     def _look_at_all(self) -> None:
         try:
             wanted = self._controller.assigned(self._host)
         except Unavailable:
-            self._restore_all()
+            self._mender.restore()
             raise
-        self._listed = True
+        self._mender.told(wanted)
         self._reported.clear()  # one that came late may have undone the last
-        self._doubt_all()
+        for balancer in self._balancers.all():
+            balancer.doubt()
         for balancer_id in {*wanted, *self._tools.journal.loadbalancers()}:
             self._queue.put(balancer_id)
 
-    def _restore_all(self) -> None:
-        """Serve what was served last, as after a reboot, where control has not said yet what is to be served."""
-        for balancer_id in () if self._listed else self._tools.journal.loadbalancers():
-            self._queue.put(RESTORE + balancer_id)
-
-    def _restore(self, loadbalancer_id: str) -> None:
-        if not self._listed and self._balancer(loadbalancer_id).restore():
-            LOG.warning("Load balancer %s: served as it was last; control does not answer", loadbalancer_id)
-
     def _look_at_networks(self) -> None:
-        # Routers first: a network that one of them was told to be on cannot go before it.
-        wanted_routers = self._controller.routers(self._host)
-        wanted = self._controller.networks(self._host)
-        with ExitStack() as in_reverse:  # each is done whatever became of the others
-            in_reverse.callback(networks.place_host, self._tools.journal, self._host_addresses)
-            in_reverse.callback(networks.clear, self._tools.journal, self._tools.driver, wanted)
-            in_reverse.callback(self._routers.reconcile, wanted_routers)
-            networks.make(self._tools.journal, self._tools.driver, wanted)
+        try:
+            # Routers first: a network that one of them was told to be on cannot go before it.
+            wanted_routers = self._controller.routers(self._host)
+            wanted = self._controller.networks(self._host)
+        except Unavailable:
+            self._mender.instead(NETWORKS)
+            raise
+        self._underlay.reconcile(wanted, wanted_routers)
 
-    def _look_for_drift(self, loadbalancer_id: str) -> None:
-        balancer = self._balancers.get(loadbalancer_id)
-        what = self._suspicions.pop(loadbalancer_id, "something has changed")
-        if balancer is not None and not balancer.intact() and not balancer.leaving:
-            LOG.warning("Load balancer %s: %s; repairing", loadbalancer_id, what)
-            self._queue.put(loadbalancer_id)
-
-    def _balancer(self, loadbalancer_id: str) -> Balancer:
-        with self._guard:
-            if loadbalancer_id not in self._balancers:
-                self._balancers[loadbalancer_id] = Balancer(validate_uuid(loadbalancer_id), self._tools)
-            return self._balancers[loadbalancer_id]
+    def _look_at_balancer(self, loadbalancer_id: str) -> None:
+        try:
+            graph = self._controller.graph(loadbalancer_id)
+        except Unavailable:
+            self._mender.instead(loadbalancer_id)
+            raise
+        if graph is None:
+            self._remove(loadbalancer_id)
+        else:
+            self._apply(graph)
 
     def _apply(self, graph: Graph) -> None:
-        balancer = self._balancer(graph.id)
+        balancer = self._balancers.ensure(graph.id, self._tools)
         try:
             with self.metrics.apply():
                 balancer.apply(graph)
@@ -318,10 +279,9 @@ class AgentService:
             raise Unavailable(unreadable)
 
     def _remove(self, loadbalancer_id: str) -> None:
-        self._balancer(loadbalancer_id).remove()
-        with self._guard:
-            self._balancers.pop(loadbalancer_id, None)
-            self._reported.pop(loadbalancer_id, None)
+        self._balancers.ensure(loadbalancer_id, self._tools).remove()
+        self._balancers.drop(loadbalancer_id)
+        self._reported.pop(loadbalancer_id, None)
         self._report(Report(loadbalancer_id=loadbalancer_id, gone=True))
         LOG.info("Load balancer %s: removed", loadbalancer_id)
 
@@ -335,24 +295,22 @@ class AgentService:
         seen = balancer.observe()
         return None if seen == self._reported.get(balancer.id) else seen
 
-    def _report_health(self) -> None:
-        while (key := self._health.get()) is not None:
-            try:
-                balancer = self._balancers.get(key)
-                seen = None if balancer is None else self._news(balancer)
-                if seen is not None:
-                    self._report(Report(loadbalancer_id=key, observation=seen))
-            except Exception as error:  # noqa: BLE001 - the next reading tells it again
-                LOG.warning("Load balancer %s: its health is not reported: %s", key, error)
-            finally:
-                self._health.done(key)
+    def _report_health(self, key: str) -> None:
+        balancer = self._balancers.get(key)
+        seen = None if balancer is None else self._news(balancer)
+        if seen is not None:
+            self._report(Report(loadbalancer_id=key, observation=seen))
+
+    def _not_reported(self, key: str, error: Exception) -> None:
+        # The next reading tells it again.
+        LOG.warning("Load balancer %s: its health is not reported: %s", key, error)
 
     def _keep_time(self) -> None:
         resynced = time.monotonic()
         while not self._stopped.wait(min(self._intervals.periodic_s, LONGEST_SILENCE_S)):
             self._beat()
-            for balancer_id in list(self._balancers):
-                self._health.put(balancer_id)
+            for balancer in self._balancers.all():
+                self._readers.queue.put(balancer.id)
             if time.monotonic() - resynced >= self._intervals.resync_s:
                 resynced = time.monotonic()
                 self.look()

@@ -1,16 +1,21 @@
-"""A queue of keys that merges: a key asked for many times is worked on once, and never twice at a time."""
+"""A queue of keys that merges: a key asked for many times is worked on once, and never twice at a time.
+
+And the threads that work on one. Neither knows what the keys mean.
+"""
 
 import heapq
-import itertools
+import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 
 class KeyedQueue:
     """Hands each key to one worker at a time.
 
-    A key put while it is being worked on is handed out again afterwards, so what was put last is always seen.
+    A key put while it is being worked on is handed out again afterwards, so what was put last is always seen. One that
+    is put for later many times is handed out at the earliest of these.
     """
 
     def __init__(self) -> None:
@@ -19,23 +24,24 @@ class KeyedQueue:
         self._waiting: set[str] = set()
         self._working: set[str] = set()
         self._again: set[str] = set()
-        self._later: list[tuple[float, int, str]] = []
-        self._tickets = itertools.count()
+        self._later: list[tuple[float, str]] = []
+        self._due_at: dict[str, float] = {}  # of each key in `_later`, the entry that counts
         self._closed = False
 
     def put(self, key: str, delay_s: float = 0) -> None:
         """Ask for `key` to be worked on, now or after `delay_s` seconds."""
         with self._condition:
-            if delay_s > 0:
-                heapq.heappush(self._later, (time.monotonic() + delay_s, next(self._tickets), key))
-            else:
+            if delay_s <= 0:
                 self._add(key)
+            elif (due := time.monotonic() + delay_s) < self._due_at.get(key, math.inf):
+                self._due_at[key] = due
+                heapq.heappush(self._later, (due, key))
             self._condition.notify()
 
     def __len__(self) -> int:
         """Return how many keys wait, those for later included; not those that are being worked on."""
         with self._condition:
-            return len(self._ready) + len(self._again) + len(self._later)
+            return len(self._ready) + len(self._again) + len(self._due_at)
 
     def _add(self, key: str) -> None:
         if key in self._working:
@@ -61,7 +67,10 @@ class KeyedQueue:
         """Move what has waited long enough to the ready ones; return the seconds until the next."""
         moment = time.monotonic()
         while self._later and self._later[0][0] <= moment:
-            self._add(heapq.heappop(self._later)[2])
+            due, key = heapq.heappop(self._later)
+            if self._due_at.get(key) == due:
+                del self._due_at[key]
+                self._add(key)
         return self._later[0][0] - moment if self._later else None
 
     def done(self, key: str) -> None:
@@ -78,3 +87,43 @@ class KeyedQueue:
         with self._condition:
             self._closed = True
             self._condition.notify_all()
+
+
+class Workers:
+    """`number` threads called `name` that call `work` with each key of `queue`, and `failed` with what that raised."""
+
+    def __init__(
+        self,
+        name: str,
+        number: int,
+        work: Callable[[str], None],
+        failed: Callable[[str, Exception], None],
+    ) -> None:
+        self.queue = KeyedQueue()
+        self._work, self._failed = work, failed
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{name}-{each}", daemon=True) for each in range(number)
+        ]
+
+    def start(self) -> None:
+        """Work on what was put, and on what will be."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Begin nothing more; what was begun goes on."""
+        self.queue.close()
+
+    def join(self, deadline: float) -> None:
+        """Wait until what was begun has ended, no longer than until `deadline` on the monotonic clock, in seconds."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self) -> None:
+        while (key := self.queue.get()) is not None:
+            try:
+                self._work(key)
+            except Exception as error:  # noqa: BLE001 - whatever it was: others wait
+                self._failed(key, error)
+            finally:
+                self.queue.done(key)

@@ -237,6 +237,11 @@ class Instance:
             return None if text is None else Graph.model_validate_json(text)
         return None
 
+    def forget_graph(self) -> None:
+        """Serve the last graph no more, whatever happens from now on; to be called before what is made goes."""
+        with self._lock:
+            self.paths.graph.unlink(missing_ok=True)
+
     def _remember(self, graph: Graph, text: str, config: Config, *, changed: bool) -> None:
         if changed or files.read(self.paths.graph) != text:
             files.replace(self.paths.graph, text, mode=files.SECRET)

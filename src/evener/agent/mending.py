@@ -1,0 +1,108 @@
+"""What an agent does by itself, without asking control: make again what is not as it was left.
+
+Of load balancers that is the graph that was applied last, of networks and routers what control said last. It is in no
+way of what control wants: whatever was mended, or could not be, is compared with that afterwards. What was served
+before the agent started is served again where control has not said yet what is to be served.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+
+from evener.agent.balancer import Tools
+from evener.agent.balancers import Balancers
+from evener.agent.metrics import AgentMetrics
+from evener.agent.underlay import Underlay
+from evener.agent.work import Workers
+from evener.dataplane.haproxy.errors import Busy, HaproxyError
+from evener.host.errors import HostError
+
+LOG = logging.getLogger(__name__)
+NETWORKS = "networks"  # the key of the networks and routers, next to the ids of load balancers
+RETRY_S = 5.0  # until another try, while control says nothing
+EVERYTHING = "everything"  # the key of all that was there before the agent started
+
+
+class Mender:
+    """`compare` is called with the key of what is to be compared with what control wants. Any thread may call."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        balancers: Balancers,
+        underlay: Underlay,
+        metrics: AgentMetrics,
+        workers: int,
+        compare: Callable[[str], None],
+    ) -> None:
+        self._tools, self._balancers, self._underlay = tools, balancers, underlay
+        self._metrics, self._compare = metrics, compare
+        self._suspicions: dict[str, str] = {}
+        self._wanted: frozenset[str] | None = None
+        self.workers = Workers("mender", workers, self._mend, self._failed)
+
+    def told(self, wanted: Collection[str]) -> None:
+        """Hear from control which load balancers this host is to serve."""
+        self._wanted = frozenset(wanted)
+
+    def look(self, key: str, what: str | None = None) -> None:
+        """Look at a load balancer, or at the networks; `what` somebody seems to have done to it goes to the log."""
+        if what is not None:
+            self._suspicions[key] = what
+        self.workers.queue.put(key)
+
+    def restore(self, delay_s: float = 0) -> None:
+        """Serve what was served last, in `delay_s` seconds, unless control has said until then what is to be served."""
+        self.workers.queue.put(EVERYTHING, delay_s)
+
+    def instead(self, key: str) -> None:
+        """Look at a load balancer or the networks at once, by the thread that calls, which asked control in vain."""
+        try:
+            self._mend(key)
+        except Exception as error:  # noqa: BLE001 - the caller tries again
+            self._complain(key, error)
+
+    def _mend(self, key: str) -> None:
+        if key == NETWORKS:
+            self._underlay.mend()
+        elif key == EVERYTHING:
+            self._restore_all()
+        else:
+            self._mend_balancer(key)
+
+    def _restore_all(self) -> None:
+        if self._wanted is None:
+            for key in (NETWORKS, *self._tools.journal.loadbalancers()):
+                self.workers.queue.put(key)
+
+    def _mend_balancer(self, loadbalancer_id: str) -> None:
+        what = self._suspicions.pop(loadbalancer_id, None)
+        unheard = self._wanted is None
+        restore = unheard or loadbalancer_id in (self._wanted or ())
+        balancer = self._balancers.get(loadbalancer_id)
+        if balancer is None and restore and self._tools.journal.port_of(loadbalancer_id) is not None:
+            balancer = self._balancers.ensure(loadbalancer_id, self._tools)
+        if balancer is None:
+            return
+        new = not balancer.plugged
+        if not balancer.mend(restore=restore):
+            return
+        if new and unheard:
+            LOG.warning("Load balancer %s: served as it was last; control does not answer", loadbalancer_id)
+        elif what is not None:
+            LOG.warning("Load balancer %s: %s; repaired", loadbalancer_id, what)
+        self._metrics.repaired()
+        if not unheard:
+            self._compare(loadbalancer_id)
+
+    def _failed(self, key: str, error: Exception) -> None:
+        self._complain(key, error)
+        if self._wanted is None:
+            self.workers.queue.put(key, RETRY_S)
+        else:
+            self._compare(key)  # which tells control, and tries again
+
+    @staticmethod
+    def _complain(key: str, error: Exception) -> None:
+        if not isinstance(error, Busy):
+            expected = isinstance(error, HostError | HaproxyError)
+            LOG.error("%s: cannot be repaired: %s", key, error, exc_info=None if expected else error)

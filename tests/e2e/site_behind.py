@@ -1,0 +1,60 @@
+"""A load balancer behind a router of the API with a floating address, and who calls it from outside."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from standalone import Balancer, Cloud, Host, Thing, eventually
+
+from evener.host import netns
+
+
+@dataclass(frozen=True)
+class Site:
+    """The load balancer, its router, a host outside, and the floating address."""
+
+    cloud: Cloud
+    balancer: Balancer
+    outside: Host
+    router: Thing
+    address: str
+
+    @property
+    def namespace(self) -> str:
+        return f"qrouter-{self.router['id']}"
+
+    def interface(self, prefix: str) -> str:
+        with netns.inside(self.namespace):
+            names = Path("/proc/thread-self/net/dev").read_text().replace(":", " ").split()
+        return next(name for name in names if name.startswith(prefix))
+
+    def answers(self) -> bool:
+        return self.outside.answers(self.address)
+
+
+@contextmanager
+def behind_a_router(cloud: Cloud) -> Iterator[Site]:
+    """Make it all; at the end remove all of it but the networks, and see that the router is gone."""
+    balancer = cloud.balancer("inside")
+    network = cloud.api.create("network", name="outer", **{"router:external": True})
+    cidr = {"cidr": "198.51.100.0/24", "ip_version": 4, "gateway_ip": "198.51.100.254"}
+    subnet = cloud.api.create("subnet", network_id=network["id"], **cidr)
+    outside = cloud.host("outside", subnet)
+    gateway = {"network_id": network["id"]}
+    router = cloud.api.create("router", name="router", external_gateway_info=gateway)
+    leg = {"subnet_id": cloud.subnet["id"]}
+    assert cloud.api.request("PUT", f"{router.path}/add_router_interface", leg).ok
+    port_id = balancer.lb["vip_port_id"]
+    floating = cloud.api.create("floatingip", floating_network_id=network["id"], port_id=port_id)
+    made = Site(cloud, balancer, outside, router, floating["floating_ip_address"])
+    eventually(made.answers)
+    yield made
+    api = cloud.api  # it may be another by now
+    cloud.delete(balancer)
+    api.delete(floating)
+    assert api.request("PUT", f"{router.path}/remove_router_interface", leg).ok
+    api.delete(router)
+    cloud.hosts.remove(outside)
+    outside.remove()
+    eventually(lambda: not netns.exists(made.namespace))
