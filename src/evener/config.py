@@ -60,7 +60,10 @@ DEFAULT_OPTS = [
     cfg.BoolOpt("ovs_use_veth", default=False, help="Ignored; of Neutron-LBaaS."),
     cfg.IntOpt("periodic_interval", default=10, min=1, help="Seconds between two readings of counters."),
     cfg.IntOpt(
-        "resync_interval", default=60, min=1, help="Seconds between two full comparisons with the API."
+        "resync_interval",
+        default=60,
+        min=1,
+        help="Seconds between two comparisons with the API; every tenth looks at everything on the host.",
     ),
     cfg.IntOpt("agent_workers", default=4, min=1, help="Load balancers worked on at once."),
 ]

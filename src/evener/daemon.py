@@ -1,6 +1,7 @@
 """What every daemon does as it starts: be alone, have room for its files, log. Not what the daemon is for."""
 
 import fcntl
+import gc
 import os
 import resource
 import sys
@@ -10,6 +11,7 @@ from typing import TextIO
 from oslo_config import cfg
 from oslo_log import log
 
+GARBAGE_AT = 10_000  # new objects, until they are looked through; 700 where nothing is said
 LOG_MEGABYTES, LOG_FILES = 10, 5
 
 
@@ -42,6 +44,16 @@ def open_many_files() -> None:
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def pass_over_what_is_loaded() -> None:
+    """Let the garbage collector leave alone what has been imported and set up, since all of it stays.
+
+    It would look through that again and again: a fifth of the time of an agent that starts.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AT)
 
 
 def log_to_file(conf: cfg.ConfigOpts, file: Path) -> None:

@@ -11,7 +11,7 @@ from standalone import Balancer, Cloud, Host, Standalone, Thing, eventually, ip,
 pytestmark = pytest.mark.root
 
 BRIDGE = "virbr0"
-MOVING = ("hello_timer", "gc_timer", "topology_change_timer", "tcn_timer", "topology_change")
+MOVING = ("fdb_n_learned", "hello_timer", "gc_timer", "topology_change_timer", "tcn_timer", "topology_change")
 REPAIRED_WITHIN_S = 5.0
 
 

@@ -23,6 +23,7 @@ driver = LinuxBridgeDriver(
     announcements=1, settings=DriverSettings(bridges={"virt": "virbr0"}, interfaces={"wire": "eth1"})
 )
 CHANGING = (
+    "fdb_n_learned",
     "hello_timer",
     "gc_timer",
     "topology_change_timer",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from evener.agent.journal import Journal
+from evener.agent.plug import Plug
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
@@ -68,11 +69,11 @@ class Balancer:
         self._watched: dict[Process, Cancel] = {}
         self._watched_log: LogSocket | None = None
         self.port_id = ""  # what the journal has
-        self._plugged: WiredPort | None = None
+        self._plug = Plug(tools.driver, self.namespace, self._instance.paths.port)
         self._doubted = True
-        self._applied: int | None = None  # the generation
+        self.generation: int | None = None  # that was applied last
         self._pinging = False
-        self._rules = Keeper(self.namespace)
+        self._rules = Keeper(self.namespace, self._instance.paths.rules)
         self._ports: frozenset[int] = frozenset()  # that are let in; HAProxy listens on no other
         self._watched_netns: tuple[int, int] | None = None
         self._watches_netns = ExitStack()
@@ -99,10 +100,10 @@ class Balancer:
             finally:
                 self._watch()
             self._ping(graph)
-            if applied.steps and graph.generation == self._applied:
+            if applied.steps and graph.generation == self.generation:
                 steps = ", ".join(type(step).__name__ for step in applied.steps)
                 LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, steps)
-            self._applied = graph.generation
+            self.generation = graph.generation
 
     def mend(self, *, restore: bool) -> bool:
         """Make the host equal to the graph that was applied last, where it is not; return whether it was not.
@@ -113,7 +114,7 @@ class Balancer:
             HostError, HaproxyError: as `apply`.
         """
         with self._lock:
-            never = self._applied is None
+            never = self.generation is None
             if self.leaving or (never and not restore) or (not never and self.intact()):
                 return False
             graph = self._instance.last_graph()
@@ -148,29 +149,34 @@ class Balancer:
 
     def _let_in(self, graph: Graph, ports: frozenset[int], *, look: bool = False) -> None:
         """Let in what may come in: without security groups, calls to `ports`."""
-        if look and not self._rules.stands() and self._plugged is not None:
+        if look and not self._rules.stands() and self.plugged:
             LOG.warning("Load balancer %s: its packet rules were not as they were left; repairing", self.id)
         self._rules.ensure(firewall.chains(ports, graph.security))
         self._ports = ports
 
     def _ensure_port(self, port: WiredPort, *, look: bool) -> None:
         """Plug the port, unless it is plugged already and there is no reason to look."""
-        if port == self._plugged and not look:
+        before = self._plug.port
+        if port == before and not look:
             return
         self._doubted = False  # before the look: what changes meanwhile is looked at again
         try:
-            repaired = self._tools.driver.plug(self.namespace, port)
+            repaired = self._plug.ensure(port)
         except HostError:
             self._doubted = True
             raise
-        if repaired and port == self._plugged:
+        if repaired and port == before:
             LOG.warning("Load balancer %s: its port was not as it was left; repaired", self.id)
-        self._plugged = port
 
     @property
     def plugged(self) -> bool:
         """Whether its port has been plugged; not while that is made for the first time."""
-        return self._plugged is not None
+        return self._plug.port is not None
+
+    @property
+    def sure(self) -> bool:
+        """Whether a look at its port has found all as it should be, since it was made or repaired."""
+        return self._plug.sure
 
     def doubt(self) -> None:
         """Look at the port's interface at the next `apply`, and do not take it for right."""

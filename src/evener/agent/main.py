@@ -64,6 +64,7 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     bus.serve_agent(conf.host, agent)
     closing = threading.Thread(target=_close_after, args=(ended, bus), daemon=True)
     closing.start()
+    daemon.pass_over_what_is_loaded()
     agent.start()  # it may take a while until control is heard, and end at once when the bus is closed
     LOG.info("Serving load balancers as the agent on %s", conf.host)
     closing.join()

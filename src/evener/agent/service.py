@@ -7,7 +7,7 @@ changed, and the watcher's.
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Interface
@@ -36,18 +36,20 @@ from evener.resources.facts import Failure, Observation, Report
 from evener.resources.graph import Graph
 
 LOG = logging.getLogger(__name__)
-LISTING = "load balancers"  # the key of the comparison of what is here with what control assigns
+LISTING = "load balancers"  # the key of looking at all that is here and all that control assigns
+COMPARING = "generations"  # the key of looking only at what is of another generation than control says
 NETNS_DIRECTORY = Path("/run/netns")
 BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
 STOP_S = 10.0
 ANSWER_S = 3.0  # what control gets after a start, before what was served last is served again
+FULL_RESYNC = 10  # every so many resyncs look at everything
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Seconds between two readings of counters (and heartbeats), and between two full comparisons."""
+    """Seconds between two readings of counters (and heartbeats), and between two comparisons with control."""
 
     periodic_s: float = 10
     resync_s: float = 60
@@ -91,6 +93,7 @@ class AgentService:
         self._reported: dict[str, Observation] = {}
         self._retries: dict[str, float] = {}
         self._heard = False
+        self._first_look: FirstLook | None = None
         self._stopped = threading.Event()
         self._time = threading.Thread(target=self._keep_time, name="time", daemon=True)
 
@@ -217,9 +220,13 @@ class AgentService:
             self._look_at_networks()
         elif key == LISTING:
             self._look_at_all()
+        elif key == COMPARING:
+            self._compare_generations()
         else:
             self._look_at_balancer(key)
         self._retries.pop(key, None)
+        if self._first_look is not None:
+            self._first_look.done(key)
 
     def _look_at_all(self) -> None:
         try:
@@ -231,7 +238,23 @@ class AgentService:
         self._reported.clear()  # one that came late may have undone the last
         for balancer in self._balancers.all():
             balancer.doubt()
-        for balancer_id in {*wanted, *self._tools.journal.loadbalancers()}:
+        all_ids = {*wanted, *self._tools.journal.loadbalancers()}
+        if self._first_look is None:
+            self._first_look = FirstLook(all_ids)
+        for balancer_id in all_ids:
+            self._queue.put(balancer_id)
+
+    def _compare_generations(self) -> None:
+        wanted = self._controller.assigned(self._host)
+        self._mender.told(wanted)
+        for balancer_id, generation in wanted.items():
+            balancer = self._balancers.get(balancer_id)
+            if balancer is not None and balancer.generation == generation and balancer.sure:
+                continue
+            if balancer is not None and not balancer.sure:
+                balancer.doubt()
+            self._queue.put(balancer_id)
+        for balancer_id in self._tools.journal.loadbalancers() - wanted.keys():
             self._queue.put(balancer_id)
 
     def _look_at_networks(self) -> None:
@@ -306,14 +329,18 @@ class AgentService:
         LOG.warning("Load balancer %s: its health is not reported: %s", key, error)
 
     def _keep_time(self) -> None:
-        resynced = time.monotonic()
+        resynced, times = time.monotonic(), 0
         while not self._stopped.wait(min(self._intervals.periodic_s, LONGEST_SILENCE_S)):
             self._beat()
             for balancer in self._balancers.all():
                 self._readers.queue.put(balancer.id)
             if time.monotonic() - resynced >= self._intervals.resync_s:
-                resynced = time.monotonic()
-                self.look()
+                resynced, times = time.monotonic(), times + 1
+                if times % FULL_RESYNC:
+                    self._queue.put(COMPARING)
+                    self._queue.put(NETWORKS)
+                else:
+                    self.look()
 
     def _beat(self) -> None:
         """Say that the agent lives; where that was not heard before, messages have been lost as well: look at all."""
@@ -328,6 +355,25 @@ class AgentService:
         if not self._heard:
             self._heard = True
             self.look()
+
+
+class FirstLook:
+    """Tells the operator when all that control listed first has been compared with the host, and made equal to it."""
+
+    def __init__(self, keys: Collection[str]) -> None:
+        self._begun, self._number, self._left = time.monotonic(), len(keys), set(keys)
+        self._lock = threading.Lock()
+
+    def done(self, key: str) -> None:
+        """Hear that a load balancer is as control wants it."""
+        with self._lock:
+            if key in self._left:
+                self._left.remove(key)
+                if not self._left:
+                    seconds = time.monotonic() - self._begun
+                    LOG.info(
+                        "All %d load balancers are as control wants, after %.2f s", self._number, seconds
+                    )
 
 
 def _failure(graph: Graph, reason: str) -> Failure:

@@ -64,6 +64,12 @@ class InterfaceDriver(Protocol):
         The namespace has to exist. The network is made where it is missing.
         """
 
+    def shown(self, namespace: str, port: WiredPort) -> str | None:
+        """Return what tells the port's present state from every other, or None where that cannot be told at a glance.
+
+        Costs a small part of `plug`, and changes nothing.
+        """
+
     def unplug(self, namespace: str, port_id: str) -> bool:
         """Remove the port's interface, whether or not the namespace still exists."""
 

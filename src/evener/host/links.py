@@ -5,6 +5,7 @@ for one link, never a list of all: a host may have thousands.
 """
 
 import errno
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -58,6 +59,14 @@ def connected(namespace: str | None = None) -> Iterator[IPRoute]:
         conversation = IPRoute(strict_check=True)  # lists of one link are filtered by the kernel
     with conversation:
         yield conversation
+
+
+def index(name: str) -> int | None:
+    """Return the index of the link `name` in the calling thread's namespace, or None."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return None
 
 
 def find(netlink: IPRoute, name: str) -> Link | None:

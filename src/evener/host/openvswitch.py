@@ -92,6 +92,9 @@ class OpenVSwitchDriver:
             veth.announce_addresses(namespace, port, self._announcements)
         return any(changed)
 
+    def shown(self, _namespace: str, _port: WiredPort) -> None:
+        """Return None: the switch has a part in it."""
+
     def unplug(self, namespace: str, port_id: str) -> bool:
         """Remove the port of the bridge, and the pair of interfaces."""
         removed = self._delete_port(veth.tap_name(port_id))

@@ -1,5 +1,6 @@
 """Kernel settings of one interface, in the calling thread's network namespace. Knows no setting by itself."""
 
+import os
 from pathlib import Path
 
 from evener.host.errors import explained
@@ -16,16 +17,32 @@ def ensure(family: str, interface: str, key: str, value: int) -> bool:
     Raises:
         HostError: when the interface is missing, or /proc/sys cannot be written.
     """
-    if not (ROOT / family).is_dir():
-        return False
-    if family == "ipv6" and not _has(family, interface) and _has("ipv4", interface):
-        return False
-    path = ROOT / family / "conf" / interface / key
+    path = f"{ROOT}/{family}/conf/{interface}/{key}"
     with explained(f"set {path} to {value}"):
-        if int(path.read_text()) == value:
-            return False
-        path.write_text(str(value))
+        try:
+            if int(_read(path)) == value:
+                return False
+        except FileNotFoundError:
+            if _lacks(family, interface):
+                return False
+            raise
+        Path(path).write_text(str(value))
         return True
+
+
+def _read(path: str) -> bytes:
+    # The fewest system calls that do it: there are a dozen such files to an interface, and many interfaces.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 64)
+    finally:
+        os.close(descriptor)
+
+
+def _lacks(family: str, interface: str) -> bool:
+    if not (ROOT / family).is_dir():
+        return True
+    return family == "ipv6" and not _has(family, interface) and _has("ipv4", interface)
 
 
 def _has(family: str, interface: str) -> bool:

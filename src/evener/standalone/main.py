@@ -68,6 +68,7 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     server = listen(conf, assembly.app)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    daemon.pass_over_what_is_loaded()
     assembly.start()
     LOG.info("Serving on http://%s:%d", conf.api.bind_host, conf.api.bind_port)
     try:
