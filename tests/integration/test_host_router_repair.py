@@ -171,7 +171,7 @@ class Killed(BaseException):
 
 POINTS = {
     "before the namespace": (netns, "ensure", 1),
-    "before the rules": (nftables, "replace", 1),
+    "before the rules": (nftables, "_write", 1),
     "before the first port": (links, "create_veth", 1),
     "between two ports": (links, "create_veth", 2),
     "before the connections are forgotten": (conntrack, "forget", 1),
