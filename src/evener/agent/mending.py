@@ -77,7 +77,7 @@ class Mender:
     def _mend_balancer(self, loadbalancer_id: str) -> None:
         what = self._suspicions.pop(loadbalancer_id, None)
         unheard = self._wanted is None
-        restore = unheard or loadbalancer_id in (self._wanted or ())
+        restore = self._wanted is None or loadbalancer_id in self._wanted
         balancer = self._balancers.get(loadbalancer_id)
         if balancer is None and restore and self._tools.journal.port_of(loadbalancer_id) is not None:
             balancer = self._balancers.ensure(loadbalancer_id, self._tools)

@@ -249,10 +249,10 @@ class AgentService:
         self._mender.told(wanted)
         for balancer_id, generation in wanted.items():
             balancer = self._balancers.get(balancer_id)
-            if balancer is not None and balancer.generation == generation and balancer.sure:
-                continue
             if balancer is not None and not balancer.sure:
                 balancer.doubt()
+            elif balancer is not None and balancer.generation == generation:
+                continue
             self._queue.put(balancer_id)
         for balancer_id in self._tools.journal.loadbalancers() - wanted.keys():
             self._queue.put(balancer_id)

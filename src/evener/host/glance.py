@@ -12,29 +12,23 @@ from collections.abc import Iterator
 
 from evener.host import netns
 from evener.host.errors import explained
+from evener.host.netlink import IFF_UP, IFLA_IFNAME, LINK, MESSAGE, attribute, attributes, messages
 
 # rtnetlink(7), and linux/if_link.h and linux/rtnetlink.h for the numbers.
 _RTM_GETLINK, _RTM_GETADDR, _RTM_GETROUTE = 18, 22, 26
 _REQUEST, _DUMP = 0x1, 0x300
 _ERROR, _DONE = 2, 3
 _SOL_NETLINK, _STRICT_CHECK = 270, 12
-_IFLA_IFNAME, _IFLA_AF_SPEC, _IFLA_EXT_MASK, _SKIP_STATISTICS = 3, 26, 29, 8
+_IFLA_AF_SPEC, _IFLA_EXT_MASK, _SKIP_STATISTICS = 26, 29, 8
 # Address, name, MTU, peer's index, bridge, and by which number the peer's namespace is known.
 _LINK_ATTRIBUTES = (1, 3, 4, 5, 10, 37)
-_SETTINGS = {
-    socket.AF_INET: (1,),
-    socket.AF_INET6: (1, 2),
-}  # of IFLA_AF_SPEC: what is in /proc/sys/net, and flags
+# Of IFLA_AF_SPEC: what is in /proc/sys/net, and flags.
+_SETTINGS = {socket.AF_INET: (1,), socket.AF_INET6: (1, 2)}
 _RTA_OIF, _RTA_CACHEINFO = 4, 12
-_TABLE_MAIN, _PROTOCOL_STATIC, _IFF_UP = 254, 4, 1
-_MESSAGE = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
-_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
+_TABLE_MAIN, _PROTOCOL_STATIC = 254, 4
 _ADDRESS = struct.Struct("=BBBBI")  # struct ifaddrmsg: family, prefix length, flags, scope, index
-_ROUTE = struct.Struct(
-    "=BBBBBBBBI"
-)  # struct rtmsg: family, lengths, tos, table, protocol, scope, type, flags
-_ATTRIBUTE = struct.Struct("=HH")  # struct nlattr: length, type
-_NESTED = 0x3FFF  # NLA_TYPE_MASK
+# struct rtmsg: family, lengths of both prefixes, tos, table, protocol, scope, type, flags.
+_ROUTE = struct.Struct("=BBBBBBBBI")
 _ANSWER_S = 5.0
 _LARGEST_BYTES = 65536
 
@@ -65,11 +59,11 @@ def pair(namespace: str, tap: str, inner: str) -> str | None:
             for body in _asked(guest, _RTM_GETADDR, _DUMP, about):
                 digest.update(body)
             main = _ROUTE.pack(socket.AF_UNSPEC, 0, 0, 0, _TABLE_MAIN, _PROTOCOL_STATIC, 0, 0, 0)
-            for body in _asked(guest, _RTM_GETROUTE, _DUMP, main + _attribute(_RTA_OIF, _number(index))):
+            for body in _asked(guest, _RTM_GETROUTE, _DUMP, main + attribute(_RTA_OIF, _number(index))):
                 digest.update(body[: _ROUTE.size])
-                for kind, value in _attributes(body[_ROUTE.size :]):
+                for kind, value in attributes(body[_ROUTE.size :]):
                     if kind != _RTA_CACHEINFO:  # when a route was last used
-                        digest.update(_attribute(kind, value))
+                        digest.update(attribute(kind, value))
         return digest.hexdigest()
 
 
@@ -82,58 +76,35 @@ def _channel() -> socket.socket:
 
 def _add_link(digest: "hashlib._Hash", channel: socket.socket, name: str) -> int:
     """Add what counts of a link; return its index, 0 where there is none."""
-    named = _attribute(_IFLA_IFNAME, name.encode() + b"\0")
-    sparing = _attribute(_IFLA_EXT_MASK, _number(_SKIP_STATISTICS))
-    for body in _asked(channel, _RTM_GETLINK, 0, _LINK.pack(0, 0, 0, 0, 0) + named + sparing):
-        _, kind, index, flags, _ = _LINK.unpack_from(body)
-        found = dict(_attributes(body[_LINK.size :]))
-        digest.update(_LINK.pack(0, kind, index, flags & _IFF_UP, 0))
+    named = attribute(IFLA_IFNAME, name.encode() + b"\0")
+    sparing = attribute(_IFLA_EXT_MASK, _number(_SKIP_STATISTICS))
+    for body in _asked(channel, _RTM_GETLINK, 0, LINK.pack(0, 0, 0, 0, 0) + named + sparing):
+        _, kind, index, flags, _ = LINK.unpack_from(body)
+        found = dict(attributes(body[LINK.size :]))
+        digest.update(LINK.pack(0, kind, index, flags & IFF_UP, 0))
         for each in _LINK_ATTRIBUTES:
-            digest.update(_attribute(each, found.get(each, b"")))
-        settings = dict(_attributes(found.get(_IFLA_AF_SPEC, b"")))
+            digest.update(attribute(each, found.get(each, b"")))
+        settings = dict(attributes(found.get(_IFLA_AF_SPEC, b"")))
         for family, kinds in _SETTINGS.items():
-            own = dict(_attributes(settings.get(family, b"")))
+            own = dict(attributes(settings.get(family, b"")))
             for each in kinds:
-                digest.update(_attribute(each, own.get(each, b"")))
+                digest.update(attribute(each, own.get(each, b"")))
         return int(index)
     return 0
 
 
 def _asked(channel: socket.socket, kind: int, flags: int, body: bytes) -> Iterator[bytes]:
     """Give the bodies of the answers to one request; none where what it is about does not exist."""
-    channel.send(_MESSAGE.pack(_MESSAGE.size + len(body), kind, _REQUEST | flags, 0, 0) + body)
+    channel.send(MESSAGE.pack(MESSAGE.size + len(body), kind, _REQUEST | flags, 0, 0) + body)
     while True:
         data = channel.recv(_LARGEST_BYTES)
-        offset = 0
-        while offset + _MESSAGE.size <= len(data):
-            length, answer, _, _, _ = _MESSAGE.unpack_from(data, offset)
+        for answer, found in messages(data):
             if answer in (_ERROR, _DONE):
                 return
-            yield data[offset + _MESSAGE.size : offset + length]
-            offset += _aligned(length)
+            yield found
         if not flags & _DUMP:
             return
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    offset = 0
-    while offset + _ATTRIBUTE.size <= len(data):
-        length, kind = _ATTRIBUTE.unpack_from(data, offset)
-        if length < _ATTRIBUTE.size:
-            return
-        yield kind & _NESTED, data[offset + _ATTRIBUTE.size : offset + length]
-        offset += _aligned(length)
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return (_ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value).ljust(
-        _aligned(_ATTRIBUTE.size + len(value)), b"\0"
-    )
-
-
 def _number(value: int) -> bytes:
     return struct.pack("=I", value)
-
-
-def _aligned(length: int) -> int:
-    return (length + 3) & ~3

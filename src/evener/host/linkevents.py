@@ -6,8 +6,9 @@ processor for every event, and plugging one port makes ten.
 
 import errno
 import socket
-import struct
 from collections.abc import Iterator
+
+from evener.host.netlink import IFF_UP, IFLA_IFNAME, LINK, attributes, messages
 
 RTMGRP_LINK = 1  # rtnetlink(7), and linux/rtnetlink.h for the numbers
 RTMGRP_ADDRESSES = 0x10 | 0x100  # IPv4, IPv6
@@ -17,15 +18,9 @@ EVERYTHING = RTMGRP_LINK | RTMGRP_ADDRESSES | RTMGRP_ROUTES | RTMGRP_NETCONF
 NFNLGRP_NFTABLES = 1 << 6  # linux/netfilter/nfnetlink.h, as a bit
 RTM_NEWLINK, RTM_DELLINK = 16, 17
 NETLINK_NETFILTER = 12
-IFLA_IFNAME = 3
-IFF_UP = 1
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 LARGEST_READ_BYTES = 65536
 READS_AT_ONCE = 64
-
-_MESSAGE = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
-_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
-_ATTRIBUTE = struct.Struct("=HH")  # struct nlattr: length, type
 
 LOST = ("", "changed")  # events were lost: look at all links
 
@@ -96,36 +91,20 @@ def _read(channel: socket.socket) -> Iterator[bytes | None]:
 def parse(data: bytes) -> list[tuple[str, str]]:
     """Return the events in one datagram of netlink messages; what is cut off or of no interest is left out."""
     events = []
-    offset = 0
-    while offset + _MESSAGE.size <= len(data):
-        length, kind, _, _, _ = _MESSAGE.unpack_from(data, offset)
-        if length < _MESSAGE.size:
-            break
-        message = data[offset + _MESSAGE.size : offset + length]
-        offset += _aligned(length)
-        if kind not in (RTM_NEWLINK, RTM_DELLINK) or len(message) < _LINK.size:
+    for kind, message in messages(data):
+        if kind not in (RTM_NEWLINK, RTM_DELLINK) or len(message) < LINK.size:
             continue
-        name = _name(message[_LINK.size :])
+        name = _name(message[LINK.size :])
         if name and message[0] == socket.AF_UNSPEC:
-            up = _LINK.unpack_from(message)[3] & IFF_UP
+            up = LINK.unpack_from(message)[3] & IFF_UP
             events.append((name, "deleted" if kind == RTM_DELLINK else "changed" if up else "down"))
         elif name and message[0] == socket.AF_BRIDGE and kind == RTM_DELLINK:
             events.append((name, "released"))  # the link itself lives on
     return events
 
 
-def _name(attributes: bytes) -> str:
-    offset = 0
-    while offset + _ATTRIBUTE.size <= len(attributes):
-        length, kind = _ATTRIBUTE.unpack_from(attributes, offset)
-        if length < _ATTRIBUTE.size:
-            break
+def _name(links_attributes: bytes) -> str:
+    for kind, value in attributes(links_attributes):
         if kind == IFLA_IFNAME:
-            value = attributes[offset + _ATTRIBUTE.size : offset + length]
             return value.rstrip(b"\x00").decode("utf-8", "replace")
-        offset += _aligned(length)
     return ""
-
-
-def _aligned(length: int) -> int:
-    return (length + 3) & ~3
