@@ -76,14 +76,28 @@ def note(tmp_path: Path, driver: Counting) -> Path:
     return tmp_path / "port.json"
 
 
-def test_the_next_agent_knows_a_port_again_at_a_glance_and_looks_closely_from_then_on(
+def test_the_next_agent_knows_a_port_again_at_a_glance_and_looks_closely_where_that_is_asked_for(
     driver: Counting, note: Path
 ) -> None:
     plug = Plug(driver, NS, note)
     assert not plug.ensure(PORT)
     assert (driver.looks, plug.sure) == (0, True)
+    assert not plug.ensure(PORT, closely=False)
+    assert driver.looks == 0
     assert not plug.ensure(PORT)
     assert driver.looks == 1
+
+
+def test_a_port_that_nobody_looked_at_since_it_was_made_is_known_again_but_not_for_sure(
+    driver: Counting, tmp_path: Path
+) -> None:
+    note = tmp_path / "port.json"
+    assert Plug(driver, NS, note).ensure(PORT)
+    plug = Plug(driver, NS, note)
+    assert not plug.ensure(PORT)
+    assert (driver.looks, plug.sure) == (1, False)
+    assert not plug.ensure(PORT)
+    assert (driver.looks, plug.sure) == (2, True)
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
@@ -93,6 +107,15 @@ def test_a_port_that_was_damaged_meanwhile_is_repaired(driver: Counting, note: P
     assert plug.ensure(PORT)
     assert not plug.ensure(PORT)
     assert plug.sure
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_damage_is_seen_at_a_glance(driver: Counting, note: Path, damage: str) -> None:
+    plug = Plug(driver, NS, note)
+    assert not plug.ensure(PORT, closely=False)
+    subprocess.run(damage, shell=True, check=True)
+    assert plug.ensure(PORT, closely=False)
+    assert driver.looks == 1
 
 
 def test_another_port_than_the_noted_one_or_an_unreadable_note_gets_a_close_look(

@@ -6,6 +6,8 @@ import socket
 import stat
 import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -212,6 +214,48 @@ def test_a_download_that_outlives_a_reload_is_still_an_active_connection(rig):
         assert counted(rig, shop).active_connections == 1
     eventually(lambda: counted(rig, shop).active_connections == 0)
     assert counted(rig, shop).total_connections == 1
+
+
+def test_nothing_that_an_old_worker_counts_is_lost(rig):
+    shop = Shop(rig, protocol="TCP")
+    shop.apply()
+    old = process.serving(rig.instance.paths)
+    ask = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with rig.socket() as channel:
+        channel.sendall(ask[:10])
+        eventually(lambda: counted(rig, shop).active_connections == 1)
+        shop.spare += 1
+        assert shop.apply() == [Reload]
+        channel.sendall(ask[10:])
+        got = b"".join(iter(lambda: channel.recv(4096), b""))
+    # Nobody looks until its last connection has ended long since.
+    time.sleep(0.3)
+    seen = counted(rig, shop)
+    assert (seen.total_connections, seen.bytes_in, seen.bytes_out) == (1, len(ask), len(got))
+    eventually(lambda: not process.alive(old), 1)
+    assert counted(rig, shop) == seen
+
+
+def test_every_request_is_counted_however_many_reloads_there_are(rig):
+    shop = Shop(rig)
+    shop.apply()
+    stop, asked = threading.Event(), Counter()
+
+    def ask(number):
+        while not stop.is_set():
+            assert rig.get()[0] == 200
+            asked[number] += 1
+
+    with ThreadPoolExecutor(3) as pool:
+        running = [pool.submit(ask, number) for number in range(3)]
+        for _ in range(20):
+            shop.spare += 1
+            assert shop.apply() == [Reload]
+        stop.set()
+        for each in running:
+            each.result()
+    assert counted(rig, shop).total_connections == asked.total()
+    assert len(process.workers(rig.instance.paths).old) <= 1
 
 
 @pytest.mark.parametrize("down", [False, True])

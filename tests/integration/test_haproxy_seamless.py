@@ -23,7 +23,7 @@ from haproxy_rig import SETTINGS, VIP, PatientInstance, Rig, eventually, member_
 
 pytestmark = pytest.mark.root
 
-CHANGES = int(os.environ.get("CHANGES", "250"))
+CHANGES = int(os.environ.get("CHANGES", "1000"))
 HTTP_FRONT, TCP_FRONT, HTTP_POOL, TCP_POOL, SPARE_POOL = (g.nth(n) for n in range(20, 25))
 BULK = b"x" * 400_000
 
@@ -342,7 +342,7 @@ def test_a_reload_that_has_to_wait_says_so_at_once_and_changes_nothing(rig):
         assert process.workers(rig.instance.paths) == before
         assert rig.instance.check()
     generations.channels[0].close()
-    eventually(lambda: generations.old() == 0)
+    eventually(lambda: rig.instance.observe() and generations.old() == 0)
     generations.another()
     for channel in generations.channels:
         channel.close()

@@ -136,3 +136,13 @@ def test_a_worker_that_is_gone_keeps_its_count_and_has_no_connections():
     ledger = Ledger().read({1: {"l": Counters(active_connections=5, total_connections=9)}}, [1])
     ledger = ledger.read({2: {"l": Counters(active_connections=1, total_connections=2)}}, [2])
     assert ledger.totals()["l"] == Counters(active_connections=1, total_connections=11)
+
+
+@pytest.mark.parametrize(("stopping", "connections", "done"), [(1, 0, True), (1, 2, False), (0, 0, False)])
+def test_a_worker_is_done_once_it_is_told_to_stop_and_has_no_connection_left(stopping, connections, done):
+    info = f"Name: HAProxy\nPid: 7\nStopping: {stopping}\n\n"
+    columns = "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,ereq,"
+    table = f"{columns}\nfront,FRONTEND,,,{connections},1,9,3,4,5,0,\n\n"
+    assert stats.is_done(info + table) is done
+    assert stats.worker_pid(info + table) == 7
+    assert stats.listeners(stats.rows(info + table))["front"].total_connections == 3

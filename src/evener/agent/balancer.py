@@ -70,7 +70,7 @@ class Balancer:
         self._watched_log: LogSocket | None = None
         self.port_id = ""  # what the journal has
         self._plug = Plug(tools.driver, self.namespace, self._instance.paths.port)
-        self._doubted = True
+        self._doubted = self._doubted_closely = True
         self.generation: int | None = None  # that was applied last
         self._pinging = False
         self._rules = Keeper(self.namespace, self._instance.paths.rules)
@@ -159,11 +159,12 @@ class Balancer:
         before = self._plug.port
         if port == before and not look:
             return
-        self._doubted = False  # before the look: what changes meanwhile is looked at again
+        closely = self._doubted_closely
+        self._doubted = self._doubted_closely = False  # first: what changes meanwhile is looked at again
         try:
-            repaired = self._plug.ensure(port)
+            repaired = self._plug.ensure(port, closely=closely)
         except HostError:
-            self._doubted = True
+            self.doubt()
             raise
         if repaired and port == before:
             LOG.warning("Load balancer %s: its port was not as it was left; repaired", self.id)
@@ -175,11 +176,24 @@ class Balancer:
 
     @property
     def sure(self) -> bool:
-        """Whether a look at its port has found all as it should be, since it was made or repaired."""
+        """Whether a close look at its port has found all as it should be, since it was made or repaired."""
         return self._plug.sure
 
-    def doubt(self) -> None:
-        """Look at the port's interface at the next `apply`, and do not take it for right."""
+    def confirm(self) -> None:
+        """Look closely at a port that nobody has since it was made or repaired.
+
+        Raises:
+            HostError: when the kernel refuses.
+        """
+        with self._lock:
+            port = self._plug.port
+            if port is not None and not (self.sure or self.leaving):
+                self.doubt()
+                self._ensure_port(port, look=True)
+
+    def doubt(self, *, closely: bool = True) -> None:
+        """Look at the port's interface at the next `apply`; `closely`, however much it looks as it was left."""
+        self._doubted_closely |= closely
         self._doubted = True
 
     def _watch(self) -> None:

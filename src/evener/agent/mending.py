@@ -37,6 +37,7 @@ class Mender:
         self._tools, self._balancers, self._underlay = tools, balancers, underlay
         self._metrics, self._compare = metrics, compare
         self._suspicions: dict[str, str] = {}
+        self._unconfirmed: set[str] = set()
         self._wanted: frozenset[str] | None = None
         self.workers = Workers("mender", workers, self._mend, self._failed)
 
@@ -49,6 +50,11 @@ class Mender:
         if what is not None:
             self._suspicions[key] = what
         self.workers.queue.put(key)
+
+    def confirm(self, loadbalancer_id: str) -> None:
+        """Look closely at the port of a load balancer that was made or repaired."""
+        self._unconfirmed.add(loadbalancer_id)
+        self.workers.queue.put(loadbalancer_id)
 
     def restore(self, delay_s: float = 0) -> None:
         """Serve what was served last, in `delay_s` seconds, unless control has said until then what is to be served."""
@@ -76,6 +82,8 @@ class Mender:
 
     def _mend_balancer(self, loadbalancer_id: str) -> None:
         what = self._suspicions.pop(loadbalancer_id, None)
+        unconfirmed = loadbalancer_id in self._unconfirmed
+        self._unconfirmed.discard(loadbalancer_id)
         unheard = self._wanted is None
         restore = self._wanted is None or loadbalancer_id in self._wanted
         balancer = self._balancers.get(loadbalancer_id)
@@ -85,6 +93,8 @@ class Mender:
             return
         new = not balancer.plugged
         if not balancer.mend(restore=restore):
+            if unconfirmed:
+                balancer.confirm()
             return
         if new and unheard:
             LOG.warning("Load balancer %s: served as it was last; control does not answer", loadbalancer_id)

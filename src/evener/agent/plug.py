@@ -3,39 +3,49 @@
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from evener.host.driver import InterfaceDriver
 from evener.resources.wiring import WiredPort
 
 
 class Plug:
-    """The port in `namespace`; the file `note` says how it was found to be right. One thread at a time calls."""
+    """The port in `namespace`; the file `note` says how it was left, and whether it was looked at since.
+
+    One thread at a time calls.
+    """
 
     def __init__(self, driver: InterfaceDriver, namespace: str, note: Path) -> None:
         self._driver, self._namespace, self._note = driver, namespace, note
         self.port: WiredPort | None = None  # as it was plugged last
-        self.sure = False  # a look has found it right, and the note says so
+        self.sure = False  # a close look has found it right
 
-    def ensure(self, port: WiredPort) -> bool:
+    def ensure(self, port: WiredPort, *, closely: bool = True) -> bool:
         """Make the port what `port` says; return whether it was not.
+
+        Where that is not asked for, and at first, one that looks as it was noted gets no closer look.
 
         Raises:
             HostError: when the kernel refuses.
         """
         shown = self._driver.shown(self._namespace, port)
-        if self.port is None and shown is not None and self._noted(port) == shown:
-            self.port, self.sure = port, True
-            return False
+        if shown is not None and (self.port is None or not closely):
+            noted = self._noted(port)
+            if noted.get("shown") == shown:
+                self.port, self.sure = port, bool(noted.get("sure"))
+                return False
         changed = self._driver.plug(self._namespace, port)
-        # What somebody did while we looked must not be noted as right: it was the same before and after.
-        self.sure = not changed and shown == self._driver.shown(self._namespace, port)
-        if self.sure and shown is not None:
-            self._note.write_text(json.dumps({"port": port.model_dump(mode="json"), "shown": shown}))
+        left = self._driver.shown(self._namespace, port)
+        # Somebody may have changed it while we worked: right is for sure what was the same before and after.
+        self.sure = not changed and shown == left
+        if left is not None:
+            noted = {"port": port.model_dump(mode="json"), "shown": left, "sure": self.sure}
+            self._note.write_text(json.dumps(noted))
         self.port = port
         return changed
 
-    def _noted(self, port: WiredPort) -> str | None:
+    def _noted(self, port: WiredPort) -> dict[str, Any]:
         with suppress(OSError, ValueError, KeyError, TypeError):
-            noted = json.loads(self._note.read_text())
-            return str(noted["shown"]) if noted["port"] == port.model_dump(mode="json") else None
-        return None
+            noted: dict[str, Any] = json.loads(self._note.read_text())
+            return noted if noted["port"] == port.model_dump(mode="json") else {}
+        return {}

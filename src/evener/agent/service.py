@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Interface
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
 STOP_S = 10.0
 ANSWER_S = 3.0  # what control gets after a start, before what was served last is served again
 FULL_RESYNC = 10  # every so many resyncs look at everything
+READ_AT_ONCE = 20  # load balancers: fewer wake up too often, more are in the way of what is to be done soon
+CONFIRMED_AT_ONCE = 5  # ports that are new, with each reading of counters: nobody waits for it
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
 
 
@@ -237,7 +240,7 @@ class AgentService:
         self._mender.told(wanted)
         self._reported.clear()  # one that came late may have undone the last
         for balancer in self._balancers.all():
-            balancer.doubt()
+            balancer.doubt(closely=False)
         all_ids = {*wanted, *self._tools.journal.loadbalancers()}
         if self._first_look is None:
             self._first_look = FirstLook(all_ids)
@@ -249,11 +252,8 @@ class AgentService:
         self._mender.told(wanted)
         for balancer_id, generation in wanted.items():
             balancer = self._balancers.get(balancer_id)
-            if balancer is not None and not balancer.sure:
-                balancer.doubt()
-            elif balancer is not None and balancer.generation == generation:
-                continue
-            self._queue.put(balancer_id)
+            if balancer is None or balancer.generation != generation:
+                self._queue.put(balancer_id)
         for balancer_id in self._tools.journal.loadbalancers() - wanted.keys():
             self._queue.put(balancer_id)
 
@@ -330,10 +330,15 @@ class AgentService:
 
     def _keep_time(self) -> None:
         resynced, times = time.monotonic(), 0
-        while not self._stopped.wait(min(self._intervals.periodic_s, LONGEST_SILENCE_S)):
+        interval_s = min(self._intervals.periodic_s, LONGEST_SILENCE_S)
+        while not self._stopped.wait(interval_s):
             self._beat()
-            for balancer in self._balancers.all():
-                self._readers.queue.put(balancer.id)
+            balancers = self._balancers.all()
+            for number, balancer in enumerate(balancers):
+                share = number // READ_AT_ONCE * READ_AT_ONCE / len(balancers)
+                self._readers.queue.put(balancer.id, interval_s * share)
+            for balancer in islice((each for each in balancers if not each.sure), CONFIRMED_AT_ONCE):
+                self._mender.confirm(balancer.id)
             if time.monotonic() - resynced >= self._intervals.resync_s:
                 resynced, times = time.monotonic(), times + 1
                 if times % FULL_RESYNC:

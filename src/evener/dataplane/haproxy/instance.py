@@ -17,7 +17,6 @@ from pydantic import ValidationError
 
 from evener.dataplane.haproxy import access, clients, files, ports, process, runtime, stats, tls
 from evener.dataplane.haproxy.commands import commands
-from evener.dataplane.haproxy.counters import Ledger
 from evener.dataplane.haproxy.errors import (
     Busy,
     CommandRefused,
@@ -28,6 +27,7 @@ from evener.dataplane.haproxy.errors import (
     StartFailed,
 )
 from evener.dataplane.haproxy.logs import LogSocket
+from evener.dataplane.haproxy.meter import Meter
 from evener.dataplane.haproxy.model import UNKNOWN, Config
 from evener.dataplane.haproxy.paths import Paths, clients_file
 from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Stop, plan
@@ -68,7 +68,7 @@ class Instance:
         self._worker: process.Process | None = None
         self._config: Config | None = None  # what was applied last
         self._signature: files.Signature | None = None
-        self._ledger: Ledger | None = None
+        self._meter = Meter(self.paths, settings.hard_stop_after_s)
         self._impatient_at: float | None = (
             None  # when a reload that waits for an old worker will wait no longer
         )
@@ -182,7 +182,7 @@ class Instance:
     def _wait_for_room(self) -> None:
         """Raise Busy while there are too many old workers, for a while; never where nothing serves."""
         with contextlib.suppress(SocketError):
-            if self._worker is None or process.has_room(self.paths, self.settings.old_workers):
+            if self._worker is None or self._has_room():
                 self._impatient_at = None
                 return
         if self._impatient_at is None:
@@ -190,6 +190,12 @@ class Instance:
         if time.monotonic() < self._impatient_at:
             raise Busy(f"{self.settings.old_workers} old workers still serve their connections")
         self._impatient_at = None
+
+    def _has_room(self) -> bool:
+        if process.has_room(self.paths, self.settings.old_workers):
+            return True
+        self._meter.see_off()
+        return process.has_room(self.paths, self.settings.old_workers)
 
     def _undo_half_done(self) -> None:
         """After commands of which some were taken and a reload that was not: run what the file says."""
@@ -249,7 +255,7 @@ class Instance:
         files.keep_only(self.paths.certificates, tls.files(config).keys())
         self.paths.half_done.unlink(missing_ok=True)
         if self._config != config:
-            self._save(self._counters().keep({frontend.name for frontend in config.frontends} | _ids(graph)))
+            self._meter.keep({frontend.name for frontend in config.frontends} | _ids(graph))
             for path in set(self.paths.directory.glob(clients_file("*", "*"))) - self._clients_files(config):
                 path.unlink(missing_ok=True)
         self._config = config
@@ -311,7 +317,7 @@ class Instance:
     def _start(self) -> None:
         # A process that starts anew finds out by itself who is up; an old state could be of any age.
         files.write(self.paths.state, _EMPTY_STATE)
-        self._save(self._counters().without_workers())
+        self._meter.without_workers()
         pair = process.start(self.paths, self.namespace, self.settings.binary)
         self._master, self._worker = pair.master, pair.worker
 
@@ -319,7 +325,7 @@ class Instance:
         if self._master is None:
             raise ReloadFailed("no process runs")
         with contextlib.suppress(SocketError):  # the last chance to see what those counted that are ended now
-            self._read_counters()
+            self._meter.read()
         process.make_room(self.paths, self.settings.old_workers)
         state = _EMPTY_STATE
         with contextlib.suppress(SocketError):
@@ -327,9 +333,14 @@ class Instance:
         files.write(self.paths.state, state, durable=False)
         self._note_clients(wanted)
         ours = files.signature(self.paths.conf)
-        self._worker = process.reload(
-            self._master, self.paths, lambda: files.signature(self.paths.conf) == ours
-        )
+        held = self._meter.hold()
+        try:
+            self._worker = process.reload(
+                self._master, self.paths, lambda: files.signature(self.paths.conf) == ours
+            )
+        except (ReloadFailed, SocketError):
+            self._meter.release(held)
+            raise
 
     def _note_clients(self, wanted: Config) -> None:
         """Write down, for the next worker, which clients the present one knows."""
@@ -410,33 +421,16 @@ class Instance:
             table: list[stats.Row] = []
             if config.frontends:
                 try:
-                    table = self._read_counters()
+                    table = self._meter.read()
                 except SocketError as error:
                     LOG.warning("Load balancer %s: %s", self.id, error)
             self._see_off(stats.leaving(table, config))
             access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
             return Observation(
                 members=stats.members(table, config),
-                listeners=self._counters().totals(),
+                listeners=self._meter.totals(),
                 servers=stats.servers(table, config) if servers else {},
             )
-
-    def _read_counters(self) -> list[stats.Row]:
-        """Bring the ledger up to date; return the statistics of the worker that takes new connections."""
-        current = stats.rows(runtime.ask(self.paths.socket, stats.FRONTENDS_AND_SERVERS))
-        try:
-            listed = process.workers(self.paths)
-        except SocketError as error:  # health is worth more than a round of counters
-            LOG.warning("Load balancer %s: %s", self.id, error)
-            return current
-        readings = {listed.current[0]: stats.listeners(current)} if listed.current else {}
-        for pid in listed.old:
-            with contextlib.suppress(SocketError):
-                answer = runtime.ask(self.paths.master_socket, f"@!{pid} {stats.FRONTENDS_AND_SERVERS}")
-                if answer.endswith("\n\n"):  # else it ended while it answered
-                    readings[pid] = stats.listeners(stats.rows(answer))
-        self._save(self._counters().read(readings, alive=listed.workers))
-        return current
 
     def _see_off(self, leaving: dict[str, int]) -> None:
         """Delete servers that left the configuration, once idle; cut those that take longer than a reload may."""
@@ -446,29 +440,16 @@ class Instance:
                     runtime.tell(self.paths.socket, (f"shutdown sessions server {name}",))
                 runtime.tell(self.paths.socket, (f"del server {name}",))
 
-    def _counters(self) -> Ledger:
-        if self._ledger is None:
-            self._ledger = Ledger()
-            text = files.read(self.paths.counters)
-            if text is not None:
-                with contextlib.suppress(ValidationError):
-                    self._ledger = Ledger.model_validate_json(text)
-        return self._ledger
-
-    def _save(self, ledger: Ledger) -> None:
-        if ledger != self._counters():
-            files.replace(self.paths.counters, ledger.model_dump_json(), durable=False)
-        self._ledger = ledger
-
     # -- end ---------------------------------------------------------------------------------------------
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """End the whole process tree; open connections get `grace_s` seconds. The directory stays."""
         with self._lock:
             with contextlib.suppress(SocketError):
-                self._read_counters()
+                self._meter.read()
+            self._meter.close()  # or old workers would wait for us
             process.stop(self.paths, grace_s)
-            self._save(self._counters().without_workers())
+            self._meter.without_workers()
             self.paths.conf.unlink(missing_ok=True)
             self._master = self._worker = self._signature = None
 
@@ -479,11 +460,13 @@ class Instance:
             self.close()
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.paths.directory)
-            self._master = self._worker = self._config = self._signature = self._ledger = None
+            self._master = self._worker = self._config = self._signature = None
+            self._meter = Meter(self.paths, self.settings.hard_stop_after_s)
 
     def close(self) -> None:
-        """Let go of the log socket; HAProxy runs on."""
+        """Let go of the log socket and of old workers; HAProxy runs on."""
         with self._lock:
+            self._meter.close()
             if self._log_socket is not None:
                 self._log_socket.close()
                 self._log_socket = None

@@ -65,7 +65,8 @@ def _started(pid: int) -> int | None:
     return None if state in "ZX" else int(rest[18])
 
 
-def _process(pid: int | None) -> Process | None:
+def of(pid: int | None) -> Process | None:
+    """Return the process with that id; None where it does not live."""
     started = None if pid is None else _started(pid)
     return None if pid is None or started is None else Process(pid, started)
 
@@ -86,7 +87,7 @@ def find(paths: Paths) -> Process | None:
 
 def serving(paths: Paths) -> Process | None:
     """Return the worker that answers on the command socket; None where nobody does."""
-    return _process(_serving(paths))
+    return of(_serving(paths))
 
 
 def ends_too(master: Process) -> bool:
@@ -94,7 +95,7 @@ def ends_too(master: Process) -> bool:
 
     A master that executes itself anew, as it does once after a start, hears of no end meanwhile.
     """
-    return not _wait([master.pid], FOLLOWS_S)
+    return not wait([master.pid], FOLLOWS_S)
 
 
 def processes_of(paths: Paths) -> set[int]:
@@ -172,7 +173,7 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and child.poll() is None:
         worker = _ready(paths)
-        master = _process(child.pid)
+        master = of(child.pid)
         if worker is not None and master is not None:
             return Pair(master, worker)
         if _all_ended(_listed(paths)):
@@ -226,7 +227,7 @@ def has_room(paths: Paths, most: int) -> bool:
     Raises:
         SocketError: when the master does not answer.
     """
-    return len(_settled(paths).old) < most
+    return len(_old(paths)) < most
 
 
 def make_room(paths: Paths, most: int) -> None:
@@ -235,11 +236,16 @@ def make_room(paths: Paths, most: int) -> None:
     Raises:
         SocketError: when the master does not answer.
     """
-    old = _settled(paths).old
+    old = _old(paths)
     by_age = sorted(old, key=lambda pid: (_started(pid) or 0, pid))
     surplus = by_age[: max(0, len(old) - most + 1)]
     _signal(surplus, signal.SIGTERM)
-    _wait(surplus, TERMINATE_S)
+    wait(surplus, TERMINATE_S)
+
+
+def _old(paths: Paths) -> list[int]:
+    """Return the old workers that live; the master lists those that ended until it hears of it."""
+    return [pid for pid in _settled(paths).old if _started(pid) is not None]
 
 
 def reload(master: Process, paths: Paths, untouched: Callable[[], bool] = lambda: True) -> Process:
@@ -328,10 +334,10 @@ def stop(paths: Paths, grace_s: float) -> None:
     pids = processes_of(paths)
     if master is not None and grace_s > 0:
         _signal([master.pid], signal.SIGUSR1)
-        pids = _wait(pids, grace_s)
+        pids = wait(pids, grace_s)
     if master is not None and pids:
         _signal([master.pid], signal.SIGTERM)
-        pids = _wait(pids, TERMINATE_S)
+        pids = wait(pids, TERMINATE_S)
     kill(pids | processes_of(paths))
     for leftover in _traces(paths):
         leftover.unlink(missing_ok=True)
@@ -341,7 +347,7 @@ def kill(pids: Iterable[int]) -> None:
     """End these processes at once, and return when they have ended."""
     remaining = set(pids)
     _signal(remaining, signal.SIGKILL)
-    _wait(remaining, TERMINATE_S)
+    wait(remaining, TERMINATE_S)
 
 
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:
@@ -350,7 +356,7 @@ def _signal(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _wait(pids: Iterable[int], timeout_s: float) -> set[int]:
+def wait(pids: Iterable[int], timeout_s: float) -> set[int]:
     """Wait until all `pids` have ended; return those that have not after `timeout_s` seconds."""
     descriptors: dict[int, int] = {}
     poll = select.poll()

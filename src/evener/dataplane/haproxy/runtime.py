@@ -46,6 +46,54 @@ def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
     return answer.decode(errors="replace")
 
 
+class Conversation:
+    """A connection for several questions. While it is open, the worker behind it does not end by itself."""
+
+    _PROMPT = b"\n> "
+
+    def __init__(self, path: Path, idle_s: int) -> None:
+        """Connect; HAProxy hangs up after `idle_s` seconds without a question.
+
+        Raises:
+            SocketError: as `ask`.
+        """
+        self._path = path
+        self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._channel.settimeout(TIMEOUT_S)
+            _connect(self._channel, path)
+            self.ask("prompt")
+            self.ask(f"set timeout cli {idle_s}")
+        except OSError as error:
+            self.close()
+            raise SocketError(f"{path.name}: {error.strerror or error}") from error
+        except SocketError:
+            self.close()
+            raise
+
+    def ask(self, command: str) -> str:
+        """Return what the worker answers to one command.
+
+        Raises:
+            SocketError: when it has ended, or gives no full answer.
+        """
+        answer = bytearray()
+        try:
+            self._channel.sendall(command.encode() + b"\n")
+            while not answer.endswith(self._PROMPT):
+                part = self._channel.recv(65536)
+                if not part:
+                    raise SocketError(f"{self._path.name}: HAProxy hung up")
+                answer += part
+        except OSError as error:
+            raise SocketError(f"{self._path.name}: {error.strerror or error}") from error
+        return answer.removesuffix(self._PROMPT).decode(errors="replace")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._channel.close()
+
+
 def _connect(channel: socket.socket, path: Path) -> None:
     """Connect by way of the directory's descriptor where `path` is longer than a socket's address may be."""
     if len(os.fsencode(path)) < 108:

@@ -10,7 +10,9 @@ from evener.resources.types import OperatingStatus
 
 # `show stat` for frontends (1) and servers (4) of every proxy and process; management manual, section 9.3.
 FRONTENDS_AND_SERVERS = "show stat -1 5 -1"
+WHO = "show info"
 Row = dict[str, str]
+_TABLE = "# pxname,"  # what the answer begins with
 _COLUMNS = 24  # up to `lastchg`
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20  # forced, inherited, configured, unresolved
 _CHECK_CONFIGURED, _CHECK_ENABLED = 0x02, 0x04
@@ -19,9 +21,10 @@ _CHECK_CONFIGURED, _CHECK_ENABLED = 0x02, 0x04
 def rows(text: str) -> list[Row]:
     """Return the lines of `show stat` by their columns' names, up to the last column that we read.
 
-    Manual, section 9.1 "CSV format": none of these is quoted, others are.
+    What was answered before them is passed over. Manual, section 9.1 "CSV format": none of these is quoted, others are.
     """
-    lines = [line for line in text.lstrip("# ").splitlines() if line]
+    _, begin, table = text.rpartition(_TABLE)
+    lines = [line for line in (begin + table).lstrip("# ").splitlines() if line]
     names = lines[0].split(",")[:_COLUMNS] if lines else []
     return [dict(zip(names, line.split(",", _COLUMNS), strict=False)) for line in lines[1:]]
 
@@ -122,6 +125,12 @@ def worker_pid(show_info: str) -> int | None:
     """Return the process id in what a worker answers to `show info`."""
     found = re.search(r"^Pid: (\d+)", show_info, re.MULTILINE)
     return int(found[1]) if found else None
+
+
+def is_done(answers: str) -> bool:
+    """Return whether a worker takes no new connections and has none left, from its `show info` and `show stat`."""
+    stopping = re.search(r"^Stopping: 1", answers, re.MULTILINE) is not None
+    return stopping and not any(each.active_connections for each in listeners(rows(answers)).values())
 
 
 def has_learned(show_peers: str) -> bool:

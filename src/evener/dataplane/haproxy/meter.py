@@ -1,0 +1,137 @@
+"""What the listeners of one HAProxy count, over all the workers it ever had.
+
+A worker that a reload replaces goes on counting until its last connection ends. It would take what it counted after
+the last reading with it: so a conversation with it is kept open, for which it waits, until a reading has found it idle.
+"""
+
+import contextlib
+import logging
+from collections.abc import Collection
+
+from pydantic import ValidationError
+
+from evener.dataplane.haproxy import files, process, runtime, stats
+from evener.dataplane.haproxy.counters import Ledger
+from evener.dataplane.haproxy.errors import SocketError
+from evener.dataplane.haproxy.paths import Paths
+from evener.dataplane.haproxy.process import Process
+from evener.resources.facts import Counters
+
+LOG = logging.getLogger(__name__)
+ENDS_S = 0.2  # how long an idle worker may take to end, once nobody holds it any more
+
+
+class Meter:
+    """The counters of the HAProxy in `paths`, kept there in a file. One thread at a time calls."""
+
+    def __init__(self, paths: Paths, held_s: int) -> None:
+        """An old worker is held for `held_s` seconds at most without a reading."""
+        self._paths = paths
+        self._held_s = held_s
+        self._held: dict[int, runtime.Conversation] = {}  # by the worker's id
+        self._ending: set[int] = set()
+        self._only: Process | None = None  # the one worker there was at the last reading
+        self._known: Ledger | None = None
+
+    @property
+    def _ledger(self) -> Ledger:
+        if self._known is None:
+            self._known = Ledger()
+            text = files.read(self._paths.counters)
+            if text is not None:
+                with contextlib.suppress(ValidationError):
+                    self._known = Ledger.model_validate_json(text)
+        return self._known
+
+    def _save(self, ledger: Ledger) -> None:
+        if ledger != self._ledger:
+            files.replace(self._paths.counters, ledger.model_dump_json(), durable=False)
+        self._known = ledger
+
+    def totals(self) -> dict[str, Counters]:
+        """Return the counters of each listener, by its id, as of the last reading."""
+        return self._ledger.totals()
+
+    def keep(self, listener_ids: Collection[str]) -> None:
+        """Forget all listeners but these."""
+        self._save(self._ledger.keep(listener_ids))
+
+    def without_workers(self) -> None:
+        """Hear that no worker lives any more."""
+        self.close()
+        self._save(self._ledger.without_workers())
+
+    def read(self) -> list[stats.Row]:
+        """Take a reading of all workers; return the statistics of the one that takes new connections.
+
+        Raises:
+            SocketError: when that does not answer.
+        """
+        answer = runtime.ask(self._paths.socket, f"{stats.WHO}; {stats.FRONTENDS_AND_SERVERS}")
+        current, pid = stats.rows(answer), stats.worker_pid(answer)
+        if pid is not None and self._only is not None and self._only.pid == pid:
+            self._save(self._ledger.read({pid: stats.listeners(current)}, alive=(pid,)))
+            return current
+        try:
+            listed = process.workers(self._paths)
+        except SocketError as error:  # health is worth more than a round of counters
+            LOG.warning("Load balancer %s: %s", self._paths.directory.name, error)
+            return current
+        answers = {old: said for old in listed.old if (said := self._said_by(old))}
+        readings = {each: stats.listeners(stats.rows(said)) for each, said in answers.items()}
+        if listed.current:
+            readings[listed.current[0]] = stats.listeners(current)
+        self._save(self._ledger.read(readings, alive=listed.workers))
+        for old in self._held.keys() - set(listed.current):
+            if old not in answers or stats.is_done(answers[old]):
+                self.release(old)
+                self._ending.add(old)
+        self._only = None if listed.old or pid is None else process.of(pid)
+        return current
+
+    def _said_by(self, pid: int) -> str:
+        """Return what an old worker answers; nothing where it has just ended."""
+        with contextlib.suppress(SocketError):
+            if pid in self._held:
+                return "".join(map(self._held[pid].ask, (stats.WHO, stats.FRONTENDS_AND_SERVERS)))
+            answer = runtime.ask(self._paths.master_socket, f"@!{pid} {stats.FRONTENDS_AND_SERVERS}")
+            if answer.endswith("\n\n"):  # else it ended while it answered
+                return answer
+        return ""
+
+    def hold(self) -> int | None:
+        """Hold the worker that takes new connections, which a reload is about to replace; return its id."""
+        self._only = None
+        with contextlib.suppress(SocketError):
+            conversation = runtime.Conversation(self._paths.socket, self._held_s)
+            pid = stats.worker_pid(conversation.ask(stats.WHO))
+            if pid is None:
+                conversation.close()
+            else:
+                self.release(pid)
+                self._held[pid] = conversation
+            return pid
+        return None
+
+    def release(self, pid: int | None) -> None:
+        """Hold a worker no longer: it goes on serving."""
+        conversation = None if pid is None else self._held.pop(pid, None)
+        if conversation is not None:
+            conversation.close()
+
+    def see_off(self) -> None:
+        """Let old workers end that are idle, and wait until they have.
+
+        Raises:
+            SocketError: as `read`.
+        """
+        self.read()
+        process.wait(self._ending, ENDS_S)
+        self._ending.clear()
+
+    def close(self) -> None:
+        """Hold no worker any longer."""
+        for pid in tuple(self._held):
+            self.release(pid)
+        self._ending.clear()
+        self._only = None
