@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Interface
@@ -28,7 +29,7 @@ from evener.bus.base import Controller
 from evener.dataplane.haproxy.errors import Busy, HaproxyError
 from evener.dataplane.haproxy.pings import Pinger
 from evener.dataplane.haproxy.settings import Settings
-from evener.host import router
+from evener.host import netns, router
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
 from evener.host.watch import Watcher
@@ -45,6 +46,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
 STOP_S = 10.0
 ANSWER_S = 3.0  # what control gets after a start, before what was served last is served again
 FULL_RESYNC = 10  # every so many resyncs look at everything
+ADOPTED_AT_ONCE = 2  # load balancers that run: there is little to wait for, and threads hold each other up
 READ_AT_ONCE = 20  # load balancers: fewer wake up too often, more are in the way of what is to be done soon
 CONFIRMED_AT_ONCE = 5  # ports that are new, with each reading of counters: nobody waits for it
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
@@ -97,6 +99,7 @@ class AgentService:
         self._retries: dict[str, float] = {}
         self._heard = False
         self._first_look: FirstLook | None = None
+        self._adoptions = threading.BoundedSemaphore(ADOPTED_AT_ONCE)
         self._stopped = threading.Event()
         self._time = threading.Thread(target=self._keep_time, name="time", daemon=True)
 
@@ -226,10 +229,18 @@ class AgentService:
         elif key == COMPARING:
             self._compare_generations()
         else:
-            self._look_at_balancer(key)
+            with self._turn(key):
+                self._look_at_balancer(key)
         self._retries.pop(key, None)
         if self._first_look is not None:
             self._first_look.done(key)
+
+    def _turn(self, loadbalancer_id: str) -> AbstractContextManager[object]:
+        """Wait for a turn where a load balancer is looked at first that an agent has left: only a few are at a time."""
+        adopts = self._balancers.get(loadbalancer_id) is None and netns.exists(
+            NAMESPACE_PREFIX + loadbalancer_id
+        )
+        return self._adoptions if adopts else nullcontext()
 
     def _look_at_all(self) -> None:
         try:
