@@ -10,6 +10,7 @@ from typing import Protocol
 from evener.agent.journal import Journal
 from evener.agent.plug import Plug
 from evener.dataplane.haproxy import process
+from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.pings import Pinger, targets
@@ -65,12 +66,14 @@ class Balancer:
         self._instance = Instance(tools.journal.directory(loadbalancer_id), self.namespace, tools.settings)
         self.leaving = False  # what vanishes now is what we remove
         self._lock = threading.RLock()
+        self.reporting = threading.Lock()  # held from a reading until it is reported: reports come in order
         self._watches = ExitStack()
         self._watched: dict[Process, Cancel] = {}
         self._watched_log: LogSocket | None = None
         self.port_id = ""  # what the journal has
         self._plug = Plug(tools.driver, self.namespace, self._instance.paths.port)
         self._doubted = self._doubted_closely = True
+        self._doubts = threading.Lock()  # guards the two
         self.generation: int | None = None  # that was applied last
         self._pinging = False
         self._rules = Keeper(self.namespace, self._instance.paths.rules)
@@ -78,8 +81,8 @@ class Balancer:
         self._watched_netns: tuple[int, int] | None = None
         self._watches_netns = ExitStack()
 
-    def apply(self, graph: Graph) -> None:
-        """Make the host equal to `graph`, doing the least that closes the difference.
+    def apply(self, graph: Graph) -> bool:
+        """Make the host equal to `graph`, doing the least that closes the difference; return whether there was any.
 
         Raises:
             HostError: when the kernel refuses.
@@ -89,14 +92,14 @@ class Balancer:
             port = graph.vip_port
             self._tools.journal.note_loadbalancer(self.id, port.id)
             self.port_id = port.id
-            self._ensure_namespace()
+            changed = self._ensure_namespace()
             in_place = self._in_place()
             ports = frozenset(listener.protocol_port for listener in served(graph))
-            self._let_in(graph, self._ports | ports, look=not in_place)
-            self._ensure_port(port, look=not in_place)
+            changed |= self._let_in(graph, self._ports | ports, look=not in_place)
+            changed |= self._ensure_port(port, look=not in_place)
             try:
                 applied = self._instance.apply(graph)
-                self._let_in(graph, ports)  # what no longer listens is closed afterwards
+                changed |= self._let_in(graph, ports)  # what no longer listens is closed afterwards
             finally:
                 self._watch()
             self._ping(graph)
@@ -104,11 +107,13 @@ class Balancer:
                 steps = ", ".join(type(step).__name__ for step in applied.steps)
                 LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, steps)
             self.generation = graph.generation
+            return changed or bool(applied.steps)
 
-    def mend(self, *, restore: bool) -> bool:
-        """Make the host equal to the graph that was applied last, where it is not; return whether it was not.
+    def mend(self, *, restore: bool) -> bool | None:
+        """Make the host equal to the graph that was applied last; return whether it was not, None where nobody looked.
 
-        Where none was since the agent started, only with `restore`: control may want another by now, or none.
+        Nobody looks where nothing says that it is not. Where none was applied since the agent started, only with
+        `restore`: control may want another by now, or none.
 
         Raises:
             HostError, HaproxyError: as `apply`.
@@ -116,11 +121,9 @@ class Balancer:
         with self._lock:
             never = self.generation is None
             if self.leaving or (never and not restore) or (not never and self.intact()):
-                return False
+                return None
             graph = self._instance.last_graph()
-            if graph is not None:
-                self.apply(graph)
-            return graph is not None
+            return None if graph is None else self.apply(graph)
 
     def _ping(self, graph: Graph) -> None:
         """Ping the members that are to be pinged, while HAProxy serves."""
@@ -134,33 +137,34 @@ class Balancer:
         self._tools.pinger.watch(self.id, self.namespace, self._instance.paths.socket, wanted, out)
         self._pinging = bool(wanted)
 
-    def _ensure_namespace(self) -> None:
-        """Make the namespace, or give the one HAProxy lives on in its name back."""
+    def _ensure_namespace(self) -> bool:
+        """Make the namespace, or give the one HAProxy lives on in its name back; return whether it was not there."""
         master = None if netns.exists(self.namespace) else process.find(self._instance.paths)
         if master is not None:
             with suppress(HostError):
                 netns.rebind(self.namespace, master.pid)
                 LOG.warning("Load balancer %s: gave namespace %s its name back", self.id, self.namespace)
-        netns.ensure(self.namespace)
+        return netns.ensure(self.namespace) or master is not None
 
     def _in_place(self) -> bool:
         """Return whether the kernel has told of no change since the last look."""
         return not self._doubted and netns.identity(self.namespace) == self._watched_netns
 
-    def _let_in(self, graph: Graph, ports: frozenset[int], *, look: bool = False) -> None:
-        """Let in what may come in: without security groups, calls to `ports`."""
+    def _let_in(self, graph: Graph, ports: frozenset[int], *, look: bool = False) -> bool:
+        """Let in what may come in: without security groups, calls to `ports`; return whether that was not so."""
         if look and not self._rules.stands() and self.plugged:
             LOG.warning("Load balancer %s: its packet rules were not as they were left; repairing", self.id)
-        self._rules.ensure(firewall.chains(ports, graph.security))
         self._ports = ports
+        return self._rules.ensure(firewall.chains(ports, graph.security))
 
-    def _ensure_port(self, port: WiredPort, *, look: bool) -> None:
-        """Plug the port, unless it is plugged already and there is no reason to look."""
+    def _ensure_port(self, port: WiredPort, *, look: bool) -> bool:
+        """Plug the port, unless it is plugged already and there is no reason to look; return whether it was not."""
         before = self._plug.port
         if port == before and not look:
-            return
-        closely = self._doubted_closely
-        self._doubted = self._doubted_closely = False  # first: what changes meanwhile is looked at again
+            return False
+        with self._doubts:  # first: what changes meanwhile is looked at again
+            closely = self._doubted_closely
+            self._doubted = self._doubted_closely = False
         try:
             repaired = self._plug.ensure(port, closely=closely)
         except HostError:
@@ -168,6 +172,7 @@ class Balancer:
             raise
         if repaired and port == before:
             LOG.warning("Load balancer %s: its port was not as it was left; repaired", self.id)
+        return repaired
 
     @property
     def plugged(self) -> bool:
@@ -179,22 +184,24 @@ class Balancer:
         """Whether a close look at its port has found all as it should be, since it was made or repaired."""
         return self._plug.sure
 
-    def confirm(self) -> None:
-        """Look closely at a port that nobody has since it was made or repaired.
+    def confirm(self) -> bool:
+        """Look closely at a port that nobody has since it was made or repaired; return whether it was not right.
 
         Raises:
             HostError: when the kernel refuses.
         """
         with self._lock:
             port = self._plug.port
-            if port is not None and not (self.sure or self.leaving):
-                self.doubt()
-                self._ensure_port(port, look=True)
+            if port is None or self.sure or self.leaving:
+                return False
+            self.doubt()
+            return self._ensure_port(port, look=True)
 
     def doubt(self, *, closely: bool = True) -> None:
         """Look at the port's interface at the next `apply`; `closely`, however much it looks as it was left."""
-        self._doubted_closely |= closely
-        self._doubted = True
+        with self._doubts:
+            self._doubted_closely |= closely
+            self._doubted = True
 
     def _watch(self) -> None:
         """Watch what HAProxy logs, its directory, process and namespace; each may be another one by now."""
@@ -255,10 +262,18 @@ class Balancer:
         with self._lock:
             return self._in_place() and self._instance.check() and self._rules.stands()
 
-    def observe(self, *, servers: bool = False) -> Observation | None:
-        """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied."""
-        with self._lock:
+    def observe(self, *, servers: bool = False, wait_s: float | None = None) -> Observation | None:
+        """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied.
+
+        Raises:
+            Busy: when it is being changed, for longer than `wait_s` seconds.
+        """
+        if not self._lock.acquire(timeout=-1 if wait_s is None else wait_s):
+            raise Busy("It is being changed")
+        try:
             return self._instance.observe(servers=servers)
+        finally:
+            self._lock.release()
 
     def forget(self) -> None:
         """Stop watching; everything on the host goes on."""

@@ -63,46 +63,54 @@ class Mender:
     def instead(self, key: str) -> None:
         """Look at a load balancer or the networks at once, by the thread that calls, which asked control in vain."""
         try:
-            self._mend(key)
+            self._mend_one(key)
         except Exception as error:  # noqa: BLE001 - the caller tries again
             self._complain(key, error)
 
     def _mend(self, key: str) -> None:
+        if key == EVERYTHING:
+            self._restore_all()
+        elif self._mend_one(key) and self._wanted is not None:
+            self._compare(key)
+
+    def _mend_one(self, key: str) -> bool:
+        """Mend a load balancer or the networks; return whether that is to be compared with what control wants."""
         if key == NETWORKS:
             self._underlay.mend()
-        elif key == EVERYTHING:
-            self._restore_all()
-        else:
-            self._mend_balancer(key)
+            return False
+        return self._mend_balancer(key)
 
     def _restore_all(self) -> None:
         if self._wanted is None:
             for key in (NETWORKS, *self._tools.journal.loadbalancers()):
                 self.workers.queue.put(key)
 
-    def _mend_balancer(self, loadbalancer_id: str) -> None:
+    def _mend_balancer(self, loadbalancer_id: str) -> bool:
         what = self._suspicions.pop(loadbalancer_id, None)
         unconfirmed = loadbalancer_id in self._unconfirmed
         self._unconfirmed.discard(loadbalancer_id)
         unheard = self._wanted is None
         restore = self._wanted is None or loadbalancer_id in self._wanted
         balancer = self._balancers.get(loadbalancer_id)
-        if balancer is None and restore and self._tools.journal.port_of(loadbalancer_id) is not None:
+        if balancer is None and restore and self._left(loadbalancer_id):
             balancer = self._balancers.ensure(loadbalancer_id, self._tools)
+            if not self._left(loadbalancer_id):  # removed just now
+                self._balancers.drop(loadbalancer_id)
+                return False
         if balancer is None:
-            return
+            return False
         new = not balancer.plugged
-        if not balancer.mend(restore=restore):
-            if unconfirmed:
-                balancer.confirm()
-            return
-        if new and unheard:
+        mended = balancer.mend(restore=restore)
+        if mended is not None and new and unheard:
             LOG.warning("Load balancer %s: served as it was last; control does not answer", loadbalancer_id)
-        elif what is not None:
+        elif mended and what is not None:
             LOG.warning("Load balancer %s: %s; repaired", loadbalancer_id, what)
-        self._metrics.repaired()
-        if not unheard:
-            self._compare(loadbalancer_id)
+        if mended or (mended is None and unconfirmed and balancer.confirm()):
+            self._metrics.repaired()
+        return bool(mended)
+
+    def _left(self, loadbalancer_id: str) -> bool:
+        return self._tools.journal.port_of(loadbalancer_id) is not None
 
     def _failed(self, key: str, error: Exception) -> None:
         self._complain(key, error)

@@ -1,18 +1,18 @@
 """The agent: work on load balancers as they are asked for or drift, and report what came of it.
 
-One thread per worker, as many that mend, one that keeps time (heartbeat, counters, resync), one for health that has
-changed, and the watcher's.
+One thread per worker, as many that mend, one that keeps time (heartbeat, resync), two for health that has changed, one
+for counters, and the watcher's.
 """
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Interface
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,9 @@ ANSWER_S = 3.0  # what control gets after a start, before what was served last i
 FULL_RESYNC = 10  # every so many resyncs look at everything
 ADOPTED_AT_ONCE = 2  # load balancers that run: there is little to wait for, and threads hold each other up
 READ_AT_ONCE = 20  # load balancers: fewer wake up too often, more are in the way of what is to be done soon
+HEALTH_WORKERS = 2
+HEALTH_AGAIN_S = 0.05  # until another look at members' health, of a load balancer that is being changed
+OBSERVED_S = 2.0  # what somebody who asks waits for a load balancer that is being changed
 CONFIRMED_AT_ONCE = 5  # ports that are new, with each reading of counters: nobody waits for it
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
 
@@ -91,8 +94,14 @@ class AgentService:
         self._mender = Mender(
             self._tools, self._balancers, self._underlay, self.metrics, workers, self._queue.put
         )
-        self._readers = Workers("health", 1, self._report_health, self._not_reported)
-        self._all_workers = {"work": self._workers, "mending": self._mender.workers, "health": self._readers}
+        self._health = Workers("health", HEALTH_WORKERS, self._report_news, self._health_not_reported)
+        self._readers = Workers("counters", 1, self._report_news, self._not_reported)
+        self._all_workers = {
+            "work": self._workers,
+            "mending": self._mender.workers,
+            "health": self._health,
+            "counters": self._readers,
+        }
         for name, each in self._all_workers.items():
             self.metrics.watch_queue(name, each.queue)
         self._reported: dict[str, Observation] = {}
@@ -149,9 +158,11 @@ class AgentService:
         self._queue.put(NETWORKS)
 
     def observe(self, loadbalancer_id: str) -> Observation | None:
-        """Return the state of traffic now, or None when this agent does not serve the load balancer."""
+        """Return the state of traffic now; None where this agent does not serve the load balancer, or changes it."""
         balancer = self._balancers.get(loadbalancer_id)
-        return None if balancer is None else balancer.observe(servers=True)
+        with suppress(Busy):
+            return None if balancer is None else balancer.observe(servers=True, wait_s=OBSERVED_S)
+        return None
 
     # What the host tells.
 
@@ -162,7 +173,7 @@ class AgentService:
 
     def health_changed(self, loadbalancer_id: str) -> None:
         """Read the members' health of a load balancer, and report it."""
-        self._readers.queue.put(loadbalancer_id)
+        self._health.queue.put(loadbalancer_id)
 
     def network_changed(self, loadbalancer_id: str) -> None:
         """Look again at a load balancer and its interface."""
@@ -301,14 +312,15 @@ class AgentService:
             self._report(Report(loadbalancer_id=graph.id, failure=failure))
             raise
         unreadable = "; ".join(graph.unreadable.values())
-        self._report(
-            Report(
-                loadbalancer_id=graph.id,
-                applied_generation=graph.generation,
-                failure=_failure(graph, unreadable) if unreadable else None,
-                observation=self._news(balancer),
+        with balancer.reporting:
+            self._report(
+                Report(
+                    loadbalancer_id=graph.id,
+                    applied_generation=graph.generation,
+                    failure=_failure(graph, unreadable) if unreadable else None,
+                    observation=self._news(balancer),
+                )
             )
-        )
         if unreadable:  # all else is applied; those may come with a later look
             raise Unavailable(unreadable)
 
@@ -324,20 +336,35 @@ class AgentService:
         if report.observation is not None:
             self._reported[report.loadbalancer_id] = report.observation
 
-    def _news(self, balancer: Balancer) -> Observation | None:
+    def _news(self, balancer: Balancer, wait_s: float | None = None) -> Observation | None:
         """Return what can be observed, if it is not what was reported last."""
-        seen = balancer.observe()
+        seen = balancer.observe(wait_s=wait_s)
         return None if seen == self._reported.get(balancer.id) else seen
 
-    def _report_health(self, key: str) -> None:
+    def _report_news(self, key: str) -> None:
         balancer = self._balancers.get(key)
-        seen = None if balancer is None else self._news(balancer)
-        if seen is not None:
-            self._report(Report(loadbalancer_id=key, observation=seen))
+        if balancer is None:
+            return
+        # Others do not wait for one that is being changed; who changes it reports too.
+        if not balancer.reporting.acquire(blocking=False):
+            raise Busy("It is being reported")
+        try:
+            seen = self._news(balancer, wait_s=0)
+            if seen is not None:
+                self._report(Report(loadbalancer_id=key, observation=seen))
+        finally:
+            balancer.reporting.release()
+
+    def _health_not_reported(self, key: str, error: Exception) -> None:
+        if isinstance(error, Busy):
+            self._health.queue.put(key, HEALTH_AGAIN_S)
+        else:
+            self._not_reported(key, error)
 
     def _not_reported(self, key: str, error: Exception) -> None:
         # The next reading tells it again.
-        LOG.warning("Load balancer %s: its health is not reported: %s", key, error)
+        if not isinstance(error, Busy):
+            LOG.warning("Load balancer %s: its health is not reported: %s", key, error)
 
     def _keep_time(self) -> None:
         resynced, times = time.monotonic(), 0
@@ -348,8 +375,9 @@ class AgentService:
             for number, balancer in enumerate(balancers):
                 share = number // READ_AT_ONCE * READ_AT_ONCE / len(balancers)
                 self._readers.queue.put(balancer.id, interval_s * share)
-            for balancer in islice((each for each in balancers if not each.sure), CONFIRMED_AT_ONCE):
-                self._mender.confirm(balancer.id)
+            unsure = [each.id for each in balancers if each.plugged and not each.sure]
+            for balancer_id in random.sample(unsure, min(len(unsure), CONFIRMED_AT_ONCE)):
+                self._mender.confirm(balancer_id)
             if time.monotonic() - resynced >= self._intervals.resync_s:
                 resynced, times = time.monotonic(), times + 1
                 if times % FULL_RESYNC:

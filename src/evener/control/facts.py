@@ -1,5 +1,6 @@
 """What agents report, put where statuses and counters are derived from."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Table, literal, select, union_all, update
@@ -16,6 +17,7 @@ from evener.store.rows import table
 from evener.store.schema import bindings, counters, listeners, member_health, members
 
 LONGEST_REASON = 2000
+CUMULATIVE = Counters.model_fields.keys() - {"active_connections"}
 
 
 def store_progress(
@@ -93,24 +95,48 @@ def _counters_of(loadbalancer_id: str) -> Any:
 
 def store_observation(tx: Transaction, loadbalancer_id: str, seen: Observation) -> None:
     """Store members' health and listeners' counters; only what differs is written."""
+    store_health(tx, loadbalancer_id, seen)
+    store_counters(tx, loadbalancer_id, seen)
+
+
+def store_health(tx: Transaction, loadbalancer_id: str, seen: Observation) -> None:
+    """Store members' health; an agent's reports of one load balancer come in order."""
     _store(
         tx,
-        member_health,
         member_health.c.member_id,
         _living(tx, members, loadbalancer_id),
         loadbalancer_id,
+        _known(tx, member_health.c.member_id, loadbalancer_id),
         {key: {"status": str(status), "changed_at": now()} for key, status in seen.members.items()},
         compare=("status",),
     )
+
+
+def store_counters(tx: Transaction, loadbalancer_id: str, seen: Observation) -> None:
+    """Store listeners' counters, of which none falls: two readings may come in another order than they were taken."""
+    known = _known(tx, counters.c.owner_id, loadbalancer_id)
     _store(
         tx,
-        counters,
         counters.c.owner_id,
         _living(tx, listeners, loadbalancer_id),
         loadbalancer_id,
-        {key: counted.model_dump() for key, counted in seen.listeners.items()},
+        known,
+        {key: _risen(counted, known.get(key)).model_dump() for key, counted in seen.listeners.items()},
         compare=tuple(Counters.model_fields),
     )
+
+
+def _risen(counted: Counters, known: Mapping[str, Any] | None) -> Counters:
+    """Return what was counted, or was known already where that is more."""
+    if known is None:
+        return counted
+    return counted.model_copy(update={name: max(getattr(counted, name), known[name]) for name in CUMULATIVE})
+
+
+def _known(tx: Transaction, key: Any, loadbalancer_id: str) -> dict[str, Mapping[str, Any]]:
+    """Return the rows that there are, by `key`; nobody else changes them until the transaction ends."""
+    of_it = select(key.table).where(key.table.c.loadbalancer_id == loadbalancer_id).with_for_update()
+    return {row[key.name]: dict(row) for row in tx.execute(of_it).mappings()}
 
 
 def _living(tx: Transaction, owners: Table, loadbalancer_id: str) -> set[str]:
@@ -119,18 +145,14 @@ def _living(tx: Transaction, owners: Table, loadbalancer_id: str) -> set[str]:
 
 def _store(
     tx: Transaction,
-    rows_of: Table,
     key: Any,
     owners: set[str],
     loadbalancer_id: str,
+    known: dict[str, Mapping[str, Any]],
     wanted: dict[str, dict[str, Any]],
     compare: tuple[str, ...],
 ) -> None:
     """Make the rows of `owners` equal to `wanted`; what is observed of objects that are gone is left out."""
-    known = {
-        row[key.name]: row
-        for row in tx.execute(select(rows_of).where(rows_of.c.loadbalancer_id == loadbalancer_id)).mappings()
-    }
     fresh = []
     for owner, values in wanted.items():
         if owner not in owners:
@@ -138,9 +160,9 @@ def _store(
         if owner not in known:
             fresh.append({key.name: owner, "loadbalancer_id": loadbalancer_id, **values})
         elif any(known[owner][name] != values[name] for name in compare):
-            tx.execute(update(rows_of).where(key == owner).values(**values))
+            tx.execute(update(key.table).where(key == owner).values(**values))
     if fresh:
-        tx.execute(rows_of.insert(), fresh)
+        tx.execute(key.table.insert(), fresh)
 
 
 def remove_loadbalancer(

@@ -15,7 +15,7 @@ from sqlalchemy import Row, select
 from evener.bus.base import Bus
 from evener.control import children, filters, flavors, l7, scheduling, whole
 from evener.control.change import Change, begin, owner_project, refuse_if_going
-from evener.control.facts import store_observation
+from evener.control.facts import store_counters
 from evener.control.graphs import load_graph
 from evener.control.reading import balancers_with_statuses, counters_of, status_tree
 from evener.network.base import Network
@@ -140,7 +140,7 @@ class LoadBalancing:
     @retried  # the agent's own report may come at the same moment
     def _take(self, loadbalancer_id: str, observation: Observation) -> None:
         with self._database.write() as tx:
-            store_observation(tx, loadbalancer_id, observation)
+            store_counters(tx, loadbalancer_id, observation)
 
     @staticmethod
     def _finished(tx: Transaction, cls: type[R], found: Sequence[R]) -> Sequence[R]:

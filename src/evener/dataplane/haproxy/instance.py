@@ -255,7 +255,9 @@ class Instance:
         files.keep_only(self.paths.certificates, tls.files(config).keys())
         self.paths.half_done.unlink(missing_ok=True)
         if self._config != config:
-            self._meter.keep({frontend.name for frontend in config.frontends} | _ids(graph))
+            # What has just gone is still to be reported once.
+            shown = (*config.frontends, *(self._config or Config()).frontends)
+            self._meter.keep({frontend.name for frontend in shown} | _ids(graph))
             for path in set(self.paths.directory.glob(clients_file("*", "*"))) - self._clients_files(config):
                 path.unlink(missing_ok=True)
         self._config = config

@@ -19,6 +19,7 @@ from evener.resources.facts import Counters
 
 LOG = logging.getLogger(__name__)
 ENDS_S = 0.2  # how long an idle worker may take to end, once nobody holds it any more
+OLD_ANSWER_S = 1.0  # what an old worker gets to answer; one that does not is not asked again
 
 
 class Meter:
@@ -29,7 +30,7 @@ class Meter:
         self._paths = paths
         self._held_s = held_s
         self._held: dict[int, runtime.Conversation] = {}  # by the worker's id
-        self._ending: set[int] = set()
+        self._mute: set[int] = set()  # old workers that did not answer
         self._only: Process | None = None  # the one worker there was at the last reading
         self._known: Ledger | None = None
 
@@ -67,43 +68,53 @@ class Meter:
         Raises:
             SocketError: when that does not answer.
         """
+        return self._read()[0]
+
+    def _read(self) -> tuple[list[stats.Row], set[int]]:
+        """Do what `read` does; return also the workers that are held no longer, because they are done."""
         answer = runtime.ask(self._paths.socket, f"{stats.WHO}; {stats.FRONTENDS_AND_SERVERS}")
         current, pid = stats.rows(answer), stats.worker_pid(answer)
         if pid is not None and self._only is not None and self._only.pid == pid:
             self._save(self._ledger.read({pid: stats.listeners(current)}, alive=(pid,)))
-            return current
+            return current, set()
         try:
             listed = process.workers(self._paths)
         except SocketError as error:  # health is worth more than a round of counters
             LOG.warning("Load balancer %s: %s", self._paths.directory.name, error)
-            return current
+            return current, set()
+        if pid is None or pid not in listed.current:
+            return current, set()  # somebody has just reloaded: whose numbers these are is not clear
+        self._mute &= set(listed.old)
         answers = {old: said for old in listed.old if (said := self._said_by(old))}
         readings = {each: stats.listeners(stats.rows(said)) for each, said in answers.items()}
-        if listed.current:
-            readings[listed.current[0]] = stats.listeners(current)
+        readings[pid] = stats.listeners(current)
         self._save(self._ledger.read(readings, alive=listed.workers))
-        for old in self._held.keys() - set(listed.current):
-            if old not in answers or stats.is_done(answers[old]):
-                self.release(old)
-                self._ending.add(old)
-        self._only = None if listed.old or pid is None else process.of(pid)
-        return current
+        held = self._held.keys() - set(listed.current)
+        done = {old for old in held if old not in answers or stats.is_done(answers[old])}
+        for old in done:
+            self.release(old)
+        self._only = None if listed.old else process.of(pid)
+        return current, done
 
     def _said_by(self, pid: int) -> str:
-        """Return what an old worker answers; nothing where it has just ended."""
-        with contextlib.suppress(SocketError):
+        """Return what an old worker answers; nothing where it has just ended, or does not answer."""
+        if pid in self._mute:
+            return ""
+        try:
             if pid in self._held:
                 return "".join(map(self._held[pid].ask, (stats.WHO, stats.FRONTENDS_AND_SERVERS)))
-            answer = runtime.ask(self._paths.master_socket, f"@!{pid} {stats.FRONTENDS_AND_SERVERS}")
-            if answer.endswith("\n\n"):  # else it ended while it answered
-                return answer
-        return ""
+            command = f"@!{pid} {stats.FRONTENDS_AND_SERVERS}"
+            answer = runtime.ask(self._paths.master_socket, command, OLD_ANSWER_S)
+        except SocketError:
+            self._mute.add(pid)
+            return ""
+        return answer if answer.endswith("\n\n") else ""  # else it ended while it answered
 
     def hold(self) -> int | None:
         """Hold the worker that takes new connections, which a reload is about to replace; return its id."""
         self._only = None
         with contextlib.suppress(SocketError):
-            conversation = runtime.Conversation(self._paths.socket, self._held_s)
+            conversation = runtime.Conversation(self._paths.socket, self._held_s, OLD_ANSWER_S)
             pid = stats.worker_pid(conversation.ask(stats.WHO))
             if pid is None:
                 conversation.close()
@@ -125,13 +136,10 @@ class Meter:
         Raises:
             SocketError: as `read`.
         """
-        self.read()
-        process.wait(self._ending, ENDS_S)
-        self._ending.clear()
+        process.wait(self._read()[1], ENDS_S)
 
     def close(self) -> None:
         """Hold no worker any longer."""
         for pid in tuple(self._held):
             self.release(pid)
-        self._ending.clear()
         self._only = None

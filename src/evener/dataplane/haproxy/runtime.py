@@ -51,8 +51,8 @@ class Conversation:
 
     _PROMPT = b"\n> "
 
-    def __init__(self, path: Path, idle_s: int) -> None:
-        """Connect; HAProxy hangs up after `idle_s` seconds without a question.
+    def __init__(self, path: Path, idle_s: int, timeout_s: float = TIMEOUT_S) -> None:
+        """Connect; HAProxy hangs up after `idle_s` seconds without a question, and we after `timeout_s` without answer.
 
         Raises:
             SocketError: as `ask`.
@@ -60,7 +60,7 @@ class Conversation:
         self._path = path
         self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._channel.settimeout(TIMEOUT_S)
+            self._channel.settimeout(timeout_s)
             _connect(self._channel, path)
             self.ask("prompt")
             self.ask(f"set timeout cli {idle_s}")
