@@ -1,139 +1,14 @@
-"""docs/architecture.md tells the truth about what a change costs."""
+"""docs/architecture.md tells the truth about what `plan` returns for a change."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-import haproxy_graphs as g
 from evener.dataplane.haproxy.plan import Reload, Start, Stop, plan
 from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
-from evener.resources.describe import Attr, descriptors
-from evener.resources.graph import Graph, PoolNode, TlsCertificate
-from evener.resources.healthmonitor import HealthMonitor
-from evener.resources.l7policy import L7Policy
-from evener.resources.l7rule import L7Rule
-from evener.resources.listener import Listener
-from evener.resources.loadbalancer import LoadBalancer
-from evener.resources.member import Member
-from evener.resources.pool import Pool, SessionPersistence
-from evener.resources.types import L7Action, L7CompareType, L7RuleType, LBAlgorithm
-
-KINDS = (LoadBalancer, Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule)
-DOCUMENT = Path(__file__).parents[2] / "docs" / "architecture.md"
-FRONT, OTHER, POOL, POOL2 = (g.nth(n) for n in range(1, 5))
-
-
-def table() -> dict[str, str]:
-    """The step for each attribute, and for what is more or less, as the document says."""
-    text = DOCUMENT.read_text().partition("### What a change costs")[2].partition("\n### ")[0]
-    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", text, re.MULTILINE)
-    return {name.strip(" `"): step for names, step in rows for name in re.split(r"`, `", names)}
-
-
-def base() -> Graph:
-    rule = g.rule(id=g.nth(20), type="HEADER", key="x", compare_type="EQUAL_TO", value="y")
-    policies = [
-        g.policy(
-            rule,
-            id=g.nth(21),
-            listener_id=FRONT,
-            action="REDIRECT_TO_POOL",
-            redirect_pool_id=POOL,
-            redirect_url="http://a/",
-        ),
-        g.policy(
-            g.rule(id=g.nth(22)),
-            id=g.nth(23),
-            listener_id=FRONT,
-            action="REDIRECT_TO_URL",
-            redirect_url="http://a/",
-            position=2,
-        ),
-    ]
-    monitor = g.monitor(id=g.nth(30), type="HTTP", delay=5, timeout=2, max_retries=2, max_retries_down=3)
-    front = g.listener(
-        id=FRONT,
-        protocol="TERMINATED_HTTPS",
-        default_pool_id=POOL,
-        default_tls_container_ref="a",
-        sni_container_refs=("b",),
-    )
-    graph = g.graph(
-        id=g.nth(40),
-        listeners=[front, g.listener(id=OTHER, protocol_port=81)],
-        pools=[
-            (g.pool(id=POOL), [g.member(id=g.nth(10)), g.member(id=g.nth(11))], monitor),
-            (g.pool(id=POOL2), [], None),
-        ],
-        l7policies=policies,
-    )
-    certificates = {ref: TlsCertificate(bundle=ref, fingerprint=ref * 64) for ref in "abc"}
-    return g.altered(graph, certificates=certificates)
-
-
-# Another value of each attribute than `base` has.
-OTHERS = {
-    "name": "another",
-    "description": "another",
-    "admin_state_up": False,
-    "default_pool_id": POOL2,
-    "connection_limit": 5,
-    "default_tls_container_ref": "c",
-    "sni_container_refs": ("b", "c"),
-    "lb_algorithm": LBAlgorithm.SOURCE_IP,
-    "session_persistence": SessionPersistence(type="SOURCE_IP"),
-    "weight": 7,
-    "delay": 9,
-    "timeout": 3,
-    "max_retries": 4,
-    "max_retries_down": 4,
-    "http_method": "HEAD",
-    "url_path": "/up",
-    "expected_codes": "204",
-    "action": L7Action.REJECT,
-    "redirect_pool_id": POOL2,
-    "redirect_url": "http://b/",
-    "position": 9,
-    "type": L7RuleType.COOKIE,
-    "compare_type": L7CompareType.CONTAINS,
-    "key": "z",
-    "value": "z",
-    "invert": True,
-}
-
-
-def changed(graph: Graph, kind: str, attribute: str) -> Graph:
-    """The graph with another value of `attribute` of an object of `kind` that uses it."""
-    update = {attribute: OTHERS[attribute]}
-
-    def other(values, number=0):
-        return tuple(each.model_copy(update=update) if n == number else each for n, each in enumerate(values))
-
-    nodes, policies = graph.pools, graph.l7policies
-    first, which = nodes[0], 1 if attribute == "redirect_url" else 0
-    policy = policies[which]
-    match kind:
-        case "loadbalancer":
-            return g.altered(graph, loadbalancer=graph.loadbalancer.model_copy(update=update))
-        case "listener":
-            return g.altered(graph, listeners=other(graph.listeners))
-        case "pool":
-            node = first.model_copy(update={"pool": first.pool.model_copy(update=update)})
-        case "member":
-            node = first.model_copy(update={"members": other(first.members)})
-        case "healthmonitor":
-            node = first.model_copy(update={"healthmonitor": first.healthmonitor.model_copy(update=update)})
-        case _:
-            part = (
-                {"policy": policy.policy.model_copy(update=update)}
-                if kind == "l7policy"
-                else {"rules": other(policy.rules)}
-            )
-            replaced = [policy.model_copy(update=part) if n == which else p for n, p in enumerate(policies)]
-            return g.altered(graph, l7policies=tuple(replaced))
-    return g.altered(graph, pools=(node, *nodes[1:]))
+from evener.resources.graph import Graph
+from haproxy_changes import base, changeable, changed, costs, more_or_less
 
 
 def step_between(one: Graph, other: Graph) -> str:
@@ -144,45 +19,21 @@ def step_between(one: Graph, other: Graph) -> str:
     return "reload" if steps == (Reload(),) else "runtime command" if steps else "nothing"
 
 
-def changeable() -> set[str]:
-    return {
-        f"{cls.KIND}.{name}"
-        for cls in KINDS
-        for name, (_, mark) in descriptors(cls).items()
-        if isinstance(mark, Attr) and mark.update
-    }
-
-
 def test_every_attribute_that_can_be_changed_has_a_row_and_only_those():
-    assert {name for name in table() if "." in name} == changeable()
+    assert {name for name in costs() if "." in name} == changeable()
 
 
 @pytest.mark.parametrize("name", sorted(changeable()))
 def test_a_change_of_an_attribute_costs_what_the_document_says(name):
     one = base()
-    assert step_between(one, changed(one, *name.split("."))) == table()[name]
-    assert step_between(changed(one, *name.split(".")), one) == table()[name]
+    assert step_between(one, changed(one, *name.split("."))) == costs()[name]
+    assert step_between(changed(one, *name.split(".")), one) == costs()[name]
 
 
 def test_an_object_more_or_less_costs_what_the_document_says():
     one = base()
-    first = one.pools[0]
-    less = {
-        "a member more or less": [
-            {"pools": (first.model_copy(update={"members": first.members[:1]}), one.pools[1])}
-        ],
-        "any other object more or less": [
-            {"listeners": one.listeners[:1]},
-            {"pools": (first,)},
-            {"pools": (first, one.pools[1], PoolNode(pool=g.pool()))},
-            {"pools": (first.model_copy(update={"healthmonitor": None}), one.pools[1])},
-            {"l7policies": one.l7policies[:1]},
-            {"l7policies": (one.l7policies[0].model_copy(update={"rules": ()}), one.l7policies[1])},
-        ],
-        "the first listener, the last one gone": [{"listeners": ()}],
-    }
-    assert {name for name in table() if "." not in name} == {"attribute", "---", *less}
-    for name, updates in less.items():
-        for update in updates:
-            other = g.altered(one, **update)
-            assert step_between(one, other) == step_between(other, one) == table()[name]
+    less = more_or_less(one)
+    assert {name for name in costs() if "." not in name} == {"attribute", "---", *less}
+    for name, others in less.items():
+        for other in others:
+            assert step_between(one, other) == step_between(other, one) == costs()[name]

@@ -1,0 +1,64 @@
+"""docs/architecture.md tells the truth about what a change costs a HAProxy that runs."""
+
+import hashlib
+
+import pytest
+
+import haproxy_graphs as g
+from evener.dataplane.haproxy import process
+from evener.dataplane.haproxy.plan import Reload, Start, Stop
+from evener.resources.graph import Graph, TlsCertificate
+from haproxy_changes import base, changeable, changed, costs, more_or_less
+from haproxy_rig import SETTINGS, VIP, Rig
+from made_certificates import authorities, ec_key, make
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory):
+    rig = Rig(tmp_path_factory.mktemp("costs"), "qlbaas-test")
+    yield rig
+    rig.close()
+
+
+@pytest.fixture(scope="module")
+def one() -> Graph:
+    """What `base` is, with an address and certificates that HAProxy takes."""
+    _, _, issuer = authorities()
+    found = {}
+    for number, ref in enumerate("abc", 1):
+        made = make(f"{ref}.example.com", ec_key(number), issuer, (f"{ref}.example.com",))
+        bundle = (made.pem + issuer.pem + made.key_pem()).decode()
+        found[ref] = TlsCertificate(bundle=bundle, fingerprint=hashlib.sha256(made.der).hexdigest())
+    port = g.graph(addresses=[VIP]).vip_port
+    return g.altered(base(), certificates=found, vip_port=port)
+
+
+def cost(rig: Rig, other: Graph) -> str:
+    """Apply `other`, and say what that has done to the processes."""
+    before = process.serving(rig.instance.paths)
+    steps = rig.instance.apply(other).steps
+    after = process.serving(rig.instance.paths)
+    if before is None or after is None:
+        assert steps in ((Start(),), (Stop(),))
+        return "start or stop"
+    assert (before != after) == (steps == (Reload(),)), steps
+    return "reload" if before != after else "runtime command" if steps else "nothing"
+
+
+@pytest.mark.parametrize("name", sorted(changeable()))
+def test_a_change_of_an_attribute_costs_what_the_document_says(rig, one, name):
+    rig.instance.apply(one)
+    back = costs()[name]
+    if name == "listener.connection_limit" and not SETTINGS.raises_limits:
+        back = "reload"  # from 5 to none; the document says which versions
+    assert cost(rig, changed(one, *name.split("."))) == costs()[name]
+    assert cost(rig, one) == back
+
+
+def test_an_object_more_or_less_costs_what_the_document_says(rig, one):
+    rig.instance.apply(one)
+    for name, others in more_or_less(one).items():
+        for other in others:
+            assert (cost(rig, other), cost(rig, one)) == (costs()[name], costs()[name])
