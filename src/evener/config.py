@@ -66,6 +66,10 @@ DEFAULT_OPTS = [
         help="Seconds between two comparisons with the API; every tenth looks at everything on the host.",
     ),
     cfg.IntOpt("agent_workers", default=4, min=1, help="Load balancers worked on at once."),
+    cfg.StrOpt("metrics_host", default="127.0.0.1", help="Address evener-agent shows its /metrics on."),
+    cfg.PortOpt(
+        "metrics_port", default=9877, min=0, help="Port evener-agent shows its /metrics on; 0 is none."
+    ),
 ]
 API_OPTS = [
     cfg.StrOpt("bind_host", default="127.0.0.1", help="Address the API listens on."),

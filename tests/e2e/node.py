@@ -18,6 +18,7 @@ host = {host}
 transport_url = {transport_url}
 periodic_interval = 1
 resync_interval = 5
+metrics_port = 19977
 [keystone_authtoken]
 auth_type = password
 password = NEUTRON_PASS

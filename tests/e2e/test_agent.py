@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import requests
 from node import HOST, Node
 from rabbitmq import RabbitMQ
 from standalone import NETWORKING, Balancer, Cloud, Standalone, Traffic, eventually, haproxies
@@ -94,6 +95,14 @@ def test_the_agents_list_shows_the_node(cloud: Cloud, serving: Balancer) -> None
     assert (shown["host"], shown["alive"]) == (HOST, True)
     known = {"device_drivers": ["haproxy_ns"], "interface_driver": "linuxbridge", "instances": 1}
     assert known.items() <= shown["configurations"].items()
+
+
+def test_the_agent_shows_metrics_of_its_own_work(node: Node, serving: Balancer) -> None:
+    shown = requests.get("http://127.0.0.1:19977/metrics", timeout=10).text
+    values = dict(line.rsplit(" ", 1) for line in shown.splitlines() if not line.startswith("#"))
+    assert float(values["evener_agent_applies_total"]) > 0
+    assert float(values["process_resident_memory_bytes"]) > 1_000_000
+    assert serving.lb["id"] not in shown
 
 
 def test_a_second_agent_on_the_same_state_is_refused(node: Node, serving: Balancer) -> None:

@@ -1,11 +1,14 @@
 """What Prometheus reads of load balancers that carry traffic, end to end."""
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
-from standalone import Balancer, Cloud, Standalone, eventually
+from standalone import Balancer, Cloud, Standalone, Traffic, eventually, ip, ip_in
 
 pytestmark = pytest.mark.root
 
@@ -82,6 +85,40 @@ def test_a_member_that_checks_find_down_is_not_up(
     cloud.webs[0].status = 200
     eventually(lambda: scrapes.value("evener_member_up", id=member) == 1)
     cloud.api.delete(monitor)
+
+
+def test_only_what_was_not_as_it_was_left_counts_as_a_repair(
+    cloud: Cloud, balancer: Balancer, standalone: Standalone
+) -> None:
+    scrapes = Scrapes(standalone)
+    repairs = scrapes.value("evener_agent_repairs_total")
+    for _ in range(3):
+        ip_in(balancer.namespace, "link add unrelated type bridge")
+        ip_in(balancer.namespace, "link delete unrelated")
+    time.sleep(0.5)  # each is looked at
+    assert scrapes.value("evener_agent_repairs_total") == repairs
+    ip(f"link set {balancer.tap} down")
+    eventually(lambda: scrapes.value("evener_agent_repairs_total") == repairs + 1)
+    cloud.client.spread(balancer.vip, 2)
+
+
+def test_counters_never_fall_however_many_ask_at_once(
+    cloud: Cloud, balancer: Balancer, standalone: Standalone
+) -> None:
+    scrapes, stop = Scrapes(standalone), threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            cloud.api.stats(balancer.lb)
+
+    with ThreadPoolExecutor(4) as pool, Traffic(cloud.client, balancer.vip):
+        asking = [pool.submit(ask) for _ in range(4)]
+        begin = time.monotonic()
+        while time.monotonic() - begin < 3:
+            scrapes.value("evener_loadbalancer_connections_total", id=balancer.lb["id"])
+        stop.set()
+        for each in asking:
+            each.result()
 
 
 def test_the_agent_tells_how_far_it_is_and_what_it_did(

@@ -101,6 +101,25 @@ def test_a_load_balancer_s_counters_keep_what_its_deleted_listeners_counted(any_
     assert values(cloud, "evener_loadbalancer_active_connections") == {tree.loadbalancer: 0}
 
 
+def test_a_reading_that_comes_late_lowers_no_counter(any_cloud: Cloud) -> None:
+    cloud, tree = any_cloud, any_cloud.tree()
+    cloud.applied(tree.loadbalancer)
+    newest = Counters(total_connections=15, bytes_in=150, bytes_out=200, active_connections=3)
+    older = Counters(total_connections=12, bytes_in=120, bytes_out=210, active_connections=1)
+    for seen in (newest, older):
+        cloud.seen(tree.loadbalancer, **{tree.listener: seen})
+    shown = {
+        name: values(cloud, f"evener_listener_{name}")[tree.listener]
+        for name in ("connections_total", "bytes_in_total", "bytes_out_total", "active_connections")
+    }
+    assert shown == {
+        "connections_total": 15,
+        "bytes_in_total": 150,
+        "bytes_out_total": 210,
+        "active_connections": 1,
+    }
+
+
 def test_an_agent_s_load_and_delay_are_shown(any_cloud: Cloud) -> None:
     cloud = any_cloud
     cloud.controller.heartbeat("node-2", {})
