@@ -1,5 +1,6 @@
 """What clients, members and operators see of load balancers that run, end to end."""
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from standalone import Balancer, Cloud, Standalone, Traffic, eventually, ip, traces
+
+from evener.host import netns
 
 pytestmark = pytest.mark.root
 
@@ -259,3 +262,54 @@ def test_fifty_members_posted_by_ten_threads_at_once_all_serve(cloud: Cloud, bal
             "DELETE", f"{cloud.api.collection('member', balancer.pool['id'])}/{answer.json()['member']['id']}"
         )
     cloud.api.wait_active(balancer.lb)
+
+
+def test_health_is_told_within_a_second_while_another_load_balancer_is_being_changed(
+    cloud: Cloud, balancer: Balancer, standalone: Standalone
+) -> None:
+    slow = cloud.hosts[0].web("slow", 8088)
+    slow.delay_s = 30
+    other = cloud.balancer("busy", webs=[slow])
+    checks = {"type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1}
+    cloud.api.delete(balancer.monitor)
+    monitor = cloud.api.create("healthmonitor", balancer.pool["id"], **checks)
+    wait_for(cloud, balancer, **ALL_ONLINE)
+    time.sleep(1.5)
+    log, member = standalone.directory_of(balancer.lb) / "haproxy.log", balancer.members["web1"]["id"]
+    try:
+        with netns.inside(cloud.client.namespace):
+            channel = socket.create_connection((other.vip, 80), 5)
+        with channel:
+            channel.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.3)
+            before = log.stat().st_size
+            # HAProxy waits for the request's end, as long as it may: about as long as the checks here need.
+            cloud.api.update(other.lb, admin_state_up=False)
+            cloud.webs[0].status = 500
+            eventually(lambda: f"{member} is DOWN".encode() in log.read_bytes()[before:])
+            told = time.monotonic()
+            eventually(lambda: cloud.api.operating(balancer.lb)[member] == "OFFLINE", 5)
+            assert time.monotonic() - told < 1
+    finally:
+        cloud.webs[0].status = 200
+        slow.delay_s = 0
+        cloud.api.delete(monitor)
+        cloud.delete(other)
+
+
+def test_changes_that_arrive_together_are_applied_together(
+    cloud: Cloud, balancer: Balancer, standalone: Standalone
+) -> None:
+    def reloads() -> int:
+        return (
+            (standalone.state / "evener.log").read_text().count(f"Load balancer {balancer.lb['id']}: Reload")
+        )
+
+    before = reloads()
+    with Traffic(cloud.client, balancer.vip) as traffic:
+        for number in range(40):
+            algorithm = ("LEAST_CONNECTIONS", "ROUND_ROBIN")[number % 2]
+            cloud.api.update(balancer.pool, lb_algorithm=algorithm)
+        cloud.api.wait_active(balancer.lb)
+    traffic.assert_unharmed()
+    assert 1 <= reloads() - before <= 20
