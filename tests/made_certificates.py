@@ -3,6 +3,8 @@
 Must not be used for anything but tests: the keys are kept for the whole session, because making one takes long.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,6 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 from cryptography.x509.oid import NameOID
+
+from evener.resources.graph import TlsCertificate
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -133,3 +137,14 @@ def served(kind: str = "RSA", name: str = "www.example.com") -> Made:
     """Return a leaf below the lowest authority."""
     key = rsa_key(1) if kind == "RSA" else ec_key(1)
     return make(name, key, authorities()[2], (name, "*.shop.example.com"))
+
+
+def document(made: Made, intermediates: Sequence[Made]) -> TlsCertificate:
+    """Return a certificate as it is part of a graph; `intermediates` lead from the root to it."""
+    chain = [each.pem for each in reversed(intermediates)]
+    names = made.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return TlsCertificate(
+        bundle=b"".join((made.pem, *chain, made.key_pem())).decode(),
+        fingerprint=hashlib.sha256(made.der).hexdigest(),
+        names=tuple(names.get_values_for_type(x509.DNSName)),
+    )

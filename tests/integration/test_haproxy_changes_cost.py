@@ -1,16 +1,14 @@
 """docs/architecture.md tells the truth about what a change costs a HAProxy that runs."""
 
-import hashlib
-
 import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.plan import Reload, Start, Stop
-from evener.resources.graph import Graph, TlsCertificate
+from evener.resources.graph import Graph
 from haproxy_changes import base, changeable, changed, costs, more_or_less
 from haproxy_rig import SETTINGS, VIP, Rig
-from made_certificates import authorities, ec_key, make
+from made_certificates import authorities, document, ec_key, make
 
 pytestmark = pytest.mark.root
 
@@ -29,8 +27,7 @@ def one() -> Graph:
     found = {}
     for number, ref in enumerate("abc", 1):
         made = make(f"{ref}.example.com", ec_key(number), issuer, (f"{ref}.example.com",))
-        bundle = (made.pem + issuer.pem + made.key_pem()).decode()
-        found[ref] = TlsCertificate(bundle=bundle, fingerprint=hashlib.sha256(made.der).hexdigest())
+        found[ref] = document(made, (issuer,))
     port = g.graph(addresses=[VIP]).vip_port
     return g.altered(base(), certificates=found, vip_port=port)
 

@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import socket
+import ssl
 import threading
 import time
 from dataclasses import replace
@@ -20,11 +21,21 @@ from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.render import render
 from evener.resources.types import LBAlgorithm
 from haproxy_rig import SETTINGS, VIP, PatientInstance, Rig, eventually, member_of
+from made_certificates import authorities, document, ec_key, make
 
 pytestmark = pytest.mark.root
 
 CHANGES = int(os.environ.get("CHANGES", "1000"))
 HTTP_FRONT, TCP_FRONT, HTTP_POOL, TCP_POOL, SPARE_POOL = (g.nth(n) for n in range(20, 25))
+TLS_FRONT = g.nth(27)
+ROOT, _, LOWER = AUTHORITIES = authorities()
+NAMES = ("a.example.com", "b.example.com", "c.example.com")
+# Two of each name: a certificate, and its successor.
+CERTIFICATES = {
+    f"{name}/{key}": document(make(name, ec_key(key), LOWER, (name,)), AUTHORITIES[1:])
+    for name in NAMES
+    for key in (1, 2)
+}
 BULK = b"x" * 400_000
 
 
@@ -46,6 +57,14 @@ class Estate:
         self.fronts = {
             HTTP_FRONT: g.listener(id=HTTP_FRONT, default_pool_id=HTTP_POOL),
             TCP_FRONT: g.listener(id=TCP_FRONT, protocol="TCP", protocol_port=90, default_pool_id=TCP_POOL),
+            TLS_FRONT: g.listener(
+                id=TLS_FRONT,
+                protocol="TERMINATED_HTTPS",
+                protocol_port=443,
+                default_pool_id=HTTP_POOL,
+                default_tls_container_ref=f"{NAMES[0]}/1",
+                sni_container_refs=(f"{NAMES[1]}/1",),
+            ),
         }
         self.pools = {
             HTTP_POOL: g.pool(id=HTTP_POOL),
@@ -63,19 +82,20 @@ class Estate:
 
     def graph(self):
         nodes = [(pool, self.members[each], self.monitors[each]) for each, pool in self.pools.items()]
-        return g.graph(
+        graph = g.graph(
             lb=self.lb,
             listeners=self.fronts.values(),
             pools=nodes,
             l7policies=self.policies,
             addresses=[VIP],
         )
+        return g.altered(graph, certificates=CERTIFICATES)
 
     def change(self) -> str:
         """Change one thing; return what."""
         kinds = (self.weight, self.state, self.member, self.limit, self.algorithm, self.persistence)
-        kinds += (self.monitor, self.listener, self.pool, self.policy, self.name)
-        kind = self.r.choices(kinds, weights=(3, 3, 4, 1, 1, 1, 1, 1, 1, 2, 1))[0]
+        kinds += (self.monitor, self.listener, self.pool, self.policy, self.name, self.certificate)
+        kind = self.r.choices(kinds, weights=(3, 3, 4, 1, 1, 1, 1, 1, 1, 2, 1, 2))[0]
         kind()
         return kind.__name__
 
@@ -123,7 +143,7 @@ class Estate:
     def monitor(self):
         pool = self.r.choice([HTTP_POOL, TCP_POOL])
         retries = self.r.randint(1, 5)
-        kind = self.r.choice(["TCP", "HTTP"] if pool == HTTP_POOL else ["TCP"])
+        kind = self.r.choice(["TCP", "HTTP", "PING"] if pool == HTTP_POOL else ["TCP", "PING"])
         self.monitors[pool] = self.r.choice(
             [None, g.monitor(type=kind, delay=5, timeout=5, max_retries=retries)]
         )
@@ -148,6 +168,15 @@ class Estate:
             action = self.r.choice(["REJECT", "REDIRECT_TO_URL", "REDIRECT_TO_POOL"])
             self.policies.append(g.policy(rule, listener_id=HTTP_FRONT, action=action, **given))
 
+    def certificate(self):
+        """Renew the default, which every client of the test asks for, or one of the others, or leave that out."""
+        others = [f"{name}/{self.r.choice([1, 2])}" for name in NAMES[1:] if self.r.random() < 0.7]
+        update = {
+            "default_tls_container_ref": f"{NAMES[0]}/{self.r.choice([1, 2])}",
+            "sni_container_refs": tuple(others),
+        }
+        self.fronts[TLS_FRONT] = self.fronts[TLS_FRONT].model_copy(update=update)
+
     def name(self):
         self.lb = self.lb.model_copy(update={"name": str(self.r.random())})
 
@@ -163,6 +192,7 @@ class Crowd:
         self.failures: list[str] = []
         self.done = {}
         kinds = [self.short, self.short, self.kept, self.kept, self.slow, self.talk, self.talk, self.brief]
+        kinds += [self.secret]
         self.threads = [threading.Thread(target=self._live, args=(n, kind)) for n, kind in enumerate(kinds)]
 
     def __enter__(self):
@@ -196,6 +226,15 @@ class Crowd:
         """One request, one connection."""
         with contextlib.closing(self.rig.connection()) as client:
             self._ask(client)
+        time.sleep(r.random() * 0.02)
+
+    def secret(self, r) -> None:
+        """A request over TLS, by a client that insists on the name."""
+        context = ssl.create_default_context(cadata=ROOT.pem.decode())
+        with context.wrap_socket(self.rig.socket(443), server_hostname=NAMES[0]) as channel:
+            channel.sendall(f"GET / HTTP/1.1\r\nHost: {NAMES[0]}\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: channel.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 200"), answer
         time.sleep(r.random() * 0.02)
 
     def kept(self, r) -> None:
@@ -267,7 +306,8 @@ def test_no_client_notices_any_number_of_changes_of_every_kind(rig):
                 rig.instance.observe()
     assert crowd.failures == []
     assert old <= SETTINGS.old_workers
-    assert len(kinds) == 11
+    assert len(kinds) == 12
+    assert kinds["certificate"] <= {"AddCertificate", "RemoveCertificate", "ReplaceCertificate"}
     assert "Reload" in kinds["policy"] & kinds["persistence"] & kinds["listener"]
     assert kinds["weight"] | kinds["state"] <= {"SetWeight", "SetState"}
     assert kinds["name"] == set()

@@ -1,7 +1,6 @@
 """TERMINATED_HTTPS through a real HAProxy, as TLS clients see it."""
 
 import contextlib
-import hashlib
 import os
 import re
 import signal
@@ -31,7 +30,7 @@ from evener.dataplane.haproxy.render import render
 from evener.host import netns
 from evener.resources.graph import Graph, TlsCertificate
 from haproxy_rig import SETTINGS, VIP, Rig, eventually, member_of
-from made_certificates import Made, authorities, ec_key, make, rsa_key
+from made_certificates import Made, authorities, document, ec_key, make, rsa_key
 
 pytestmark = pytest.mark.root
 
@@ -46,16 +45,6 @@ MADE = {"default": DEFAULT, "other": OTHER, "wild": WILD, "rsa": BOTH_RSA, "ec":
 FRONT, PLAIN = g.nth(4), g.nth(5)
 
 
-def document(made: Made) -> TlsCertificate:
-    bundle = b"".join((made.pem, LOWER.pem, UPPER.pem, made.key_pem())).decode()
-    names = made.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return TlsCertificate(
-        bundle=bundle,
-        fingerprint=hashlib.sha256(made.der).hexdigest(),
-        names=tuple(names.get_values_for_type(x509.DNSName)),
-    )
-
-
 def terminated(*refs: str, **given):
     return g.listener(
         **{"id": FRONT, "protocol": "TERMINATED_HTTPS", "protocol_port": 443, "default_pool_id": g.nth(1)}
@@ -67,7 +56,7 @@ def terminated(*refs: str, **given):
 def with_certificates(rig: Rig, *listeners, **made: Made) -> Graph:
     node = (g.pool(id=g.nth(1)), [member_of(rig.webs["web"], id=g.nth(10))], None)
     whole = g.graph(id=g.nth(9), listeners=listeners, pools=[node], addresses=[VIP])
-    known = {ref: document(each) for ref, each in (made or MADE).items()}
+    known = {ref: document(each, (UPPER, LOWER)) for ref, each in (made or MADE).items()}
     return whole.model_copy(update={"certificates": known})
 
 
