@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,10 @@ class Shop:
         pools = [(self.pool, self.members, None), g.spare_pool(self.reloads)]
         graph = g.graph(id=g.nth(1), listeners=[listener], pools=pools, addresses=[VIP])
         return self.rig.instance.apply(graph).steps
+
+    def maps(self):
+        """Return the files of which client belongs to which member."""
+        return list(self.rig.directory.glob("clients-*.map"))
 
     def reload(self):
         self.reloads += 1
@@ -119,6 +124,18 @@ def test_a_client_known_by_its_applications_cookie_stays_over_reloads_while_it_c
     assert set(first.values()) == {"w1", "w2", "w3"}
     met = stay(shop, {cookie: lambda cookie=cookie: shop.ask(1, cookie) for cookie in first})
     assert met == {cookie: {member} for cookie, member in first.items()}
+
+
+def test_an_applications_cookie_expires_also_after_a_reload(rig, monkeypatch):
+    monkeypatch.setattr("evener.dataplane.haproxy.render.COOKIES_LAST", "2s")
+    shop = Shop(rig, APP_COOKIE)
+    shop.apply()
+    shop.log_in("expires")
+    shop.reload()
+    assert len({shop.ask(1, "expires") for _ in range(6)}) == 1
+    eventually(lambda: rig.instance.observe() and not any(map(os.path.getsize, shop.maps())))
+    time.sleep(2.5)
+    assert {shop.ask(1, "expires") for _ in range(6)} == {"w1", "w2", "w3"}
 
 
 @pytest.mark.parametrize("persistence", [SOURCE_IP, APP_COOKIE], ids=["address", "cookie"])

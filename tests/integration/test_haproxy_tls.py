@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy import process, runtime
+from evener.dataplane.haproxy import process, runtime, tls
 from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.plan import (
@@ -156,6 +156,12 @@ def test_tls_1_2_and_1_3_are_spoken_and_1_1_is_not(serving, options, works):
     with netns.inside(serving.namespace):
         ended = subprocess.run(command, input=b"", capture_output=True, timeout=10, check=False)
     assert (ended.returncode == 0) is works
+
+
+@pytest.mark.parametrize("cipher", [each for each in tls.CIPHERS if "ECDSA" not in each])
+def test_every_cipher_of_the_list_works(serving, cipher):
+    with shake(serving, "default.example.com", trusting(cipher)) as channel:
+        assert channel.cipher()[0] == cipher
 
 
 @pytest.mark.parametrize("cipher", ["AES128-SHA", "ECDHE-RSA-AES128-SHA", "AES256-GCM-SHA384"])

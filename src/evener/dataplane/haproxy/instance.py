@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from evener.dataplane.haproxy import access, clients, files, ports, process, runtime, stats, tls
+from evener.dataplane.haproxy import access, checks, clientmaps, files, ports, process, runtime, stats, tls
 from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.errors import (
     Busy,
@@ -29,7 +29,7 @@ from evener.dataplane.haproxy.errors import (
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.meter import Meter
 from evener.dataplane.haproxy.model import UNKNOWN, Config
-from evener.dataplane.haproxy.paths import Paths, clients_file
+from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Stop, plan
 from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
@@ -41,6 +41,7 @@ LOG = logging.getLogger(__name__)
 
 STOP_GRACE_S = 2.0  # what connections get that are open when a load balancer is switched off
 _CHECK_S = 30.0
+_HEALTH_S = 1.0  # what a worker gets to take a command about a member's health
 _RELOADS = 3  # tries, where somebody else writes the file between ours and HAProxy's reading it
 _EMPTY_STATE = "1\n"  # a state file of format version 1 that knows no server
 
@@ -69,6 +70,7 @@ class Instance:
         self._config: Config | None = None  # what was applied last
         self._signature: files.Signature | None = None
         self._meter = Meter(self.paths, settings.hard_stop_after_s)
+        self._carried = checks.Carried()
         self._impatient_at: float | None = (
             None  # when a reload that waits for an old worker will wait no longer
         )
@@ -145,7 +147,7 @@ class Instance:
         """Start with `wanted`; where that is refused, with the file of `before`."""
         files.replace(self.paths.conf, wanted.text)
         self._write_certificates(wanted)
-        self._touch_clients(wanted)
+        clientmaps.touch(self.paths, wanted)
         try:
             self._start()
         except StartFailed as error:
@@ -258,8 +260,7 @@ class Instance:
             # What has just gone is still to be reported once.
             shown = (*config.frontends, *(self._config or Config()).frontends)
             self._meter.keep({frontend.name for frontend in shown} | _ids(graph))
-            for path in set(self.paths.directory.glob(clients_file("*", "*"))) - self._clients_files(config):
-                path.unlink(missing_ok=True)
+            clientmaps.keep_only(self.paths, config)
         self._config = config
         # Someone may have written the file while we worked; then it is not the one to compare with.
         signature = files.signature(self.paths.conf)
@@ -275,7 +276,15 @@ class Instance:
         if self._log_socket is None or not self.paths.log_socket.is_socket():
             if self._log_socket is not None:
                 self._log_socket.close()
-            self._log_socket = LogSocket(self.paths, self.settings)
+            self._log_socket = LogSocket(self.paths, self.settings, self._heard)
+
+    def _heard(self, message: str) -> None:
+        """Hear what HAProxy logs, from whichever thread reads it."""
+        command = self._carried.heard(message)
+        if command is not None:
+            LOG.info("Load balancer %s: %s, with the checks before its reload", self.id, command)
+            with contextlib.suppress(CommandRefused, SocketError):
+                runtime.tell(self.paths.socket, (command,), _HEALTH_S)
 
     def _write_certificates(self, config: Config | None) -> None:
         """Put what `config` needs beside what is there; what is not needed any more goes once it is applied."""
@@ -287,7 +296,7 @@ class Instance:
 
     def _install(self, wanted: Config) -> None:
         """Put `wanted` on disk, if HAProxy takes it."""
-        self._touch_clients(wanted)
+        clientmaps.touch(self.paths, wanted)
         self._write_certificates(wanted)
         files.write(self.paths.candidate, wanted.text)
         if not self.paths.state.exists():
@@ -320,6 +329,7 @@ class Instance:
         # A process that starts anew finds out by itself who is up; an old state could be of any age.
         files.write(self.paths.state, _EMPTY_STATE)
         self._meter.without_workers()
+        self._carried.restarted()
         pair = process.start(self.paths, self.namespace, self.settings.binary)
         self._master, self._worker = pair.master, pair.worker
 
@@ -331,9 +341,11 @@ class Instance:
         process.make_room(self.paths, self.settings.old_workers)
         state = _EMPTY_STATE
         with contextlib.suppress(SocketError):
-            state = stats.carry_over(runtime.ask(self.paths.socket, "show servers state"), wanted)
+            running = runtime.ask(self.paths.socket, "show servers state")
+            self._carried.reloaded(checks.counted(running, self._last() or wanted))
+            state = stats.carry_over(running, wanted)
         files.write(self.paths.state, state, durable=False)
-        self._note_clients(wanted)
+        clientmaps.note(self.paths, wanted)
         ours = files.signature(self.paths.conf)
         held = self._meter.hold()
         try:
@@ -343,26 +355,6 @@ class Instance:
         except (ReloadFailed, SocketError):
             self._meter.release(held)
             raise
-
-    def _note_clients(self, wanted: Config) -> None:
-        """Write down, for the next worker, which clients the present one knows."""
-        for backend in wanted.backends:
-            if backend.table is None:
-                continue
-            path = self.paths.clients(backend.name, backend.table)
-            with contextlib.suppress(SocketError):
-                table = runtime.ask(self.paths.socket, f"show table {backend.name}")
-                known = clients.of_table(table, backend.table)
-                if not stats.has_learned(runtime.ask(self.paths.socket, "show peers")):
-                    known = clients.of_map(files.read(path) or "") | known
-                files.replace(path, clients.to_map(known), durable=False)
-
-    def _clients_files(self, config: Config) -> set[Path]:
-        return {self.paths.clients(each.name, each.table) for each in config.backends if each.table}
-
-    def _touch_clients(self, wanted: Config) -> None:
-        for path in self._clients_files(wanted):
-            path.touch(mode=files.PRIVATE, exist_ok=True)
 
     def _at_run_time(self, steps: tuple[Step, ...]) -> bool:
         """Do `steps` on the runtime socket; return whether all succeeded."""
@@ -427,6 +419,7 @@ class Instance:
                 except SocketError as error:
                     LOG.warning("Load balancer %s: %s", self.id, error)
             self._see_off(stats.leaving(table, config))
+            clientmaps.forget(self.paths, config)
             access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
             return Observation(
                 members=stats.members(table, config),

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import socket
+from collections.abc import Callable
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 
@@ -44,9 +45,13 @@ class LogSocket:
     Give `fileno()` to a selector, and call `read` when there is something to read.
     """
 
-    def __init__(self, paths: Paths, settings: Settings) -> None:
-        """Bind the socket in the chroot, in place of one that an earlier agent left there."""
+    def __init__(self, paths: Paths, settings: Settings, heard: Callable[[str], None]) -> None:
+        """Bind the socket in the chroot, in place of one that an earlier agent left there.
+
+        `heard` gets each message, from the thread that reads.
+        """
         self._paths = paths
+        self._heard = heard
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             _bind(self._socket, paths, settings.group)
@@ -74,6 +79,7 @@ class LogSocket:
             except OSError:
                 break
             text = _PRIORITY.sub("", message).rstrip("\n\0")
+            self._heard(text)
             changed = changed or changes_state(text)
             self._file.emit(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))
         return changed

@@ -29,6 +29,8 @@ _BALANCE: dict[LBAlgorithm, tuple[str, ...]] = {
     LBAlgorithm.SOURCE_IP: (line("balance", "source"), line("hash-type", "consistent")),
 }
 # The first checks of all servers come within this many milliseconds, not spread over the whole interval.
+_CONNECT_S = 5
+COOKIES_LAST = "3h"
 _FIRST_CHECKS_MS = 100
 LOCAL_PEER = "local"
 _KNOWN = "txn.known_server"
@@ -99,7 +101,7 @@ def _global(loadbalancer_id: str, paths: Paths, settings: Settings) -> Iterator[
 
 def _defaults() -> tuple[str, ...]:
     return (
-        line("timeout", "connect", "5s"),
+        line("timeout", "connect", f"{_CONNECT_S}s"),
         line("timeout", "client", "50s"),
         line("timeout", "server", "50s"),
         # For WebSockets and TCP once both sides talk; half-closed ones are bounded like the others.
@@ -175,6 +177,9 @@ def _backend_lines(node: PoolNode) -> Iterator[str]:
     monitor = _monitor(node)
     if monitor is not None and monitor.type is not MonitorType.PING:
         yield line("timeout", "check", f"{monitor.timeout}s")
+        if monitor.timeout < _CONNECT_S:  # or opening a connection would take checks longer
+            yield line("timeout", "connect", f"{monitor.timeout}s")
+        yield line("option", "log-health-checks")  # `checks` reads them
         if monitor.type in HTTP_TYPES:
             yield line("option", "httpchk")
             yield line("http-check", "send", "meth", str(monitor.http_method), "uri", monitor.url_path)
@@ -218,7 +223,7 @@ def _persistence(pool: Pool) -> Iterator[str]:
         yield from _known_clients(pool, "src", known)
     elif _table(pool):
         cookie = f"cook({argument(str(persistence.cookie_name))})"
-        yield line("stick-table", "type", _COOKIES, "len", LONGEST_KEY, *table, "expire", "3h")
+        yield line("stick-table", "type", _COOKIES, "len", LONGEST_KEY, *table, "expire", COOKIES_LAST)
         yield line("stick", "store-response", f"res.{cookie}")
         yield line("stick", "match", f"req.{cookie}")
         yield line("stick", "store-request", f"req.{cookie}", "if", "{", f"var({_KNOWN})", "-m", "found", "}")

@@ -31,6 +31,7 @@ CIPHERS = (
     "DHE-RSA-AES256-GCM-SHA384",
     "DHE-RSA-CHACHA20-POLY1305",
 )
+_DH_BITS = 2048
 CIPHERSUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 OPTIONS = ("prefer-client-ciphers", "ssl-min-ver", "TLSv1.2", "no-tls-tickets")
 ALPN = "h2,http/1.1"
@@ -62,6 +63,7 @@ def global_lines(listeners: Sequence[Listener]) -> Iterator[str]:
         yield line("crt-base", CERTIFICATES)
         yield line("ssl-default-bind-options", *OPTIONS)
         yield line("ssl-default-bind-ciphers", ":".join(CIPHERS))
+        yield line("tune.ssl.default-dh-param", _DH_BITS)  # without, there are no DHE ciphers
         yield line("ssl-default-bind-ciphersuites", ":".join(CIPHERSUITES))
 
 
