@@ -241,6 +241,30 @@ def test_an_ipv6_load_balancer_serves(cloud: Cloud) -> None:
     assert traces(balancer.lb["id"], balancer.lb["vip_port_id"]) == []
 
 
+@pytest.mark.parametrize("vip_version", [4, 6])
+def test_members_of_another_ip_version_than_the_vip_serve_from_beginning_to_end(
+    cloud: Cloud, vip_version: int
+) -> None:
+    four = cloud.make_subnet(f"both-{vip_version}", f"10.{40 + vip_version}.0.0/24")
+    six = cloud.api.create(
+        "subnet", network_id=four["network_id"], cidr=f"fd00:4{vip_version}::/64", ip_version=6
+    )
+    front, other = (four, six) if vip_version == 4 else (six, four)
+    client = cloud.host(f"client-{vip_version}", front)
+    webs = [
+        cloud.host(f"{vip_version}-on-{n}", subnet).web(f"on{n}") for n, subnet in ((1, front), (2, other))
+    ]
+    balancer = cloud.balancer(f"both-{vip_version}", subnet=front, webs=webs[:1])
+    member = cloud.member(balancer.pool, webs[1], other)
+    cloud.api.wait_active(balancer.lb)
+    eventually(lambda: client.answers(balancer.vip))
+    assert client.spread(balancer.vip, 10) == Counter(on1=5, on2=5)
+    assert cloud.api.operating(balancer.lb)[member["id"]] == "ONLINE"
+    cloud.api.delete(member)
+    cloud.delete(balancer)
+    assert traces(balancer.lb["id"], balancer.lb["vip_port_id"]) == []
+
+
 def test_fifty_members_posted_by_ten_threads_at_once_all_serve(cloud: Cloud, balancer: Balancer) -> None:
     host = cloud.host("fifty")
     webs = [host.web(f"m{number}", 9000 + number) for number in range(50)]

@@ -54,6 +54,15 @@ class Network(Protocol):
             Conflict: when the address is taken (an InUse), or none is free.
         """
 
+    def reach_from_vip_port(self, tx: Transaction, port_id: str, subnet_id: str) -> None:
+        """Give the port of a load balancer an address of the subnet's IP version, where it has none.
+
+        On that subnet, or on another one of the port's network; where that has none, nothing is done.
+
+        Raises:
+            Conflict: when none is free.
+        """
+
     def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
         """Remove the port of a load balancer; one that is gone is fine."""
 

@@ -287,6 +287,12 @@ class BuiltinNetwork:
         """Make the port of a load balancer. Run the transaction with `retried`: parallel clients may collide."""
         return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_id, address)
 
+    def reach_from_vip_port(self, tx: Transaction, port_id: str, subnet_id: str) -> None:
+        """Give the port of a load balancer an address of the subnet's IP version, where it has none."""
+        before = packets.effect_of(tx, Port, port_id)
+        vips.reach(tx, port_id, subnet_id)
+        self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+
     def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
         """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""
         if associations.exist_on_port(tx, port_id):

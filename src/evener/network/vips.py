@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 
 from evener.network import associations, errors, ports
-from evener.network.allocations import addresses_of
+from evener.network.allocations import addresses_of, allocate, allocate_any, take
 from evener.network.base import VipAllocation
 from evener.network.visibility import find, lock, may_use
 from evener.resources.network import Network
@@ -44,6 +44,20 @@ def create(
     port_id = ports.insert(tx, values)
     taken = addresses_of(tx, [port_id])[port_id][0]
     return VipAllocation(port_id, str(taken.ip_address), network_id)
+
+
+def reach(tx: Transaction, port_id: str, subnet_id: str) -> None:
+    """Let a port reach a subnet's IP version; see `evener.network.base.Network.reach_from_vip_port`."""
+    network_id = str(tx.scalar(select(tables.ports.c.network_id).where(tables.ports.c.id == port_id)))
+    subnet = find(tx, Subnet, subnet_id, None)
+    present = addresses_of(tx, [port_id]).get(port_id, ())
+    if any(ipaddress.ip_address(str(each.ip_address)).version == subnet.ip_version for each in present):
+        return
+    if subnet.network_id == network_id:
+        found = allocate(tx, network_id, (PortAddress(subnet_id=subnet_id),))
+    else:
+        found = allocate_any(tx, network_id, subnet.ip_version)
+    take(tx, port_id, found, len(present))
 
 
 def delete(tx: Transaction, port_id: str) -> None:
