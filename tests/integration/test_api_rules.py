@@ -169,6 +169,37 @@ def test_a_member_s_address_is_of_its_subnet_s_version(cloud: Cloud, tree: Tree)
     refuses(cloud, "POST", f"/lbaas/pools/{tree.pool}/members", body, 400, name)
 
 
+def addresses_of_vip_port(cloud: Cloud, tree: Tree) -> list[str]:
+    balancer = cloud.ann.show("loadbalancer", tree.loadbalancer)
+    return [each["ip_address"] for each in cloud.ann.show("port", balancer["vip_port_id"])["fixed_ips"]]
+
+
+def test_a_load_balancer_s_port_gets_one_address_of_its_members_other_ip_version(
+    cloud: Cloud, tree: Tree
+) -> None:
+    six = cloud.ann.create("subnet", network_id=tree.network, cidr="2001:db8::/64", ip_version=6)["id"]
+    before = addresses_of_vip_port(cloud, tree)
+    for number in (8, 9):
+        given = {"subnet_id": six, "address": f"2001:db8::{number}", "protocol_port": 80}
+        cloud.ann.create("member", in_pool=tree.pool, **given)
+    first, second = addresses_of_vip_port(cloud, tree)
+    assert [first] == before
+    assert second.startswith("2001:db8::")
+    assert cloud.ann.show("loadbalancer", tree.loadbalancer)["vip_address"] == first
+
+
+def test_members_behind_a_router_need_a_subnet_of_their_ip_version_on_the_vip_s_network(
+    cloud: Cloud, tree: Tree
+) -> None:
+    elsewhere = cloud.subnet(cidr="2001:db8:1::/64")["id"]
+    given = {"subnet_id": elsewhere, "address": "2001:db8:1::8", "protocol_port": 80}
+    cloud.ann.create("member", in_pool=tree.pool, **given)
+    assert len(addresses_of_vip_port(cloud, tree)) == 1
+    cloud.ann.create("subnet", network_id=tree.network, cidr="2001:db8::/64", ip_version=6)
+    cloud.ann.create("member", in_pool=tree.pool, **{**given, "address": "2001:db8:1::9"})
+    assert len(addresses_of_vip_port(cloud, tree)) == 2
+
+
 def test_a_member_is_reached_below_its_own_pool_only(cloud: Cloud, tree: Tree) -> None:
     other = cloud.pool(tree.loadbalancer)["id"]
     path = f"/lbaas/pools/{other}/members/{tree.member}"
