@@ -51,7 +51,7 @@ READ_AT_ONCE = 20  # load balancers: fewer wake up too often, more are in the wa
 HEALTH_WORKERS = 2
 HEALTH_AGAIN_S = 0.05  # until another look at members' health, of a load balancer that is being changed
 OBSERVED_S = 2.0  # what somebody who asks waits for a load balancer that is being changed
-CONFIRMED_AT_ONCE = 5  # ports that are new, with each reading of counters: nobody waits for it
+CONFIRMED_AT_ONCE = 2  # ports that are new, with each reading of counters: nobody waits for it
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
 
 
