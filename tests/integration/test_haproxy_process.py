@@ -234,6 +234,18 @@ def test_a_lost_file_is_written_again(rig):
     assert rig.instance.paths.conf.read_text() == good
 
 
+def test_what_an_agent_was_writing_when_it_was_killed_is_removed(rig):
+    shop = Shop(rig)
+    shop.apply()
+    rig.instance.close()
+    left = [rig.directory / f"{name}.tmp" for name in ("counters.json", "graph.json")]
+    for path in left:
+        path.write_text("{")
+    rig.instance = rig.another()
+    assert shop.apply() == []
+    assert not any(path.exists() for path in left)
+
+
 def test_a_second_instance_adopts_what_runs_and_touches_nothing(rig):
     shop = Shop(rig)
     shop.apply()

@@ -5,13 +5,14 @@ from collections.abc import Collection
 from pathlib import Path
 
 PRIVATE = 0o640
+_UNFINISHED = ".tmp"
 Signature = tuple[int, int, int]  # of a file: inode, size, time of change in nanoseconds
 SECRET = 0o600  # for what holds keys
 
 
 def replace(path: Path, text: str, *, durable: bool = True, mode: int = PRIVATE) -> None:
     """Put `text` at `path` in one step, with access `mode`; on disk when the call returns if `durable`."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(path.name + _UNFINISHED)
     write(temporary, text, durable=durable, mode=mode)
     move(temporary, path, durable=durable)
 
@@ -25,6 +26,12 @@ def write(path: Path, text: str, *, durable: bool = True, mode: int = PRIVATE) -
         file.flush()
         if durable:
             os.fsync(fd)
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove what `replace` left there that was killed."""
+    for path in directory.glob(f"*{_UNFINISHED}"):
+        path.unlink(missing_ok=True)
 
 
 def move(source: Path, target: Path, *, durable: bool = True) -> None:

@@ -276,6 +276,7 @@ class Instance:
         if self._log_socket is None or not self.paths.log_socket.is_socket():
             if self._log_socket is not None:
                 self._log_socket.close()
+            files.remove_unfinished(self.paths.directory)
             self._log_socket = LogSocket(self.paths, self.settings, self._heard)
 
     def _heard(self, message: str) -> None:
