@@ -9,11 +9,14 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
 import haproxy_graphs as g
+from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.settings import Settings, probe
@@ -221,3 +224,12 @@ def eventually(what: Callable[[], object], within_s: float = 10.0):
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.01)
     return value
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    """Return a rig of the test's own, of which no process is left afterwards."""
+    opened = Rig(tmp_path, "qlbaas-test")
+    yield opened
+    opened.close()
+    assert process.processes_of(opened.instance.paths) == set()

@@ -93,13 +93,3 @@ class OpenVSwitch:
         for program in list(self._daemons):
             self.stop_daemon(program)
         shutil.rmtree(self.directory)
-
-
-def soon(changed: Callable[[], bool], within_s: float = 5.0) -> bool:
-    """Return whether `changed()` comes true: a driver hears some moments later what others do in the database."""
-    deadline = time.monotonic() + within_s
-    while not changed():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True

@@ -6,8 +6,9 @@ from databases import database, database_url, mariadb_url, postgresql_url
 from network_service import Service
 
 from evener.store.database import Database
+from haproxy_rig import rig
 
-__all__ = ["any_cloud", "cloud", "database", "database_url", "mariadb_url", "postgresql_url"]
+__all__ = ["any_cloud", "cloud", "database", "database_url", "mariadb_url", "postgresql_url", "rig"]
 
 
 @pytest.fixture

@@ -10,17 +10,15 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import access
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.paths import Paths
-from haproxy_rig import SETTINGS, VIP, Rig, eventually, member_of
+from haproxy_rig import SETTINGS, VIP, eventually, member_of
 
 pytestmark = pytest.mark.root
 
 
 @pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
+def rig(rig):
     rig.instance = Instance(rig.directory, rig.namespace, replace(SETTINGS, access_log=True))
-    yield rig
-    rig.close()
+    return rig
 
 
 def serve(rig, protocol="HTTP", port=80, generation=1):

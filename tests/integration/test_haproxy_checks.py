@@ -13,13 +13,6 @@ pytestmark = pytest.mark.root
 MEMBER = g.nth(10)
 
 
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
-
-
 class Checked(Shop):
     """Whose first member is looked at; the log is read all the time, as the agent reads it."""
 
@@ -48,6 +41,12 @@ class Checked(Shop):
         time.sleep(0.1)
         self.status()
 
+    def answer_twice_and_reload(self, status: int) -> None:
+        """Let two checks be answered so, and reload."""
+        self.webs[0].status = status
+        self.wait_for_checks(2)
+        self.reload()
+
     def checks_until(self, status: str, change) -> int:
         """Return how many checks come until the member has that status, once `change` was called."""
         before = len(self.webs[0].checks())
@@ -58,26 +57,14 @@ class Checked(Shop):
 
 def test_failures_before_a_reload_count(rig):
     shop = Checked(rig, max_retries=1, max_retries_down=4)
-
-    def fail_and_reload() -> None:
-        shop.webs[0].status = 500
-        shop.wait_for_checks(2)
-        shop.reload()
-
-    assert shop.checks_until("OFFLINE", fail_and_reload) == 4
+    assert shop.checks_until("OFFLINE", lambda: shop.answer_twice_and_reload(500)) == 4
 
 
 def test_successes_before_a_reload_count(rig):
     shop = Checked(rig, max_retries=4, max_retries_down=1)
     shop.webs[0].status = 500
     shop.until("OFFLINE")
-
-    def recover_and_reload() -> None:
-        shop.webs[0].status = 200
-        shop.wait_for_checks(2)
-        shop.reload()
-
-    assert shop.checks_until("ONLINE", recover_and_reload) == 4
+    assert shop.checks_until("ONLINE", lambda: shop.answer_twice_and_reload(200)) == 4
 
 
 def test_a_success_after_a_reload_ends_the_row(rig):

@@ -14,16 +14,9 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.errors import SocketError
 from evener.dataplane.haproxy.plan import Reload, Start
-from haproxy_rig import Rig, Shop, eventually
+from haproxy_rig import Shop, eventually
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
 
 
 def test_counters_go_on_over_reloads_restarts_and_kills(rig):

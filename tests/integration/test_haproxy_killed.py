@@ -13,17 +13,9 @@ import pytest
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.plan import Reload, Start
-from haproxy_rig import Rig, Shop, eventually
+from haproxy_rig import Shop, eventually
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
-    assert process.processes_of(rig.instance.paths) == set()
 
 
 def test_a_killed_master_is_started_again_and_its_workers_do_not_stay(rig):

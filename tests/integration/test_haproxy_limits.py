@@ -11,11 +11,9 @@ pytestmark = pytest.mark.root
 
 
 @pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
+def rig(rig):
     rig.web("web")
-    yield rig
-    rig.close()
+    return rig
 
 
 def limited(rig: Rig, limit: int) -> list[type]:

@@ -21,13 +21,6 @@ SOURCE_IP, APP_COOKIE = {"type": "SOURCE_IP"}, {"type": "APP_COOKIE", "cookie_na
 CLIENTS = range(1, 9)
 
 
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
-
-
 class Shop:
     """A listener and a pool of three members; every reload is of another pool that nothing uses."""
 

@@ -6,7 +6,7 @@ import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy.pings import Pinger, targets
-from haproxy_rig import VIP, Rig, eventually, member_of
+from haproxy_rig import VIP, eventually, member_of
 
 pytestmark = pytest.mark.root
 ADDRESSES = {"w1": "10.9.9.1", "w2": "2001:db8:9::2"}
@@ -19,13 +19,6 @@ def ip(rig, *words):
 def reach(rig, name, *, reached=True):
     address = ADDRESSES[name]
     ip(rig, "address", "add" if reached else "del", f"{address}/{128 if ':' in address else 32}", "dev", "lo")
-
-
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
 
 
 @pytest.fixture

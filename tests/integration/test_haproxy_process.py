@@ -27,17 +27,9 @@ from evener.dataplane.haproxy.plan import (
 )
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns
-from haproxy_rig import SETTINGS, VIP, PatientInstance, Rig, Shop, eventually, member_of
+from haproxy_rig import SETTINGS, VIP, PatientInstance, Shop, eventually, member_of
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
-    assert process.processes_of(rig.instance.paths) == set()
 
 
 def test_a_load_balancer_is_started_once_and_left_alone_after(rig):

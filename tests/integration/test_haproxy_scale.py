@@ -5,17 +5,10 @@ import pytest
 import haproxy_graphs as g
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.plan import AddServer, RemoveServer, SetState, SetWeight, Start
-from haproxy_rig import VIP, Rig
+from haproxy_rig import VIP
 
 pytestmark = pytest.mark.root
 MEMBERS = 1000
-
-
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
 
 
 def member(number: int):

@@ -20,7 +20,7 @@ from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.render import render
 from evener.resources.types import LBAlgorithm
-from haproxy_rig import SETTINGS, VIP, PatientInstance, Rig, eventually, member_of
+from haproxy_rig import SETTINGS, VIP, PatientInstance, eventually, member_of
 from made_certificates import authorities, document, ec_key, make
 
 pytestmark = pytest.mark.root
@@ -37,13 +37,6 @@ CERTIFICATES = {
     for key in (1, 2)
 }
 BULK = b"x" * 400_000
-
-
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
 
 
 # -- what changes --------------------------------------------------------------------------------------------

@@ -10,18 +10,11 @@ import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy.plan import Reload
-from haproxy_rig import VIP, Rig, eventually, member_of
+from haproxy_rig import VIP, eventually, member_of
 
 pytestmark = pytest.mark.root
 
 MUCH = 30_000_000  # bytes: many times what HAProxy and the kernel hold
-
-
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
 
 
 def serve(rig, *peers, protocol="TCP", spare=0, **given):

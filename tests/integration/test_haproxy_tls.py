@@ -61,11 +61,9 @@ def with_certificates(rig: Rig, *listeners, **made: Made) -> Graph:
 
 
 @pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
+def rig(rig):
     rig.web("web")
-    yield rig
-    rig.close()
+    return rig
 
 
 @pytest.fixture

@@ -14,16 +14,9 @@ from cryptography.x509.oid import NameOID
 
 import haproxy_graphs as g
 from evener.host import netns
-from haproxy_rig import VIP, Rig, eventually, member_of
+from haproxy_rig import VIP, eventually, member_of
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def rig(tmp_path):
-    rig = Rig(tmp_path, "qlbaas-test")
-    yield rig
-    rig.close()
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from evener.host.errors import BridgeUnsuitable, NameTaken, PhysicalNetworkUnkno
 from evener.host.openvswitch import OpenVSwitchDriver, patch_names
 from evener.host.veth import tap_name
 from evener.resources.wiring import FixedIP, NetworkSpec, WiredPort
-from openvswitch_rig import OpenVSwitch, soon
+from haproxy_rig import eventually
+from openvswitch_rig import OpenVSwitch
 
 pytestmark = pytest.mark.root
 
@@ -135,7 +136,7 @@ def test_the_operators_bridge_gets_a_patch_port_and_is_otherwise_exactly_as_it_w
     elsewhere.close()
     for what in (("del-port", THERE), ("set", "port", HERE, "tag=77"), ("del-port", HERE)):
         switch.vsctl(*what)
-        assert soon(lambda: driver.ensure_network(spec))
+        eventually(lambda: driver.ensure_network(spec), 5.0)
         assert driver.ensure_network(spec) is False
         assert switch.vsctl("get", "port", HERE, "tag") == "2"
     driver.unplug("one", port(0).id)

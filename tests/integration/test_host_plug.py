@@ -23,7 +23,8 @@ from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name
 from evener.host.openvswitch import OpenVSwitchDriver
 from evener.host.veth import inner_name, tap_name
 from evener.resources.wiring import FixedIP, NetworkSpec, Route, WiredPort
-from openvswitch_rig import OpenVSwitch, soon
+from haproxy_rig import eventually
+from openvswitch_rig import OpenVSwitch
 
 pytestmark = pytest.mark.root
 Driver = LinuxBridgeDriver | OpenVSwitchDriver
@@ -350,7 +351,7 @@ def test_plugging_repairs(driver, damage):
     settle()
     before = state(driver)
     damage()
-    assert soon(lambda: driver.plug(NS, PORT))
+    eventually(lambda: driver.plug(NS, PORT), 5.0)
     settle()
     assert state(driver) == before
     assert driver.plug(NS, PORT) is False

@@ -154,7 +154,7 @@ def create_member(change: Change, values: Values) -> Member:
             "MemberAddressTypeSubnetTypeMismatch",
         )
     if ipaddress.ip_address(change.loadbalancer.vip_address).version != subnet.ip_version:
-        change.network.reach_from_vip_port(change.tx, change.loadbalancer.vip_port_id, subnet.id)
+        change.network.reach_from_vip_port(change.tx, change.loadbalancer.vip_port_id, subnet)
     place = {"in_pool": pool.id, "address": values["address"], "port": values["protocol_port"]}
     if change.tx.execute(_MEMBER_AT, place).first() is not None:
         raise Conflict(

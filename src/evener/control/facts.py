@@ -75,7 +75,7 @@ def _retire_counters(tx: Transaction, loadbalancer_id: str, listener_ids: list[s
     """Add what vanishing listeners counted to the load balancer's own row, so that its sum never falls."""
     if not listener_ids:
         return
-    known = {row.owner_id: row for row in tx.execute(_counters_of(loadbalancer_id))}
+    known = _known(tx, counters.c.owner_id, loadbalancer_id)
     total = Counters()
     for owner in (loadbalancer_id, *listener_ids):
         if owner in known:
@@ -85,12 +85,8 @@ def _retire_counters(tx: Transaction, loadbalancer_id: str, listener_ids: list[s
     tx.execute(counters.insert().values(owner_id=loadbalancer_id, loadbalancer_id=loadbalancer_id, **retired))
 
 
-def _sum(total: Counters, row: Any) -> Counters:
-    return Counters(**{name: getattr(total, name) + getattr(row, name) for name in Counters.model_fields})
-
-
-def _counters_of(loadbalancer_id: str) -> Any:
-    return select(counters).where(counters.c.loadbalancer_id == loadbalancer_id)
+def _sum(total: Counters, row: Mapping[str, Any]) -> Counters:
+    return Counters(**{name: getattr(total, name) + row[name] for name in Counters.model_fields})
 
 
 def store_observation(tx: Transaction, loadbalancer_id: str, seen: Observation) -> None:

@@ -54,7 +54,7 @@ class Network(Protocol):
             Conflict: when the address is taken (an InUse), or none is free.
         """
 
-    def reach_from_vip_port(self, tx: Transaction, port_id: str, subnet_id: str) -> None:
+    def reach_from_vip_port(self, tx: Transaction, port_id: str, subnet: SubnetInfo) -> None:
         """Give the port of a load balancer an address of the subnet's IP version, where it has none.
 
         On that subnet, or on another one of the port's network; where that has none, nothing is done.

@@ -287,10 +287,12 @@ class BuiltinNetwork:
         """Make the port of a load balancer. Run the transaction with `retried`: parallel clients may collide."""
         return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_id, address)
 
-    def reach_from_vip_port(self, tx: Transaction, port_id: str, subnet_id: str) -> None:
+    def reach_from_vip_port(self, tx: Transaction, port_id: str, subnet: SubnetInfo) -> None:
         """Give the port of a load balancer an address of the subnet's IP version, where it has none."""
+        if vips.reaches(tx, port_id, subnet.ip_version):
+            return
         before = packets.effect_of(tx, Port, port_id)
-        vips.reach(tx, port_id, subnet_id)
+        vips.reach(tx, port_id, subnet)
         self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
 
     def delete_vip_port(self, tx: Transaction, port_id: str) -> None:

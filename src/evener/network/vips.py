@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from evener.network import associations, errors, ports
 from evener.network.allocations import addresses_of, allocate, allocate_any, take
-from evener.network.base import VipAllocation
+from evener.network.base import SubnetInfo, VipAllocation
 from evener.network.visibility import find, lock, may_use
 from evener.resources.network import Network
 from evener.resources.port import LOADBALANCER_OWNER, Port, PortAddress
@@ -46,18 +46,20 @@ def create(
     return VipAllocation(port_id, str(taken.ip_address), network_id)
 
 
-def reach(tx: Transaction, port_id: str, subnet_id: str) -> None:
-    """Let a port reach a subnet's IP version; see `evener.network.base.Network.reach_from_vip_port`."""
-    network_id = str(tx.scalar(select(tables.ports.c.network_id).where(tables.ports.c.id == port_id)))
-    subnet = find(tx, Subnet, subnet_id, None)
+def reaches(tx: Transaction, port_id: str, ip_version: int) -> bool:
+    """Return whether a port has an address of that IP version."""
     present = addresses_of(tx, [port_id]).get(port_id, ())
-    if any(ipaddress.ip_address(str(each.ip_address)).version == subnet.ip_version for each in present):
-        return
+    return any(ipaddress.ip_address(str(each.ip_address)).version == ip_version for each in present)
+
+
+def reach(tx: Transaction, port_id: str, subnet: SubnetInfo) -> None:
+    """Give a port an address of a subnet's IP version; see `evener.network.base.Network.reach_from_vip_port`."""
+    network_id = str(tx.scalar(select(tables.ports.c.network_id).where(tables.ports.c.id == port_id)))
     if subnet.network_id == network_id:
-        found = allocate(tx, network_id, (PortAddress(subnet_id=subnet_id),))
+        found = allocate(tx, network_id, (PortAddress(subnet_id=subnet.id),))
     else:
         found = allocate_any(tx, network_id, subnet.ip_version)
-    take(tx, port_id, found, len(present))
+    take(tx, port_id, found, position=1)  # behind the VIP
 
 
 def delete(tx: Transaction, port_id: str) -> None:

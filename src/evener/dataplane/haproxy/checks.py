@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from evener.dataplane.haproxy import stats
 from evener.dataplane.haproxy.model import Config
 
 # As HAProxy logs it: "Health check for server POOL/MEMBER failed, reason: …, status: 2/3 UP." (src/check.c)
@@ -36,13 +37,8 @@ def counted(show_servers_state: str, config: Config) -> dict[str, Count]:
 
     HAProxy's "health" goes from 0 to rise + fall - 1, and a server is up from rise on.
     """
-    names, *records = show_servers_state.splitlines()[1:] or [""]
-    keys = names.lstrip("# ").split()
     found = {}
-    for record in records:
-        fields = dict(zip(keys, record.split(), strict=False))
-        if len(fields) != len(keys):
-            continue
+    for fields in stats.states(show_servers_state):
         backend = config.backends_by_name.get(fields["be_name"])
         server = backend.servers_by_name.get(fields["srv_name"]) if backend else None
         if server is None or not server.checked or int(fields["srv_check_result"]) < _FAILED:
@@ -69,12 +65,8 @@ class Carried:
 
     def reloaded(self, counts: Mapping[str, Count]) -> None:
         """Hear what the worker has counted that is being replaced."""
-        with self._guard:
-            before = self._counts
-            self._counts = {name: _sum(before.get(name), count) for name, count in counts.items()}
-            for name, count in before.items():
-                if name not in counts:  # the worker has not checked it yet
-                    self._counts[name] = count
+        with self._guard:  # what the worker has not checked yet stays as it was
+            self._counts |= {name: _sum(self._counts.get(name), count) for name, count in counts.items()}
 
     def restarted(self) -> None:
         """Hear that the next worker finds out anew who is up."""
@@ -103,5 +95,6 @@ class Carried:
 
 
 def _sum(before: Count | None, count: Count) -> Count:
-    same = before is not None and before.up == count.up
-    return Count(count.up, count.number + before.number) if before is not None and same else count
+    if before is None or before.up != count.up:
+        return count
+    return Count(count.up, before.number + count.number)

@@ -207,7 +207,7 @@ def _all_ended(pids: Collection[int]) -> bool:
 
 def _serving(paths: Paths) -> int | None:
     try:
-        return stats.worker_pid(runtime.ask(paths.socket, "show info"))
+        return stats.worker_pid(runtime.ask(paths.socket, stats.WHO))
     except SocketError:
         return None
 

@@ -28,9 +28,9 @@ _BALANCE: dict[LBAlgorithm, tuple[str, ...]] = {
     LBAlgorithm.LEAST_CONNECTIONS: (line("balance", "leastconn"),),
     LBAlgorithm.SOURCE_IP: (line("balance", "source"), line("hash-type", "consistent")),
 }
-# The first checks of all servers come within this many milliseconds, not spread over the whole interval.
 _CONNECT_S = 5
 COOKIES_LAST = "3h"
+# The first checks of all servers come within this many milliseconds, not spread over the whole interval.
 _FIRST_CHECKS_MS = 100
 LOCAL_PEER = "local"
 _KNOWN = "txn.known_server"

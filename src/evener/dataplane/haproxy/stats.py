@@ -149,17 +149,18 @@ def carry_over(show_servers_state: str, wanted: Config) -> str:
     configuration, with its weights and its maintenance. Servers that are not in the file start as new ones:
     up, until a first check says otherwise. Format: management manual, section 9.3, "show servers state".
     """
-    version, columns, *records = ["1", "#", *show_servers_state.splitlines()[2:]]
-    names = show_servers_state.splitlines()[1:2]
-    columns = names[0] if names else columns
-    keys = columns.lstrip("# ").split()
-    kept = []
-    for record in records:
-        fields = dict(zip(keys, record.split(), strict=False))
-        if len(fields) == len(keys) and keys:
-            carried = _carried(fields, wanted)
-            kept += [] if carried is None else [" ".join(carried.values())]
-    return "\n".join([version, columns, *kept]) + "\n"
+    columns = (*show_servers_state.splitlines()[1:2], "#")[0]
+    carried = (_carried(fields, wanted) for fields in states(show_servers_state))
+    kept = (" ".join(fields.values()) for fields in carried if fields is not None)
+    return "\n".join(["1", columns, *kept]) + "\n"
+
+
+def states(show_servers_state: str) -> list[Row]:
+    """Return what `show servers state` says of each server, by its columns' names; what is cut off is left out."""
+    _, names, *records = (*show_servers_state.splitlines(), "", "")
+    keys = names.lstrip("# ").split()
+    found = [dict(zip(keys, record.split(), strict=False)) for record in records]
+    return [fields for fields in found if fields and len(fields) == len(keys)]
 
 
 def _carried(fields: Mapping[str, str], wanted: Config) -> dict[str, str] | None:
