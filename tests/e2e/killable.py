@@ -22,6 +22,7 @@ FUNCTIONS = (
     "evener.host.linuxbridge:LinuxBridgeDriver.plug",
     "evener.host.linuxbridge:LinuxBridgeDriver.unplug",
     "evener.dataplane.haproxy.files:replace",
+    "evener.dataplane.haproxy.files:move",
     "evener.dataplane.haproxy.process:start",
     "evener.dataplane.haproxy.process:_ready",
     "evener.dataplane.haproxy.process:reload",
