@@ -1,6 +1,8 @@
 """What a real HAProxy writes of each request and connection, whatever clients send."""
 
+import errno
 import json
+import os
 import socket
 from dataclasses import replace
 
@@ -158,3 +160,16 @@ def test_rotated_files_are_so_many_and_so_long(tmp_path):
     assert kept["access.log.1"].endswith("4 199\n")
     assert kept["access.log.2"].endswith("3 199\n")
     assert all(len(text) <= 600 for text in kept.values())
+
+
+def test_a_log_for_which_there_is_no_room_is_cut_all_the_same(tmp_path, monkeypatch, caplog):
+    def full(source, target):
+        target.write(source.read(100))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    paths = Paths(tmp_path)
+    monkeypatch.setattr(access.shutil, "copyfileobj", full)
+    paths.access.write_text("x" * 1000)
+    access.rotate(paths, size=600, count=2, master=None)
+    assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == {"access.log": 0}
+    assert "No space left on device" in caplog.text

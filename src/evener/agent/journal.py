@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from evener.host.errors import on_disk
 from evener.resources.types import validate_uuid
 from evener.resources.wiring import NetworkSpec, RouterSpec
 
@@ -26,6 +27,8 @@ class Journal:
 
     A network's file is empty, or holds the host's own address on it. Beside the last two is, as ID.json, what control
     said last of the network or router; it is written once that is true on the host, and goes first of all.
+
+    What writes raises `DiskUnusable` where the disk is full or broken; what was noted before stays.
     """
 
     def __init__(self, loadbalancers: Path) -> None:
@@ -50,7 +53,8 @@ class Journal:
     def note_loadbalancer(self, loadbalancer_id: str, port_id: str) -> Path:
         """Note that a load balancer is about to be made with a port, and return its directory."""
         directory = self.directory(loadbalancer_id)
-        directory.mkdir(mode=0o750, exist_ok=True)
+        with on_disk(self._loadbalancers):
+            directory.mkdir(mode=0o750, exist_ok=True)
         if not (directory / PORT_FILE).exists():
             _write(directory / PORT_FILE, port_id)
         return directory
@@ -68,7 +72,8 @@ class Journal:
 
     def note_network(self, network_id: str) -> None:
         """Note that a network is about to be made."""
-        (self._networks / network_id).touch(mode=0o640)
+        with on_disk(self._networks):
+            (self._networks / network_id).touch(mode=0o640)
 
     def keep_network(self, spec: NetworkSpec) -> None:
         """Note what a network is."""
@@ -84,7 +89,7 @@ class Journal:
 
     def note_host_address(self, network_id: str, address: str) -> None:
         """Note the address that the host is about to have on a network, "" for none."""
-        (self._networks / network_id).write_text(address)
+        _write(self._networks / network_id, address)
 
     def host_address(self, network_id: str) -> str:
         """Return the address that was noted for the host on a network, "" for none."""
@@ -139,8 +144,9 @@ def _write(note: Path, text: str) -> None:
     """Make the file `note` say `text`, at once and wholly."""
     if not note.exists() or note.read_text() != text:
         fresh = note.with_suffix(".new")
-        fresh.write_text(text)
-        fresh.rename(note)
+        with on_disk(note.parent):
+            fresh.write_text(text)
+            fresh.rename(note)
 
 
 def _spec_file(directory: Path, resource_id: str) -> Path:

@@ -42,9 +42,27 @@ class AgentMetrics:
             registry=self.registry,
         )
 
+        self._neighbours = Gauge(
+            "evener_agent_neighbour_entries",
+            "Entries of the kernel's neighbour tables, of all namespaces",
+            ["table"],
+            registry=self.registry,
+        )
+        self._neighbours_limit = Gauge(
+            "evener_agent_neighbour_entries_limit",
+            "Entries that the kernel's neighbour tables may have",
+            ["table"],
+            registry=self.registry,
+        )
+
     def watch_queue(self, name: str, queue: Sized) -> None:
         """Show the length of `queue`, read at each scrape."""
         self._queues.labels(queue=name).set_function(lambda: len(queue))
+
+    def neighbours(self, table: str, entries: int, limit: int) -> None:
+        """Show how many entries a neighbour table of the kernel has, and may have."""
+        self._neighbours.labels(table=table).set(entries)
+        self._neighbours_limit.labels(table=table).set(limit)
 
     def repaired(self) -> None:
         """Count one repair."""

@@ -1,11 +1,9 @@
 """A load balancer's port: plugged by the interface driver, and known again at a glance by the next agent."""
 
-import json
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from evener.host.driver import InterfaceDriver
+from evener.host.notes import Note
 from evener.resources.wiring import WiredPort
 
 
@@ -16,7 +14,7 @@ class Plug:
     """
 
     def __init__(self, driver: InterfaceDriver, namespace: str, note: Path) -> None:
-        self._driver, self._namespace, self._note = driver, namespace, note
+        self._driver, self._namespace, self._note = driver, namespace, Note(note, "port")
         self.port: WiredPort | None = None  # as it was plugged last
         self.sure = False  # a close look has found it right
 
@@ -30,7 +28,7 @@ class Plug:
         """
         shown = self._driver.shown(self._namespace, port)
         if shown is not None and (self.port is None or not closely):
-            noted = self._noted(port)
+            noted = self._note.left(port.model_dump(mode="json"))
             if noted.get("shown") == shown:
                 self.port, self.sure = port, bool(noted.get("sure"))
                 return False
@@ -39,13 +37,6 @@ class Plug:
         # Somebody may have changed it while we worked: right is for sure what was the same before and after.
         self.sure = not changed and shown == left
         if left is not None:
-            noted = {"port": port.model_dump(mode="json"), "shown": left, "sure": self.sure}
-            self._note.write_text(json.dumps(noted))
+            self._note.write(port.model_dump(mode="json"), shown=left, sure=self.sure)
         self.port = port
         return changed
-
-    def _noted(self, port: WiredPort) -> dict[str, Any]:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            noted: dict[str, Any] = json.loads(self._note.read_text())
-            return noted if noted["port"] == port.model_dump(mode="json") else {}
-        return {}

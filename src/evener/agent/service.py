@@ -23,6 +23,7 @@ from evener.agent.balancers import Balancers
 from evener.agent.journal import Journal
 from evener.agent.mending import NETWORKS, Mender
 from evener.agent.metrics import AgentMetrics
+from evener.agent.neighbours import NeighbourTables
 from evener.agent.underlay import Underlay
 from evener.agent.work import Workers
 from evener.bus.base import Controller
@@ -89,6 +90,7 @@ class AgentService:
         self._balancers = Balancers()
         self._underlay = Underlay(journal, driver, self._watcher, self._routers_changed, host_addresses)
         self.metrics = AgentMetrics()
+        self._neighbours = NeighbourTables(self.metrics)
         self._workers = Workers("worker", workers, self._look_at, self._try_again)
         self._queue = self._workers.queue
         self._mender = Mender(
@@ -369,6 +371,7 @@ class AgentService:
     def _keep_time(self) -> None:
         resynced, times = time.monotonic(), 0
         interval_s = min(self._intervals.periodic_s, LONGEST_SILENCE_S)
+        self._neighbours.look()
         while not self._stopped.wait(interval_s):
             self._beat()
             balancers = self._balancers.all()
@@ -380,6 +383,7 @@ class AgentService:
                 self._mender.confirm(balancer_id)
             if time.monotonic() - resynced >= self._intervals.resync_s:
                 resynced, times = time.monotonic(), times + 1
+                self._neighbours.look()
                 if times % FULL_RESYNC:
                     self._queue.put(COMPARING)
                     self._queue.put(NETWORKS)

@@ -13,6 +13,7 @@ HostError
   SwitchUnavailable       Open vSwitch does not answer, or refuses
   LibraryMissing          a library of the system is not installed
   HostAddressRefused      the host would hide from itself what it reaches
+  DiskUnusable            files cannot be written where they are kept
 ```
 """
 
@@ -20,6 +21,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from pyroute2.netlink.exceptions import NetlinkError
 
@@ -83,6 +85,10 @@ class HostAddressRefused(HostError):
     """An address of the host on a network would hide what the host reaches by itself."""
 
 
+class DiskUnusable(HostError):
+    """Files cannot be written in the directory where they are kept."""
+
+
 _TYPES: dict[int, type[HostError]] = {
     errno.EPERM: NotPermitted,
     errno.EACCES: NotPermitted,
@@ -124,3 +130,24 @@ def explained(doing: str) -> Iterator[None]:
         raise from_kernel(doing, error.code) from error
     except OSError as error:
         raise from_kernel(doing, error.errno or 0) from error
+
+
+_DISK_ADVICE: dict[int, str] = {
+    errno.ENOSPC: "make room there (`df`, `df -i`)",
+    errno.EDQUOT: "make room there, or raise the quota",
+    errno.EROFS: "make the file system writable",
+    errno.EIO: "see what the kernel logs of the disk",
+}
+
+
+@contextmanager
+def on_disk(directory: Path) -> Iterator[None]:
+    """Turn what a full or broken disk refuses inside the block, which writes in `directory`, into `DiskUnusable`."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        if number not in _DISK_ADVICE:
+            raise
+        message = f"Cannot write in {directory}: {os.strerror(number)}; {_DISK_ADVICE[number]}"
+        raise DiskUnusable(message, number) from error

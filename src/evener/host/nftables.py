@@ -12,13 +12,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from evener.host import netns, nft_process
 from evener.host.errors import HostError, LibraryMissing, NamespaceMissing
+from evener.host.notes import Note
 from evener.host.rules import Chain
 
 TABLE = {"family": "inet", "name": "evener"}
@@ -105,7 +105,7 @@ class Keeper:
 
     def __init__(self, namespace: str, note: Path | None = None) -> None:
         self._namespace = namespace
-        self._note = note
+        self._note = Note(note, "chains")
         self._wanted: tuple[Chain, ...] = ()
         self._left: str | None = None
 
@@ -118,23 +118,15 @@ class Keeper:
         if self._left is not None and chains == self._wanted:
             return False
         never, self._left = not self._wanted, None
-        noted = self._noted(chains) if never else None
+        noted = self._note.left(_plain(chains)).get("left") if never else None
         if noted is not None and read(self._namespace) == noted:
             self._wanted, self._left = chains, noted
             return False
         left = create(self._namespace, chains) if never else None
         self._left = replace(self._namespace, chains) if left is None else left
         self._wanted = chains
-        if self._note is not None:
-            self._note.write_text(json.dumps({"chains": _plain(chains), "left": self._left}))
+        self._note.write(_plain(chains), left=self._left)
         return True
-
-    def _noted(self, chains: tuple[Chain, ...]) -> str | None:
-        """Return what was read back when `chains` were written, by whoever wrote the note."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            noted = json.loads(self._note.read_text()) if self._note is not None else {}
-            return str(noted["left"]) if noted["chains"] == _plain(chains) else None
-        return None
 
     def stands(self) -> bool:
         """Look whether the table is as it was left; where it is not, the next `ensure` writes it.

@@ -4,6 +4,7 @@ Nothing here sees a line: HAProxy's standard output is the file. The format is d
 """
 
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from evener.dataplane.haproxy import files
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.quoting import line
 from evener.host import syscalls
+
+LOG = logging.getLogger(__name__)
 
 _STDOUT = 1
 _LONGEST = 8192  # bytes of a line; what is longer is cut, and is no JSON then
@@ -92,8 +95,12 @@ def rotate(paths: Paths, size: int, count: int, master: int | None) -> None:
         source.seek(length - size)
         source.readline()  # the rest of a line
         fd = os.open(rotated[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, files.PRIVATE)
-        with os.fdopen(fd, "wb") as target:
-            shutil.copyfileobj(source, target)
+        try:
+            with os.fdopen(fd, "wb") as target:
+                shutil.copyfileobj(source, target)
+        except OSError as error:  # the disk may be full because of the log: cut it all the same
+            LOG.warning("%s: is cut, and not kept: %s", paths.access, error.strerror)
+            rotated[0].unlink()
     with suppress(OSError):  # it has ended
         _let_append(master)
     os.truncate(paths.access, 0)

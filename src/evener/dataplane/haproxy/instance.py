@@ -34,6 +34,7 @@ from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Sto
 from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns
+from evener.host.errors import DiskUnusable, on_disk
 from evener.resources.facts import Observation
 from evener.resources.graph import Graph
 
@@ -105,9 +106,9 @@ class Instance:
             Refused: with HAProxy's own words; what ran before still runs, from the same file.
             Busy: when old workers are many; nothing was changed yet. Calls after `patience_s` seconds end the oldest.
             Unrenderable: when no configuration can say what the graph says; nothing was changed.
-            HostError: when the namespace does not exist.
+            HostError: when the namespace does not exist, or the disk is full or broken.
         """
-        with self._lock:
+        with self._lock, on_disk(self.paths.directory):
             graph = tls.with_known(graph, self.last_graph() if graph.unreadable else None)
             text = graph.model_dump_json()
             wanted = render(graph, self.paths.directory, self.settings)
@@ -420,8 +421,12 @@ class Instance:
                 except SocketError as error:
                     LOG.warning("Load balancer %s: %s", self.id, error)
             self._see_off(stats.leaving(table, config))
-            clientmaps.forget(self.paths, config)
-            access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
+            try:
+                with on_disk(self.paths.directory):
+                    clientmaps.forget(self.paths, config)
+                    access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
+            except DiskUnusable as error:  # what was observed is worth more
+                LOG.warning("Load balancer %s: %s", self.id, error)
             return Observation(
                 members=stats.members(table, config),
                 listeners=self._meter.totals(),

@@ -15,6 +15,7 @@ from evener.dataplane.haproxy.counters import Ledger
 from evener.dataplane.haproxy.errors import SocketError
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.process import Process
+from evener.host.errors import DiskUnusable, on_disk
 from evener.resources.facts import Counters
 
 LOG = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Meter:
         self._mute: set[int] = set()  # old workers that did not answer
         self._only: Process | None = None  # the one worker there was at the last reading
         self._known: Ledger | None = None
+        self._kept = True  # whether the file has it
 
     @property
     def _ledger(self) -> Ledger:
@@ -45,8 +47,17 @@ class Meter:
         return self._known
 
     def _save(self, ledger: Ledger) -> None:
-        if ledger != self._ledger:
-            files.replace(self._paths.counters, ledger.model_dump_json(), durable=False)
+        if ledger != self._ledger or not self._kept:
+            try:
+                with on_disk(self._paths.directory):
+                    files.replace(self._paths.counters, ledger.model_dump_json(), durable=False)
+                self._kept = True
+            except DiskUnusable as error:  # who reads goes on without
+                if self._kept:
+                    LOG.warning(
+                        "Load balancer %s: counters are not kept: %s", self._paths.directory.name, error
+                    )
+                self._kept = False
         self._known = ledger
 
     def totals(self) -> dict[str, Counters]:
