@@ -1,5 +1,6 @@
 """A real HAProxy in a namespace: started, changed, killed, adopted, refused, stopped."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy import process
+from evener.dataplane.haproxy import process, runtime, stats
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.paths import Paths
@@ -166,6 +167,36 @@ def test_a_reload_under_load_fails_no_request(rig):
             thread.join()
     assert errors == []
     assert set(answers) == {200}
+
+
+@pytest.mark.parametrize("frozen_s", [0.3, 30])
+def test_after_a_reload_no_old_worker_takes_a_command(rig, monkeypatch, frozen_s):
+    """It listens on the same socket as the new one, until it hears that it is to stop: here late, or not at all."""
+    shop = Shop(rig)
+    shop.apply()
+    old = rig.instance.processes[1].pid
+    thaw = threading.Timer(frozen_s, os.kill, (old, signal.SIGCONT))
+    begin = process._begin_stderr
+
+    def frozen(paths):
+        os.kill(old, signal.SIGSTOP)
+        thaw.start()
+        return begin(paths)
+
+    monkeypatch.setattr(process, "_begin_stderr", frozen)
+    monkeypatch.setattr(process, "STOPPED_S", 1.0)
+    start = time.monotonic()
+    try:
+        shop.spare += 1
+        assert shop.apply() == [Reload]
+        assert min(frozen_s, 1.0) <= time.monotonic() - start < 10
+        answering = {stats.worker_pid(runtime.ask(rig.instance.paths.socket, stats.WHO)) for _ in range(50)}
+        assert answering == {rig.instance.processes[1].pid}
+        assert rig.get()[0] == 200
+    finally:
+        thaw.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(old, signal.SIGCONT)
 
 
 def test_old_connections_are_finished_up_to_a_configured_time(rig):

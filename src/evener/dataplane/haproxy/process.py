@@ -24,6 +24,7 @@ POLL_S = 0.002
 SETTLED_S = 2.0
 FOLLOWS_S = 0.5  # how long a master may take to notice that its worker has ended, and to end too
 TERMINATE_S = 1.0
+STOPPED_S = 1.0  # what a worker gets to stop listening once another serves
 _LARGEST_STDERR = 262_144  # bytes
 _LABEL = re.compile(r"^\[(\w+)\]\s+\((?:\d+)\)\s*: ?")
 
@@ -249,7 +250,7 @@ def _old(paths: Paths) -> list[int]:
 
 
 def reload(master: Process, paths: Paths, untouched: Callable[[], bool] = lambda: True) -> Process:
-    """Let the master read its configuration anew, and return the new worker once that serves.
+    """Let the master read its configuration anew, and return the new worker once that, and no other, serves.
 
     Gives up when the configuration is not `untouched` any more: what HAProxy has read then, nobody knows.
 
@@ -275,6 +276,7 @@ def reload(master: Process, paths: Paths, untouched: Callable[[], bool] = lambda
         fresh = set(now.current) - set(before.workers) if now is not None else set()
         worker = serving(paths) if fresh else None
         if worker is not None and worker.pid in fresh:
+            _see_stopped(paths, before.current)
             return worker
         if fresh and not untouched():
             raise ReloadFailed(f"{paths.conf.name} was written during a reload")
@@ -282,6 +284,21 @@ def reload(master: Process, paths: Paths, untouched: Callable[[], bool] = lambda
             break
         time.sleep(POLL_S)
     raise ReloadFailed(_reload_words(paths, offset) or "no new worker came up")
+
+
+def _see_stopped(paths: Paths, replaced: Iterable[int]) -> None:
+    """Wait until workers that were `replaced` listen no more, for `STOPPED_S` seconds at most.
+
+    A new worker listens on the very sockets of the old one, which goes on until it has heard that it is to stop: until
+    then it may be the one that takes a command.
+    """
+    deadline = time.monotonic() + STOPPED_S
+    for pid in replaced:
+        while _started(pid) is not None and (left_s := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(SocketError):
+                if stats.is_stopping(runtime.ask(paths.master_socket, f"@!{pid} {stats.WHO}", left_s)):
+                    break
+            time.sleep(POLL_S)
 
 
 def _settled(paths: Paths) -> stats.Processes:

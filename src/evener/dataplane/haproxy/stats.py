@@ -127,10 +127,16 @@ def worker_pid(show_info: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def is_stopping(show_info: str) -> bool:
+    """Return whether a worker takes no new connections, those for commands included."""
+    return re.search(r"^Stopping: 1", show_info, re.MULTILINE) is not None
+
+
 def is_done(answers: str) -> bool:
     """Return whether a worker takes no new connections and has none left, from its `show info` and `show stat`."""
-    stopping = re.search(r"^Stopping: 1", answers, re.MULTILINE) is not None
-    return stopping and not any(each.active_connections for each in listeners(rows(answers)).values())
+    return is_stopping(answers) and not any(
+        each.active_connections for each in listeners(rows(answers)).values()
+    )
 
 
 def has_learned(show_peers: str) -> bool:
