@@ -4,6 +4,7 @@ Everything is made the way a user makes it: a program started, requests sent, in
 """
 
 import http.client
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +20,7 @@ from typing import Any, Self
 import requests
 import yaml
 from keystoneauth1 import session
+from keystoneauth1.exceptions import ConnectFailure
 from keystoneauth1.identity import v3
 
 from evener.host import netns
@@ -47,6 +50,13 @@ def eventually(what: Callable[[], Any], within_s: float = 10.0, why: Callable[[]
 def ip(*commands: str) -> None:
     """Run commands of ip(8), all of which must succeed."""
     subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
+
+
+def kill(*pids: int) -> None:
+    """End these processes at once; one may already have ended with another."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class Thing(dict[str, Any]):
@@ -277,7 +287,10 @@ class Host:
 
     def remove(self) -> None:
         ip(f"link delete {self.link}", f"netns delete {self.namespace}")
-        self.api.delete(self.port)
+        with suppress(
+            ConnectFailure
+        ):  # a test that failed may have left the server stopped, and its purge comes
+            self.api.delete(self.port)
 
 
 class Traffic:
@@ -411,10 +424,10 @@ class Cloud:
             self.api.wait_gone(balancer.lb)
 
     def remove(self) -> None:
-        for host in self.hosts:
-            host.stop()
-        for host in self.hosts:
-            host.remove()
+        with ExitStack() as attempts:  # each whatever becomes of the others
+            for host in self.hosts:
+                attempts.callback(host.remove)
+                attempts.callback(host.stop)
 
 
 def traces(balancer_id: str = "", port_id: str = "") -> list[str]:

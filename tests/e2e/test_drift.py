@@ -1,13 +1,11 @@
 """Someone changes by hand what Evener made: it is as before within five seconds, and the log says so."""
 
-import os
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from standalone import Balancer, Cloud, Traffic, eventually, haproxies, ip, ip_in, traces
+from standalone import Balancer, Cloud, Traffic, eventually, haproxies, ip, ip_in, kill, traces
 
 from evener.dataplane.haproxy.paths import Paths
 
@@ -49,10 +47,6 @@ class Victim:
             "processes": str(min(len(haproxies(self.balancer.lb["id"])), 2)),
         }
 
-    def kill(self, *pids: int) -> None:
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-
 
 def delete_namespace(victim: Victim) -> None:
     ip(f"netns delete {victim.balancer.namespace}")
@@ -60,19 +54,19 @@ def delete_namespace(victim: Victim) -> None:
 
 def delete_namespace_and_kill(victim: Victim) -> None:
     delete_namespace(victim)
-    victim.kill(victim.master(), *victim.workers())
+    kill(victim.master(), *victim.workers())
 
 
 def kill_master(victim: Victim) -> None:
-    victim.kill(victim.master())
+    kill(victim.master())
 
 
 def kill_worker(victim: Victim) -> None:
-    victim.kill(*victim.workers())
+    kill(*victim.workers())
 
 
 def kill_all(victim: Victim) -> None:
-    victim.kill(victim.master(), *victim.workers())
+    kill(victim.master(), *victim.workers())
 
 
 def edit_configuration(victim: Victim) -> None:

@@ -1,7 +1,5 @@
 """Control does not answer: what was served is served again after a reboot, and repaired by those who know it."""
 
-import os
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +8,7 @@ from typing import Any
 
 import pytest
 from site_behind import behind_a_router
-from standalone import Balancer, Cloud, Host, eventually, haproxies, ip
+from standalone import Balancer, Cloud, Host, eventually, haproxies, ip, kill
 
 from evener import config
 from evener.agent.assembly import make_agent
@@ -56,8 +54,7 @@ class Deleted:
 def reboot(cloud: Cloud, balancer: Balancer, *namespaces: str) -> None:
     """Leave of Evener what a reboot leaves: its files."""
     cloud.standalone.stop()
-    for pid in haproxies():
-        os.kill(pid, signal.SIGKILL)
+    kill(*haproxies())
     eventually(lambda: not haproxies())
     links = [balancer.tap, *{host.bridge for host in cloud.hosts}, *taps_of(cloud)]
     ip(*(f"link delete {link}" for link in links))
@@ -152,8 +149,7 @@ def test_what_breaks_while_control_is_silent_is_repaired(
         with agent_of(cloud, Silent()):
             eventually(lambda: "served as it was last" in caplog.text)
             killed = haproxies(site.balancer.lb["id"])
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
+            kill(*killed)
             eventually(lambda: haproxies(site.balancer.lb["id"]).keys() - killed.keys() and site.answers())
             outer = site.interface("qg-").removeprefix("qg-")
             for tap in (site.balancer.tap, f"tap{outer}"):
