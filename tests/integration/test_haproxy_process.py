@@ -192,7 +192,6 @@ def test_after_a_reload_no_old_worker_takes_a_command(rig, monkeypatch, frozen_s
         assert min(frozen_s, 1.0) <= time.monotonic() - start < 10
         answering = {stats.worker_pid(runtime.ask(rig.instance.paths.socket, stats.WHO)) for _ in range(50)}
         assert answering == {rig.instance.processes[1].pid}
-        assert rig.get()[0] == 200
     finally:
         thaw.cancel()
         with contextlib.suppress(ProcessLookupError):
