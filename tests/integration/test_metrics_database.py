@@ -155,6 +155,7 @@ def test_the_page_lists_what_is_exported_and_nothing_else(cloud: Cloud) -> None:
     cloud.applied(tree.loadbalancer)
     registry, agent = CollectorRegistry(), AgentMetrics()
     agent.watch_queue("work", KeyedQueue())
+    agent.neighbours("arp_cache", entries=6, limit=1024)
     registry.register(DatabaseCollector(cloud.database))
     registry.register(agent.registry)
     ProcessCollector(registry=registry)
