@@ -24,8 +24,13 @@ def entries() -> dict[str, int]:
 def test_entries_of_another_namespace_count_too(namespace):
     before = entries()
     assert set(before) == {"arp_cache", "ndisc_cache"}
-    added = (f"neigh add 10.9.0.{n} lladdr 02:00:00:00:00:{n:02x} dev left" for n in range(1, ADDED + 1))
+    added = (
+        f"neigh add {network}{n} lladdr 02:00:00:00:00:{n:02x} dev left"
+        for network in ("10.9.0.", "fd00::")
+        for n in range(1, ADDED + 1)
+    )
     commands = ("link add left type veth peer name right", "link set left up", *added)
     subprocess.run(["ip", "-n", namespace, "-batch", "-"], input="\n".join(commands), text=True, check=True)
-    assert entries()["arp_cache"] >= before["arp_cache"] + ADDED // 2  # the host's own come and go
+    after = entries()
+    assert all(after[name] >= before[name] + ADDED // 2 for name in before)  # the host's own come and go
     assert all(0 < each.entries < each.limit for each in neighbours.tables())
