@@ -4,7 +4,6 @@ Everything is made the way a user makes it: a program started, requests sent, in
 """
 
 import http.client
-import os
 import signal
 import subprocess
 import sys
@@ -50,13 +49,6 @@ def eventually(what: Callable[[], Any], within_s: float = 10.0, why: Callable[[]
 def ip(*commands: str) -> None:
     """Run commands of ip(8), all of which must succeed."""
     subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
-
-
-def kill(*pids: int) -> None:
-    """End these processes at once; one may already have ended with another."""
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 class Thing(dict[str, Any]):
@@ -287,9 +279,7 @@ class Host:
 
     def remove(self) -> None:
         ip(f"link delete {self.link}", f"netns delete {self.namespace}")
-        with suppress(
-            ConnectFailure
-        ):  # a test that failed may have left the server stopped, and its purge comes
+        with suppress(ConnectFailure):  # of a server that a failed test has stopped; its purge comes
             self.api.delete(self.port)
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from standalone import Balancer, Cloud, Traffic, eventually, haproxies, ip, ip_in, kill, traces
+from standalone import Balancer, Cloud, Traffic, eventually, haproxies, ip, ip_in, traces
 
+from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.paths import Paths
 
 pytestmark = pytest.mark.root
@@ -54,19 +55,19 @@ def delete_namespace(victim: Victim) -> None:
 
 def delete_namespace_and_kill(victim: Victim) -> None:
     delete_namespace(victim)
-    kill(victim.master(), *victim.workers())
+    process.kill({victim.master(), *victim.workers()})
 
 
 def kill_master(victim: Victim) -> None:
-    kill(victim.master())
+    process.kill({victim.master()})
 
 
 def kill_worker(victim: Victim) -> None:
-    kill(*victim.workers())
+    process.kill(victim.workers())
 
 
 def kill_all(victim: Victim) -> None:
-    kill(victim.master(), *victim.workers())
+    process.kill({victim.master(), *victim.workers()})
 
 
 def edit_configuration(victim: Victim) -> None:

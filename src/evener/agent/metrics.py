@@ -41,7 +41,6 @@ class AgentMetrics:
             ["queue"],
             registry=self.registry,
         )
-
         self._neighbours = Gauge(
             "evener_agent_neighbour_entries",
             "Entries of the kernel's neighbour tables, of all namespaces",

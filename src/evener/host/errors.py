@@ -114,11 +114,22 @@ _ADVICE: dict[int, str] = {
     errno.EINVAL: "the kernel refuses the value; check MTU, MAC address and prefix length",
 }
 
+_DISK_ADVICE: dict[int, str] = {
+    errno.ENOSPC: "make room there (`df`, `df -i`)",
+    errno.EDQUOT: "make room there, or raise the quota",
+    errno.EROFS: "make the file system writable",
+    errno.EIO: "see what the kernel logs of the disk",
+}
+
+
+def _words(doing: str, number: int, advice: Mapping[int, str]) -> str:
+    hint = f"; {advice[number]}" if number in advice else ""
+    return f"Cannot {doing}: {os.strerror(abs(number))}{hint}"
+
 
 def from_kernel(doing: str, number: int) -> HostError:
     """Return the error for errno `number` that met us while `doing` something ("create bridge brq…")."""
-    advice = f"; {_ADVICE[number]}" if number in _ADVICE else ""
-    return _TYPES.get(number, HostError)(f"Cannot {doing}: {os.strerror(abs(number))}{advice}", number)
+    return _TYPES.get(number, HostError)(_words(doing, number, _ADVICE), number)
 
 
 @contextmanager
@@ -132,14 +143,6 @@ def explained(doing: str) -> Iterator[None]:
         raise from_kernel(doing, error.errno or 0) from error
 
 
-_DISK_ADVICE: dict[int, str] = {
-    errno.ENOSPC: "make room there (`df`, `df -i`)",
-    errno.EDQUOT: "make room there, or raise the quota",
-    errno.EROFS: "make the file system writable",
-    errno.EIO: "see what the kernel logs of the disk",
-}
-
-
 @contextmanager
 def on_disk(directory: Path) -> Iterator[None]:
     """Turn what a full or broken disk refuses inside the block, which writes in `directory`, into `DiskUnusable`."""
@@ -149,5 +152,4 @@ def on_disk(directory: Path) -> Iterator[None]:
         number = error.errno or 0
         if number not in _DISK_ADVICE:
             raise
-        message = f"Cannot write in {directory}: {os.strerror(number)}; {_DISK_ADVICE[number]}"
-        raise DiskUnusable(message, number) from error
+        raise DiskUnusable(_words(f"write in {directory}", number, _DISK_ADVICE), number) from error

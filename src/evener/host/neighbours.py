@@ -37,7 +37,7 @@ def tables() -> tuple[NeighbourTable, ...]:
     with links.connected() as host, explained("read the neighbour tables"):
         found = links.dumped(host.get_ntables)
     # The settings of each link follow as messages of their own, without a limit.
-    shown = [(*map(each.get_attr, ("NDTA_NAME", "NDTA_THRESH3", "NDTA_CONFIG")),) for each in found]
+    shown = (map(each.get_attr, ("NDTA_NAME", "NDTA_THRESH3", "NDTA_CONFIG")) for each in found)
     return tuple(
         NeighbourTable(name, config["entries"], limit)
         for name, limit, config in shown
