@@ -1,19 +1,43 @@
 """Migrations on each kind of database: the same tables as the descriptions make, there and back."""
 
 import os
+import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
-from sqlalchemy import inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    Column,
+    MetaData,
+    create_engine,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from evener.store import manage
 from evener.store.all_tables import metadata
 from evener.store.database import Database
 
 PROGRAM = Path(sys.executable).with_name("evener-db-manage")
+
+# Tables of the first revision with what refers to them.
+FROM_THE_FIRST = {
+    "loadbalancers",
+    "listeners",
+    "pools",
+    "members",
+    "healthmonitors",
+    "bindings",
+    "member_health",
+}
 
 # A default in the database is for rows that are older than their column.
 OF_NO_MATTER = ("comment", "default")
@@ -70,6 +94,44 @@ class Managed:
         return {call: plain(getattr(inspector, call)(name)) for call in calls}
 
 
+def fill(url: str) -> None:
+    """Put a row into every table that has none."""
+    engine = create_engine(url)
+    found = MetaData()
+    found.reflect(engine)
+    with engine.begin() as connection:
+        for table in found.sorted_tables:
+            if table.name == "alembic_version" or connection.scalar(select(func.count()).select_from(table)):
+                continue
+            connection.execute(insert(table).values({each.name: _any(each) for each in table.columns}))
+    engine.dispose()
+
+
+def _any(column: Column[Any]) -> object:
+    if column.foreign_keys and column.nullable:
+        return None  # of its own table, where there is none yet
+    values = {datetime: datetime(2026, 1, 2), int: 1, bool: True, bytes: b"x"}  # noqa: DTZ001 - as tables have it
+    return values.get(column.type.python_type, "1")  # which is JSON, too
+
+
+def count(url: str) -> dict[str, int]:
+    """Return how many rows each table has."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        rows = {
+            name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for name, table in metadata.tables.items()
+        }
+    engine.dispose()
+    return rows
+
+
+def revisions() -> list[str]:
+    """Return the revisions from the first to the last."""
+    scripts = ScriptDirectory(str(manage.MIGRATIONS))
+    return [script.revision for script in reversed(list(scripts.walk_revisions()))]
+
+
 @pytest.fixture
 def managed(database_url: str, tmp_path: Path) -> Managed:
     return Managed(database_url, tmp_path)
@@ -90,6 +152,53 @@ def test_migrations_lead_to_the_described_tables_and_back(managed: Managed) -> N
     assert {name: described[name] for name in metadata.tables} == {
         name: migrated[name] for name in metadata.tables
     }
+
+
+def test_every_migration_takes_a_database_with_rows_there_and_back(managed: Managed) -> None:
+    for revision in revisions():
+        managed.run("upgrade", revision)
+        fill(managed.url)
+    filled = count(managed.url)
+    assert set(filled.values()) == {1}
+    managed.run("check")
+    for revision in reversed(revisions()[:-1]):
+        managed.run("downgrade", revision)
+    managed.run("upgrade")
+    kept = {name for name, rows in count(managed.url).items() if rows}
+    assert kept >= FROM_THE_FIRST  # and what refers to a table that was made anew
+
+
+ADDED = """
+import sys
+from pathlib import Path
+from sqlalchemy import Boolean, Column, Integer
+from evener.store import manage
+from evener.store.all_tables import metadata
+from evener.store.schema import string, timestamp
+
+for number, kind in enumerate((Boolean, Integer, string(8), timestamp())):
+    metadata.tables["pools"].append_column(Column(f"added_{number}", kind, nullable=False))
+manage.MIGRATIONS = Path(sys.argv.pop(1))
+for words in (["revision", "more"], ["upgrade"]):
+    sys.argv[3:] = words
+    manage.main()
+"""
+
+
+def test_a_new_migration_gives_older_rows_something_in_columns_that_may_not_be_null(managed: Managed) -> None:
+    managed.run("upgrade", "head")
+    fill(managed.url)
+    written = managed.conf.parent / "migrations"
+    shutil.copytree(manage.MIGRATIONS, written)
+    command = [sys.executable, "-c", ADDED, str(written), "--config-file", str(managed.conf)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    engine = create_engine(managed.url)
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT added_0, added_1, added_2, added_3 FROM pools")).one()
+    engine.dispose()
+    assert [str(each) for each in row][1:3] == ["0", ""]
+    assert not row.added_0
+    assert str(row.added_3).startswith("1970-01-01")
 
 
 def test_the_check_fails_where_a_table_differs(managed: Managed) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event
+from sqlalchemy import Connection, Engine, Select, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -76,6 +76,34 @@ class Database:
         tx.run_afterwards()
 
     @contextmanager
+    def migrate(self) -> Iterator[Transaction]:
+        """Open a transaction that may change tables.
+
+        SQLite makes a table anew and drops the old one; that would delete all rows which refer to it, so nothing is
+        done about references until the end (https://www.sqlite.org/lang_altertable.html#otheralter).
+        """
+        if self.engine.dialect.name != "sqlite":
+            with self.write() as tx:
+                yield tx
+            return
+        with self._turn, self.engine.connect() as connection:
+            connection.info["writes"] = True
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys=OFF")  # does nothing within a transaction
+            try:
+                with connection.begin():
+                    yield Transaction(connection, self.limits)
+                    broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+                    if broken:
+                        raise RuntimeError(
+                            f"{len(broken)} rows would refer to nothing, the first is {broken[0]}"
+                        )
+            finally:
+                driver.execute("PRAGMA foreign_keys=ON")
+                connection.info["writes"] = False
+                self.changes = next(self._numbers)
+
+    @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Open a transaction that only reads: one consistent view."""
         with self.engine.connect() as connection:
@@ -117,9 +145,9 @@ def is_transient(error: BaseException) -> bool:
     """Return whether the same transaction may succeed when tried again: a deadlock, a lost race."""
     if isinstance(error, IntegrityError):
         return True
-    text = str(getattr(error, "orig", "")).lower()
+    said = str(getattr(error, "orig", "")).lower()
     hints = ("deadlock", "locked", "serializ", "try restarting", "record has changed")
-    return isinstance(error, OperationalError) and any(hint in text for hint in hints)
+    return isinstance(error, OperationalError) and any(hint in said for hint in hints)
 
 
 # For a whole operation, with its transaction inside: a lost race is run again.

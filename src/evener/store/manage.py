@@ -31,7 +31,7 @@ def _alembic(connection: Connection) -> Config:
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the tables of `database` to `revision`; two programs doing it at once end with the same tables."""
-    with database.write() as tx:
+    with database.migrate() as tx:
         command.upgrade(_alembic(tx.connection), revision)
 
 
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _run(database: Database, words: list[str]) -> None:
-    with database.write() as tx:
+    with database.migrate() as tx:
         alembic = _alembic(tx.connection)
         match words:
             case ["upgrade", *rest]:
