@@ -133,7 +133,8 @@ def test_a_guest_on_a_shared_network_does_not_become_its_gateway(service: Servic
         f"Cannot add interface to router because subnet {subnet.id} is not owned by project making the request",
     ):
         attach(service, router, subnet)
-    port = service.port(subnet, "10.0.0.1")
+    fixed = [{"subnet_id": subnet.id, "ip_address": "10.0.0.1"}]
+    port = service.create(Port, ADMIN, project_id="ann", network_id=network.id, fixed_ips=fixed)
     with bad(
         service,
         f"Cannot add interface to router because specified port {port.id} has an IP address out of the "

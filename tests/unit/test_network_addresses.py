@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 
 from evener.network.addresses import (
     MAC_PREFIX,
+    Refusal,
+    Right,
     change_addresses,
     lowest_free,
     new_mac,
     number_of,
+    refusal,
     sort_key,
     text_of,
 )
 from evener.resources.port import PortAddress
+from evener.resources.subnet import AllocationPool, Subnet, is_host, with_defaults
 
 SUBNETS = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002")
 ranges = st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))
@@ -115,3 +119,52 @@ def test_a_new_mac_address_is_one_interface_s_own(_: int) -> None:
     assert mac.startswith(MAC_PREFIX)
     assert len(mac) == 17
     assert int(mac[:2], 16) & 0b11 == 0b10, "locally administered, not a group"
+
+
+BLOCKS = ("10.0.0.0/24", "10.0.0.0/30", "10.0.0.0/31", "10.0.0.7/32", "fd00::/64", "fd00::/126", "fd00::/127")
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> tuple[Subnet, str]:
+    """Return a subnet with any pools, and the address of any host on it."""
+    block = ipaddress.ip_network(draw(st.sampled_from(BLOCKS)))
+    low, high = (
+        int(block.network_address),
+        min(int(block.broadcast_address), int(block.network_address) + 255),
+    )
+    text = st.integers(low, high).map(lambda number: text_of(number, block.version))
+    hosts = text.filter(lambda address: is_host(block, address))
+    ends = [sorted(pair, key=number_of) for pair in draw(st.lists(st.tuples(hosts, hosts), max_size=3))]
+    values = {
+        "id": SUBNETS[0],
+        "network_id": SUBNETS[1],
+        "project_id": "ann",
+        "cidr": str(block),
+        "ip_version": block.version,
+        "gateway_ip": draw(st.none() | hosts),
+        "allocation_pools": tuple(AllocationPool(start=first, end=last) for first, last in ends),
+    }
+    return Subnet.model_validate(with_defaults(values)), draw(hosts)
+
+
+@given(asked())
+def test_an_address_by_its_name_is_the_gateway_s_or_out_of_the_pools_only_for_who_has_the_right(
+    case: tuple[Subnet, str],
+) -> None:
+    subnet, address = case
+    number = number_of(address)
+    in_pool = any(number_of(each.start) <= number <= number_of(each.end) for each in subnet.allocation_pools)
+    expected = {
+        Right.POOLS: None if in_pool else Refusal.OUT_OF_POOLS,
+        Right.HOSTS: None,
+        Right.GATEWAY: None,
+    }
+    if address == subnet.gateway_ip:
+        expected |= {Right.POOLS: Refusal.OF_GATEWAY, Right.HOSTS: Refusal.OF_GATEWAY}
+    assert {right: refusal(subnet, address, right) for right in Right} == expected
+
+
+@given(asked())
+def test_who_may_have_less_is_never_given_what_who_may_have_more_is_refused(case: tuple[Subnet, str]) -> None:
+    for less, more in ((Right.POOLS, Right.HOSTS), (Right.HOSTS, Right.GATEWAY)):
+        assert refusal(*case, more) is None or refusal(*case, less) is not None

@@ -7,14 +7,31 @@ import ipaddress
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from evener.resources.port import PortAddress
+from evener.resources.subnet import Subnet
 
 # How many addresses from the first number to the second, both included, are taken.
 CountTaken = Callable[[int, int], int]
 
 # Locally administered, and the prefix of every OpenStack cloud (Neutron's base_mac).
 MAC_PREFIX = "fa:16:3e"
+
+
+class Right(Enum):
+    """What who asks for an address by its name may have on a network."""
+
+    POOLS = "what the allocation pools hold"  # whoever may use the network
+    HOSTS = "any host's address but the gateway's"  # who owns the network, and administrators
+    GATEWAY = "any host's address"  # the same, for a port that may be the gateway's
+
+
+class Refusal(Enum):
+    """Why an address is not given to who asks for it by its name."""
+
+    OF_GATEWAY = "it is the address of the subnet's gateway"
+    OUT_OF_POOLS = "it is in none of the subnet's allocation pools"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,16 @@ def lowest_free(pools: Iterable[tuple[int, int]], count_taken: CountTaken) -> in
                 low = middle + 1
         return low
     return None
+
+
+def refusal(subnet: Subnet, address: str, right: Right) -> Refusal | None:
+    """Return why `address`, a host's address of `subnet`, is not for who has `right`; None where it is."""
+    number = number_of(address)
+    of_gateway = subnet.gateway_ip is not None and number == number_of(subnet.gateway_ip)
+    if of_gateway and right is not Right.GATEWAY:
+        return Refusal.OF_GATEWAY
+    pooled = any(first <= number <= last for first, last in (pool.bounds for pool in subnet.allocation_pools))
+    return Refusal.OUT_OF_POOLS if right is Right.POOLS and not pooled else None
 
 
 def change_addresses(current: Sequence[PortAddress], wanted: Sequence[PortAddress]) -> AddressChange:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select
 
 from evener.network import errors
-from evener.network.addresses import lowest_free, number_of, sort_key, text_of
+from evener.network.addresses import Right, lowest_free, number_of, refusal, sort_key, text_of
 from evener.network.visibility import subnets_of
 from evener.resources.errors import InvalidInput
 from evener.resources.port import PortAddress
@@ -24,14 +24,16 @@ from evener.store.rows import of_all, wanted
 
 
 def allocate(
-    tx: Transaction, network_id: str, wishes: Sequence[PortAddress] | None
+    tx: Transaction, network_id: str, wishes: Sequence[PortAddress] | None, right: Right = Right.POOLS
 ) -> tuple[PortAddress, ...]:
     """Return a complete address for each wish, none of them taken; None wishes for one of each IP version.
 
+    Everybody who asks for an address gets it here; one that is asked for by its name, only with the `right` to it.
     Take them with `take` in the same transaction.
 
     Raises:
-        InvalidInput: when a wish fits no subnet of the network.
+        InvalidInput: when a wish fits no subnet of the network, or names a gateway's address.
+        Forbidden: when it names an address that is only for who owns the network.
         Conflict: when a wished address is taken (an InUse), or none is free.
     """
     subnets = subnets_of(tx, network_id, hold=True)
@@ -43,7 +45,12 @@ def allocate(
             raise InvalidInput(f"Invalid input for fixed_ips. Reason: Duplicate IP address '{address}'.")
     placed = [(_subnet_for(wish, subnets, network_id), wish.ip_address) for wish in wishes]
     for subnet, wished in placed:
-        if wished is not None and _is_taken(tx, subnet, wished):
+        if wished is None:
+            continue
+        why_not = refusal(subnet, wished, right)
+        if why_not is not None:
+            raise errors.address_refused(wished, subnet.id, why_not)
+        if _is_taken(tx, subnet, wished):
             raise errors.address_in_use(network_id, wished)
     # What is wished by name is spoken for when the others choose.
     spoken_for = {(subnet.id, number_of(wished)) for subnet, wished in placed if wished is not None}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from evener.network.addresses import Refusal
 from evener.resources.errors import Conflict, Forbidden, InUse, InvalidInput, NotFound
 
 # What Neutron calls them where that is not the kind with a capital, and how the sentence ends.
@@ -56,6 +57,19 @@ def mac_in_use(network_id: str, mac_address: str) -> InUse:
 def no_address_left(network_id: str) -> Conflict:
     """All addresses of the pools are taken."""
     return Conflict(f"No more IP addresses available on network {network_id}.", "IpAddressGenerationFailure")
+
+
+def address_refused(address: str, subnet_id: str, why: Refusal) -> InvalidInput | Forbidden:
+    """The address is a host's, but not for who asks for it."""
+    given = f"IP address {address} cannot be had on subnet {subnet_id}: {why.value}"
+    if why is Refusal.OUT_OF_POOLS:
+        rule = "create_port:fixed_ips:ip_address"
+        return Forbidden(
+            f"rule:{rule} is disallowed by policy: {given}, and only who owns the network, and administrators, "
+            "have others",
+            "PolicyNotAuthorized",
+        )
+    return InvalidInput(f"{given}; leave it out, or name another one", "InvalidIpForSubnet")
 
 
 def invalid_for_subnet(address: str) -> InvalidInput:

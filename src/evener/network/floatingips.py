@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 
 from evener.network import associations, errors, ports
 from evener.network.allocations import addresses_of, allocate_any
-from evener.network.visibility import find, lock, subnets_of
+from evener.network.visibility import find, lock, right_on, subnets_of
 from evener.resources.floatingip import FloatingIP, PortDetails
 from evener.resources.network import LinkStatus, Network
 from evener.resources.port import FLOATINGIP_OWNER, SERVICE_OWNERS, Port, PortAddress
@@ -49,6 +49,7 @@ def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str
             "admin_state_up": True,
             "fixed_ips": _wish(tx, network_id, values),
         },
+        right_on(tx, scope, network_id),
     )
     address = addresses_of(tx, [port_id])[port_id][0].ip_address
     outside = {"floating_port_id": port_id, "floating_ip_address": address}

@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 
 from evener.network import associations, attachments, errors, ports
 from evener.network.allocations import addresses_of
-from evener.network.visibility import find, lock, subnets_of
+from evener.network.visibility import find, lock, right_on, subnets_of
 from evener.resources.errors import Conflict, InvalidInput
 from evener.resources.network import Network
 from evener.resources.port import ROUTER_GATEWAY_OWNER, Port, PortAddress
@@ -62,9 +62,10 @@ def change(tx: Transaction, scope: str | None, router_id: str, wanted: ExternalG
         remove(tx, router_id, current)
         current = None
     if wanted is not None and current is None:
-        _plug(tx, router_id, wanted)
+        _plug(tx, scope, router_id, wanted)
     elif wanted is not None and current is not None and wanted.external_fixed_ips:
-        ports.change_addresses(tx, current, wanted.external_fixed_ips)
+        right = right_on(tx, scope, current.network_id)
+        ports.change_addresses(tx, current, wanted.external_fixed_ips, right)
     rows.update(tx, Router, router_id, enable_snat=wanted is None or wanted.enable_snat)
 
 
@@ -135,7 +136,7 @@ def _external(tx: Transaction, scope: str | None, wanted: ExternalGateway) -> Ne
     return network
 
 
-def _plug(tx: Transaction, router_id: str, wanted: ExternalGateway) -> None:
+def _plug(tx: Transaction, scope: str | None, router_id: str, wanted: ExternalGateway) -> None:
     inside = attachments.of_router(tx, router_id)
     attachments.check_overlap(tx, inside, subnets_of(tx, wanted.network_id))
     values = {
@@ -145,4 +146,6 @@ def _plug(tx: Transaction, router_id: str, wanted: ExternalGateway) -> None:
         "device_owner": ROUTER_GATEWAY_OWNER,
         "admin_state_up": True,
     }
-    ports.insert(tx, values | ({"fixed_ips": wanted.external_fixed_ips} if wanted.external_fixed_ips else {}))
+    if wanted.external_fixed_ips:
+        values["fixed_ips"] = wanted.external_fixed_ips
+    ports.insert(tx, values, right_on(tx, scope, wanted.network_id))

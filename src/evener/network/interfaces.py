@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from evener.network import associations, attachments, errors, ports
+from evener.network.addresses import Right
 from evener.network.allocations import addresses_of, allocate, free, take
 from evener.network.attachments import Attachment
 from evener.network.visibility import find, lock, subnets_of
@@ -55,7 +56,7 @@ def add_by_subnet(tx: Transaction, scope: str | None, router_id: str, subnet_id:
     if port_id is not None:
         lock(tx, Port, port_id)
         has = addresses_of(tx, [port_id])[port_id]
-        take(tx, port_id, allocate(tx, network_id, (wish,)), len(has))
+        take(tx, port_id, allocate(tx, network_id, (wish,), Right.GATEWAY), len(has))
     else:
         usage.take(tx, Port, router.project_id)
         values = {
@@ -66,7 +67,7 @@ def add_by_subnet(tx: Transaction, scope: str | None, router_id: str, subnet_id:
             "admin_state_up": True,
             "fixed_ips": (wish,),
         }
-        port_id = ports.insert(tx, values)
+        port_id = ports.insert(tx, values, Right.GATEWAY)
     return Interface(router_id, router.project_id, port_id, network_id, (subnet_id,))
 
 

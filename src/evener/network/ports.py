@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import select
 
 from evener.network import associations, errors, port_groups
+from evener.network.addresses import Right, new_mac
 from evener.network.addresses import change_addresses as address_change
-from evener.network.addresses import new_mac
 from evener.network.allocations import addresses_of, allocate, free, take
-from evener.network.visibility import find, lock, may_use
+from evener.network.visibility import find, lock, may_use, right_on
 from evener.resources.network import LinkStatus, Network
 from evener.resources.port import (
     FLOATINGIP_OWNER,
@@ -35,8 +35,10 @@ def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str
     Raises:
         NotFound: when `scope` does not see the network, or for a security group.
         Forbidden: when it sees the network, but may not use it.
+        Forbidden: when it names a MAC address, and the network is another project's.
         InvalidInput: when it is to be a port that the service makes for itself.
-        InvalidInput, Conflict: from `allocations.allocate`; an InUse when the MAC address is another port's.
+        Forbidden, InvalidInput, Conflict: from `allocations.allocate`; an InUse when the MAC address is another
+            port's.
     """
     if values.get("device_owner") in SERVICE_OWNERS:
         raise errors.own_port(values["device_owner"])
@@ -44,19 +46,22 @@ def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str
     if not may_use(scope, network):
         raise errors.disallowed("create_port")
     port_groups.check_seen(tx, scope, values.get("security_groups", ()))
+    right = right_on(tx, scope, network.id, gateway=True)  # a router may come to it, or it may be one
+    if values.get("mac_address") is not None and right is Right.POOLS:
+        raise errors.disallowed("create_port:mac_address")  # else it could be the gateway's
     lock(tx, Network, network.id, shared=True)  # it cannot go before the port is there
-    return insert(tx, values)
+    return insert(tx, values, right)
 
 
-def insert(tx: Transaction, values: Mapping[str, Any]) -> str:
-    """Insert a port on a network that the caller may use, and return its id."""
+def insert(tx: Transaction, values: Mapping[str, Any], right: Right = Right.POOLS) -> str:
+    """Insert a port on a network that the caller may use, with that right to addresses, and return its id."""
     network_id = values["network_id"]
     mac_address = values.get("mac_address")
     if mac_address is None:
         mac_address = new_mac()
     elif _mac_is_taken(tx, network_id, mac_address):
         raise errors.mac_in_use(network_id, mac_address)
-    addresses = allocate(tx, network_id, values.get("fixed_ips"))
+    addresses = allocate(tx, network_id, values.get("fixed_ips"), right)
     groups = port_groups.first_groups(
         tx, values["project_id"], values.get("device_owner", ""), values.get("security_groups")
     )
@@ -89,7 +94,8 @@ def update(tx: Transaction, scope: str | None, port_id: str, values: Mapping[str
         raise errors.own_port(changes["device_owner"])
     if "fixed_ips" in values:
         _check_addresses(tx, port, values["fixed_ips"])
-        change_addresses(tx, port, values["fixed_ips"])
+        right = right_on(tx, scope, port.network_id, gateway=True)
+        change_addresses(tx, port, values["fixed_ips"], right)
     if "security_groups" in values:
         port_groups.change(tx, scope, port_id, values["security_groups"])
     if "admin_state_up" in changes:
@@ -130,7 +136,9 @@ def _check_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...
         raise errors.associated_address(port.id)
 
 
-def change_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...]) -> None:
+def change_addresses(
+    tx: Transaction, port: Port, wanted: tuple[PortAddress, ...], right: Right = Right.POOLS
+) -> None:
     """Let a port have the addresses that are wanted, of which parts may be missing.
 
     Raises:
@@ -141,7 +149,7 @@ def change_addresses(tx: Transaction, port: Port, wanted: tuple[PortAddress, ...
     if change.add:
         last = select(ip_allocations.c.position).where(ip_allocations.c.port_id == port.id)
         behind = tx.scalar(last.order_by(ip_allocations.c.position.desc()).limit(1))
-        take(tx, port.id, allocate(tx, port.network_id, change.add), (behind or 0) + 1)
+        take(tx, port.id, allocate(tx, port.network_id, change.add, right), (behind or 0) + 1)
 
 
 def _status(*, admin_state_up: bool) -> LinkStatus:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 
 from evener.network import associations, errors, ports
+from evener.network.addresses import Right
 from evener.network.allocations import addresses_of, allocate, allocate_any, take
 from evener.network.base import SubnetInfo, VipAllocation
-from evener.network.visibility import find, lock, may_use
+from evener.network.visibility import find, lock, may_use, right_on
 from evener.resources.network import Network
 from evener.resources.port import LOADBALANCER_OWNER, Port, PortAddress
 from evener.resources.subnet import Subnet
@@ -41,7 +42,8 @@ def create(
         "admin_state_up": True,
         "fixed_ips": (PortAddress(subnet_id=subnet_id, ip_address=address),),
     }
-    port_id = ports.insert(tx, values)
+    right = right_on(tx, scope, network_id) if address is not None else Right.POOLS
+    port_id = ports.insert(tx, values, right)
     taken = addresses_of(tx, [port_id])[port_id][0]
     return VipAllocation(port_id, str(taken.ip_address), network_id)
 

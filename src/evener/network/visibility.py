@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, or_, select
 
+from evener.network.addresses import Right
 from evener.network.errors import not_found
 from evener.resources.describe import Resource
 from evener.resources.network import Network
@@ -128,6 +129,14 @@ def owns(tx: Transaction, scope: str | None, resource: Resource) -> bool:
     if network_id is None:
         return False
     return tx.scalar(select(networks.c.project_id).where(networks.c.id == network_id)) == scope
+
+
+def right_on(tx: Transaction, scope: str | None, network_id: str, *, gateway: bool = False) -> Right:
+    """Return which addresses `scope` may have by their names on a network; for a `gateway`, a gateway's too."""
+    owner = select(networks.c.project_id).where(networks.c.id == network_id)
+    if scope is not None and tx.scalar(owner) != scope:
+        return Right.POOLS
+    return Right.GATEWAY if gateway else Right.HOSTS
 
 
 def may_use(scope: str | None, network: Network) -> bool:
