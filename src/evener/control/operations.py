@@ -108,9 +108,7 @@ class LoadBalancing:
             NotFound: when the caller can see none with that id, or it has another parent.
         """
         with self._database.read() as tx:
-            found = rows.get(tx, cls, object_id, caller.scope)
-            _check_parent(cls, found, parent_id)
-            return self._finished(tx, cls, [found])[0]
+            return self._shown(tx, caller, cls, object_id, parent_id)
 
     def statuses(self, caller: Caller, loadbalancer_id: str) -> dict[str, Any]:
         """Return the tree of statuses below a load balancer."""
@@ -142,6 +140,13 @@ class LoadBalancing:
         with self._database.write() as tx:
             store_counters(tx, loadbalancer_id, observation)
 
+    def _shown(
+        self, tx: Transaction, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None
+    ) -> R:
+        found = rows.get(tx, cls, object_id, caller.scope)
+        _check_parent(cls, found, parent_id)
+        return self._finished(tx, cls, [found])[0]
+
     @staticmethod
     def _finished(tx: Transaction, cls: type[R], found: Sequence[R]) -> Sequence[R]:
         if cls is LoadBalancer and found:
@@ -163,8 +168,10 @@ class LoadBalancing:
             else:
                 created, owner = self._create_child(tx, caller, cls, values, parent_id)
             self._tell_agents(tx, owner or created)
+            # Before the commit: nothing can fail afterwards, and it is one transaction less.
+            shown = self._shown(tx, caller, cls, created)
         LOG.info("Load balancer %s: created %s %s", owner or created, cls.KIND, created)
-        return self.show(caller, cls, created)
+        return shown
 
     @retried
     def create_whole(self, caller: Caller, plan: whole.BalancerPlan) -> dict[str, Any]:
@@ -177,10 +184,9 @@ class LoadBalancing:
             row = self._create_loadbalancer(tx, caller, plan.values)
             whole.create_below(Change(tx, caller, self._network, row, row.generation, self._secrets), plan)
             self._tell_agents(tx, row.id)
-        LOG.info("Load balancer %s: created with all below it", row.id)
-        balancer = to_wire(self.show(caller, LoadBalancer, row.id))
-        with self._database.read() as tx:
+            balancer = to_wire(self._shown(tx, caller, LoadBalancer, row.id))
             graph = load_graph(tx, self._network, row.id)
+        LOG.info("Load balancer %s: created with all below it", row.id)
         return balancer if graph is None else whole.shown(balancer, graph)
 
     @retried
@@ -204,8 +210,9 @@ class LoadBalancing:
             else:
                 UPDATES[cls](change, row, values)
             self._tell_agents(tx, change.loadbalancer.id)
+            shown = self._shown(tx, caller, cls, object_id)
         LOG.info("Load balancer %s: updated %s %s", change.loadbalancer.id, cls.KIND, object_id)
-        return self.show(caller, cls, object_id)
+        return shown
 
     @retried
     def delete(

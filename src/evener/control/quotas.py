@@ -62,7 +62,7 @@ class Quotas:
         with self._database.write() as tx:
             for kind, limit in sorted(limits.items()):
                 self._set_one(tx, project_id, kind, max(UNLIMITED, limit), check=check)
-        return self.of(project_id)
+            return {**self.defaults(), **_set(tx, project_id)}
 
     def _set_one(self, tx: Transaction, project_id: str, kind: str, limit: int, *, check: bool) -> None:
         mine = (quotas.c.project_id == project_id, quotas.c.resource == kind)

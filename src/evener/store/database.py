@@ -1,23 +1,29 @@
 """The database and its transactions: one connection per transaction, one transaction per operation."""
 
 import copy
+import functools
 import itertools
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from threading import Lock
-from typing import Any
+from threading import Lock, local
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from evener.resources.quota import DEFAULT_LIMITS
 
+LOG = logging.getLogger(__name__)
 LOCK_WAIT_S = 30
 _IN_MEMORY = (None, "", ":memory:")
+P = ParamSpec("P")
+T = TypeVar("T")
+_this_thread = local()  # `commits`: how many transactions have been committed by it
 
 
 class Transaction:
@@ -35,13 +41,19 @@ class Transaction:
         return list(self.connection.scalars(statement))
 
     def after_commit(self, action: Callable[[], None]) -> None:
-        """Call `action` after the commit, and never when the transaction is rolled back."""
+        """Call `action` after the commit, and never when the transaction is rolled back.
+
+        Nothing may depend on it: a crash comes between as well.
+        """
         self._afterwards.append(action)
 
     def run_afterwards(self) -> None:
-        """Do what was left for after the commit."""
+        """Do what was left for after the commit; what fails there undoes nothing, so it is only logged."""
         for action in self._afterwards:
-            action()
+            try:
+                action()
+            except Exception:
+                LOG.exception("What was to follow a commit has failed")
 
 
 class Database:
@@ -70,6 +82,7 @@ class Database:
                 with connection.begin():
                     tx = Transaction(connection, self.limits)
                     yield tx
+                _this_thread.commits = _commits() + 1
             finally:
                 connection.info["writes"] = False
                 self.changes = next(self._numbers)
@@ -150,13 +163,28 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and any(hint in said for hint in hints)
 
 
-# For a whole operation, with its transaction inside: a lost race is run again.
-retried = retry(
-    retry=retry_if_exception(is_transient),
-    stop=stop_after_attempt(8),
-    wait=wait_random_exponential(multiplier=0.01, max=1),
-    reraise=True,
+def _commits() -> int:
+    return getattr(_this_thread, "commits", 0)
+
+
+_RETRYING = Retrying(
+    stop=stop_after_attempt(8), wait=wait_random_exponential(multiplier=0.01, max=1), reraise=True
 )
+
+
+def retried(operation: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a whole operation, with its transaction inside: a lost race is run again.
+
+    Nothing is that has committed: what fails afterwards would be done twice.
+    """
+
+    @functools.wraps(operation)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        before = _commits()
+        lost = retry_if_exception(lambda error: is_transient(error) and _commits() == before)
+        return _RETRYING.copy(retry=lost)(operation, *args, **kwargs)
+
+    return run
 
 
 def _engine(url: str) -> Engine:
