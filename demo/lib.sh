@@ -1,8 +1,8 @@
 # What demo/run and scripts/down share: the demonstration's namespaces and the server's process. Sourced, never run.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
-URL=http://127.0.0.1:9876
 OURS=$STATE/demo # a file for each namespace that is the demonstration's own, so that no other is touched
+MADE=$STATE/demo.made # KIND ID of what the demonstration made below LB_WEB
 PIDFILE=$STATE/standalone.pid
 
 # wait_until SECONDS COMMAND...: tries it until it succeeds, ten times a second.
@@ -38,6 +38,30 @@ remove_namespace() {
     say "Removed namespace $1"
   fi
   rm -f "$OURS/$1"
+}
+
+# The server as clients find it, whatever its settings say; it writes its address there itself.
+is_healthy() {
+  local auth_url
+  auth_url=$(sed -n 's/^ *auth_url: *//p' $STATE/clouds.yaml 2>/dev/null | head -n 1)
+  curl -kfs -m 2 -o /dev/null "${auth_url%/identity/*}/healthcheck"
+}
+
+# A zombie has ended too; whoever started it may never ask.
+has_ended() { ! grep -qs '^State:[[:space:]]*[^[:space:]ZX]' "/proc/$1/status"; }
+
+# Stops evener-standalone, where it runs; traffic goes on.
+stop_standalone() {
+  local pid
+  pid=$(standalone_pid)
+  [ -n "$pid" ] || return 0
+  kill "$pid"
+  if ! wait_until 20 has_ended "$pid"; then
+    say "evener-standalone ($pid) does not stop on SIGTERM; killing it."
+    kill -9 "$pid"
+    wait_until 5 has_ended "$pid" || fail "evener-standalone ($pid) does not end."
+  fi
+  say "Stopped evener-standalone ($pid)"
 }
 
 # Prints the process id of evener-standalone, or nothing.

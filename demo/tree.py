@@ -1,7 +1,7 @@
 """Reads the tree that `evener lbaas-loadbalancer-status` prints, for the scripts of the demonstration.
 
-`tree.py member ADDRESS` prints a member's operating status; `tree.py ids` prints `KIND ID` of what is below
-the load balancer, in an order in which it can be deleted. Must not change anything.
+`tree.py member ADDRESS` prints a member's operating status; `tree.py all` prints `KIND ID` of what is below the load
+balancer, `tree.py ids` only of what can be deleted, in an order in which it can be. Must not change anything.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 KINDS = {"listeners": "listener", "healthmonitor": "healthmonitor", "pools": "pool"}
+WITH_THEM = {"members": "member", "l7policies": "l7policy", "rules": "l7rule"}  # go with those
 
 
 def objects(node: Any, kind: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -30,7 +31,8 @@ def main() -> None:
         statuses = [node["operating_status"] for _, node in found if node.get("address") == sys.argv[2]]
         print(statuses[0] if statuses else "ABSENT")
         return
-    for attribute, kind in KINDS.items():
+    wanted = KINDS | WITH_THEM if sys.argv[1] == "all" else KINDS
+    for attribute, kind in wanted.items():
         for object_id in dict.fromkeys(
             node["id"] for name, node in found if name == attribute and "id" in node
         ):
