@@ -1,10 +1,17 @@
 """Lists as Neutron's clients ask for them, over HTTP: filters, fields, order."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
-from api_cloud import PATHS, Cloud, on_sqlite
+from api_cloud import PATHS, V2, Cloud, on_sqlite
+
+from evener.api.networking import LBAAS_COLLECTIONS, NETWORK_COLLECTIONS
+from evener.resources.describe import Attr, columns, descriptors, wire_names
+from evener.resources.l7rule import L7Rule
+from evener.store.filters import filterable
 
 
 def names(entries: list[dict[str, Any]]) -> list[str]:
@@ -122,7 +129,110 @@ def test_a_limit_of_nothing_is_no_limit(cloud: Cloud, pools: str) -> None:
         assert len(cloud.ann.entries("/lbaas/pools", f"limit={limit}")) == 4
 
 
-@pytest.mark.parametrize("marker", ["x", "", "%00", "00000000-0000-4000-8000-00000000dead", "%ff"])
+def test_an_empty_marker_is_the_beginning(cloud: Cloud, pools: str) -> None:
+    for rest in ("", "&limit=2", "&limit=2&sort_key=name"):
+        first = cloud.ann.ids("/lbaas/pools", rest.lstrip("&"))
+        assert first == cloud.ann.ids("/lbaas/pools", f"marker={rest}")
+
+
+def test_unknown_fields_only_show_nothing(cloud: Cloud, pools: str) -> None:
+    pool = cloud.ann.ids("/lbaas/pools")[0]
+    query = "fields=nonsense&fields=flavour"
+    assert cloud.ann.ok("GET", f"/lbaas/pools/{pool}", query_string=query) == {"pool": {}}
+    assert cloud.ann.entries("/lbaas/pools", query) == [{}] * 4
+    assert cloud.ann.ok("GET", f"/lbaas/pools/{pool}", query_string="fields=")["pool"]["id"] == pool
+
+
+NAMES = [
+    "family 👨\u200d👩\u200d👧",
+    "full\u3000width",
+    "no\u00a0break",
+    "\u200fmarks",
+    "\U000e0041",
+    "\ue000",
+]
+
+
+def test_a_name_is_found_whatever_characters_it_has(cloud: Cloud) -> None:
+    balancer = cloud.balancer(cloud.bob)["id"]
+    cloud.unlimited("bob")
+    for name in NAMES:
+        made = cloud.pool(balancer, cloud.bob, name=name)["id"]
+        assert cloud.bob.ids("/lbaas/pools", urlencode([("name", name)])) == [made]
+
+
+def written_otherwise(name: str, value: Any) -> list[str]:
+    """Return other ways to write a value that mean the same in a body."""
+    text = str(value)
+    if isinstance(value, bool):
+        return [text, text.lower(), str(int(value)), "yes" if value else "no"]
+    if re.fullmatch("[0-9a-f-]{36}", text) and name not in ("flavor_id", "device_id"):
+        return [text.upper(), text.replace("-", "")]
+    if name in ("mac_address", "protocol") and text == text.lower():
+        return [text.upper()]
+    return []
+
+
+def test_whatever_a_post_takes_is_filtered_by_however_it_is_written(cloud: Cloud) -> None:
+    user = cloud.user("carol", "admin")
+    tree = cloud.tree(user)
+    group = user.create("security_group")["id"]
+    outside = cloud.outside()
+    six = user.create("subnet", cidr="FD00:80:0:0::/64", ip_version=6, network_id=tree.network)["id"]
+    wanted = [{"ip_address": "FD00:80:0:0::9"}]
+    port = user.create("port", network_id=tree.network, security_groups=[group], fixed_ips=wanted)["id"]
+    rule = {"direction": "ingress", "protocol": "TCP", "remote_ip_prefix": "10.0.0.0/8"}
+    user.create("security_group_rule", security_group_id=group, **rule)
+    floating = user.create("floatingip", floating_network_id=outside["network_id"])["id"]
+    seen = 0
+    for served in (*LBAAS_COLLECTIONS, *NETWORK_COLLECTIONS):
+        if served.cls is L7Rule:
+            continue
+        path = served.path.removeprefix(V2).format(object_id=tree.pool)
+        for entry in user.entries(path):
+            for name, (_, mark) in columns(served.cls).items():
+                shown = wire_names(served.cls)[name]
+                if not mark.create or name not in filterable(served.cls) or entry.get(shown) is None:
+                    continue
+                for text in (str(entry[shown]), *written_otherwise(shown, entry[shown])):
+                    assert entry["id"] in user.ids(path, urlencode([(shown, text)])), (path, shown, text)
+                    seen += 1
+    assert seen > 100
+    for path, query, found in [
+        ("/subnets", "cidr=FD00:80:0:0::/64", six),
+        ("/lbaas/pools", f"listener_id={tree.listener.upper()}", tree.pool),
+        ("/lbaas/pools", f"loadbalancer_id={tree.loadbalancer.upper()}", tree.pool),
+        ("/lbaas/pools", f"members={tree.member.upper()}", tree.pool),
+        ("/lbaas/loadbalancers", f"vip_network_id={tree.network.upper()}", tree.loadbalancer),
+        ("/ports", "fixed_ips=ip_address=FD00:80:0:0::9", port),
+        ("/ports", f"security_groups={group.upper()}", port),
+        ("/floatingips", f"subnet_id={outside['id'].upper()}", floating),
+    ]:
+        assert user.ids(path, query) == [found], query
+    assert user.ids("/ports", f"fixed_ips=subnet_id={tree.subnet.upper()}")
+    assert user.ids("/security-groups", "stateful=True&shared=no")
+    assert user.ids("/security-groups", "stateful=False") == []
+
+
+def test_every_attribute_that_a_post_takes_is_filtered_by_unless_it_is_a_document() -> None:
+    refused = {
+        f"{cls.KIND}.{name}"
+        for cls in [each.cls for each in (*LBAAS_COLLECTIONS, *NETWORK_COLLECTIONS)]
+        for name, (_, mark) in descriptors(cls).items()
+        if isinstance(mark, Attr) and mark.create and name not in filterable(cls)
+    }
+    assert refused == {
+        "subnet.allocation_pools",
+        "subnet.dns_nameservers",
+        "subnet.host_routes",
+        "port.allowed_address_pairs",
+        "router.external_gateway_info",
+        "listener.sni_container_refs",
+        "pool.session_persistence",
+    }
+
+
+@pytest.mark.parametrize("marker", ["x", "%00", "00000000-0000-4000-8000-00000000dead", "%ff"])
 def test_a_marker_that_does_not_exist_is_not_found(cloud: Cloud, marker: str) -> None:
     for path in PATHS.values():
         answer = cloud.ann.send("GET", path, query_string=f"limit=2&marker={marker}")

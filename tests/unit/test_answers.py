@@ -21,7 +21,7 @@ def test_an_answer_stands_until_the_database_changes_whoever_changes_it(tmp_path
             with mine.read() as tx:
                 return str(tx.scalar(text("SELECT count(*) FROM things"))).encode()
 
-        return asked.get(question, answer)
+        return asked.get((question,), answer)
 
     with mine.write() as tx:
         tx.execute(text("CREATE TABLE things (number INTEGER)"))
@@ -39,19 +39,20 @@ def test_an_answer_is_asked_for_again_where_nobody_knows_whether_something_chang
     made: list[int] = []
     asked = Answers(lambda: None)
     for _ in range(3):
-        asked.get("same", lambda: bytes(made.append(1) or b""))
+        asked.get(("same",), lambda: bytes(made.append(1) or b""))
     assert len(made) == 3
 
 
 def test_what_is_remembered_has_a_bound(monkeypatch) -> None:
     monkeypatch.setattr(answers, "MOST_BYTES", 30)
+    monkeypatch.setattr(answers, "EACH_BYTES", -4)  # as much as the letter of each question counts
     monkeypatch.setattr(answers, "LARGEST", 12)
     monkeypatch.setattr(answers, "STANDS_S", 3600)
     asked = Answers(lambda: 1)
     made: list[str] = []
 
     def ask(question: str, size: int) -> None:
-        assert len(asked.get(question, lambda: bytes(made.append(question) or size))) == size
+        assert len(asked.get((question,), lambda: bytes(made.append(question) or size))) == size
 
     for question in ("a", "b", "c", "d"):
         ask(question, 10)
@@ -60,3 +61,12 @@ def test_what_is_remembered_has_a_bound(monkeypatch) -> None:
     ask("d", 10)
     ask("a", 10)
     assert made == ["a", "b", "c", "d", "large", "large", "a"]
+
+
+def test_long_questions_count_however_short_their_answers_are() -> None:
+    asked = Answers(lambda: 1)
+    length = answers.MOST_BYTES // 100
+    for number in range(200):
+        asked.get((f"{number:0{length}}",), lambda: b"")
+    kept = sum(len(question) for (question,) in asked._bodies)
+    assert length <= kept <= answers.MOST_BYTES

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evener import config
 from evener.api.networking import KINDS
 from evener.api.policy import Policy, defaults, rule_name
-from evener.api.query import MAX_PAGE, Listing, links, parse
+from evener.api.query import LONGEST, MAX_PAGE, MOST_PARAMETERS, MOST_SORT_KEYS, Listing, links, parse
 from evener.resources.caller import Caller
 from evener.resources.errors import Forbidden, InvalidInput
 from evener.resources.network import Network
@@ -24,25 +24,53 @@ URL = "http://x/networking/v2.0/lbaas/pools"
 @pytest.mark.parametrize(
     ("text", "query", "fields"),
     [
-        ("", ListQuery(), set()),
-        ("name=a&name=b", ListQuery({"name": ["a", "b"]}), set()),
-        ("name=", ListQuery({"name": [""]}), set()),
-        ("tenant_id=p&project_id=q", ListQuery({"project_id": ["p", "q"]}), set()),
-        ("limit=5&marker=m", ListQuery(limit=5, marker="m"), set()),
-        ("limit=0", ListQuery(), set()),
-        ("limit=infinite", ListQuery(), set()),
-        ("limit=999999999", ListQuery(limit=MAX_PAGE), set()),
-        ("page_reverse=True", ListQuery(reverse=True), set()),
-        ("page_reverse=0", ListQuery(), set()),
-        ("sort_key=name", ListQuery(sort=[("name", True)]), set()),
-        ("sort_key=name&sort_dir=desc", ListQuery(sort=[("name", False)]), set()),
-        ("sort_key=tenant_id&sort_key=id", ListQuery(sort=[("project_id", True), ("id", True)]), set()),
+        ("", ListQuery(), None),
+        ("name=a&name=b", ListQuery({"name": ["a", "b"]}), None),
+        ("name=", ListQuery({"name": [""]}), None),
+        ("tenant_id=p&project_id=q", ListQuery({"project_id": ["p", "q"]}), None),
+        ("limit=5&marker=m", ListQuery(limit=5, marker="m"), None),
+        ("limit=0", ListQuery(), None),
+        ("limit=infinite", ListQuery(), None),
+        ("limit=999999999", ListQuery(limit=MAX_PAGE), None),
+        ("page_reverse=True", ListQuery(reverse=True), None),
+        ("page_reverse=0", ListQuery(), None),
+        ("sort_key=name", ListQuery(sort=[("name", True)]), None),
+        ("sort_key=name&sort_dir=desc", ListQuery(sort=[("name", False)]), None),
+        ("sort_key=tenant_id&sort_key=id", ListQuery(sort=[("project_id", True), ("id", True)]), None),
         ("fields=id&fields=tenant_id&fields=x&verbose=True", ListQuery(), {"id", "tenant_id"}),
-        ("name=%C3%A9+%26", ListQuery({"name": ["é &"]}), set()),
+        ("fields=x&fields=", ListQuery(), set()),
+        ("fields=", ListQuery(), None),
+        ("marker=&limit=", ListQuery(), None),
+        ("sort_key=id&sort_key=name&sort_key=id", ListQuery(sort=[("id", True), ("name", True)]), None),
+        ("name=%C3%A9+%26", ListQuery({"name": ["é &"]}), None),
     ],
 )
-def test_a_query_string_is_read(text: str, query: ListQuery, fields: set[str]) -> None:
-    assert parse(Pool, text) == Listing(replace(query, sort=list(query.sort)), frozenset(fields))
+def test_a_query_string_is_read(text: str, query: ListQuery, fields: set[str] | None) -> None:
+    wanted = None if fields is None else frozenset(fields)
+    assert parse(Pool, text) == Listing(replace(query, sort=list(query.sort)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("name=" + "x" * LONGEST, str(LONGEST)),
+        ("&".join(["name=a"] * (MOST_PARAMETERS + 1)), str(MOST_PARAMETERS)),
+        ("&".join(f"sort_key={number}" for number in range(MOST_SORT_KEYS + 1)), str(MOST_SORT_KEYS)),
+    ],
+)
+def test_a_question_that_is_too_long_is_refused_with_the_bound(query: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        parse(Pool, query)
+
+
+@given(st.text(alphabet=st.characters(categories=["Nd"]), min_size=1, max_size=5) | st.just("1_0"))
+def test_a_limit_is_written_in_ascii_digits(text: str) -> None:
+    query = urlencode([("limit", text)])
+    if text.isascii() and text.isdecimal():
+        parse(Pool, query)
+    else:
+        with pytest.raises(InvalidInput, match="limit"):
+            parse(Pool, query)
 
 
 def test_an_attribute_is_asked_for_by_its_name_on_the_wire() -> None:

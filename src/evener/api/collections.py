@@ -273,6 +273,6 @@ def _body(media: Any) -> bytes:
     return json.dumps(media, ensure_ascii=False).encode()
 
 
-def only(entry: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+def only(entry: dict[str, Any], fields: frozenset[str] | None) -> dict[str, Any]:
     """Return `entry` with these fields only, or all of it where none are asked for."""
-    return {name: value for name, value in entry.items() if name in fields} if fields else entry
+    return entry if fields is None else {name: value for name, value in entry.items() if name in fields}

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl
 
 import falcon
 
 from evener.api.collections import only, read_json
 from evener.api.documented import STRING, Documented, documented, exactly, many
 from evener.api.policy import Policy
+from evener.api.query import pairs, wanted_fields
 from evener.control.flavors import Flavors
 from evener.resources.errors import InvalidInput
 from evener.resources.provider import Provider
@@ -34,13 +34,13 @@ class ProviderViews:
         """List the providers; filters by their attributes, `fields` and sorting are understood."""
         self._policy.enforce(request.context.caller, "get_service_provider")
         given: dict[str, list[str]] = {}
-        for name, value in parse_qsl(request.query_string, keep_blank_values=True):
+        for name, value in pairs(request.query_string):
             given.setdefault(name, []).append(value)
         found = [one for one in self._shown if _matches(one, given)]
         directions = given.get("sort_dir") or ["asc"] * len(given.get("sort_key", ()))
         for key, direction in reversed(list(zip(given.get("sort_key", ()), directions, strict=False))):
             found = sorted(found, key=partial(_sort_key, key), reverse=direction == "desc")
-        fields = frozenset(given.get("fields", ())) & frozenset(PROVIDER["properties"])
+        fields = wanted_fields(given.get("fields", ()), PROVIDER["properties"])
         response.media = {"service_providers": [only(one, fields) for one in found]}
 
 

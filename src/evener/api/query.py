@@ -1,5 +1,7 @@
 """Neutron's conventions for lists: filters, `fields`, sorting and paging, from a query string and back to links."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -9,16 +11,40 @@ from evener.resources.errors import InvalidInput
 from evener.resources.wire import attribute_name, visible_attributes
 from evener.store.rows import ListQuery
 
+LONGEST = 32_768  # characters of a query string; room for 800 ids
+MOST_PARAMETERS = 2000
+MOST_SORT_KEYS = 8
 RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse", "verbose"})
 MAX_PAGE = 1000
+_NUMBER = re.compile("[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a query string asks for: which rows, and which of their attributes (empty: all)."""
+    """What a query string asks for: which rows, and which of their attributes (None: all)."""
 
     query: ListQuery
-    fields: frozenset[str]
+    fields: frozenset[str] | None
+
+
+def pairs(query_string: str) -> list[tuple[str, str]]:
+    """Return the parameters of a query string, in their order.
+
+    Raises:
+        InvalidInput: when there are more than anybody needs: each costs memory and the database's time.
+    """
+    if len(query_string) > LONGEST:
+        raise InvalidInput(f"The query has {len(query_string)} characters; at most {LONGEST} are allowed.")
+    found = parse_qsl(query_string, keep_blank_values=True)
+    if len(found) > MOST_PARAMETERS:
+        raise InvalidInput(f"The query has {len(found)} parameters; at most {MOST_PARAMETERS} are allowed.")
+    return found
+
+
+def wanted_fields(asked: Iterable[str], known: Iterable[str]) -> frozenset[str] | None:
+    """Return which of the `known` attributes are asked for, or None for all of them: where none is named."""
+    named = [name for name in asked if name]
+    return frozenset(named).intersection(known) if named else None
 
 
 def parse(cls: type[Resource], query_string: str) -> Listing:
@@ -28,7 +54,7 @@ def parse(cls: type[Resource], query_string: str) -> Listing:
         InvalidInput: naming the parameter that makes no sense.
     """
     given: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query_string, keep_blank_values=True):
+    for name, value in pairs(query_string):
         given.setdefault(name, []).append(value)
     filters: dict[str, list[str]] = {}
     for name, values in given.items():
@@ -38,10 +64,10 @@ def parse(cls: type[Resource], query_string: str) -> Listing:
         filters=filters,
         sort=_sorting(cls, given.get("sort_key", []), given.get("sort_dir", [])),
         limit=_limit(given.get("limit", [""])[-1]),
-        marker=given.get("marker", [None])[-1],
+        marker=given.get("marker", [""])[-1] or None,
         reverse=_flag("page_reverse", given.get("page_reverse", ["false"])[-1]),
     )
-    return Listing(query, frozenset(given.get("fields", [])) & visible_attributes(cls, Dialect.LBAAS))
+    return Listing(query, wanted_fields(given.get("fields", []), visible_attributes(cls, Dialect.LBAAS)))
 
 
 def _sorting(cls: type[Resource], keys: list[str], directions: list[str]) -> list[tuple[str, bool]]:
@@ -51,19 +77,22 @@ def _sorting(cls: type[Resource], keys: list[str], directions: list[str]) -> lis
         if direction not in ("asc", "desc"):
             raise InvalidInput(f"Invalid input for sort_dir. Reason: '{direction[:80]}' is not asc or desc.")
     ascending = [direction == "asc" for direction in directions] or [True] * len(keys)
-    return [(attribute_name(cls, key), up) for key, up in zip(keys, ascending, strict=True)]
+    sort: dict[str, bool] = {}
+    for key, up in zip(keys, ascending, strict=True):
+        sort.setdefault(attribute_name(cls, key), up)
+    if len(sort) > MOST_SORT_KEYS:
+        raise InvalidInput(
+            f"Invalid input for sort_key. Reason: {len(sort)} are given; at most {MOST_SORT_KEYS} are allowed."
+        )
+    return list(sort.items())
 
 
 def _limit(value: str) -> int | None:
     if value in ("", "infinite"):
         return None
-    try:
-        limit = int(value)
-    except ValueError:
-        limit = -1
-    if limit < 0:
+    if not _NUMBER.fullmatch(value):
         raise InvalidInput(f"Invalid input for limit. Reason: '{value[:80]}' is not a number from 0 up.")
-    return min(limit, MAX_PAGE) or None
+    return min(int(value), MAX_PAGE) or None
 
 
 def _flag(name: str, value: str) -> bool:

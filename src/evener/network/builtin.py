@@ -46,6 +46,7 @@ from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPo
 from evener.store import network_tables as tables
 from evener.store import rows, usage
 from evener.store.database import Database, Transaction, retried
+from evener.store.filters import as_stored
 
 R = TypeVar("R", bound=Resource)
 
@@ -357,12 +358,13 @@ def _listed(tx: Transaction, cls: type[R], query: rows.ListQuery, scope: str | N
     if issubclass(cls, Router):
         return gateways.with_gateways(tx, rows.listing(tx, cls, query, where=where))  # type: ignore[return-value]
     if issubclass(cls, FloatingIP):
-        standing = rows.listing(tx, cls, query, where=where)
+        others = {name: values for name, values in query.filters.items() if name != "subnet_id"}
+        asked = query.filters.get("subnet_id")
+        on_subnet = None if asked is None else floatingips.is_on_subnet(asked)
+        standing = rows.listing(tx, cls, replace(query, filters=others), where=where, derived=on_subnet)
         return floatingips.with_port_details(tx, standing)  # type: ignore[return-value]
     if issubclass(cls, SecurityGroup):
         return security_groups.with_rules(tx, rows.listing(tx, cls, query, where=where))  # type: ignore[return-value]
-    if issubclass(cls, SecurityGroupRule):
-        query = security_group_rules.as_stored(query)
     if not issubclass(cls, Port):
         return rows.listing(tx, cls, query, where=where)
     others = {name: values for name, values in query.filters.items() if name not in _PORT_FILTERS}
@@ -375,14 +377,19 @@ def _listed(tx: Transaction, cls: type[R], query: rows.ListQuery, scope: str | N
 def _has_address(values: Sequence[str]) -> Any:
     """Return the condition for ports with an address that `values` describe, each `KEY=VALUE`."""
     table = tables.ip_allocations
-    wanted: dict[str, list[str]] = {}
+    wanted: dict[str, list[str | None]] = {}
     for value in values:
         key, _, text = value.partition("=")
-        if key not in ("ip_address", "subnet_id") or not text.isprintable():
+        if key not in ("ip_address", "subnet_id"):
             raise InvalidInput(
                 "Invalid input for fixed_ips. Reason: filter by ip_address=ADDRESS or subnet_id=ID."
             )
-        wanted.setdefault(key, []).append(text)
+        like = (
+            as_stored(FloatingIP, "fixed_ip_address", [text])
+            if key == "ip_address"
+            else as_stored(Subnet, "id", [text])
+        )
+        wanted.setdefault(key, []).extend(like)
     allocation: Select[Any] = select(table.c.port_id).where(table.c.port_id == tables.ports.c.id)
     for key, texts in wanted.items():
         allocation = allocation.where(table.c[key].in_(texts))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, exists, select
 
 from evener.network import associations, errors, ports
 from evener.network.allocations import addresses_of, allocate_any
@@ -18,6 +18,7 @@ from evener.resources.subnet import Subnet
 from evener.store import network_tables as tables
 from evener.store import rows
 from evener.store.database import Transaction
+from evener.store.filters import as_stored
 
 
 def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str:
@@ -177,3 +178,12 @@ def _check_free(tx: Transaction, wanted: FloatingIP, inside: str) -> None:
     if tx.scalar(taken) is not None:
         name = f"{wanted.floating_ip_address} ({wanted.id})"
         raise errors.already_associated(name, str(wanted.port_id), inside, wanted.floating_network_id)
+
+
+def is_on_subnet(values: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition for floating IPs whose address outside is on one of the subnets `values`."""
+    allocations = tables.ip_allocations.c
+    return exists().where(
+        allocations.port_id == tables.floatingips.c.floating_port_id,
+        allocations.subnet_id.in_(as_stored(Subnet, "id", values)),
+    )

@@ -5,13 +5,15 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, false, select
+from sqlalchemy import ColumnElement, Select, exists, select
 
 from evener.network import errors
 from evener.network.security_groups import ensure_default
 from evener.network.visibility import sees_own
 from evener.resources.port import LOADBALANCER_OWNER
+from evener.resources.security_group import SecurityGroup
 from evener.store.database import Transaction
+from evener.store.filters import as_stored
 from evener.store.network_tables import port_security_groups, ports, security_groups
 from evener.store.rows import of_all, wanted
 
@@ -90,7 +92,6 @@ def _bindings(*, one: bool) -> Select[Any]:
 
 def has_group(values: Sequence[str]) -> ColumnElement[bool]:
     """Return the condition for ports that are in one of the groups `values`."""
-    if not all(value.isprintable() for value in values):
-        return false()
     columns = port_security_groups.c
-    return exists().where(columns.port_id == ports.c.id, columns.security_group_id.in_(list(values)))
+    groups = as_stored(SecurityGroup, "id", values)
+    return exists().where(columns.port_id == ports.c.id, columns.security_group_id.in_(groups))

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -10,7 +9,7 @@ from sqlalchemy import select
 from evener.network import errors
 from evener.network.visibility import find, lock
 from evener.resources.security_group import SecurityGroup
-from evener.resources.security_group_rule import Ethertype, SecurityGroupRule, with_own_icmp
+from evener.resources.security_group_rule import SecurityGroupRule, with_own_icmp
 from evener.store import rows
 from evener.store.database import Transaction
 from evener.store.network_tables import security_group_rules
@@ -49,14 +48,6 @@ def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str
 
 def update(_tx: Transaction, _scope: str | None, _rule_id: str, _values: Mapping[str, Any]) -> None:
     """Change nothing: a rule is made and deleted, never changed."""
-
-
-def as_stored(query: rows.ListQuery) -> rows.ListQuery:
-    """Return `query` with IP versions spelled as they are stored: clients ask for "ipv4" too."""
-    spelled = {each.lower(): each.value for each in Ethertype}
-    asked = query.filters.get("ethertype", ())
-    filters = {**query.filters, "ethertype": [spelled.get(value.lower(), value) for value in asked]}
-    return replace(query, filters=filters) if asked else query
 
 
 def delete(tx: Transaction, _scope: str | None, rule_id: str) -> None:

@@ -35,8 +35,9 @@ class Attr:
     "2.10") limit where it exists on the wire. `visible` attributes are shown, and can be filtered by. One that is
     not `stored` is only a wish that goes with a POST. One that is `computed` is chosen by the service where the
     user gives none, and then absent from what `wire.parse_create` returns. `wire` is its name on the wire where
-    that is no Python name; `shown_as` the property that is shown in its place. What is `private` is shown to
-    administrators only, and nobody else filters or sorts by it.
+    that is no Python name; `shown_as` the property that is shown in its place; `within` the derived list by which
+    one that is not stored is filtered. What is `private` is shown to administrators only, and nobody else filters or
+    sorts by it.
     """
 
     create: bool = False
@@ -54,6 +55,7 @@ class Attr:
     or_else: str | None = None
     filtered: bool = False
     private: bool = False
+    within: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class FloatingIP(Resource):
     floating_network_id: Annotated[Uuid, Attr(create=True, references="networks")]
     floating_ip_address: Annotated[IPAddress | None, Attr(create=True, admin=True, nullable=True)] = None
     floating_port_id: Annotated[Uuid | None, Attr(visible=False, nullable=True, references="ports")] = None
-    subnet_id: Annotated[Uuid | None, Attr(create=True, stored=False, visible=False)] = None
+    subnet_id: Annotated[Uuid | None, Attr(create=True, stored=False, visible=False, filtered=True)] = None
     port_id: Annotated[Uuid | None, Attr(create=True, update=True, nullable=True, references="ports")] = None
     fixed_ip_address: Annotated[IPAddress | None, Attr(create=True, update=True, nullable=True)] = None
     router_id: Annotated[Uuid | None, Attr(nullable=True, references="routers")] = None

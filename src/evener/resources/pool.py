@@ -42,7 +42,9 @@ class Pool(Resource):
     loadbalancer_id: Annotated[
         Uuid | None, Attr(create=True, visible=False, nullable=True, references="loadbalancers")
     ] = None
-    listener_id: Annotated[Uuid | None, Attr(create=True, visible=False, stored=False)] = None
+    listener_id: Annotated[
+        Uuid | None, Attr(create=True, visible=False, stored=False, within="listeners")
+    ] = None
     protocol: Annotated[PoolProtocol, ONCE]
     lb_algorithm: Annotated[LBAlgorithm, CHANGEABLE]
     session_persistence: Annotated[

@@ -17,6 +17,14 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJso
 MAX_INT = 2**31 - 1  # the largest integer of a database column
 
 
+def is_storable(value: str) -> bool:
+    """Return whether every database can hold `value`."""
+    try:
+        return "\x00" not in value and bool(value.encode() or True)
+    except UnicodeEncodeError:
+        return False
+
+
 def _storable(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not contain a NUL character")

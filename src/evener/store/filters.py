@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ColumnElement, DateTime, Integer, Table, exists, false, func
+from pydantic import ValidationError
+from sqlalchemy import JSON, Boolean, ColumnElement, DateTime, Integer, Table, exists, false, func, or_, true
 
 from evener.resources.describe import (
     Attr,
@@ -18,8 +19,10 @@ from evener.resources.describe import (
     columns,
     descriptors,
 )
+from evener.resources.describe import value_type as type_of
 from evener.resources.errors import InvalidInput
-from evener.resources.types import MAX_INT
+from evener.resources.types import MAX_INT, is_storable
+from evener.resources.wire import adapter
 from evener.store.schema import metadata
 
 TRUE_WORDS = frozenset({"true", "1", "yes", "on", "t", "y"})
@@ -29,7 +32,7 @@ INTEGER = re.compile("-?[0-9]{1,40}")
 
 @cache
 def filterable(cls: type[Resource]) -> frozenset[str]:
-    """Return the attributes that clients filter by: those they see, and those that name another object.
+    """Return the attributes that clients filter by: those they see, those they give, those that name another object.
 
     The ones marked as `filtered` are left to the room that derives them.
     """
@@ -39,11 +42,18 @@ def filterable(cls: type[Resource]) -> frozenset[str]:
 def _is_filtered(cls: type[Resource], name: str, mark: Descriptor) -> bool:
     if isinstance(mark, Attr | Derived) and mark.filtered:
         return True
-    if isinstance(mark, Attr):
-        rows = _table(cls)
-        compared = _is_scalar(rows, name) and not isinstance(rows.c[name].type, DateTime)
-        return compared and (mark.visible or bool(mark.references))
-    return not isinstance(mark, Derived)
+    if not isinstance(mark, Attr):
+        return not isinstance(mark, Derived)
+    rows = _table(cls)
+    if name not in rows.c:
+        return mark.within is not None or _is_constant(cls, name, mark)
+    compared = _is_scalar(rows, name) and not isinstance(rows.c[name].type, DateTime)
+    return compared and (mark.visible or mark.create or bool(mark.references))
+
+
+def _is_constant(cls: type[Resource], name: str, mark: Attr) -> bool:
+    """Return whether all objects have the same value, the default, which no table has."""
+    return not mark.stored and type_of(descriptors(cls)[name][0]) in (bool, int)
 
 
 def sortable(cls: type[Resource]) -> list[str]:
@@ -56,7 +66,8 @@ def value_type(cls: type[Resource], name: str) -> type[str | int | bool]:
     """Return of what type the values of a filter by attribute `name` are."""
     column = _table(cls).c.get(name)
     if column is None:
-        return bool if descriptors(cls)[name][0].annotation is bool else str
+        kind = type_of(descriptors(cls)[name][0])
+        return kind if kind in (bool, int) else str
     if isinstance(column.type, Boolean):
         return bool
     return int if isinstance(column.type, Integer) else str
@@ -86,21 +97,49 @@ def matches(cls: type[Resource], name: str, values: Sequence[str]) -> ColumnElem
         return matches(cls, mark.attr, values)
     if isinstance(mark, Children | Child):
         below = metadata.tables[mark.table]
-        return exists().where(below.c[mark.via] == rows.c.id, _among(below.c.id, name, values))
-    if not isinstance(mark, Attr) or not mark.stored or name not in filterable(cls):
+        return exists().where(
+            below.c[mark.via] == rows.c.id, _among(below.c.id, name, as_stored(cls, "id", values))
+        )
+    if not isinstance(mark, Attr) or name not in filterable(cls):
         raise InvalidInput(f"Invalid filter: '{name[:80]}' is not an attribute that can be filtered by")
+    if mark.within is not None:
+        return matches(cls, mark.within, values)
+    if not mark.stored:
+        return _constant(descriptors(cls)[name][0].default, name, values)
     shown = func.coalesce(rows.c[name], rows.c[mark.or_else]) if mark.or_else else rows.c[name]
-    return _among(shown, name, values)
+    plain = isinstance(shown.type, Boolean | Integer)
+    return _among(shown, name, values if plain else as_stored(cls, name, values))
 
 
-def _among(column: ColumnElement[Any], name: str, values: Sequence[str]) -> ColumnElement[bool]:
+def as_stored(cls: type[Resource], name: str, values: Sequence[str]) -> list[str | None]:
+    """Return `values` of a filter in the form that attribute `name` has in the tables, whichever way they are written.
+
+    What is no value of it stays as it is, since a row may be older than a rule; what no table can hold is left out.
+    """
+    found: list[str | None] = []
+    for value in filter(is_storable, values):
+        try:
+            found.append(adapter(cls, name).validate_python(value))
+        except (ValidationError, InvalidInput):
+            found.append(value)
+    return found
+
+
+def _constant(default: Any, name: str, values: Sequence[str]) -> ColumnElement[bool]:
+    if isinstance(default, bool):
+        return true() if default in [boolean(name, value) for value in values] else false()
+    return true() if default in [_integer(name, value) for value in values] else false()
+
+
+def _among(column: ColumnElement[Any], name: str, values: Sequence[Any]) -> ColumnElement[bool]:
     given = list(dict.fromkeys(values))
     if isinstance(column.type, Boolean):
         return column.in_([boolean(name, value) for value in given])
     if isinstance(column.type, Integer):
         numbers = [_integer(name, value) for value in given]
         return column.in_([number for number in numbers if abs(number) <= MAX_INT])
-    return false() if any(not value.isprintable() for value in given) else column.in_(given)
+    among = column.in_([value for value in given if value is not None])
+    return or_(among, column.is_(None)) if None in given else among
 
 
 def boolean(name: str, value: str) -> bool:

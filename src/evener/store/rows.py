@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
@@ -191,8 +191,9 @@ def listing(
         NotFound: when the marker is no row.
     """
     of_project = project_id is not None
+    sort = tuple(_each_once(query.sort).items())
     statement = _page(
-        cls, tuple(query.sort), of_project=of_project, limited=query.limit is not None, reverse=query.reverse
+        cls, sort, of_project=of_project, limited=query.limit is not None, reverse=query.reverse
     )
     conditions = [condition for condition in (where, derived) if condition is not None]
     conditions += [matches(cls, name, values) for name, values in query.filters.items()]
@@ -204,7 +205,15 @@ def listing(
     return _with_children(tx, cls, found[::-1] if query.reverse else found)
 
 
-@cache
+def _each_once(sort: Sequence[tuple[str, bool]]) -> dict[str, bool]:
+    """Return the attributes to sort by, each where it is named first: what it decides is decided."""
+    wanted: dict[str, bool] = {}
+    for name, ascending in sort:
+        wanted.setdefault(name, ascending)
+    return wanted
+
+
+@lru_cache(maxsize=256)  # whoever asks says what to sort by
 def _page(
     cls: type[Resource], sort: tuple[tuple[str, bool], ...], *, of_project: bool, limited: bool, reverse: bool
 ) -> Select[Any]:
