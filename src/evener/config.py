@@ -13,7 +13,7 @@ from typing import Any
 from oslo_config import cfg, types
 from oslo_log import log
 
-from evener.resources import provider
+from evener.resources import destinations, provider
 from evener.resources.quota import DEFAULT_LIMITS
 from evener.resources.types import validate_uuid
 
@@ -142,6 +142,13 @@ LINUX_BRIDGE_OPTS = [
         help="PHYSICAL_NETWORK:INTERFACE,…: interfaces that become ports of our own bridges.",
     ),
 ]
+NETWORKING_OPTS = [
+    cfg.ListOpt(
+        "reserved_ips",
+        default=list(destinations.DEFAULT_RESERVED),
+        help="Addresses and blocks that no member may be at, besides those that are no host's.",
+    ),
+]
 OVS_OPTS = [
     cfg.DictOpt(
         "bridge_mappings",
@@ -185,6 +192,7 @@ GROUPS = {
     "haproxy": HAPROXY_OPTS,
     "identity": IDENTITY_OPTS,
     "linux_bridge": LINUX_BRIDGE_OPTS,
+    "networking": NETWORKING_OPTS,
     "ovs": OVS_OPTS,
     "quotas": QUOTA_OPTS,
     "service_providers": PROVIDER_OPTS,
@@ -223,6 +231,11 @@ def load(
             host_addresses(conf)
     except ValueError as error:
         sys.exit(f"{prog}: [standalone] host_addresses: {error}")
+    try:
+        if "networking" in groups:
+            reserved_ips(conf)
+    except ValueError as error:
+        sys.exit(f"{prog}: [networking] reserved_ips: {error}")
     try:
         physical_networks(conf)
     except ValueError as error:
@@ -272,6 +285,15 @@ def service_providers(conf: cfg.ConfigOpts) -> tuple[provider.Provider, ...]:
         ValueError: naming the declaration and what is wrong with it.
     """
     return provider.parse(conf.service_providers.service_provider)
+
+
+def reserved_ips(conf: cfg.ConfigOpts) -> tuple[destinations.Range, ...]:
+    """Return the blocks of addresses that no member may be at.
+
+    Raises:
+        ValueError: naming the entry that is no address or block.
+    """
+    return destinations.ranges(conf.networking.reserved_ips)
 
 
 def mappings(conf: cfg.ConfigOpts) -> tuple[tuple[str, str, dict[str, str]], ...]:

@@ -1,7 +1,7 @@
 """One change to one load balancer: its row locked, its generation raised, in the caller's transaction."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from evener.network.base import Network
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
+from evener.resources.destinations import Range
 from evener.resources.errors import Conflict, Forbidden
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wire import complete
@@ -33,6 +34,7 @@ class Change:
     loadbalancer: Row[Any]
     generation: int
     secrets: Secrets | None = None
+    reserved: Sequence[Range] = ()  # what no member may be at
 
     def insert(self, cls: type[R], values: Mapping[str, Any]) -> R:
         """Check and insert a new object below the load balancer, in the load balancer's project."""
@@ -95,7 +97,12 @@ def owner_project(caller: Caller, wanted: str | None) -> str:
 
 
 def begin(
-    tx: Transaction, caller: Caller, network: Network, secrets: Secrets | None, loadbalancer_id: str
+    tx: Transaction,
+    caller: Caller,
+    network: Network,
+    secrets: Secrets | None,
+    loadbalancer_id: str,
+    reserved: Sequence[Range] = (),
 ) -> Change:
     """Lock a load balancer, raise its generation and return the change.
 
@@ -107,7 +114,7 @@ def begin(
     refuse_if_going(LoadBalancer, row)
     generation = row.generation + 1
     rows.update(tx, LoadBalancer, loadbalancer_id, generation=generation)
-    return Change(tx, caller, network, row, generation, secrets)
+    return Change(tx, caller, network, row, generation, secrets, reserved)
 
 
 def refuse_if_going(cls: type[Resource], row: Row[Any]) -> None:

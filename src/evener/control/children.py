@@ -4,13 +4,15 @@ Each function gets an open `Change`; the rules that tie objects together are che
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 
 from evener.control import certificates
 from evener.control.change import Change
+from evener.network.base import SubnetInfo
+from evener.resources import destinations
 from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, InUse, InvalidInput, not_found
 from evener.resources.healthmonitor import HealthMonitor
@@ -18,6 +20,7 @@ from evener.resources.l7policy import L7Policy
 from evener.resources.listener import POOL_PROTOCOLS, Listener
 from evener.resources.member import Member
 from evener.resources.pool import Pool
+from evener.resources.subnet import is_host
 from evener.resources.types import ListenerProtocol
 from evener.store import rows, usage
 from evener.store.rows import table
@@ -43,6 +46,7 @@ def create_listener(change: Change, values: Values) -> Listener:
             f"protocol_port of {values['protocol_port']}",
             "LoadBalancerListenerProtocolPortExists",
         )
+    _check_no_member_at(change, values["protocol_port"])
     if values.get("default_pool_id"):
         _check_default_pool(change, values["protocol"], values["default_pool_id"])
     listener = change.insert(Listener, {**values, "loadbalancer_id": change.loadbalancer.id})
@@ -153,8 +157,7 @@ def create_member(change: Change, values: Values) -> Member:
             "have mismatched IP versions",
             "MemberAddressTypeSubnetTypeMismatch",
         )
-    if ipaddress.ip_address(change.loadbalancer.vip_address).version != subnet.ip_version:
-        change.network.reach_from_vip_port(change.tx, change.loadbalancer.vip_port_id, subnet)
+    _check_destination(change, values, subnet)
     place = {"in_pool": pool.id, "address": values["address"], "port": values["protocol_port"]}
     if change.tx.execute(_MEMBER_AT, place).first() is not None:
         raise Conflict(
@@ -163,6 +166,57 @@ def create_member(change: Change, values: Values) -> Member:
             "MemberExists",
         )
     return change.insert(Member, {**values, "pool_id": pool.id, "loadbalancer_id": change.loadbalancer.id})
+
+
+def _check_destination(change: Change, values: Values, subnet: SubnetInfo) -> None:
+    """See that a new member is a host that is not the load balancer itself, and give that a way to it."""
+    address = values["address"]
+    destinations.check(address, change.reserved)
+    block = ipaddress.ip_network(subnet.cidr)
+    outside = ipaddress.ip_address(address) not in block
+    if not outside and not is_host(block, address):
+        raise InvalidInput(
+            f"Invalid input for address. Reason: '{address}' is no host's address of subnet {subnet.id}."
+        )
+    vip, port_id = change.loadbalancer.vip_address, change.loadbalancer.vip_port_id
+    own: Collection[str] = (vip,)
+    if ipaddress.ip_address(vip).version != subnet.ip_version:
+        own = change.network.reach_from_vip_port(change.tx, port_id, subnet, address)
+    if outside:  # over a router: it may be a floating IP
+        own = change.network.addresses_of_vip_port(change.tx, port_id)
+    if address not in own:
+        return
+    listeners = table(Listener)
+    listening = select(listeners.c.id).where(
+        listeners.c.loadbalancer_id == change.loadbalancer.id,
+        listeners.c.protocol_port == values["protocol_port"],
+        listeners.c.deleted_generation.is_(None),
+    )
+    listener_id = change.tx.scalar(listening)
+    if listener_id is not None:
+        raise _leads_back(address, values["protocol_port"], f"its listener {listener_id} is there")
+
+
+def _check_no_member_at(change: Change, port: int) -> None:
+    """Refuse a listener where a member of the load balancer is: it would call itself without end."""
+    own = change.network.addresses_of_vip_port(change.tx, change.loadbalancer.vip_port_id)
+    members = table(Member)
+    there = select(members.c.id, members.c.address).where(
+        members.c.loadbalancer_id == change.loadbalancer.id,
+        members.c.address.in_(sorted(own)),
+        members.c.protocol_port == port,
+        members.c.deleted_generation.is_(None),
+    )
+    found = change.tx.execute(there).first()
+    if found is not None:
+        raise _leads_back(found.address, port, f"its member {found.id} is there")
+
+
+def _leads_back(address: str, port: int, what: str) -> Conflict:
+    return Conflict(
+        f"{address} is the load balancer's own address, and {what}, at port {port}: it would call itself",
+        "MemberIsListener",
+    )
 
 
 def update_member(change: Change, row: Row[Any], values: Values) -> None:

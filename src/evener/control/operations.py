@@ -21,6 +21,7 @@ from evener.control.reading import balancers_with_statuses, counters_of, status_
 from evener.network.base import Network
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
+from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
 from evener.resources.errors import InUse, InvalidInput, Unavailable, not_found
 from evener.resources.facts import Counters, Observation, Traffic
 from evener.resources.healthmonitor import HealthMonitor
@@ -83,12 +84,14 @@ class LoadBalancing:
         bus: Bus,
         providers: Sequence[Provider] = DEFAULT_PROVIDERS,
         secrets: Secrets | None = None,
+        reserved: Sequence[Range] = ranges(DEFAULT_RESERVED),
     ) -> None:
         self._database = database
         self._network = network
         self._bus = bus
         self._providers = providers
         self._secrets = secrets
+        self._reserved = reserved
 
     def list(
         self, caller: Caller, cls: type[R], query: ListQuery, parent_id: str | None = None
@@ -182,7 +185,8 @@ class LoadBalancing:
         """
         with self._database.write() as tx:
             row = self._create_loadbalancer(tx, caller, plan.values)
-            whole.create_below(Change(tx, caller, self._network, row, row.generation, self._secrets), plan)
+            change = Change(tx, caller, self._network, row, row.generation, self._secrets, self._reserved)
+            whole.create_below(change, plan)
             self._tell_agents(tx, row.id)
             balancer = to_wire(self._shown(tx, caller, LoadBalancer, row.id))
             graph = load_graph(tx, self._network, row.id)
@@ -244,7 +248,7 @@ class LoadBalancing:
         """Lock the object's load balancer and return the object's row, read under that lock, and the change."""
         first = rows.get_row(tx, cls, object_id, caller.scope)
         balancer_id = first.id if cls is LoadBalancer else first.loadbalancer_id
-        change = begin(tx, caller, self._network, self._secrets, balancer_id)
+        change = begin(tx, caller, self._network, self._secrets, balancer_id, self._reserved)
         row = rows.get_row(tx, cls, object_id, caller.scope)
         if cls.PARENT is not None and parent_id is not None and getattr(row, cls.PARENT) != parent_id:
             raise not_found(cls.label(), object_id)
@@ -317,7 +321,7 @@ class LoadBalancing:
         """Create anything below a load balancer; return its id and the load balancer's."""
         full = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
         balancer_id = _owner_of_new(tx, caller, cls, full)
-        change = begin(tx, caller, self._network, self._secrets, balancer_id)
+        change = begin(tx, caller, self._network, self._secrets, balancer_id, self._reserved)
         return CREATES[cls](change, full).id, balancer_id
 
     def _tell_agents(self, tx: Transaction, loadbalancer_id: str) -> None:

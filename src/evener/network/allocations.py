@@ -6,7 +6,7 @@ colliding; the table's keys refuse what slips through all the same.
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,11 +22,19 @@ from evener.store.database import Transaction
 from evener.store.network_tables import ip_allocations
 from evener.store.rows import of_all, wanted
 
+_Spoken = tuple[str, int]  # an address that is not free though nobody has taken it: its subnet, its number
+
 
 def allocate(
-    tx: Transaction, network_id: str, wishes: Sequence[PortAddress] | None, right: Right = Right.POOLS
+    tx: Transaction,
+    network_id: str,
+    wishes: Sequence[PortAddress] | None,
+    right: Right = Right.POOLS,
+    avoid: str | None = None,
 ) -> tuple[PortAddress, ...]:
     """Return a complete address for each wish, none of them taken; None wishes for one of each IP version.
+
+    Where none is named, it is none that somebody is known to have without a port: `avoid`.
 
     Everybody who asks for an address gets it here; one that is asked for by its name, only with the `right` to it.
     Take them with `take` in the same transaction.
@@ -54,6 +62,7 @@ def allocate(
             raise errors.address_in_use(network_id, wished)
     # What is wished by name is spoken for when the others choose.
     spoken_for = {(subnet.id, number_of(wished)) for subnet, wished in placed if wished is not None}
+    spoken_for |= _without_port(tx, subnets, avoid)
     found = []
     for subnet, wished in placed:
         chosen = wished or _free_address(tx, subnet, spoken_for)
@@ -64,14 +73,16 @@ def allocate(
     return tuple(found)
 
 
-def allocate_any(tx: Transaction, network_id: str, ip_version: int) -> tuple[PortAddress, ...]:
+def allocate_any(
+    tx: Transaction, network_id: str, ip_version: int, avoid: str | None = None
+) -> tuple[PortAddress, ...]:
     """Return one free address of this IP version; like `allocate`.
 
     Raises:
         Conflict: when none is free.
     """
     here = [subnet for subnet in subnets_of(tx, network_id, hold=True) if subnet.ip_version == ip_version]
-    return _one_of_each_version(tx, network_id, here)
+    return _one_of_each_version(tx, network_id, here, _without_port(tx, here, avoid))
 
 
 def take(tx: Transaction, port_id: str, addresses: Sequence[PortAddress], position: int = 0) -> None:
@@ -120,18 +131,26 @@ def _allocations(*, one: bool) -> Select[Any]:
 
 
 def _one_of_each_version(
-    tx: Transaction, network_id: str, subnets: Sequence[Subnet]
+    tx: Transaction, network_id: str, subnets: Sequence[Subnet], spoken_for: Collection[_Spoken] = ()
 ) -> tuple[PortAddress, ...]:
     found = []
     for version in sorted({subnet.ip_version for subnet in subnets}):
         for subnet in subnets:
-            address = _free_address(tx, subnet, set()) if subnet.ip_version == version else None
+            address = _free_address(tx, subnet, spoken_for) if subnet.ip_version == version else None
             if address is not None:
                 found.append(PortAddress(subnet_id=subnet.id, ip_address=address))
                 break
         else:
             raise errors.no_address_left(network_id)
     return tuple(found)
+
+
+def _without_port(tx: Transaction, subnets: Sequence[Subnet], address: str | None) -> set[_Spoken]:
+    if address is None:
+        return set()
+    found = ipaddress.ip_address(address)
+    here = [subnet for subnet in subnets if found in ipaddress.ip_network(subnet.cidr)]
+    return {(subnet.id, int(found)) for subnet in here if not _is_taken(tx, subnet, address)}
 
 
 def _subnet_for(wish: PortAddress, subnets: Sequence[Subnet], network_id: str) -> Subnet:
@@ -165,7 +184,7 @@ _COUNT = select(func.count()).where(
 )
 
 
-def _free_address(tx: Transaction, subnet: Subnet, spoken_for: set[tuple[str, int]]) -> str | None:
+def _free_address(tx: Transaction, subnet: Subnet, spoken_for: Collection[_Spoken]) -> str | None:
     here = {number for subnet_id, number in spoken_for if subnet_id == subnet.id}
 
     def count_taken(first: int, last: int) -> int:

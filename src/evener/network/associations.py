@@ -19,6 +19,11 @@ def exist_on_port(tx: Transaction, port_id: str) -> bool:
     return _exist(tx, floatingips.c.port_id == port_id)
 
 
+def standing_for(tx: Transaction, port_id: str) -> list[str]:
+    """Return the floating addresses that stand for the port."""
+    return tx.scalar_ids(select(floatingips.c.floating_ip_address).where(floatingips.c.port_id == port_id))
+
+
 def exist_over_router(tx: Transaction, router_id: str) -> bool:
     """Return whether floating IPs need the router's gateway."""
     return _exist(tx, floatingips.c.router_id == router_id)

@@ -54,14 +54,20 @@ class Network(Protocol):
             Conflict: when the address is taken (an InUse), or none is free.
         """
 
-    def reach_from_vip_port(self, tx: Transaction, port_id: str, subnet: SubnetInfo) -> None:
-        """Give the port of a load balancer an address of the subnet's IP version, where it has none.
+    def reach_from_vip_port(
+        self, tx: Transaction, port_id: str, subnet: SubnetInfo, member: str
+    ) -> tuple[str, ...]:
+        """Give the port of a load balancer an address of the subnet's IP version, where it has none, and return it.
 
-        On that subnet, or on another one of the port's network; where that has none, nothing is done.
+        On that subnet, or on another one of the port's network, and never `member`, which is to be reached; where
+        that has none, nothing is done.
 
         Raises:
             Conflict: when none is free.
         """
+
+    def addresses_of_vip_port(self, tx: Transaction, port_id: str) -> frozenset[str]:
+        """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
 
     def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
         """Remove the port of a load balancer; one that is gone is fine."""

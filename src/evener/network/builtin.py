@@ -288,13 +288,21 @@ class BuiltinNetwork:
         """Make the port of a load balancer. Run the transaction with `retried`: parallel clients may collide."""
         return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_id, address)
 
-    def reach_from_vip_port(self, tx: Transaction, port_id: str, subnet: SubnetInfo) -> None:
-        """Give the port of a load balancer an address of the subnet's IP version, where it has none."""
-        if vips.reaches(tx, port_id, subnet.ip_version):
-            return
+    def reach_from_vip_port(
+        self, tx: Transaction, port_id: str, subnet: SubnetInfo, member: str
+    ) -> tuple[str, ...]:
+        """Give the port of a load balancer an address of the subnet's IP version, where it has none, and return it."""
+        there = vips.of_version(tx, port_id, subnet.ip_version)
+        if there:
+            return there
         before = packets.effect_of(tx, Port, port_id)
-        vips.reach(tx, port_id, subnet)
+        vips.reach(tx, port_id, subnet, member)
         self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+        return vips.of_version(tx, port_id, subnet.ip_version)
+
+    def addresses_of_vip_port(self, tx: Transaction, port_id: str) -> frozenset[str]:
+        """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
+        return frozenset({*vips.of_version(tx, port_id), *associations.standing_for(tx, port_id)})
 
     def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
         """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""

@@ -48,19 +48,19 @@ def create(
     return VipAllocation(port_id, str(taken.ip_address), network_id)
 
 
-def reaches(tx: Transaction, port_id: str, ip_version: int) -> bool:
-    """Return whether a port has an address of that IP version."""
-    present = addresses_of(tx, [port_id]).get(port_id, ())
-    return any(ipaddress.ip_address(str(each.ip_address)).version == ip_version for each in present)
+def of_version(tx: Transaction, port_id: str, ip_version: int | None = None) -> tuple[str, ...]:
+    """Return the addresses that a port has of an IP version, or of both."""
+    present = [str(each.ip_address) for each in addresses_of(tx, [port_id]).get(port_id, ())]
+    return tuple(each for each in present if ip_version in (None, ipaddress.ip_address(each).version))
 
 
-def reach(tx: Transaction, port_id: str, subnet: SubnetInfo) -> None:
+def reach(tx: Transaction, port_id: str, subnet: SubnetInfo, avoid: str) -> None:
     """Give a port an address of a subnet's IP version; see `evener.network.base.Network.reach_from_vip_port`."""
     network_id = str(tx.scalar(select(tables.ports.c.network_id).where(tables.ports.c.id == port_id)))
     if subnet.network_id == network_id:
-        found = allocate(tx, network_id, (PortAddress(subnet_id=subnet.id),))
+        found = allocate(tx, network_id, (PortAddress(subnet_id=subnet.id),), avoid=avoid)
     else:
-        found = allocate_any(tx, network_id, subnet.ip_version)
+        found = allocate_any(tx, network_id, subnet.ip_version, avoid)
     take(tx, port_id, found, position=1)  # behind the VIP
 
 

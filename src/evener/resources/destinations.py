@@ -1,0 +1,71 @@
+"""Which addresses no member may have: those that lead to the node itself, or to what its operator keeps from projects.
+
+Decides by the address alone. Knows no network, and asks nobody.
+"""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from evener.resources.errors import InvalidInput
+
+Range = IPv4Network | IPv6Network
+
+# Of the IANA's registries of special addresses those to which a packet never leaves the host, or goes to many.
+_NO_HOST: tuple[tuple[Range, str], ...] = tuple(
+    (ip_network(block), what)
+    for block, what in (
+        ("0.0.0.0/8", "no address of a host, but of this one"),
+        ("127.0.0.0/8", "a loopback address"),
+        ("224.0.0.0/4", "a multicast address"),
+        ("255.255.255.255/32", "the broadcast address"),
+        ("::/128", "no address of a host, but of this one"),
+        ("::1/128", "a loopback address"),
+        ("::/96", "an IPv4 address written as one of IPv6; give the IPv4 address"),
+        ("::ffff:0:0/96", "an IPv4 address written as one of IPv6; give the IPv4 address"),
+        ("fe80::/10", "a link-local address, which means nothing without an interface"),
+        ("ff00::/8", "a multicast address"),
+    )
+)
+_TRANSLATED = IPv6Network("64:ff9b::/96")  # RFC 6052: a router sends it to the IPv4 address in its end
+# Clouds' metadata and link-local services, which tell secrets to who reaches them from a node.
+DEFAULT_RESERVED = ("169.254.0.0/16", "fd00:ec2::254")
+
+
+def ranges(texts: Iterable[str]) -> tuple[Range, ...]:
+    """Return addresses and blocks, as "169.254.169.254" or "fd00:ec2::/64", as blocks.
+
+    Raises:
+        ValueError: naming the one that is neither.
+    """
+    found = []
+    for text in texts:
+        try:
+            found.append(ip_network(text.strip()))
+        except ValueError:
+            raise ValueError(f"'{text[:80]}' is neither an address nor a block like 10.0.0.0/8") from None
+    return tuple(found)
+
+
+def why_not(address: str, reserved: Sequence[Range]) -> str | None:
+    """Return what keeps `address` from being a member's, with the `reserved` blocks; None where nothing does."""
+    given = ip_address(address)
+    for block, what in _NO_HOST:
+        if given in block:
+            return what
+    if isinstance(given, IPv6Address) and given in _TRANSLATED:
+        behind = ip_address(int(given) & 0xFFFFFFFF)
+        inner = why_not(str(behind), reserved)
+        if inner is not None:
+            return f"{behind} behind a translator, which is {inner}"
+    return "reserved by the operator" if any(given in block for block in reserved) else None
+
+
+def check(address: str, reserved: Sequence[Range]) -> None:
+    """Let pass what a member may have.
+
+    Raises:
+        InvalidInput: naming the attribute and the reason.
+    """
+    reason = why_not(address, reserved)
+    if reason is not None:
+        raise InvalidInput(f"Invalid input for address. Reason: '{address}' is {reason}.")
