@@ -120,7 +120,7 @@ def test_a_client_known_by_its_applications_cookie_stays_over_reloads_while_it_c
 
 
 def test_an_applications_cookie_expires_also_after_a_reload(rig, monkeypatch):
-    monkeypatch.setattr("evener.dataplane.haproxy.render.COOKIES_LAST", "2s")
+    monkeypatch.setattr("evener.dataplane.haproxy.persistence.COOKIES_LAST", "2s")
     shop = Shop(rig, APP_COOKIE)
     shop.apply()
     shop.log_in("expires")

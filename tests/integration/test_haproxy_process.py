@@ -29,6 +29,7 @@ from evener.dataplane.haproxy.plan import (
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns
 from haproxy_rig import SETTINGS, VIP, PatientInstance, Shop, eventually, member_of
+from haproxy_words import LINE_ENDS
 
 pytestmark = pytest.mark.root
 
@@ -320,6 +321,23 @@ def test_a_port_that_is_taken_is_refused_and_the_old_configuration_serves_on(rig
     assert shop.apply(listeners=more) == [Reload]
     assert rig.get(port=81)[0] == 200
     assert shop.apply(listeners=more) == []
+
+
+@pytest.mark.parametrize("end", LINE_ENDS, ids=ascii)
+def test_asking_for_a_port_does_nothing_that_a_rule_says(rig, tmp_path, end):
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    rule = g.rule(id=g.nth(31)).model_copy(update={"value": f"x{end} bind {precious}{end} bind {precious} x"})
+    policy = g.policy(rule, id=g.nth(30), listener_id=g.nth(99))
+    shop = Shop(rig)
+    shop.apply()
+    with netns.inside(rig.namespace):
+        taken = socket.create_server((VIP, 81))
+    more = [shop.listener, g.listener(id=g.nth(99), protocol_port=81)]
+    with taken, pytest.raises(Refused, match="cannot bind socket"):
+        shop.apply(listeners=more, l7policies=[policy])
+    assert shop.apply(listeners=more, l7policies=[policy]) == [Reload]
+    assert precious.read_text() == "kept"
 
 
 def test_a_port_that_is_taken_at_the_start_is_refused_and_the_next_apply_heals_it(rig):

@@ -124,6 +124,48 @@ def test_nul_and_lone_surrogates_cannot_be_written():
             word(text)
 
 
+def _of_another_kind(what: str) -> Graph:
+    """A graph in which one kind of something is one that this version does not know."""
+    new = {"update": {what.partition(" ")[2]: "NEW"}}
+    pool, monitor = g.pool(session_persistence={"type": "SOURCE_IP"}), g.monitor()
+    listener, rule = g.listener(default_pool_id=pool.id), g.rule()
+    policy = g.policy(rule, listener_id=listener.id)
+    match what.partition(" ")[0]:
+        case "listener":
+            listener = listener.model_copy(**new)
+        case "pool":
+            pool = pool.model_copy(**new)
+        case "persistence":
+            known = pool.session_persistence
+            pool = pool.model_copy(update={"session_persistence": known.model_copy(**new)})
+        case "monitor":
+            monitor = monitor.model_copy(**new)
+        case "policy":
+            policy = policy.model_copy(update={"policy": policy.policy.model_copy(**new)})
+        case "rule":
+            policy = policy.model_copy(update={"rules": (rule.model_copy(**new),)})
+    node = PoolNode.model_construct(pool=pool, members=(g.member(),), healthmonitor=monitor)
+    return g.altered(g.graph(listeners=[listener], l7policies=[policy]), pools=(node,))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "listener protocol",
+        "pool protocol",
+        "pool lb_algorithm",
+        "persistence type",
+        "monitor type",
+        "policy action",
+        "rule type",
+        "rule compare_type",
+    ],
+)
+def test_a_kind_that_this_version_does_not_know_is_never_served_as_another(what):
+    with pytest.raises(Unrenderable, match="NEW is not known to this agent"):
+        text_of(_of_another_kind(what))
+
+
 def test_a_load_balancer_out_of_service_serves_nothing():
     graph = g.graph(listeners=[g.listener()], admin_state_up=False)
     assert render(graph, DIR, SETTINGS).frontends == ()

@@ -154,7 +154,7 @@ def _spec_file(directory: Path, resource_id: str) -> Path:
 
 
 def _keep(directory: Path, spec: Spec) -> None:
-    _write(_spec_file(directory, spec.id), spec.model_dump_json())
+    _write(_spec_file(directory, spec.id), spec.model_dump_json(ensure_ascii=True))
 
 
 def _kept(directory: Path, ids: Iterable[str], kind: type[Spec]) -> tuple[Spec, ...]:

@@ -68,7 +68,7 @@ def surroundings(netlink: IPRoute, resolv_conf: Path = RESOLV_CONF) -> Surroundi
 
 def name_servers(resolv_conf: str) -> tuple[IPv4Address, ...]:
     """Return the IPv4 name servers of a file in the form of resolv.conf(5)."""
-    words = [line.split() for line in resolv_conf.splitlines()]
+    words = [line.split() for line in resolv_conf.split("\n")]
     found = []
     for texts in words:
         if len(texts) > 1 and texts[0] == "nameserver":

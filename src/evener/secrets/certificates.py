@@ -163,7 +163,7 @@ def _is_certificate(payload: bytes) -> bool:
 def _pem_blocks(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the label and the whole of each PEM block (RFC 7468), passing over all that is between."""
     label, lines = b"", []
-    for line in map(bytes.strip, payload.splitlines()):
+    for line in map(bytes.strip, payload.split(b"\n")):
         if line.startswith(b"-----BEGIN ") and line.endswith(b"-----"):
             label, lines = line[11:-5], [line]
         elif label:

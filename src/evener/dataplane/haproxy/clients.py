@@ -46,7 +46,7 @@ def _hexadecimal(key: str) -> str:
 
 def of_map(text: str) -> dict[str, str]:
     """Return what `to_map` wrote."""
-    return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+    return dict(line.split(" ", 1) for line in text.split("\n") if " " in line)
 
 
 def to_map(clients: Clients) -> str:

@@ -85,6 +85,6 @@ def _list(frontend: str) -> str:
 def _content(certificate: Certificate) -> Iterator[str]:
     file = tls.path(certificate.name)
     # An empty line ends what a command brings with it.
-    pem = "\n".join(text for text in certificate.bundle.splitlines() if text.strip())
+    pem = "\n".join(text for text in certificate.bundle.split("\n") if text.strip())
     yield f"{line('set', 'ssl', 'cert', file)} <<\n{pem}\n"
     yield line("commit", "ssl", "cert", file)

@@ -13,6 +13,8 @@ HaproxyError
 ```
 """
 
+from typing import Never
+
 
 class HaproxyError(Exception):
     """Base; `str()` is the reason, in words an operator can act on."""
@@ -29,6 +31,14 @@ class Misconfigured(HaproxyError):
 
 class Unrenderable(HaproxyError):
     """A value, or a protocol, that the renderer cannot write into a configuration file."""
+
+
+def unknown(what: str, value: Never) -> Unrenderable:
+    """Return what to raise for a kind of something that has no words here: a guess would serve something else.
+
+    To stand where all known kinds have been dealt with, which mypy checks.
+    """
+    return Unrenderable(f"the {what} {value} is not known to this agent")
 
 
 class Refused(HaproxyError):

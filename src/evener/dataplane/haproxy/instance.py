@@ -110,7 +110,7 @@ class Instance:
         """
         with self._lock, on_disk(self.paths.directory):
             graph = tls.with_known(graph, self.last_graph() if graph.unreadable else None)
-            text = graph.model_dump_json()
+            text = graph.model_dump_json(ensure_ascii=True)
             wanted = render(graph, self.paths.directory, self.settings)
             if self._config is None and files.read(self.paths.graph) == text:
                 self._config = wanted
@@ -162,7 +162,7 @@ class Instance:
         """Reload, or start where the master has ended meanwhile; return which."""
         self._wait_for_room()
         before = files.read(self.paths.conf)
-        reason = ports.refusal(wanted, self.paths, self.namespace, self.settings.binary)
+        reason = ports.refusal(wanted, self.namespace)
         if reason is not None:
             raise Refused(reason)
         last = self._last()

@@ -7,19 +7,13 @@ HAProxy 2.6 configuration manual, sections 4.2 ("http-request", "use_backend"), 
 
 from collections.abc import Collection, Iterable, Iterator
 
+from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.quoting import argument, line, literal
 from evener.resources.graph import PolicyNode
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
 from evener.resources.types import L7Action, L7CompareType, L7RuleType
 
-_METHODS = {
-    L7CompareType.EQUAL_TO: "str",
-    L7CompareType.STARTS_WITH: "beg",
-    L7CompareType.ENDS_WITH: "end",
-    L7CompareType.CONTAINS: "sub",
-    L7CompareType.REGEX: "reg",
-}
 _POOL = "txn.l7_pool"  # the pool that a policy has chosen
 _DECIDED = "decided"
 _HOST = "txn.l7_host"
@@ -77,8 +71,24 @@ def _variables(types: Collection[L7RuleType]) -> Iterator[str]:
         yield line("http-request", f"set-var({_EXTENSION})", f"path,word(-1,{dot})", "if", *has_one)
 
 
+def _method(compare_type: L7CompareType) -> str:
+    match compare_type:
+        case L7CompareType.EQUAL_TO:
+            return "str"
+        case L7CompareType.STARTS_WITH:
+            return "beg"
+        case L7CompareType.ENDS_WITH:
+            return "end"
+        case L7CompareType.CONTAINS:
+            return "sub"
+        case L7CompareType.REGEX:
+            return "reg"
+        case _:
+            raise unknown("comparison of an L7 rule", compare_type)
+
+
 def _acl(rule: L7Rule) -> str:
-    method, value = _METHODS[rule.compare_type], rule.value
+    method, value = _method(rule.compare_type), rule.value
     ignore_case: tuple[str, ...] = ()
     key = argument(rule.key or "")
     match rule.type:
@@ -95,6 +105,8 @@ def _acl(rule: L7Rule) -> str:
             fetch = f"req.fhdr({key})"  # the whole value, commas and all
         case L7RuleType.COOKIE:
             fetch = f"req.cook({key})"
+        case _:
+            raise unknown("type of an L7 rule", rule.type)
     return line("acl", rule.id, fetch, *ignore_case, "-m", method, "--", value)
 
 
@@ -123,4 +135,6 @@ def _decision(
             action = ("redirect", "location", literal(str(policy.redirect_url)), "code", "302")
         case L7Action.REJECT:
             action = ("deny", "status", "403")
+        case _:
+            raise unknown("action of an L7 policy", policy.action)
     yield line("http-request", *action, "if", *conditions)

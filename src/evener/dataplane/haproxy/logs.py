@@ -78,7 +78,8 @@ class LogSocket:
                 message = self._socket.recv(_BUFFER).decode(errors="replace")
             except OSError:
                 break
-            text = _PRIORITY.sub("", message).rstrip("\n\0")
+            # A member's answer may be quoted in it, and is to begin no line of its own.
+            text = _PRIORITY.sub("", message).rstrip("\n\0").encode("unicode_escape").decode("ascii")
             self._heard(text)
             changed = changed or changes_state(text)
             self._file.emit(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))

@@ -12,6 +12,12 @@ from evener.dataplane.haproxy.quoting import line
 PEERS = "workers"  # the section by which a worker hands its tables to the next
 
 
+def socket_address(address: str, port: int) -> str:
+    """Return `address` with `port` in HAProxy's form: IPv6 in brackets."""
+    # HAProxy itself says what is wrong with what is no address.
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 @dataclass(frozen=True)
 class Server:
     """A member in a backend; `options` are further words of its line, `cookie` says that a cookie names it.
@@ -51,10 +57,27 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Bind:
+    """An address and a port that a listener listens on; `options` are further words of its line."""
+
+    address: str
+    port: int
+    options: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """Return the line of the file."""
+        return line("bind", socket_address(self.address, self.port), *self.options)
+
+
+@dataclass(frozen=True)
 class Frontend:
-    """A listener: its name, its lines, as written, its limit of connections, its certificates, the default first."""
+    """A listener: its name, where it listens, its lines, its limit of connections, its certificates.
+
+    The first certificate is the default one.
+    """
 
     name: str
+    binds: tuple[Bind, ...]
     lines: tuple[str, ...]
     limit: int
     certificates: tuple[Certificate, ...] = ()
@@ -104,7 +127,8 @@ class Config:
         if self.peers_lines:
             yield (line("peers", PEERS), *self.peers_lines)
         for frontend in self.frontends:
-            yield (line("frontend", frontend.name), *frontend.lines, line("maxconn", frontend.limit))
+            binds = (bind.line() for bind in frontend.binds)
+            yield (line("frontend", frontend.name), *binds, *frontend.lines, line("maxconn", frontend.limit))
         for backend in self.backends:
             servers = (server.line() for server in backend.servers)
             yield (line("backend", backend.name), *backend.lines, *servers)

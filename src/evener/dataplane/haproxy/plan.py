@@ -138,7 +138,7 @@ def _only_parts_differ(running: Config, wanted: Config) -> bool:
     """Return whether both have the same lines but for servers, certificates and limits."""
 
     def rest(config: Config) -> tuple[object, ...]:
-        frontends = tuple((each.name, each.lines) for each in config.frontends)
+        frontends = tuple((each.name, each.binds, each.lines) for each in config.frontends)
         backends = tuple((each.name, each.lines) for each in config.backends)
         return (config.global_lines, config.defaults_lines, config.peers_lines, frontends, backends)
 

@@ -336,7 +336,7 @@ def said(output: str, paths: Paths) -> str:
     """Return the errors in what HAProxy printed, as one line, with file names in place of paths."""
     found: dict[str, list[str]] = {}
     label = ""
-    for text in output.splitlines():
+    for text in output.split("\n"):
         match = _LABEL.match(text)
         label = match[1] if match else label
         found.setdefault(label, []).append(text[match.end() :].strip() if match else text.strip())

@@ -1,6 +1,8 @@
 """The one way text reaches a configuration file: as a word that HAProxy reads back unchanged.
 
-HAProxy 2.6 configuration manual, section 2.2 "Quoting and escaping". Knows nothing of what the words mean.
+All that is written is printable ASCII, so that no reader, whatever it takes for the end of a line, sees one where
+HAProxy sees none. HAProxy 2.6 configuration manual, section 2.2 "Quoting and escaping". Knows nothing of what the words
+mean, and reads nothing back.
 """
 
 import re
@@ -11,6 +13,7 @@ from evener.dataplane.haproxy.errors import Unrenderable
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,=%+\[\]()*-]+", re.ASCII)
 _PLAIN_ARGUMENT = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
+_ESCAPED = {**_NAMED, "$": "\\$"}  # `$` would start an environment variable inside double quotes
 
 
 @lru_cache(maxsize=4096)  # a thousand members have most of their words in common
@@ -32,11 +35,11 @@ def word(text: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char == "$":  # would start an environment variable inside double quotes
-        return "\\$"
-    if char not in _NAMED and (char < " " or char == "\x7f"):
-        return f"\\x{ord(char):02x}"
-    return _NAMED.get(char, char)
+    if char in _ESCAPED:
+        return _ESCAPED[char]
+    if " " <= char <= "~":
+        return char
+    return "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 def argument(text: str) -> str:

@@ -8,33 +8,23 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from evener.dataplane.haproxy import access, l7, tls
-from evener.dataplane.haproxy.clients import LONGEST_KEY
-from evener.dataplane.haproxy.model import PEERS, Backend, Config, Frontend, Server
-from evener.dataplane.haproxy.paths import Paths, clients_file
-from evener.dataplane.haproxy.quoting import argument, line
+from evener.dataplane.haproxy import access, l7, persistence, tls
+from evener.dataplane.haproxy.errors import unknown
+from evener.dataplane.haproxy.model import Backend, Bind, Config, Frontend, Server, socket_address
+from evener.dataplane.haproxy.modes import mode, reads_requests, sends_requests
+from evener.dataplane.haproxy.paths import Paths
+from evener.dataplane.haproxy.quoting import line
 from evener.dataplane.haproxy.settings import Settings
 from evener.resources.graph import Graph, PoolNode
-from evener.resources.healthmonitor import HTTP_TYPES, HealthMonitor
+from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.listener import Listener
 from evener.resources.member import Member
-from evener.resources.pool import Pool
-from evener.resources.types import LBAlgorithm, ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
+from evener.resources.types import LBAlgorithm, MonitorType, PersistenceType
 
-# `source` maps clients by consistent hashing, so that a member more or less moves few clients, and because
-# HAProxy adds servers at run time only to dynamic algorithms.
-_BALANCE: dict[LBAlgorithm, tuple[str, ...]] = {
-    LBAlgorithm.ROUND_ROBIN: (line("balance", "roundrobin"),),
-    LBAlgorithm.LEAST_CONNECTIONS: (line("balance", "leastconn"),),
-    LBAlgorithm.SOURCE_IP: (line("balance", "source"), line("hash-type", "consistent")),
-}
 _CONNECT_S = 5
-COOKIES_LAST = "3h"
 # The first checks of all servers come within this many milliseconds, not spread over the whole interval.
 _FIRST_CHECKS_MS = 100
 LOCAL_PEER = "local"
-_KNOWN = "txn.known_server"
-_ADDRESSES, _COOKIES = "ipv6", "string"  # types of tables
 
 
 def render(graph: Graph, directory: Path, settings: Settings) -> Config:
@@ -49,7 +39,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     pools = {pool_id: node for pool_id, node in graph.pools_by_id.items() if node.pool.admin_state_up}
     paths = Paths(directory)
     addresses = [fixed_ip.address for fixed_ip in graph.vip_port.fixed_ips]
-    remembers = any(_table(node.pool) for node in pools.values())
+    remembers = any(persistence.table(node.pool) for node in pools.values())
     return Config(
         global_lines=(
             *_global(graph.id, paths, settings),
@@ -60,7 +50,8 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
         frontends=tuple(
             Frontend(
                 each.id,
-                (*_frontend_lines(graph, each, addresses, pools), *_access_lines(each, settings)),
+                tuple(Bind(address, each.protocol_port, tls.bind_words(each)) for address in addresses),
+                (*_frontend_lines(graph, each, pools), *_access_lines(each, settings)),
                 # Without a limit of its own it has the global one (section 4.2, "maxconn"), which can be set too.
                 each.connection_limit if each.connection_limit > 0 else settings.maxconn,
                 tls.certificates(graph, each),
@@ -124,16 +115,9 @@ def _peers() -> tuple[str, ...]:
     return (line("peer", LOCAL_PEER, "abns@evener-workers"),)
 
 
-def _frontend_lines(
-    graph: Graph,
-    listener: Listener,
-    addresses: Iterable[str],
-    pools: Mapping[str, PoolNode],
-) -> Iterator[str]:
-    http = tls.terminates(listener) or listener.protocol is ListenerProtocol.HTTP
-    yield line("mode", "http" if http else "tcp")
-    for address in addresses:
-        yield line("bind", socket_address(address, listener.protocol_port), *tls.bind_words(listener))
+def _frontend_lines(graph: Graph, listener: Listener, pools: Mapping[str, PoolNode]) -> Iterator[str]:
+    http = reads_requests(listener)
+    yield line("mode", mode(requests=http))
     if http:
         # An old worker answers one more request on each connection and says that it closes, instead of closing
         # under a client that is about to ask. The keep-alive timeout bounds how long it waits for that.
@@ -141,7 +125,7 @@ def _frontend_lines(
         yield line("option", "forwardfor")
         # Policies first: they see a request as the client sent it.
         policies = graph.policies_of(listener.id)
-        fitting = {pool_id for pool_id, node in pools.items() if _is_http(node.pool)}
+        fitting = {pool_id for pool_id, node in pools.items() if sends_requests(node.pool)}
         yield from l7.rules(policies, fitting)
         yield line("http-request", "set-header", "X-Forwarded-Port", listener.protocol_port)
         yield line(
@@ -153,41 +137,39 @@ def _frontend_lines(
 
 
 def _access_lines(listener: Listener, settings: Settings) -> Iterator[str]:
-    terminates = tls.terminates(listener)
     if settings.access_log:
-        http = terminates or listener.protocol is ListenerProtocol.HTTP
-        yield from access.frontend_lines(http=http, tls=terminates)
-
-
-def socket_address(address: str, port: int) -> str:
-    """Return `address` with `port` in HAProxy's form: IPv6 in brackets."""
-    # HAProxy itself says what is wrong with what is no address.
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        yield from access.frontend_lines(http=reads_requests(listener), tls=tls.terminates(listener))
 
 
 def _backend(node: PoolNode) -> Backend:
-    return Backend(node.pool.id, tuple(_backend_lines(node)), tuple(_servers(node)), _table(node.pool))
+    return Backend(
+        node.pool.id, tuple(_backend_lines(node)), tuple(_servers(node)), persistence.table(node.pool)
+    )
 
 
 def _backend_lines(node: PoolNode) -> Iterator[str]:
-    yield line("mode", "http" if _is_http(node.pool) else "tcp")
+    yield line("mode", mode(requests=sends_requests(node.pool)))
     yield line("log", "global")
-    yield from _BALANCE[node.pool.lb_algorithm]
-    yield from _persistence(node.pool)
+    yield from _balance(node.pool.lb_algorithm)
+    yield from persistence.lines(node.pool)
     monitor = _monitor(node)
-    if monitor is not None and monitor.type is not MonitorType.PING:
-        yield line("timeout", "check", f"{monitor.timeout}s")
-        if monitor.timeout < _CONNECT_S:  # or opening a connection would take checks longer
-            yield line("timeout", "connect", f"{monitor.timeout}s")
-        yield line("option", "log-health-checks")  # `checks` reads them
-        if monitor.type in HTTP_TYPES:
-            yield line("option", "httpchk")
-            yield line("http-check", "send", "meth", str(monitor.http_method), "uri", monitor.url_path)
-            yield line("http-check", "expect", "status", monitor.expected_codes.replace(" ", ""))
+    if monitor is not None:
+        yield from _check_lines(monitor)
 
 
-def _is_http(pool: Pool) -> bool:
-    return pool.protocol is PoolProtocol.HTTP
+def _balance(algorithm: LBAlgorithm) -> Iterator[str]:
+    match algorithm:
+        case LBAlgorithm.ROUND_ROBIN:
+            yield line("balance", "roundrobin")
+        case LBAlgorithm.LEAST_CONNECTIONS:
+            yield line("balance", "leastconn")
+        case LBAlgorithm.SOURCE_IP:
+            # By consistent hashing, so that a member more or less moves few clients, and because HAProxy adds
+            # servers at run time only to dynamic algorithms.
+            yield line("balance", "source")
+            yield line("hash-type", "consistent")
+        case _:
+            raise unknown("algorithm", algorithm)
 
 
 def _monitor(node: PoolNode) -> HealthMonitor | None:
@@ -195,67 +177,38 @@ def _monitor(node: PoolNode) -> HealthMonitor | None:
     return monitor if monitor is not None and monitor.admin_state_up else None
 
 
-def _table(pool: Pool) -> str | None:
-    """Return the type of the table in which HAProxy keeps the pool's clients; None where it keeps none."""
-    persistence = pool.session_persistence
-    if persistence is None or persistence.type is PersistenceType.HTTP_COOKIE:
-        return None  # the client's cookie names the server
-    if persistence.type is PersistenceType.SOURCE_IP:
-        return _ADDRESSES
-    return _COOKIES if _is_http(pool) and persistence.cookie_name else None
+def _check_lines(monitor: HealthMonitor) -> Iterator[str]:
+    """Return how members are asked, in the lines of the backend."""
+    match monitor.type:
+        case MonitorType.PING:  # HAProxy is told
+            return
+        case MonitorType.TCP | MonitorType.HTTP | MonitorType.HTTPS:
+            yield line("timeout", "check", f"{monitor.timeout}s")
+            if monitor.timeout < _CONNECT_S:  # or opening a connection would take checks longer
+                yield line("timeout", "connect", f"{monitor.timeout}s")
+            yield line("option", "log-health-checks")  # `checks` reads them
+        case _:
+            raise unknown("type of a health monitor", monitor.type)
+    if monitor.type is not MonitorType.TCP:
+        yield line("option", "httpchk")
+        yield line("http-check", "send", "meth", str(monitor.http_method), "uri", monitor.url_path)
+        yield line("http-check", "expect", "status", monitor.expected_codes.replace(" ", ""))
 
 
-def _persistence(pool: Pool) -> Iterator[str]:
-    persistence = pool.session_persistence
-    if persistence is None:
-        return
-    table = ("size", "10k", "peers", PEERS)
-    if persistence.type is PersistenceType.SOURCE_IP:
-        # An IPv6 table holds IPv4 clients too.
-        yield line("stick-table", "type", _ADDRESSES, *table)
-        yield line("stick", "on", "src")
-        known = (
-            "tcp-request",
-            "content",
-            f"set-var({_KNOWN})",
-            f"src,map_ip({clients_file(pool.id, _ADDRESSES)})",
-        )
-        yield from _known_clients(pool, "src", known)
-    elif _table(pool):
-        cookie = f"cook({argument(str(persistence.cookie_name))})"
-        yield line("stick-table", "type", _COOKIES, "len", LONGEST_KEY, *table, "expire", COOKIES_LAST)
-        yield line("stick", "store-response", f"res.{cookie}")
-        yield line("stick", "match", f"req.{cookie}")
-        yield line("stick", "store-request", f"req.{cookie}", "if", "{", f"var({_KNOWN})", "-m", "found", "}")
-        file = clients_file(pool.id, _COOKIES)
-        named = f"req.{cookie},bytes(0,{LONGEST_KEY}),hex,map_str({file})"
-        yield from _known_clients(pool, f"req.{cookie}", ("http-request", f"set-var({_KNOWN})", named))
-    elif _is_http(pool):  # there are no cookies in a stream of bytes
-        # Values that HAProxy derives from the members' addresses, so that 2.6 takes new members at run time:
-        # it refuses `cookie` on a server that it adds.
-        yield line("cookie", "SRV", "insert", "indirect", "nocache", "dynamic")
-        yield line("dynamic-cookie-key", pool.id)
-
-
-def _known_clients(pool: Pool, key: str, known: tuple[str, ...]) -> Iterator[str]:
-    """Keep clients where the worker before had them, as long as this one has not met them."""
-    yield line(*known)
-    met = ("!{", f"{key},table_server_id({pool.id})", "gt", 0, "}")
-    if _is_http(pool):
-        # A worker that ends forgets once it has taught; connections it still has stay where they are.
-        yield line("option", "prefer-last-server")
-    yield line("use-server", f"%[var({_KNOWN})]", "if", "{", f"var({_KNOWN})", "-m", "found", "}", *met)
+def _check_words(monitor: HealthMonitor | None) -> tuple[str, ...]:
+    """Return how members are asked, in the words of a server's line; none where HAProxy does not ask."""
+    if monitor is None or monitor.type is MonitorType.PING:
+        return ()
+    words = ("check", "inter", f"{monitor.delay}s", "fall", str(monitor.fall), "rise", str(monitor.rise))
+    tls_words = ("check-ssl", "verify", "none") if monitor.type is MonitorType.HTTPS else ()
+    return (*words, *tls_words)
 
 
 def _servers(node: PoolNode) -> Iterator[Server]:
-    persistence = node.pool.session_persistence
-    cookie = (
-        persistence is not None and persistence.type is PersistenceType.HTTP_COOKIE and _is_http(node.pool)
-    )
     monitor = _monitor(node)
-    pinged = monitor is not None and monitor.type is MonitorType.PING
-    options = () if monitor is None or pinged else tuple(_check(monitor))
+    words = _check_words(monitor)
     numbers = _numbers(node.members)
+    cookie = persistence.kind(node.pool) is PersistenceType.HTTP_COOKIE
     for member in sorted(node.members, key=lambda each: each.id):
         yield Server(
             name=member.id,
@@ -263,17 +216,11 @@ def _servers(node: PoolNode) -> Iterator[Server]:
             number=numbers[member.id],
             weight=member.weight,
             enabled=member.admin_state_up,
-            checked=monitor is not None and not pinged,
-            pinged=pinged,
+            checked=bool(words),
+            pinged=monitor is not None and not words,
             cookie=cookie,
-            options=options,
+            options=words,
         )
-
-
-def _check(monitor: HealthMonitor) -> Iterator[str]:
-    yield from ("check", "inter", f"{monitor.delay}s", "fall", str(monitor.fall), "rise", str(monitor.rise))
-    if monitor.type is MonitorType.HTTPS:
-        yield from ("check-ssl", "verify", "none")
 
 
 def _numbers(members: Iterable[Member]) -> dict[str, int]:

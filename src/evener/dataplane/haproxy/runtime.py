@@ -114,7 +114,7 @@ def tell(path: Path, commands: Iterable[str], timeout_s: float = TIMEOUT_S) -> N
         SocketError: as `ask`.
     """
     for batch in _batches(commands):
-        said = filter(None, (text.strip() for text in ask(path, batch, timeout_s).splitlines()))
+        said = filter(None, (text.strip() for text in ask(path, batch, timeout_s).split("\n")))
         refusals = [text for text in said if not _PRAISE.fullmatch(text)]
         if refusals:
             raise CommandRefused("; ".join(refusals))

@@ -24,7 +24,7 @@ def rows(text: str) -> list[Row]:
     What was answered before them is passed over. Manual, section 9.1 "CSV format": none of these is quoted, others are.
     """
     _, begin, table = text.rpartition(_TABLE)
-    lines = [line for line in (begin + table).lstrip("# ").splitlines() if line]
+    lines = [line for line in (begin + table).lstrip("# ").split("\n") if line]
     names = lines[0].split(",")[:_COLUMNS] if lines else []
     return [dict(zip(names, line.split(",", _COLUMNS), strict=False)) for line in lines[1:]]
 
@@ -155,7 +155,7 @@ def carry_over(show_servers_state: str, wanted: Config) -> str:
     configuration, with its weights and its maintenance. Servers that are not in the file start as new ones:
     up, until a first check says otherwise. Format: management manual, section 9.3, "show servers state".
     """
-    columns = (*show_servers_state.splitlines()[1:2], "#")[0]
+    columns = (*show_servers_state.split("\n")[1:2], "#")[0]
     carried = (_carried(fields, wanted) for fields in states(show_servers_state))
     kept = (" ".join(fields.values()) for fields in carried if fields is not None)
     return "\n".join(["1", columns, *kept]) + "\n"
@@ -163,9 +163,9 @@ def carry_over(show_servers_state: str, wanted: Config) -> str:
 
 def states(show_servers_state: str) -> list[Row]:
     """Return what `show servers state` says of each server, by its columns' names; what is cut off is left out."""
-    _, names, *records = (*show_servers_state.splitlines(), "", "")
-    keys = names.lstrip("# ").split()
-    found = [dict(zip(keys, record.split(), strict=False)) for record in records]
+    _, names, *records = (*show_servers_state.split("\n"), "", "")
+    keys = names.lstrip("# ").split(" ")
+    found = [dict(zip(keys, record.split(" "), strict=False)) for record in records if record]
     return [fields for fields in found if fields and len(fields) == len(keys)]
 
 

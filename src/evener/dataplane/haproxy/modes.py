@@ -1,0 +1,33 @@
+"""Which of HAProxy's two modes a protocol is served in: requests (`http`) or a stream of bytes (`tcp`). Pure."""
+
+from evener.dataplane.haproxy.errors import unknown
+from evener.resources.listener import Listener
+from evener.resources.pool import Pool
+from evener.resources.types import ListenerProtocol, PoolProtocol
+
+
+def reads_requests(listener: Listener) -> bool:
+    """Return whether HAProxy sees the requests of clients of `listener`."""
+    match listener.protocol:
+        case ListenerProtocol.HTTP | ListenerProtocol.TERMINATED_HTTPS:
+            return True
+        case ListenerProtocol.TCP | ListenerProtocol.HTTPS:
+            return False
+        case _:
+            raise unknown("protocol of a listener", listener.protocol)
+
+
+def sends_requests(pool: Pool) -> bool:
+    """Return whether HAProxy sends requests, and not a stream of bytes, to members of `pool`."""
+    match pool.protocol:
+        case PoolProtocol.HTTP:
+            return True
+        case PoolProtocol.TCP | PoolProtocol.HTTPS:
+            return False
+        case _:
+            raise unknown("protocol of a pool", pool.protocol)
+
+
+def mode(*, requests: bool) -> str:
+    """Return HAProxy's word."""
+    return "http" if requests else "tcp"

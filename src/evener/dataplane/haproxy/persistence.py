@@ -1,0 +1,96 @@
+"""What ties a client to a member, in HAProxy's words: lines of a backend, and the type of its table. Pure.
+
+HAProxy 2.6 configuration manual, sections 4.2 ("cookie", "stick-table", "stick on", "use-server") and 7.3.
+"""
+
+from collections.abc import Iterator
+
+from evener.dataplane.haproxy.clients import LONGEST_KEY
+from evener.dataplane.haproxy.errors import unknown
+from evener.dataplane.haproxy.model import PEERS
+from evener.dataplane.haproxy.modes import sends_requests
+from evener.dataplane.haproxy.paths import clients_file
+from evener.dataplane.haproxy.quoting import argument, line
+from evener.resources.pool import Pool
+from evener.resources.types import PersistenceType
+
+COOKIES_LAST = "3h"
+_KNOWN = "txn.known_server"
+_ADDRESSES, _COOKIES = "ipv6", "string"  # types of tables
+_TABLE = ("size", "10k", "peers", PEERS)
+
+
+def kind(pool: Pool) -> PersistenceType | None:
+    """Return what ties clients of `pool` to its members; nothing where it would be a cookie in a stream of bytes."""
+    persistence = pool.session_persistence
+    if persistence is None:
+        return None
+    match persistence.type:
+        case PersistenceType.SOURCE_IP:
+            return persistence.type
+        case PersistenceType.APP_COOKIE:
+            return persistence.type if sends_requests(pool) and persistence.cookie_name else None
+        case PersistenceType.HTTP_COOKIE:
+            return persistence.type if sends_requests(pool) else None
+        case _:
+            raise unknown("session persistence", persistence.type)
+
+
+def table(pool: Pool) -> str | None:
+    """Return the type of the table in which HAProxy keeps the pool's clients; None where it keeps none."""
+    match kind(pool):
+        case None | PersistenceType.HTTP_COOKIE:
+            return None  # the client's cookie names the server
+        case PersistenceType.SOURCE_IP:
+            return _ADDRESSES
+        case PersistenceType.APP_COOKIE:
+            return _COOKIES
+        case other:
+            raise unknown("session persistence", other)
+
+
+def lines(pool: Pool) -> Iterator[str]:
+    """Return the lines of the backend that keep clients where they were."""
+    match kind(pool):
+        case None:
+            return
+        case PersistenceType.SOURCE_IP:
+            yield from _by_address(pool)
+        case PersistenceType.APP_COOKIE:
+            yield from _by_the_applications_cookie(pool)
+        case PersistenceType.HTTP_COOKIE:
+            # Values that HAProxy derives from the members' addresses, so that 2.6 takes new members at run time:
+            # it refuses `cookie` on a server that it adds.
+            yield line("cookie", "SRV", "insert", "indirect", "nocache", "dynamic")
+            yield line("dynamic-cookie-key", pool.id)
+        case other:
+            raise unknown("session persistence", other)
+
+
+def _by_address(pool: Pool) -> Iterator[str]:
+    # An IPv6 table holds IPv4 clients too.
+    yield line("stick-table", "type", _ADDRESSES, *_TABLE)
+    yield line("stick", "on", "src")
+    known = f"src,map_ip({clients_file(pool.id, _ADDRESSES)})"
+    yield from _known_clients(pool, "src", ("tcp-request", "content", f"set-var({_KNOWN})", known))
+
+
+def _by_the_applications_cookie(pool: Pool) -> Iterator[str]:
+    name = pool.session_persistence.cookie_name if pool.session_persistence else None
+    cookie = f"cook({argument(str(name))})"
+    yield line("stick-table", "type", _COOKIES, "len", LONGEST_KEY, *_TABLE, "expire", COOKIES_LAST)
+    yield line("stick", "store-response", f"res.{cookie}")
+    yield line("stick", "match", f"req.{cookie}")
+    yield line("stick", "store-request", f"req.{cookie}", "if", "{", f"var({_KNOWN})", "-m", "found", "}")
+    known = f"req.{cookie},bytes(0,{LONGEST_KEY}),hex,map_str({clients_file(pool.id, _COOKIES)})"
+    yield from _known_clients(pool, f"req.{cookie}", ("http-request", f"set-var({_KNOWN})", known))
+
+
+def _known_clients(pool: Pool, key: str, known: tuple[str, ...]) -> Iterator[str]:
+    """Keep clients where the worker before had them, as long as this one has not met them."""
+    yield line(*known)
+    met = ("!{", f"{key},table_server_id({pool.id})", "gt", 0, "}")
+    if sends_requests(pool):
+        # A worker that ends forgets once it has taught; connections it still has stay where they are.
+        yield line("option", "prefer-last-server")
+    yield line("use-server", f"%[var({_KNOWN})]", "if", "{", f"var({_KNOWN})", "-m", "found", "}", *met)
