@@ -128,6 +128,12 @@ HAPROXY_OPTS = [
         default=3,
         help="Announcements of a VIP after it is plugged; 0 or less is none.",
     ),
+    cfg.DictOpt(
+        "sysctls",
+        default={},
+        help="NAME:VALUE,…: kernel settings of load balancers' namespaces, as net.ipv4.tcp_fin_timeout:30, "
+        "beside or in place of those that docs/host.md lists.",
+    ),
 ]
 IDENTITY_OPTS = [
     cfg.IntOpt("token_lifetime", default=3600, min=60, help="Seconds a token is valid."),

@@ -131,7 +131,7 @@ def test_a_new_server_is_checked_and_put_into_service():
     pool, (one, two), build = two_members()
     (step,) = plan(build(one), build(one, two))
     add, health, ready = commands(step)
-    assert add.startswith(f"add server {pool}/{M2} 127.0.0.1:80 id ")
+    assert add.startswith(f"add server {pool}/{M2} 127.0.0.1:80 source 0.0.0.0 id ")
     assert add.endswith("weight 1 check inter 1s fall 1 rise 1")
     assert (health, ready) == (f"enable health {pool}/{M2}", f"set server {pool}/{M2} state ready")
 

@@ -17,7 +17,7 @@ from evener.dataplane.haproxy.pings import Pinger, targets
 from evener.dataplane.haproxy.process import Process
 from evener.dataplane.haproxy.render import served
 from evener.dataplane.haproxy.settings import Settings
-from evener.host import firewall, netns
+from evener.host import firewall, netns, tuning
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
 from evener.host.nftables import Keeper
@@ -95,6 +95,8 @@ class Balancer:
             changed = self._ensure_namespace()
             in_place = self._in_place()
             ports = frozenset(listener.protocol_port for listener in served(graph))
+            if not in_place or ports != self._ports:
+                changed |= tuning.ensure(self.namespace, self._tools.settings.sysctls, self._ports | ports)
             changed |= self._let_in(graph, self._ports | ports, look=not in_place)
             changed |= self._ensure_port(port, look=not in_place)
             try:

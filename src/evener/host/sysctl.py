@@ -1,4 +1,4 @@
-"""Kernel settings of one interface, in the calling thread's network namespace. Knows no setting by itself."""
+"""Kernel settings of the calling thread's network namespace, and of one interface there. Knows no setting by itself."""
 
 import os
 from pathlib import Path
@@ -30,11 +30,37 @@ def ensure(family: str, interface: str, key: str, value: int) -> bool:
         return True
 
 
+def ensure_named(name: str, value: str) -> bool:
+    """Set what sysctl(8) calls `name` to `value`; return whether it had another. What the kernel lacks is passed over.
+
+    Raises:
+        HostError: when the kernel refuses the value, or /proc/sys cannot be written.
+    """
+    path = _path(name)
+    with explained(f"set {name} to {value or 'nothing'}"):
+        try:
+            if _read(path).split() == value.encode().split():
+                return False
+        except FileNotFoundError:
+            return False
+        Path(path).write_text(f"{value}\n")
+        return True
+
+
+def exists(name: str) -> bool:
+    """Return whether the namespace has a setting that sysctl(8) calls `name`."""
+    return Path(_path(name)).is_file()
+
+
+def _path(name: str) -> str:
+    return "/proc/sys/" + name.replace(".", "/")
+
+
 def _read(path: str) -> bytes:
     # The fewest system calls that do it: there are a dozen such files to an interface, and many interfaces.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, 64)
+        return os.read(descriptor, 8192)
     finally:
         os.close(descriptor)
 

@@ -38,9 +38,11 @@ class Server:
     def words(self) -> tuple[str | int, ...]:
         """Return the words behind `server NAME`, without its administrative state.
 
-        The same words make a server in a file and at run time.
+        The same words make a server in a file and at run time. With a source, even one that says nothing, HAProxy lets
+        go of its end's port (SO_REUSEADDR): a listener may come to a port that a connection to a member has.
         """
-        return (self.address, "id", self.number, "weight", self.weight, *self.options)
+        source = "[::]" if self.address.startswith("[") else "0.0.0.0"  # noqa: S104 - nobody listens there
+        return (self.address, "source", source, "id", self.number, "weight", self.weight, *self.options)
 
     def line(self) -> str:
         """Return the line of the file."""

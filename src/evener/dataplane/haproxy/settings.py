@@ -4,10 +4,12 @@ import grp
 import pwd
 import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from evener.dataplane.haproxy.errors import Misconfigured
+from evener.host import tuning
 
 NOBODY = "nobody"
 Version = tuple[int, int, int]
@@ -22,7 +24,7 @@ class Settings:
     """`hard_stop_after_s` and `patience_s` in seconds, `log_size` in bytes; `nbthread` 0 is HAProxy's choice.
 
     At most `old_workers` finish old connections at once; a reload waits up to `patience_s` for one of them to go,
-    then ends the oldest.
+    then ends the oldest. `sysctls` are what the kernel is told for the namespaces of load balancers.
     """
 
     user: str = "haproxy"
@@ -37,6 +39,7 @@ class Settings:
     log_count: int = 3
     binary: str = "haproxy"
     version: Version = (2, 6, 0)
+    sysctls: Mapping[str, str] = field(default_factory=lambda: tuning.DEFAULTS)
 
     @property
     def raises_limits(self) -> bool:
@@ -87,8 +90,10 @@ def from_conf(conf: Any) -> Settings:
 
     Raises:
         Misconfigured: when HAProxy is not installed, or its group does not exist.
+        HostError: when the kernel does not take a setting of `sysctls`.
     """
     group = conf.haproxy
+    tuning.check(group.sysctls)
     return Settings(
         user=user_of(group.user_group),
         group=group.user_group,
@@ -101,4 +106,5 @@ def from_conf(conf: Any) -> Settings:
         log_size=group.log_size,
         log_count=group.log_count,
         version=probe(),
+        sysctls={**tuning.DEFAULTS, **group.sysctls},
     )
