@@ -1,27 +1,27 @@
-"""Health checks in a row that each new worker would count anew, carried from one to the next.
+"""Health checks in a row, counted over all the workers of one HAProxy, of which each counts anew.
 
-HAProxy hands on which servers are up, but not how many checks have failed since, or have been good again: with a
-reload every few seconds a dead member would never go out. So what was counted is kept here; HAProxy logs each check
-that counts (`option log-health-checks`), and once both counts together reach the limit, it is told. Pure but for its
-memory.
+HAProxy hands on which servers are up, but not how many checks have failed since, or have been good again; and a check
+that is in flight ends in the old worker, whose verdict the new one does not hear. With a reload every few seconds a
+dead member would never go out. So each worker logs the checks that count (`option log-health-checks`), they are added
+up here, and what the present worker does not know by itself it is told. Pure but for its memory.
 """
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 from evener.dataplane.haproxy import stats
-from evener.dataplane.haproxy.model import Config
+from evener.dataplane.haproxy.model import Config, Server
 
-# As HAProxy logs it: "Health check for server POOL/MEMBER failed, reason: …, status: 2/3 UP." (src/check.c)
+# As HAProxy logs it: "TAG[PID]: Health check for server POOL/MEMBER failed, reason: …, check duration: 1ms, status: 2/3
+# UP." (src/check.c): `left` until the server changes while it is up, or how many are good while it is down.
 _CHECK = re.compile(
-    r"Health check for (?:backup )?server (\S+?)/(\S+) .*?(failed|succeeded|conditionally succeeded),"
-    r".* status: (\d+)/(\d+) (UP|DOWN)"
+    r"(?:\[(?P<pid>\d+)\]: )?Health check for (?:backup )?server (?P<name>\S+?/\S+) .*?"
+    r"(?P<verdict>failed|succeeded|conditionally succeeded),"
+    r"(?:.* check duration: (?P<ms>\d+)ms)?.* status: (?P<left>\d+)/(?P<limit>\d+) (?P<state>UP|DOWN|DRAIN)"
 )
 _RUNNING, _STOPPED = "2", "0"  # `srv_op_state`
-_FAILED = 2  # the least `srv_check_result` of a check that has been done
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,40 @@ class Count:
     """Checks in a row against what a server is: failed ones where it is up, good ones where it is down."""
 
     up: bool
-    number: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What a worker has logged of a check: its result, when it began, and what the worker makes of it."""
+
+    pid: int
+    name: str
+    good: bool
+    began: float
+    up: bool
+    against: int
+    limit: int
+
+
+def _read(message: str, heard_at: float) -> _Check | None:
+    found = _CHECK.search(message)
+    if found is None:
+        return None
+    left, limit, up = int(found["left"]), int(found["limit"]), found["state"] != "DOWN"
+    return _Check(
+        pid=int(found["pid"] or 0),
+        name=found["name"],
+        good=found["verdict"] != "failed",
+        began=heard_at - int(found["ms"] or 0) / 1000,
+        up=up,
+        against=limit - left if up else left,
+        limit=limit,
+    )
 
 
 def counted(show_servers_state: str, config: Config) -> dict[str, Count]:
-    """Return the counts of one worker, by POOL/MEMBER, from what it answers; those of 0 are left out.
+    """Return the counts of one worker, by POOL/MEMBER, from what it answers; those of servers never checked are left out.
 
     HAProxy's "health" goes from 0 to rise + fall - 1, and a server is up from rise on.
     """
@@ -41,60 +70,144 @@ def counted(show_servers_state: str, config: Config) -> dict[str, Count]:
     for fields in stats.states(show_servers_state):
         backend = config.backends_by_name.get(fields["be_name"])
         server = backend.servers_by_name.get(fields["srv_name"]) if backend else None
-        if server is None or not server.checked or int(fields["srv_check_result"]) < _FAILED:
+        if server is None or not server.checked or not stats.is_known(fields, server):
             continue
-        health, best = int(fields["srv_check_health"]), _best(server.options)
-        if fields["srv_op_state"] == _RUNNING and health < best:
+        health, best = int(fields["srv_check_health"]), server.rise + server.fall - 1
+        if fields["srv_op_state"] == _RUNNING:
             found[f"{fields['be_name']}/{server.name}"] = Count(up=True, number=best - health)
-        elif fields["srv_op_state"] == _STOPPED and health > 0:
+        elif fields["srv_op_state"] == _STOPPED:
             found[f"{fields['be_name']}/{server.name}"] = Count(up=False, number=health)
     return found
 
 
-def _best(options: tuple[str, ...]) -> int:
-    words = dict(pairwise(options))
-    return int(words["rise"]) + int(words["fall"]) - 1
-
-
-class Carried:
-    """What workers counted that are gone. Any thread may call."""
+class Tally:
+    """What the workers of one HAProxy have counted. Any thread may call."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._counts: dict[str, Count] = {}
+        self._began: dict[str, float] = {}  # when the latest check began that was heard of
+        self._untold: dict[str, bool] = {}  # what the present worker is to be told: whether a server is up
+        self._handed: dict[str, bool] = {}  # with what the next worker starts
+        self._worker = 0  # the process id of the present one
+        self._said: dict[int, dict[str, int]] = {}  # what it, and the one before, have counted in a row
+        self._limits: dict[str, tuple[int, int]] = {}  # rise and fall
 
-    def reloaded(self, counts: Mapping[str, Count]) -> None:
-        """Hear what the worker has counted that is being replaced."""
-        with self._guard:  # what the worker has not checked yet stays as it was
-            self._counts |= {name: _sum(self._counts.get(name), count) for name, count in counts.items()}
+    def configured(self, config: Config) -> None:
+        """Hear what is to be checked from now on; all else is forgotten."""
+        limits = {f"{backend}/{each.name}": (each.rise, each.fall) for backend, each in _checked(config)}
+        with self._guard:
+            self._limits = limits
+            for known in (self._counts, self._began, self._untold, self._handed):
+                for name in known.keys() - limits.keys():
+                    del known[name]  # type: ignore[attr-defined]
+
+    def reloading(self, counts: Mapping[str, Count]) -> None:
+        """Hear what the present worker has counted, and hands on which servers are up."""
+        with self._guard:
+            said = self._said.setdefault(self._worker, {})
+            for name, count in counts.items():
+                if name in self._untold:
+                    continue
+                known = self._counts.get(name)
+                if known is None or known.up != count.up:
+                    known = Count(count.up)
+                    said.pop(name, None)
+                self._counts[name] = Count(count.up, known.number + _more(said, name, count.number))
+            new = dict.fromkeys(self._limits, True)
+            self._handed = new | {name: count.up for name, count in counts.items()}
+
+    def serves(self, pid: int) -> None:
+        """Hear that another worker is the present one, or that it is the one of before."""
+        with self._guard:
+            if pid == self._worker:
+                return
+            self._said = {self._worker: self._said.get(self._worker, {}), pid: {}}
+            self._worker = pid
+            for name, up in self._handed.items():
+                if (known := self._counts.get(name)) is not None and known.up != up:
+                    self._untold[name] = known.up
+            self._handed = {}
 
     def restarted(self) -> None:
         """Hear that the next worker finds out anew who is up."""
         with self._guard:
-            self._counts = {}
+            for each in (self._counts, self._began, self._untold, self._handed, self._said):
+                each.clear()  # type: ignore[attr-defined]
+            self._worker = 0
 
-    def heard(self, message: str) -> str | None:
-        """Hear what HAProxy logs; return the command that it is to get now, if any."""
-        check = _CHECK.search(message)
-        if check is None:
-            return None
-        name, good, is_up = f"{check[1]}/{check[2]}", check[3] != "failed", check[6] == "UP"
-        left, limit = int(check[4]), int(check[5])
+    def out(self) -> set[str]:
+        """Return the servers that are down, as POOL/MEMBER, as far as anything was heard of them."""
         with self._guard:
-            carried = self._counts.get(name)
-            if carried is None:
-                return None
-            if carried.up != is_up or good == is_up:  # it has changed, or the row has ended
-                del self._counts[name]
-                return None
-            now = limit - left if is_up else left
-            if carried.number + now < limit:
-                return None
-            del self._counts[name]
-            return f"set server {name} health {'down' if is_up else 'up'}"
+            return {name for name, count in self._counts.items() if not count.up}
+
+    def heard(self, message: str, now: float) -> bool:
+        """Hear what HAProxy logs at the moment `now`, in seconds; return whether the worker is to be told something."""
+        check = _read(message, now)
+        if check is None or check.name not in self._limits:
+            return False
+        with self._guard:
+            before = self._counts.get(check.name)
+            if check.pid in (self._worker, 0) and check.name not in self._untold:
+                after = self._own(check, before)
+            elif check.began < self._began.get(check.name, check.began):
+                return False  # a later check has said how the server is
+            else:
+                after = self._others(check, before)
+            self._began[check.name] = max(check.began, self._began.get(check.name, check.began))
+            self._counts[check.name] = after
+            return bool(self._untold)
+
+    def _own(self, check: _Check, before: Count | None) -> Count:
+        """Return the count after a check of the present worker, which knows what it has counted itself."""
+        said = self._said.setdefault(self._worker, {})
+        if before is None or before.up != check.up or check.good == check.up:
+            said[check.name] = 0 if check.good == check.up else check.against
+            return Count(check.up, said[check.name])
+        number = before.number + _more(said, check.name, check.against)
+        return self._judged(check.name, Count(check.up, number), check.limit)
+
+    def _others(self, check: _Check, before: Count | None) -> Count:
+        """Return the count after a check that ended in a worker that is being replaced, or already is."""
+        known = before or Count(up=True)
+        if check.good == known.up:
+            return Count(known.up)
+        if check.good == check.up:  # it has changed already, for the worker that checked it
+            return self._judged(check.name, known, 0)
+        said = self._said.get(check.pid)
+        more = 1 if said is None else _more(said, check.name, check.against)
+        rise, fall = self._limits[check.name]
+        return self._judged(check.name, Count(known.up, known.number + more), fall if known.up else rise)
+
+    def _judged(self, name: str, count: Count, limit: int) -> Count:
+        if count.number < limit:
+            return count
+        self._untold[name] = not count.up
+        self._said.get(self._worker, {}).pop(name, None)
+        return Count(not count.up)
+
+    def untold(self) -> tuple[str, ...]:
+        """Return the commands that the present worker is to get now."""
+        with self._guard:
+            return tuple(f"set server {name} health {'up' if up else 'down'}" for name, up in self._untold.items())
+
+    def told(self, commands: Collection[str]) -> None:
+        """Hear that the present worker has got these."""
+        with self._guard:
+            for name, up in tuple(self._untold.items()):
+                if f"set server {name} health {'up' if up else 'down'}" in commands:
+                    del self._untold[name]
 
 
-def _sum(before: Count | None, count: Count) -> Count:
-    if before is None or before.up != count.up:
-        return count
-    return Count(count.up, before.number + count.number)
+def _more(said: dict[str, int], name: str, number: int) -> int:
+    """Return how many checks in a row are new in what a worker says, which may be heard twice."""
+    before = said.get(name, 0)
+    said[name] = number
+    return number - before if number >= before else number
+
+
+def _checked(config: Config) -> Iterator[tuple[str, Server]]:
+    for backend in config.backends:
+        for server in backend.servers:
+            if server.checked:
+                yield backend.name, server

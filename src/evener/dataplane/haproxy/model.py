@@ -6,6 +6,7 @@ Pure. Says nothing about where the values come from, and never touches a process
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 from evener.dataplane.haproxy.quoting import line
 
@@ -34,6 +35,19 @@ class Server:
     pinged: bool = False
     cookie: bool = False
     options: tuple[str, ...] = ()
+
+    @property
+    def rise(self) -> int:
+        """How many good checks in a row take it in, where it is checked."""
+        return self._number("rise")
+
+    @property
+    def fall(self) -> int:
+        """How many failed checks in a row take it out, where it is checked."""
+        return self._number("fall")
+
+    def _number(self, option: str) -> int:
+        return int(dict(pairwise(self.options))[option])
 
     def words(self) -> tuple[str | int, ...]:
         """Return the words behind `server NAME`, without its administrative state.

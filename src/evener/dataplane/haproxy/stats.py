@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from evener.dataplane.haproxy.model import PEERS, Config
+from evener.dataplane.haproxy.model import PEERS, Config, Server
 from evener.resources.facts import Counters
 from evener.resources.types import OperatingStatus
 
@@ -15,7 +15,8 @@ Row = dict[str, str]
 _TABLE = "# pxname,"  # what the answer begins with
 _COLUMNS = 24  # up to `lastchg`
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20  # forced, inherited, configured, unresolved
-_CHECK_CONFIGURED, _CHECK_ENABLED = 0x02, 0x04
+_CHECK_IN_FLIGHT, _CHECK_CONFIGURED, _CHECK_ENABLED = 0x01, 0x02, 0x04
+_CHECKED = 2  # the least `srv_check_result` of a check that has ended; while one is in flight, nothing is known of it
 
 
 def rows(text: str) -> list[Row]:
@@ -169,6 +170,22 @@ def states(show_servers_state: str) -> list[Row]:
     return [fields for fields in found if fields and len(fields) == len(keys)]
 
 
+def is_known(fields: Mapping[str, str], server: Server) -> bool:
+    """Return whether a checked server is up or down because checks have said so.
+
+    HAProxy's "health" goes from 0 to rise + fall - 1, and a server is up from rise on. One that has just come begins at
+    rise. One that failed until it is there again cannot be told from that while a check is in flight, and need not be:
+    the next failure takes either out.
+    """
+    ended = int(fields["srv_check_result"]) >= _CHECKED
+    return ended or fields["srv_op_state"] == "0" or int(fields["srv_check_health"]) > server.rise
+
+
+def is_checking(show_servers_state: str) -> bool:
+    """Return whether the worker that answers waits for the end of a check: an old one begins no other."""
+    return any(int(each["srv_check_state"]) & _CHECK_IN_FLIGHT for each in states(show_servers_state))
+
+
 def _carried(fields: Mapping[str, str], wanted: Config) -> dict[str, str] | None:
     backend = wanted.backends_by_name.get(fields["be_name"])
     server = backend.servers_by_name.get(fields["srv_name"]) if backend else None
@@ -184,8 +201,7 @@ def _carried(fields: Mapping[str, str], wanted: Config) -> dict[str, str] | None
     }
     if server.pinged:
         return as_wanted
-    known = int(fields["srv_check_result"]) > 1
     checked = int(fields["srv_check_state"]) & _CHECK_CONFIGURED
-    if not (server.checked and known and checked):
+    if not (server.checked and checked and is_known(fields, server)):
         return None
     return {**as_wanted, "srv_check_state": str(_CHECK_CONFIGURED | _CHECK_ENABLED)}
