@@ -1,12 +1,15 @@
 """Members go out and come back after exactly as many checks as are asked for, also over reloads; a real HAProxy."""
 
+import os
+import signal
 import subprocess
 import time
 
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy.plan import Reload
+from evener.dataplane.haproxy import runtime, stats
+from evener.dataplane.haproxy.plan import Reload, Start
 from haproxy_rig import Rig, Shop, eventually
 
 pytestmark = pytest.mark.root
@@ -96,9 +99,8 @@ def test_a_dead_member_goes_out_however_often_there_is_a_reload(rig):
     shop.until("ONLINE")
 
 
-@pytest.mark.parametrize("kind", ["TCP", "HTTP", "HTTPS"])
-def test_the_timeout_holds_for_opening_a_connection(rig, kind):
-    silent = g.member(id=MEMBER, address="10.9.9.2", protocol_port=80)
+def silent(rig: Rig, **given):
+    """A member whose packets nobody answers."""
     for command in (
         "link add silent type veth peer name other",
         "link set silent up",
@@ -107,8 +109,87 @@ def test_the_timeout_holds_for_opening_a_connection(rig, kind):
         "neigh add 10.9.9.2 lladdr 02:00:00:00:00:01 dev silent",  # which nobody has
     ):
         subprocess.run(["ip", "-n", rig.namespace, *command.split()], check=True)
+    return g.member(id=MEMBER, address="10.9.9.2", protocol_port=80, **given)
+
+
+class HalfSilent(Shop):
+    """Of whose two members the first does not answer; the log is read all the time, as the agent reads it."""
+
+    def __init__(self, rig: Rig, **monitor) -> None:
+        super().__init__(rig)
+        self.members[0] = silent(rig)
+        self.monitor = g.monitor(**{"type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1} | monitor)
+        self.apply()
+
+    def status(self) -> str:
+        self.rig.instance.log_socket.read()
+        return self.rig.health()[MEMBER]
+
+    def reload(self) -> None:
+        self.spare += 1
+        assert self.apply() == [Reload]
+
+    def check_in_flight(self) -> bool:
+        return stats.is_checking(runtime.ask(self.rig.instance.paths.socket, "show servers state"))
+
+
+def test_a_member_that_is_out_stays_out_whatever_is_in_flight_at_a_reload(rig):
+    shop = HalfSilent(rig)
+    eventually(lambda: shop.status() == "OFFLINE")
+    reloads_in_flight = 0
+    for _ in range(8):
+        reloads_in_flight += shop.check_in_flight()
+        shop.reload()
+        for _ in range(3):
+            assert shop.status() == "OFFLINE"
+            assert rig.spread(2) == {"w2": 2}
+            time.sleep(0.08)
+    assert reloads_in_flight >= 4
+
+
+def test_a_member_that_is_out_stays_out_when_haproxy_is_killed(rig):
+    shop = HalfSilent(rig)
+    eventually(lambda: shop.status() == "OFFLINE")
+    os.kill(rig.instance.pid, signal.SIGKILL)
+    eventually(lambda: not rig.instance.check())
+    assert shop.apply() == [Start]
+    assert rig.spread(4) == {"w2": 4}
+    assert shop.status() == "OFFLINE"
+
+
+def test_a_member_goes_out_in_time_though_no_worker_lives_as_long_as_a_check(rig):
+    shop = HalfSilent(rig, delay=20, timeout=2, max_retries=2)
+    eventually(shop.check_in_flight)
+    rig.instance.log_socket.read()
+    begin = time.monotonic()
+    while shop.status() != "OFFLINE":
+        assert time.monotonic() - begin < 15
+        shop.reload()
+        time.sleep(0.3)
+    assert time.monotonic() - begin >= 1.5
+    for _ in range(5):
+        shop.reload()
+        assert shop.status() == "OFFLINE"
+    assert rig.spread(4) == {"w2": 4}
+
+
+def test_a_member_that_was_well_goes_out_in_time_though_no_worker_lives_as_long_as_a_check(rig):
+    shop = Checked(rig, max_retries=1, max_retries_down=3)
+    shop.webs[0].delay_s = 30
+    begin = time.monotonic()
+    while shop.status() != "OFFLINE":
+        assert time.monotonic() - begin < 20
+        shop.reload()
+        time.sleep(0.2)
+    assert time.monotonic() - begin >= 1
+    shop.webs[0].delay_s = 0
+    shop.until("ONLINE")
+
+
+@pytest.mark.parametrize("kind", ["TCP", "HTTP", "HTTPS"])
+def test_the_timeout_holds_for_opening_a_connection(rig, kind):
     shop = Shop(rig)
-    shop.members = [silent]
+    shop.members = [silent(rig)]
     shop.monitor = g.monitor(type=kind, delay=20, timeout=2, max_retries=1)
     shop.apply()
     begin = time.monotonic()

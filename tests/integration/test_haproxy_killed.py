@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evener.dataplane.haproxy import process
+import haproxy_graphs as g
+from evener.dataplane.haproxy import meter, process, runtime
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.plan import Reload, Start
 from haproxy_rig import Shop, eventually
@@ -78,6 +79,82 @@ def test_a_worker_killed_while_it_starts_is_found_missing_at_once(rig, within_s)
     shop.apply()
     assert rig.get()[0] == 200
     assert rig.instance.check()
+
+
+@pytest.mark.parametrize("known_by", ["looking", "asking", "a change"])
+def test_a_frozen_worker_is_out_and_replaced_and_its_clients_are_told(rig, monkeypatch, known_by):
+    """It may be stopped, as the kernel tells, or answer nobody for another reason, as nothing does."""
+    shop = Shop(rig, protocol="TCP")
+    shop.apply()
+    before = rig.instance.processes
+    channel = rig.socket()
+    os.kill(before[1].pid, signal.SIGSTOP)
+    if known_by != "looking":
+        monkeypatch.setattr(process, "is_halted", lambda _: False)
+        monkeypatch.setattr(meter, "ANSWER_S", 0.2)
+        monkeypatch.setattr(runtime.tell, "__defaults__", (0.2,))
+    if known_by == "a change":
+        shop.change(0, weight=2)
+    else:
+        eventually(lambda: rig.instance.observe().members == {g.nth(10): "OFFLINE", g.nth(11): "OFFLINE"})
+        assert rig.instance.is_frozen
+        assert not rig.instance.check()
+    assert shop.apply() == [Reload]
+    assert not process.alive(before[1])
+    assert process.alive(before[0])
+    assert {rig.get()[0] for _ in range(10)} == {200}
+    assert rig.instance.check()
+    assert not rig.instance.is_frozen
+    with channel, contextlib.suppress(ConnectionResetError):
+        assert channel.recv(1) == b""
+
+
+def test_a_frozen_master_is_replaced(rig):
+    shop = Shop(rig)
+    shop.apply()
+    os.kill(rig.instance.pid, signal.SIGSTOP)
+    eventually(lambda: not rig.instance.check())
+    before = process.processes_of(rig.instance.paths)
+    assert shop.apply() == [Start]
+    assert not before & process.processes_of(rig.instance.paths)
+    assert rig.get()[0] == 200
+
+
+@pytest.mark.parametrize("adopts", [False, True])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("haproxy.pid",),
+        ("haproxy.sock",),
+        ("master.sock",),
+        ("haproxy.sock", "master.sock", "haproxy.pid"),
+        ("*",),
+    ],
+)
+def test_whatever_is_deleted_by_hand_there_is_one_haproxy_and_it_serves_what_is_wanted(rig, names, adopts):
+    shop = Shop(rig)
+    shop.apply()
+    for path in [path for name in names for path in rig.directory.glob(name) if not path.is_dir()]:
+        path.unlink()
+    if adopts:
+        rig.instance.close()
+        rig.instance = rig.another()
+    assert not rig.instance.check()
+    del shop.members[0]
+    shop.apply()
+    assert rig.instance.check()
+    assert {rig.get() for _ in range(8)} == {(200, "w2")}
+    master, worker = (each.pid for each in rig.instance.processes)
+    eventually(lambda: process.processes_of(rig.instance.paths, surely=True) == {master, worker})
+
+
+def test_a_removed_load_balancer_leaves_no_process_though_its_files_were_deleted(rig):
+    shop = Shop(rig)
+    shop.apply()
+    for path in [path for path in rig.directory.iterdir() if not path.is_dir()]:
+        path.unlink()
+    rig.instance.remove()
+    assert process.processes_of(rig.instance.paths, surely=True) == set()
 
 
 def kill_the_first_worker(paths, within_s):

@@ -453,7 +453,7 @@ def test_server_changes_reach_the_log_and_say_so(rig):
 
 def test_the_log_is_rotated_before_it_outgrows_its_limit(rig, tmp_path):
     (tmp_path / "chroot").mkdir()
-    log = LogSocket(Paths(tmp_path), Settings(log_size=1000, log_count=2), lambda _: None)
+    log = LogSocket(Paths(tmp_path), Settings(log_size=1000, log_count=2), lambda _: False)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as haproxy:
         for _ in range(50):
             haproxy.sendto(b"<133>" + b"x" * 90, str(tmp_path / "chroot" / "log"))

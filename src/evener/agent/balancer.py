@@ -125,7 +125,10 @@ class Balancer:
             if self.leaving or (never and not restore) or (not never and self.intact()):
                 return None
             graph = self._instance.last_graph()
-            return None if graph is None else self.apply(graph)
+            mended = None if graph is None else self.apply(graph)
+        if mended:
+            self._tools.events.health_changed(self.id)
+        return mended
 
     def _ping(self, graph: Graph) -> None:
         """Ping the members that are to be pinged, while HAProxy serves."""
@@ -254,6 +257,8 @@ class Balancer:
         # Our own writes come by here too; whoever looks for drift then finds none.
         if name in ("", self._instance.paths.conf.name):
             self._tools.events.drifted(self.id, "its configuration file was written")
+        elif not self.leaving and self._instance.misses(name):
+            self._tools.events.drifted(self.id, f"{name} was removed")
 
     def _on_exit(self, pid: int) -> None:
         if pid in {each.pid for each in list(self._watched)}:
@@ -263,6 +268,11 @@ class Balancer:
         """Return whether what was applied last still stands, as far as can be told cheaply."""
         with self._lock:
             return self._in_place() and self._instance.check() and self._rules.stands()
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether its HAProxy lives and does nothing, as far as is known; waits for nobody."""
+        return not self.leaving and self._instance.is_frozen
 
     def observe(self, *, servers: bool = False, wait_s: float | None = None) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied.
@@ -276,6 +286,8 @@ class Balancer:
             return self._instance.observe(servers=servers)
         finally:
             self._lock.release()
+            if self.is_frozen:
+                self._tools.events.drifted(self.id, "its HAProxy does not answer")
 
     def forget(self) -> None:
         """Stop watching; everything on the host goes on."""

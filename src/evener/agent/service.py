@@ -24,6 +24,7 @@ from evener.agent.journal import Journal
 from evener.agent.mending import NETWORKS, Mender
 from evener.agent.metrics import AgentMetrics
 from evener.agent.neighbours import NeighbourTables
+from evener.agent.pulse import Pulse
 from evener.agent.underlay import Underlay
 from evener.agent.work import Workers
 from evener.bus.base import Controller
@@ -113,6 +114,7 @@ class AgentService:
         self._adoptions = threading.BoundedSemaphore(ADOPTED_AT_ONCE)
         self._stopped = threading.Event()
         self._time = threading.Thread(target=self._keep_time, name="time", daemon=True)
+        self._pulse = Pulse(self._balancers, self)
 
     def start(self) -> None:
         """Look at everything, and work from now on."""
@@ -125,6 +127,7 @@ class AgentService:
         for each in self._all_workers.values():
             each.start()
         self._time.start()
+        self._pulse.start()
         self._beat()  # once heard, all is looked at
         if not self._heard:
             self.look()
@@ -132,6 +135,7 @@ class AgentService:
     def stop(self) -> None:
         """Finish what is being worked on and stop; traffic goes on. Who waits for control longer is left alone."""
         self._stopped.set()
+        self._pulse.stop()
         for each in self._all_workers.values():
             each.close()
         deadline = time.monotonic() + STOP_S

@@ -62,7 +62,7 @@ def _read(message: str, heard_at: float) -> _Check | None:
 
 
 def counted(show_servers_state: str, config: Config) -> dict[str, Count]:
-    """Return the counts of one worker, by POOL/MEMBER, from what it answers; those of servers never checked are left out.
+    """Return the counts of one worker, by POOL/MEMBER, from what it answers, but for servers never checked.
 
     HAProxy's "health" goes from 0 to rise + fall - 1, and a server is up from rise on.
     """
@@ -100,7 +100,7 @@ class Tally:
             self._limits = limits
             for known in (self._counts, self._began, self._untold, self._handed):
                 for name in known.keys() - limits.keys():
-                    del known[name]  # type: ignore[attr-defined]
+                    del known[name]
 
     def reloading(self, counts: Mapping[str, Count]) -> None:
         """Hear what the present worker has counted, and hands on which servers are up."""
@@ -113,7 +113,10 @@ class Tally:
                 if known is None or known.up != count.up:
                     known = Count(count.up)
                     said.pop(name, None)
-                self._counts[name] = Count(count.up, known.number + _more(said, name, count.number))
+                ended = count.number < said.get(name, 0)  # the message of that is on its way
+                number = count.number if ended else known.number + _more(said, name, count.number)
+                said[name] = count.number
+                self._counts[name] = Count(count.up, number)
             new = dict.fromkeys(self._limits, True)
             self._handed = new | {name: count.up for name, count in counts.items()}
 
@@ -129,12 +132,21 @@ class Tally:
                     self._untold[name] = known.up
             self._handed = {}
 
-    def restarted(self) -> None:
-        """Hear that the next worker finds out anew who is up."""
+    def restarting(self) -> set[str]:
+        """Hear that the worker has ended; return the servers that were down, as POOL/MEMBER. All else is forgotten."""
         with self._guard:
-            for each in (self._counts, self._began, self._untold, self._handed, self._said):
-                each.clear()  # type: ignore[attr-defined]
+            down = {name for name, count in self._counts.items() if not count.up}
+            self._counts = {name: Count(up=False) for name in down}
+            for each in (self._began, self._untold, self._handed, self._said):
+                each.clear()
             self._worker = 0
+            return down
+
+    def seen(self, down: Collection[str]) -> None:
+        """Hear which servers are down, by the worker's own words, for those of which nothing was heard before."""
+        with self._guard:
+            for name in down:
+                self._counts.setdefault(name, Count(up=False))
 
     def out(self) -> set[str]:
         """Return the servers that are down, as POOL/MEMBER, as far as anything was heard of them."""
@@ -189,7 +201,9 @@ class Tally:
     def untold(self) -> tuple[str, ...]:
         """Return the commands that the present worker is to get now."""
         with self._guard:
-            return tuple(f"set server {name} health {'up' if up else 'down'}" for name, up in self._untold.items())
+            return tuple(
+                f"set server {name} health {'up' if up else 'down'}" for name, up in self._untold.items()
+            )
 
     def told(self, commands: Collection[str]) -> None:
         """Hear that the present worker has got these."""
@@ -200,10 +214,10 @@ class Tally:
 
 
 def _more(said: dict[str, int], name: str, number: int) -> int:
-    """Return how many checks in a row are new in what a worker says, which may be heard twice."""
-    before = said.get(name, 0)
-    said[name] = number
-    return number - before if number >= before else number
+    """Return how many checks in a row are new in what a worker says: some of it may have been heard before."""
+    more = max(0, number - said.get(name, 0))
+    said[name] = said.get(name, 0) + more
+    return more
 
 
 def _checked(config: Config) -> Iterator[tuple[str, Server]]:

@@ -7,6 +7,7 @@ HaproxyError
   Busy                    a reload has to wait for an old worker; what ran before still runs
   Refused                 HAProxy does not take the configuration; what ran before still runs
   SocketError             a control socket does not answer
+    NoAnswer              somebody is behind it, and does not answer in time: frozen, or very busy
   CommandRefused          HAProxy refused a command on a control socket
   StartFailed             a new process did not come up; its own words
   ReloadFailed            a running process did not take the new file; its own words
@@ -51,6 +52,10 @@ class Busy(HaproxyError):
 
 class SocketError(HaproxyError):
     """Nobody answers on a control socket."""
+
+
+class NoAnswer(SocketError):
+    """A process has a control socket, and does not answer on it in time."""
 
 
 class CommandRefused(HaproxyError):

@@ -9,25 +9,24 @@ import logging
 import shutil
 import subprocess
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from evener.dataplane.haproxy import access, checks, clientmaps, files, ports, process, runtime, stats, tls
+from evener.dataplane.haproxy import access, clientmaps, files, ports, process, runtime, stats, tls
 from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.errors import (
-    Busy,
     CommandRefused,
     HaproxyError,
+    NoAnswer,
     Refused,
     ReloadFailed,
     SocketError,
     StartFailed,
 )
+from evener.dataplane.haproxy.handover import Handover
 from evener.dataplane.haproxy.logs import LogSocket
-from evener.dataplane.haproxy.meter import Meter
 from evener.dataplane.haproxy.model import UNKNOWN, Config
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Stop, plan
@@ -42,7 +41,6 @@ LOG = logging.getLogger(__name__)
 
 STOP_GRACE_S = 2.0  # what connections get that are open when a load balancer is switched off
 _CHECK_S = 30.0
-_HEALTH_S = 1.0  # what a worker gets to take a command about a member's health
 _RELOADS = 3  # tries, where somebody else writes the file between ours and HAProxy's reading it
 _EMPTY_STATE = "1\n"  # a state file of format version 1 that knows no server
 
@@ -70,11 +68,8 @@ class Instance:
         self._worker: process.Process | None = None
         self._config: Config | None = None  # what was applied last
         self._signature: files.Signature | None = None
-        self._meter = Meter(self.paths, settings.hard_stop_after_s)
-        self._carried = checks.Carried()
-        self._impatient_at: float | None = (
-            None  # when a reload that waits for an old worker will wait no longer
-        )
+        self._handover = Handover(self.paths, settings)
+        self._frozen: process.Process | None = None  # the worker that did not answer
 
     @property
     def id(self) -> str:
@@ -150,17 +145,18 @@ class Instance:
         self._write_certificates(wanted)
         clientmaps.touch(self.paths, wanted)
         try:
-            self._start()
+            self._start(wanted)
         except StartFailed as error:
             self._go_back(before)
             if before not in (None, wanted.text):
                 with contextlib.suppress(StartFailed):
-                    self._start()
+                    self._start(self._last() or wanted)
             raise Refused(error.reason) from error
 
     def _reload_with(self, wanted: Config) -> Step:
         """Reload, or start where the master has ended meanwhile; return which."""
-        self._wait_for_room()
+        if self._worker is not None:  # else nothing serves: nothing is worth waiting for
+            self._handover.wait_for_room()
         before = files.read(self.paths.conf)
         reason = ports.refusal(wanted, self.namespace)
         if reason is not None:
@@ -182,24 +178,6 @@ class Instance:
             LOG.warning("Load balancer %s: its file was written by somebody else during a reload", self.id)
         raise Refused(f"{self.paths.conf.name} is written by somebody else again and again")
 
-    def _wait_for_room(self) -> None:
-        """Raise Busy while there are too many old workers, for a while; never where nothing serves."""
-        with contextlib.suppress(SocketError):
-            if self._worker is None or self._has_room():
-                self._impatient_at = None
-                return
-        if self._impatient_at is None:
-            self._impatient_at = time.monotonic() + self.settings.patience_s
-        if time.monotonic() < self._impatient_at:
-            raise Busy(f"{self.settings.old_workers} old workers still serve their connections")
-        self._impatient_at = None
-
-    def _has_room(self) -> bool:
-        if process.has_room(self.paths, self.settings.old_workers):
-            return True
-        self._meter.see_off()
-        return process.has_room(self.paths, self.settings.old_workers)
-
     def _undo_half_done(self) -> None:
         """After commands of which some were taken and a reload that was not: run what the file says."""
         last = self._last()
@@ -215,10 +193,16 @@ class Instance:
             LOG.warning("Load balancer %s: its HAProxy is in another namespace, replacing it", self.id)
             self.stop(grace_s=0)
             master = None
-        if self._worker is None or not process.alive(self._worker):
-            self._worker = None if master is None else process.serving(self.paths)
-            if master is not None and self._worker is None and process.ends_too(master):
-                master = None
+        if master is not None and (process.is_halted(master) or not process.reachable(self.paths)):
+            LOG.warning("Load balancer %s: its HAProxy can be told nothing, replacing it", self.id)
+            self._handover.meter.close()  # or old workers would wait for us
+            process.stop(self.paths, grace_s=0 if process.is_halted(master) else STOP_GRACE_S)
+            master = None
+        if master is not None and not self.paths.pid_file.exists():
+            files.replace(self.paths.pid_file, f"{master.pid}\n")
+        self._find_worker(master)
+        if master is not None and self._worker is None and self._frozen is None and process.ends_too(master):
+            master = None
         self._master = master
         if master is None:
             return None
@@ -229,6 +213,18 @@ class Instance:
         intact = last is not None and files.read(self.paths.conf) == last.text
         intact = intact and not self.paths.half_done.exists()
         return last if intact else UNKNOWN
+
+    def _find_worker(self, master: process.Process | None) -> None:
+        """Find the worker that takes new connections; none where it has ended, or is frozen."""
+        worker = self._worker
+        if worker is not None and process.is_halted(worker):
+            self._frozen = worker
+        if self._frozen is not None and not process.alive(self._frozen):
+            self._frozen = None
+        if worker is None or worker == self._frozen or not process.alive(worker):
+            found = None if master is None or self._frozen is not None else process.serving(self.paths)
+            self._worker = found
+        self._handover.serves(self._worker)
 
     def _last(self) -> Config | None:
         """Return the configuration applied last, by this object or by one before it."""
@@ -260,9 +256,10 @@ class Instance:
         if self._config != config:
             # What has just gone is still to be reported once.
             shown = (*config.frontends, *(self._config or Config()).frontends)
-            self._meter.keep({frontend.name for frontend in shown} | _ids(graph))
+            self._handover.meter.keep({frontend.name for frontend in shown} | _ids(graph))
             clientmaps.keep_only(self.paths, config)
         self._config = config
+        self._handover.configured(config)
         # Someone may have written the file while we worked; then it is not the one to compare with.
         signature = files.signature(self.paths.conf)
         self._signature = signature if files.read(self.paths.conf) == config.text else None
@@ -278,15 +275,7 @@ class Instance:
             if self._log_socket is not None:
                 self._log_socket.close()
             files.remove_unfinished(self.paths.directory)
-            self._log_socket = LogSocket(self.paths, self.settings, self._heard)
-
-    def _heard(self, message: str) -> None:
-        """Hear what HAProxy logs, from whichever thread reads it."""
-        command = self._carried.heard(message)
-        if command is not None:
-            LOG.info("Load balancer %s: %s, with the checks before its reload", self.id, command)
-            with contextlib.suppress(CommandRefused, SocketError):
-                runtime.tell(self.paths.socket, (command,), _HEALTH_S)
+            self._log_socket = LogSocket(self.paths, self.settings, self._handover.heard)
 
     def _write_certificates(self, config: Config | None) -> None:
         """Put what `config` needs beside what is there; what is not needed any more goes once it is applied."""
@@ -327,36 +316,17 @@ class Instance:
         self.paths.candidate.unlink(missing_ok=True)
         self._write_certificates(self._last())
 
-    def _start(self) -> None:
-        # A process that starts anew finds out by itself who is up; an old state could be of any age.
-        files.write(self.paths.state, _EMPTY_STATE)
-        self._meter.without_workers()
-        self._carried.restarted()
-        pair = process.start(self.paths, self.namespace, self.settings.binary)
-        self._master, self._worker = pair.master, pair.worker
+    def _start(self, wanted: Config) -> None:
+        pair = self._handover.start(wanted, self.namespace)
+        self._master, self._worker, self._frozen = pair.master, pair.worker, None
 
     def _reload(self, wanted: Config) -> None:
         if self._master is None:
             raise ReloadFailed("no process runs")
-        with contextlib.suppress(SocketError):  # the last chance to see what those counted that are ended now
-            self._meter.read()
-        process.make_room(self.paths, self.settings.old_workers)
-        state = _EMPTY_STATE
-        with contextlib.suppress(SocketError):
-            running = runtime.ask(self.paths.socket, "show servers state")
-            self._carried.reloaded(checks.counted(running, self._last() or wanted))
-            state = stats.carry_over(running, wanted)
-        files.write(self.paths.state, state, durable=False)
-        clientmaps.note(self.paths, wanted)
-        ours = files.signature(self.paths.conf)
-        held = self._meter.hold()
-        try:
-            self._worker = process.reload(
-                self._master, self.paths, lambda: files.signature(self.paths.conf) == ours
-            )
-        except (ReloadFailed, SocketError):
-            self._meter.release(held)
-            raise
+        self._worker = self._handover.reload(
+            self._master, self._last() or wanted, wanted, answers=self._frozen is None
+        )
+        self._frozen = None
 
     def _at_run_time(self, steps: tuple[Step, ...]) -> bool:
         """Do `steps` on the runtime socket; return whether all succeeded."""
@@ -373,6 +343,8 @@ class Instance:
                     runtime.tell(self.paths.socket, commands(step))
         except (CommandRefused, SocketError) as error:
             LOG.warning("Load balancer %s: %s; reloading instead", self.id, error)
+            if isinstance(error, NoAnswer):
+                self._frozen, self._worker = self._worker, None
             return False
         return True
 
@@ -400,10 +372,23 @@ class Instance:
             and process.alive(master)
             and worker is not None
             and process.alive(worker)
+            and not self.is_frozen
+            and process.reachable(self.paths)
+            and self.paths.pid_file.exists()
             and netns.identity_of(master.pid) == netns.identity(self.namespace)
             and self._signature is not None
             and files.signature(self.paths.conf) == self._signature
         )
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether HAProxy lives and does nothing, as far as is known. Cheap, asks nobody, waits for nobody."""
+        return self._frozen is not None or any(map(process.is_halted, self.processes))
+
+    def misses(self, name: str) -> bool:
+        """Return whether a file of that name is one by which HAProxy is reached, and is not there."""
+        files_of = (self.paths.pid_file, self.paths.socket, self.paths.master_socket)
+        return self._config is not None and any(each.name == name and not each.exists() for each in files_of)
 
     def observe(self, *, servers: bool = False) -> Observation | None:
         """Return members' health, listeners' counters, and those of `servers` where asked for.
@@ -414,24 +399,35 @@ class Instance:
             config = self._last()
             if config is None:
                 return None
-            table: list[stats.Row] = []
-            if config.frontends:
-                try:
-                    table = self._meter.read()
-                except SocketError as error:
-                    LOG.warning("Load balancer %s: %s", self.id, error)
-            self._see_off(stats.leaving(table, config))
+            table = self._read() if config.frontends else []
+            self._see_off(stats.leaving(table or (), config))
             try:
                 with on_disk(self.paths.directory):
-                    clientmaps.forget(self.paths, config)
+                    if table is not None:
+                        clientmaps.forget(self.paths, config)
                     access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
             except DiskUnusable as error:  # what was observed is worth more
                 LOG.warning("Load balancer %s: %s", self.id, error)
             return Observation(
-                members=stats.members(table, config),
-                listeners=self._meter.totals(),
-                servers=stats.servers(table, config) if servers else {},
+                members=stats.nobody(config) if table is None else stats.members(table, config),
+                listeners=self._handover.meter.totals(),
+                servers=stats.servers(table or (), config) if servers else {},
             )
+
+    def _read(self) -> list[stats.Row] | None:
+        """Return the statistics of the worker that serves, once it knows all that is known; None where none does."""
+        if self.is_frozen:
+            return None
+        try:
+            self._handover.tell()
+            table = self._handover.meter.read()
+        except SocketError as error:
+            LOG.warning("Load balancer %s: %s", self.id, error)
+            if isinstance(error, NoAnswer):
+                self._frozen = self._worker
+            return None
+        self._handover.seen(stats.down(table))
+        return table
 
     def _see_off(self, leaving: dict[str, int]) -> None:
         """Delete servers that left the configuration, once idle; cut those that take longer than a reload may."""
@@ -446,13 +442,14 @@ class Instance:
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """End the whole process tree; open connections get `grace_s` seconds. The directory stays."""
         with self._lock:
-            with contextlib.suppress(SocketError):
-                self._meter.read()
-            self._meter.close()  # or old workers would wait for us
+            if not self.is_frozen:
+                with contextlib.suppress(SocketError):
+                    self._handover.meter.read()
+            self._handover.meter.close()  # or old workers would wait for us
             process.stop(self.paths, grace_s)
-            self._meter.without_workers()
+            self._handover.ended()
             self.paths.conf.unlink(missing_ok=True)
-            self._master = self._worker = self._signature = None
+            self._master = self._worker = self._signature = self._frozen = None
 
     def remove(self) -> None:
         """End everything at once, and remove the directory. Harmless when there is nothing."""
@@ -461,13 +458,13 @@ class Instance:
             self.close()
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.paths.directory)
-            self._master = self._worker = self._config = self._signature = None
-            self._meter = Meter(self.paths, self.settings.hard_stop_after_s)
+            self._master = self._worker = self._config = self._signature = self._frozen = None
+            self._handover = Handover(self.paths, self.settings)
 
     def close(self) -> None:
         """Let go of the log socket and of old workers; HAProxy runs on."""
         with self._lock:
-            self._meter.close()
+            self._handover.meter.close()
             if self._log_socket is not None:
                 self._log_socket.close()
                 self._log_socket = None

@@ -45,10 +45,10 @@ class LogSocket:
     Give `fileno()` to a selector, and call `read` when there is something to read.
     """
 
-    def __init__(self, paths: Paths, settings: Settings, heard: Callable[[str], None]) -> None:
+    def __init__(self, paths: Paths, settings: Settings, heard: Callable[[str], bool]) -> None:
         """Bind the socket in the chroot, in place of one that an earlier agent left there.
 
-        `heard` gets each message, from the thread that reads.
+        `heard` gets each message, in the thread that reads, and says whether that matters to servers' states.
         """
         self._paths = paths
         self._heard = heard
@@ -71,7 +71,7 @@ class LogSocket:
         return self._socket.fileno()
 
     def read(self) -> bool:
-        """Write what has come to the file; return whether a server changed its state. Never waits."""
+        """Write what has come to the file; return whether a server changed its state, or is to. Never waits."""
         changed = False
         for _ in range(_MOST_AT_ONCE):
             try:
@@ -80,8 +80,7 @@ class LogSocket:
                 break
             # A member's answer may be quoted in it, and is to begin no line of its own.
             text = _PRIORITY.sub("", message).rstrip("\n\0").encode("unicode_escape").decode("ascii")
-            self._heard(text)
-            changed = changed or changes_state(text)
+            changed |= self._heard(text) or changes_state(text)
             self._file.emit(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))
         return changed
 

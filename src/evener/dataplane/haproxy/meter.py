@@ -1,7 +1,8 @@
 """What the listeners of one HAProxy count, over all the workers it ever had.
 
 A worker that a reload replaces goes on counting until its last connection ends. It would take what it counted after
-the last reading with it: so a conversation with it is kept open, for which it waits, until a reading has found it idle.
+the last reading with it: so a conversation with it is kept open, for which it waits, until a reading has found it idle,
+and the health checks that it had begun have ended: nobody else would hear how.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from evener.resources.facts import Counters
 
 LOG = logging.getLogger(__name__)
 ENDS_S = 0.2  # how long an idle worker may take to end, once nobody holds it any more
+ANSWER_S = 3.0  # what the present worker gets to answer; one that does not is frozen
 OLD_ANSWER_S = 1.0  # what an old worker gets to answer; one that does not is not asked again
 
 
@@ -78,12 +80,13 @@ class Meter:
 
         Raises:
             SocketError: when that does not answer.
+            NoAnswer: when it has not within `ANSWER_S` seconds.
         """
         return self._read()[0]
 
     def _read(self) -> tuple[list[stats.Row], set[int]]:
         """Do what `read` does; return also the workers that are held no longer, because they are done."""
-        answer = runtime.ask(self._paths.socket, f"{stats.WHO}; {stats.FRONTENDS_AND_SERVERS}")
+        answer = runtime.ask(self._paths.socket, f"{stats.WHO}; {stats.FRONTENDS_AND_SERVERS}", ANSWER_S)
         current, pid = stats.rows(answer), stats.worker_pid(answer)
         if pid is not None and self._only is not None and self._only.pid == pid:
             self._save(self._ledger.read({pid: stats.listeners(current)}, alive=(pid,)))
@@ -101,7 +104,7 @@ class Meter:
         readings[pid] = stats.listeners(current)
         self._save(self._ledger.read(readings, alive=listed.workers))
         held = self._held.keys() - set(listed.current)
-        done = {old for old in held if old not in answers or stats.is_done(answers[old])}
+        done = {old for old in held if old not in answers or self._is_done(old, answers[old])}
         for old in done:
             self.release(old)
         self._only = None if listed.old else process.of(pid)
@@ -120,6 +123,14 @@ class Meter:
             self._mute.add(pid)
             return ""
         return answer if answer.endswith("\n\n") else ""  # else it ended while it answered
+
+    def _is_done(self, pid: int, answers: str) -> bool:
+        """Return whether an old worker that is held has neither connections left nor a check that has not ended."""
+        if not stats.is_done(answers):
+            return False
+        with contextlib.suppress(SocketError):
+            return not stats.is_checking(self._held[pid].ask("show servers state"))
+        return True
 
     def hold(self) -> int | None:
         """Hold the worker that takes new connections, which a reload is about to replace; return its id."""

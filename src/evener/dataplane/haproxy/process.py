@@ -24,7 +24,7 @@ POLL_S = 0.002
 SETTLED_S = 2.0
 FOLLOWS_S = 0.5  # how long a master may take to notice that its worker has ended, and to end too
 TERMINATE_S = 1.0
-STOPPED_S = 1.0  # what a worker gets to stop listening once another serves
+STOPPED_S = 3.0  # what a worker gets to stop listening once another serves
 _LARGEST_STDERR = 262_144  # bytes
 _LABEL = re.compile(r"^\[(\w+)\]\s+\((?:\d+)\)\s*: ?")
 
@@ -58,12 +58,23 @@ def alive(process: Process) -> bool:
 
 def _started(pid: int) -> int | None:
     """Return when process `pid` started, or None when it does not live (proc(5), /proc/pid/stat)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
-    except OSError:
-        return None
-    state, *rest = fields.split()
+    state, *rest = _status(pid)
     return None if state in "ZX" else int(rest[18])
+
+
+def _status(pid: int) -> list[str]:
+    """Return what stands behind the name in /proc/pid/stat, first the state; only X where there is no such process."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
+    except OSError:
+        return ["X"]
+
+
+def is_halted(process: Process) -> bool:
+    """Return whether the process was stopped, by a signal or a tracer: it lives, and does nothing."""
+    return _status(process.pid)[0] in "Tt"
 
 
 def of(pid: int | None) -> Process | None:
@@ -77,7 +88,7 @@ def find(paths: Paths) -> Process | None:
     with contextlib.suppress(OSError, ValueError):
         pid = int(paths.pid_file.read_text(encoding="ascii"))
         started = _started(pid)
-        if started is not None and _runs(pid, paths) and not _runs(_parent(pid), paths):
+        if started is not None and _runs(pid, paths) and _is_master(pid, paths):
             return Process(pid, started)
     for pid in sorted(processes_of(paths)):
         started = _started(pid)
@@ -99,15 +110,24 @@ def ends_too(master: Process) -> bool:
     return not wait([master.pid], FOLLOWS_S)
 
 
-def processes_of(paths: Paths) -> set[int]:
-    """Return the ids of all living processes that run the configuration in `paths`, masters and workers."""
-    if not any(leftover.exists() for leftover in _traces(paths)):
-        return set()  # never started here: looking through all processes would cost a start too much
+def processes_of(paths: Paths, *, surely: bool = False) -> set[int]:
+    """Return the ids of all living processes that run the configuration in `paths`, masters and workers.
+
+    Where nothing in the directory says that one was ever started, only those that it `surely` has are looked for:
+    looking through all processes would cost a start too much.
+    """
+    if not surely and not any(trace.exists() for trace in (*_leftovers(paths), paths.stderr, paths.graph)):
+        return set()
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return {pid for pid in pids if _runs(pid, paths) and _started(pid) is not None}
 
 
-def _traces(paths: Paths) -> tuple[Path, ...]:
+def reachable(paths: Paths) -> bool:
+    """Return whether HAProxy's sockets are there: without them, it can be told nothing."""
+    return paths.socket.exists() and paths.master_socket.exists()
+
+
+def _leftovers(paths: Paths) -> tuple[Path, ...]:
     return (paths.pid_file, paths.socket, paths.master_socket)
 
 
@@ -125,17 +145,21 @@ def _runs(pid: int, paths: Paths) -> bool:
 
 
 def _parent(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
-    return int(fields.split()[1])
+    return int((*_status(pid), "0", "0")[1])
 
 
 def _is_master(pid: int, paths: Paths) -> bool:
-    """Only a master answers `show proc`, and only with its own id; an orphaned worker has no master."""
-    try:
-        answer = runtime.ask(paths.master_socket, "show proc", timeout_s=1.0)
-    except SocketError:
+    """Tell it by where it is, not by its sockets, which somebody may have removed.
+
+    A worker's parent is its master, or, where that was killed, another process; but it is in its chroot then.
+    """
+    if _runs(_parent(pid), paths):
         return False
-    return re.search(rf"^{pid}\s+master\b", answer, re.MULTILINE) is not None
+    try:
+        root = Path(f"/proc/{pid}/root").readlink()
+    except OSError:
+        return False
+    return not root.is_relative_to(paths.directory)
 
 
 def start(paths: Paths, namespace: str, binary: str) -> Pair:
@@ -147,8 +171,8 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
         StartFailed: with HAProxy's words; nothing is left running.
         HostError: when there is no such namespace.
     """
-    kill(processes_of(paths))
-    for leftover in _traces(paths):
+    kill(processes_of(paths, surely=_is_known_to(namespace, paths)))
+    for leftover in _leftovers(paths):
         leftover.unlink(missing_ok=True)
     command = [binary, "-W", "-S", f"unix@{paths.master_socket.name},mode,600"]
     command += ["-p", str(paths.pid_file), "-f", str(paths.conf)]
@@ -184,6 +208,13 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     child.wait()
     _children.pop(child.pid, None)
     raise StartFailed(said(files.read(paths.stderr) or "", paths) or "HAProxy did not come up")
+
+
+def _is_known_to(namespace: str, paths: Paths) -> bool:
+    """Return whether a HAProxy of this name is bound to a socket there, though no file be left of it (proc(5))."""
+    with netns.inside(namespace):
+        sockets = Path("/proc/thread-self/net/unix").read_text(encoding="utf-8", errors="replace")
+    return paths.master_socket.name in sockets
 
 
 def _ready(paths: Paths) -> Process | None:
@@ -249,8 +280,12 @@ def _old(paths: Paths) -> list[int]:
     return [pid for pid in _settled(paths).old if _started(pid) is not None]
 
 
-def reload(master: Process, paths: Paths, untouched: Callable[[], bool] = lambda: True) -> Process:
+def reload(
+    master: Process, paths: Paths, untouched: Callable[[], bool] = lambda: True, *, ends_at_once: bool = False
+) -> Process:
     """Let the master read its configuration anew, and return the new worker once that, and no other, serves.
+
+    The old one finishes what it has, but where it is frozen, or `ends_at_once`.
 
     Gives up when the configuration is not `untouched` any more: what HAProxy has read then, nobody knows.
 
@@ -276,7 +311,7 @@ def reload(master: Process, paths: Paths, untouched: Callable[[], bool] = lambda
         fresh = set(now.current) - set(before.workers) if now is not None else set()
         worker = serving(paths) if fresh else None
         if worker is not None and worker.pid in fresh:
-            _see_stopped(paths, before.current)
+            kill(before.current if ends_at_once else _never_stopped(paths, before.current))
             return worker
         if fresh and not untouched():
             raise ReloadFailed(f"{paths.conf.name} was written during a reload")
@@ -286,19 +321,25 @@ def reload(master: Process, paths: Paths, untouched: Callable[[], bool] = lambda
     raise ReloadFailed(_reload_words(paths, offset) or "no new worker came up")
 
 
-def _see_stopped(paths: Paths, replaced: Iterable[int]) -> None:
-    """Wait until workers that were `replaced` listen no more, for `STOPPED_S` seconds at most.
+def _never_stopped(paths: Paths, replaced: Iterable[int]) -> set[int]:
+    """Wait until workers that were `replaced` listen no more; return those that do not in `STOPPED_S` seconds.
 
     A new worker listens on the very sockets of the old one, which goes on until it has heard that it is to stop: until
-    then it may be the one that takes a command.
+    then it may be the one that takes a command. One that is frozen would do so for ever, and keep clients waiting.
     """
     deadline = time.monotonic() + STOPPED_S
+    listening = set(replaced)
     for pid in replaced:
-        while _started(pid) is not None and (left_s := deadline - time.monotonic()) > 0:
+        while (left_s := deadline - time.monotonic()) > 0:
+            if _started(pid) is None:
+                listening.discard(pid)
+                break
             with contextlib.suppress(SocketError):
                 if stats.is_stopping(runtime.ask(paths.master_socket, f"@!{pid} {stats.WHO}", left_s)):
+                    listening.discard(pid)
                     break
             time.sleep(POLL_S)
+    return listening
 
 
 def _settled(paths: Paths) -> stats.Processes:
@@ -348,15 +389,15 @@ def said(output: str, paths: Paths) -> str:
 def stop(paths: Paths, grace_s: float) -> None:
     """End the master and all its workers; those with connections get `grace_s` seconds to finish them."""
     master = find(paths)
-    pids = processes_of(paths)
+    pids = processes_of(paths, surely=True)
     if master is not None and grace_s > 0:
         _signal([master.pid], signal.SIGUSR1)
         pids = wait(pids, grace_s)
     if master is not None and pids:
         _signal([master.pid], signal.SIGTERM)
         pids = wait(pids, TERMINATE_S)
-    kill(pids | processes_of(paths))
-    for leftover in _traces(paths):
+    kill(pids | processes_of(paths, surely=True))
+    for leftover in _leftovers(paths):
         leftover.unlink(missing_ok=True)
 
 

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from evener.dataplane.haproxy.errors import CommandRefused, SocketError
+from evener.dataplane.haproxy.errors import CommandRefused, NoAnswer, SocketError
 
 TIMEOUT_S = 5.0
 _LONGEST_BATCH = 8192  # bytes; a command line must fit into one buffer of 16384
@@ -25,7 +25,8 @@ def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
     """Return what the process behind the socket at `path` answers to one line of commands.
 
     Raises:
-        SocketError: when there is no socket, nobody behind it, or no full answer in `timeout_s` seconds.
+        SocketError: when there is no socket, nobody behind it, or no full answer.
+        NoAnswer: when nothing comes for `timeout_s` seconds.
     """
     answer = bytearray()
     try:
@@ -39,7 +40,7 @@ def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
     except ConnectionResetError:
         pass  # what came before counts
     except OSError as error:
-        raise SocketError(f"{path.name}: {error.strerror or error}") from error
+        raise _failed(path, error) from error
     # Every answer has a line at least; a 2.6 master drops the connection on a reload, and who ends does so too.
     if not answer:
         raise SocketError(f"{path.name}: HAProxy hung up")
@@ -66,7 +67,7 @@ class Conversation:
             self.ask(f"set timeout cli {idle_s}")
         except OSError as error:
             self.close()
-            raise SocketError(f"{path.name}: {error.strerror or error}") from error
+            raise _failed(path, error) from error
         except SocketError:
             self.close()
             raise
@@ -86,12 +87,20 @@ class Conversation:
                     raise SocketError(f"{self._path.name}: HAProxy hung up")
                 answer += part
         except OSError as error:
-            raise SocketError(f"{self._path.name}: {error.strerror or error}") from error
+            raise _failed(self._path, error) from error
         return answer.removesuffix(self._PROMPT).decode(errors="replace")
 
     def close(self) -> None:
         """Hang up."""
         self._channel.close()
+
+
+def _failed(path: Path, error: OSError) -> SocketError:
+    if isinstance(
+        error, TimeoutError | BlockingIOError
+    ):  # the latter where so many wait that nobody else may
+        return NoAnswer(f"{path.name}: HAProxy does not answer")
+    return SocketError(f"{path.name}: {error.strerror or error}")
 
 
 def _connect(channel: socket.socket, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Reads what HAProxy prints: statistics, processes, states of servers. Pure: text in, facts out."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from evener.dataplane.haproxy.model import PEERS, Config, Server
@@ -39,6 +39,15 @@ def members(table: Iterable[Row], config: Config) -> dict[str, OperatingStatus]:
         if server is not None:
             health[server.name] = health_of(row["status"], checked=server.checked, pinged=server.pinged)
     return health
+
+
+def nobody(config: Config) -> dict[str, OperatingStatus]:
+    """Return the health of the servers that `config` has while no process serves it: whoever is in service is out."""
+    return {
+        server.name: OperatingStatus.OFFLINE if server.enabled else OperatingStatus.DISABLED
+        for backend in config.backends
+        for server in backend.servers
+    }
 
 
 def health_of(status: str, *, checked: bool, pinged: bool = False) -> OperatingStatus:
@@ -160,6 +169,34 @@ def carry_over(show_servers_state: str, wanted: Config) -> str:
     carried = (_carried(fields, wanted) for fields in states(show_servers_state))
     kept = (" ".join(fields.values()) for fields in carried if fields is not None)
     return "\n".join(["1", columns, *kept]) + "\n"
+
+
+# Of format version 1: management manual, section 9.3, "show servers state"; HAProxy finds a server by its names.
+_STATE_COLUMNS = (
+    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight"
+    " srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state"
+    " bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr"
+    " srv_agent_addr srv_agent_port"
+)
+
+
+def state_of(wanted: Config, down: Collection[str]) -> str:
+    """Return the state file with which `wanted` starts where nobody can be asked: `down`, as POOL/MEMBER, is known."""
+    lines = []
+    for backend in wanted.backends:
+        for server in backend.servers:
+            if server.checked and server.enabled and f"{backend.name}/{server.name}" in down:
+                address, _, port = server.address.rpartition(":")
+                begin = f"1 {backend.name} {server.number} {server.name} {address.strip('[]')} 0 0"
+                check = _CHECK_CONFIGURED | _CHECK_ENABLED
+                weights = f"{server.weight} {server.weight}"
+                lines.append(f"{begin} {weights} 0 1 0 0 {check} 0 0 1 - {port} - 0 0 - - 0")
+    return "\n".join(["1", f"# {_STATE_COLUMNS}", *lines]) + "\n"
+
+
+def down(table: Iterable[Row]) -> set[str]:
+    """Return the servers that are down, as POOL/MEMBER."""
+    return {f"{row['pxname']}/{row['svname']}" for row in table if row["status"].startswith("DOWN")}
 
 
 def states(show_servers_state: str) -> list[Row]:
