@@ -147,4 +147,5 @@ def document(made: Made, intermediates: Sequence[Made]) -> TlsCertificate:
         bundle=b"".join((made.pem, *chain, made.key_pem())).decode(),
         fingerprint=hashlib.sha256(made.der).hexdigest(),
         names=tuple(names.get_values_for_type(x509.DNSName)),
+        key_type="RSA" if isinstance(made.key, rsa.RSAPrivateKey) else "ECDSA",
     )

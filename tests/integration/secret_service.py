@@ -15,7 +15,7 @@ from evener.api import barbican
 from evener.api.app import make_app
 from evener.resources.caller import Caller
 from evener.resources.errors import EvenerError, Unauthorized
-from evener.secrets.base import Consumer
+from evener.secrets.base import Certificate, Consumer, Secrets
 from evener.secrets.builtin import BuiltinSecrets
 from evener.store.database import Database
 
@@ -80,6 +80,14 @@ class User:
         return status, str(answer.json["description"])
 
 
+def certificate_of(secrets: Secrets, project: str, ref: str, *, in_use: bool = False) -> Certificate:
+    """Return the one certificate that `ref` means, or raise why it means none."""
+    said = secrets.certificates(project, [ref], in_use=in_use)[ref]
+    if isinstance(said, EvenerError):
+        raise said
+    return said
+
+
 class Service:
     """The secret service of a database, and its users."""
 
@@ -93,9 +101,8 @@ class Service:
     def user(self, role: str = "member", project: str = "p1", name: str = "u") -> User:
         return User(self.client, f"{name}:{project}:{role}")
 
-    def certificate(self, ref: str, project: str = "p1", *, in_use: bool = False) -> Any:
-        with self.database.read() as tx:
-            return self.secrets.certificate(tx, project, ref, in_use=in_use)
+    def certificate(self, ref: str, project: str = "p1", *, in_use: bool = False) -> Certificate:
+        return certificate_of(self.secrets, project, ref, in_use=in_use)
 
     def register(self, ref: str, project: str = "p1") -> None:
         with self.database.write() as tx:

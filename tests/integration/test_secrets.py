@@ -374,7 +374,6 @@ def test_of_a_deletion_and_a_registration_at_once_one_wins(service: Service, use
         def take(container: str = container) -> None:
             with service.database.write() as tx:
                 service.secrets.register(tx, "p1", container, LISTENER)
-                service.secrets.certificate(tx, "p1", container)
 
         def note(work: Callable[[], None], outcomes: list[type[BaseException] | None] = outcomes) -> None:
             try:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import waitress.server
+from secret_service import certificate_of
 
 from evener.api import barbican, keystone
 from evener.api.app import make_app
@@ -148,7 +149,7 @@ def test_the_handbooks_way_makes_a_certificate_container(site: Site) -> None:
     )
     with site.database.write() as tx:
         site.secrets.register(tx, project_of(site), href, LISTENER)
-        found = site.secrets.certificate(tx, project_of(site), href)
+    found = certificate_of(site.secrets, project_of(site), href)
     assert found.bundle.encode() == made.pem + lower.pem + upper.pem + made.key_pem()
 
     done = site.run("secret", "container", "delete", href)
@@ -167,8 +168,7 @@ def test_octavias_way_makes_one_secret_of_a_bundle(site: Site) -> None:
     text = base64.encodebytes(made.p12(*authorities()[1:])).decode()
     options = ("-t", "application/octet-stream", "-e", "base64")
     href = site.store("--name", "tls_secret1", *options, "--payload", text)
-    with site.database.read() as tx:
-        found = site.secrets.certificate(tx, project_of(site), href)
+    found = certificate_of(site.secrets, project_of(site), href)
     assert found.certificate.encode() == made.pem
 
 
@@ -193,8 +193,8 @@ def test_no_key_is_ever_in_a_log_or_in_the_database(
     bad = site.store("--name", "bad certificate", "--payload", pem.decode(), "-t", "text/plain")
     refused = site.run("secret", "update", href, pem.decode())
     container = site.container("--type", "certificate", f"--secret=certificate={bad}")
-    with site.database.read() as tx, pytest.raises(Exception, match="cannot be read") as caught:
-        site.secrets.certificate(tx, project_of(site), container)
+    with pytest.raises(Exception, match="cannot be read") as caught:
+        certificate_of(site.secrets, project_of(site), container)
     lines = [line for line in pem.decode().splitlines() if "-----" not in line]
     raw = made.key.private_numbers().private_value.to_bytes(32)
     files = b"".join(path.read_bytes() for path in site.state_path.iterdir() if path.is_file())

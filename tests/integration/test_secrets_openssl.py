@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from evener.secrets import opening
-from evener.secrets.certificates import Parts
-from evener.secrets.errors import Unusable
-from evener.secrets.opening import open_parts
-from made_certificates import authorities, ec_key, make, rsa_key, served
+from evener.secrets.parts import Parts
+from made_certificates import authorities, make, rsa_key, served
 
 WORD = "pass word"
 
@@ -36,7 +34,7 @@ def openssl(*arguments: str, given: bytes = b"") -> bytes:
 def test_a_key_that_openssl_protected_is_opened(kind: str, options: tuple[str, ...]) -> None:
     made = served(kind)
     protected = openssl(*options, "-passout", f"pass:{WORD}", given=made.key_pem())
-    found = open_parts(Parts(made.pem, protected, passphrase=WORD.encode()))
+    found = opening.shared.open("p", Parts(made.pem, protected, passphrase=WORD.encode()))
     assert found.private_key.encode() == made.key_pem()
 
 
@@ -51,27 +49,15 @@ def test_a_bundle_that_openssl_made_is_opened(tmp_path: Path, word: str, options
     command = ("pkcs12", "-export", *chain, *options, "-passout", f"pass:{word}")
     (tmp_path / "web.pem").write_bytes(made.pem + made.key_pem())
     bundle = openssl(*command, "-in", str(tmp_path / "web.pem"))
-    found = open_parts(Parts(bundle, passphrase=word.encode()))
+    found = opening.shared.open("p", Parts(bundle, passphrase=word.encode()))
     assert found.private_key.encode() == made.key_pem()
     assert [each.encode() for each in found.intermediates] == [lower.pem, upper.pem]
-
-
-def test_what_would_take_long_to_open_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "MOST_CPU_S", 1)
-    made = make("slow", ec_key())
-    prf = ("-v2prf", "hmacWithSHA512")  # no processor has instructions that make it quick
-    written = ("pkcs8", "-topk8", *prf, "-iter", "100000", "-outform", "DER", "-passout", f"pass:{WORD}")
-    der = openssl(*written, given=made.key_pem())
-    assert der.count(bytes.fromhex("02030186a0")) == 1
-    slow = der.replace(bytes.fromhex("02030186a0"), bytes.fromhex("02037fffff"))
-    with pytest.raises(Unusable, match="takes more than 1 seconds to decrypt"):
-        open_parts(Parts(made.pem, slow, passphrase=WORD.encode()))
 
 
 @pytest.mark.parametrize("kind", ["RSA", "ECDSA"])
 def test_haproxy_takes_what_is_handed_out(tmp_path: Path, kind: str) -> None:
     made, (_, upper, lower) = served(kind), authorities()
-    found = open_parts(Parts(made.p12(upper, lower)))
+    found = opening.shared.open("p", Parts(made.p12(upper, lower)))
     bundle = tmp_path / "bundle.pem"
     bundle.write_text(found.bundle)
     assert _check(tmp_path, bundle).returncode == 0

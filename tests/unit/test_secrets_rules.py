@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from evener.resources.errors import InvalidInput, Unavailable
 from evener.secrets import listing, references, vault
-from evener.secrets.certificates import Parts
-from evener.secrets.errors import Unusable
 from evener.secrets.models import (
     LARGEST_PAYLOAD,
     ContainerConsumerInput,
@@ -23,10 +21,8 @@ from evener.secrets.models import (
     SecretInput,
     parse,
 )
-from evener.secrets.opening import open_parts
 from evener.secrets.references import Reference
 from evener.secrets.sealing import Sealer
-from made_certificates import ec_key, make
 
 ID = "0f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f"
 OTHER = "1f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f"
@@ -257,14 +253,3 @@ def test_a_payload_opens_for_its_own_secret_only(tmp_path: Path) -> None:
     sealer = Sealer(tmp_path / "secrets.key")
     with pytest.raises(Unavailable):
         sealer.open(OTHER, sealer.seal(ID, b"payload"))
-
-
-def test_what_is_protected_is_opened_all_the_same() -> None:
-    made = make("protected", ec_key())
-    parts = Parts(made.pem, made.key_pem(b"pass"), passphrase=b"pass")
-    found = open_parts(parts)
-    assert (found.certificate.encode(), found.private_key.encode()) == (made.pem, made.key_pem())
-    assert found == open_parts(Parts(made.p12()))
-    assert open_parts(parts) is found
-    with pytest.raises(Unusable, match="passphrase is not the right one"):
-        open_parts(Parts(made.pem, made.key_pem(b"pass"), passphrase=b"wrong"))

@@ -35,6 +35,8 @@ def refuse(
     status, general = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     name = error.type_name if error.named or type(error) not in STATUS else general
     response.status = status
+    if isinstance(error, errors.Busy):
+        response.set_header("Retry-After", str(error.retry_after_s))
     if isinstance(error, errors.Unauthorized):
         response.set_header("WWW-Authenticate", f'Keystone uri="{request.prefix}/identity"')
         response.media = {

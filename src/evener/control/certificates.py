@@ -4,13 +4,13 @@ Must not let a key into a row, a message or a log; only graphs for agents carry 
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, select
 
-from evener.control.change import Change
-from evener.resources.errors import EvenerError, InvalidInput
+from evener.resources.errors import Conflict, EvenerError, InvalidInput
 from evener.resources.graph import Graph, TlsCertificate
 from evener.resources.listener import Listener
 from evener.resources.types import ListenerProtocol
@@ -19,52 +19,78 @@ from evener.store.database import Transaction
 from evener.store.schema import listeners
 
 LOG = logging.getLogger(__name__)
+ATTRIBUTES = ("default_tls_container_ref", "sni_container_refs")
 TERMINATED = ListenerProtocol.TERMINATED_HTTPS
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The secret service, and what it said of the certificates that a request names, before its transaction."""
+
+    service: Secrets | None = None
+    said: Mapping[str, Certificate | EvenerError] = field(default_factory=dict)
+
+
+def ask(service: Secrets | None, project_id: str, refs: Collection[str]) -> Asked:
+    """Let the service look at certificates of `project_id`, which may take seconds: never inside a transaction."""
+    return Asked(service, service.certificates(project_id, refs) if service is not None and refs else {})
 
 
 def references(listener: Any) -> tuple[str, ...]:
     """Return the references that a listener, or its row, uses: the default first, each once, none without TLS."""
-    if listener.protocol != TERMINATED:
+    return named_by({name: getattr(listener, name) for name in ("protocol", *ATTRIBUTES)})
+
+
+def named_by(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the same for the attributes of a listener."""
+    if values.get("protocol") != TERMINATED:
         return ()
-    found = (listener.default_tls_container_ref, *(listener.sni_container_refs or ()))
+    default, sni = map(values.get, ATTRIBUTES)
+    found = (default, *(sni or ()))
     return tuple(dict.fromkeys(ref for ref in found if ref))
 
 
-def service_of(change: Change) -> Secrets:
+def service_of(asked: Asked) -> Secrets:
     """Return the secret service.
 
     Raises:
         InvalidInput: where none is configured.
     """
-    if change.secrets is None:
+    if asked.service is None:
         raise InvalidInput(
             "Invalid input for protocol. Reason: 'TERMINATED_HTTPS' needs a secret service for its "
             "certificates, and none is configured; use TCP, HTTP or HTTPS."
         )
-    return change.secrets
+    return asked.service
 
 
-def claim(change: Change, listener: Listener, before: Collection[str] = ()) -> None:
-    """Check and hold the certificates that a new or changed listener uses, and let go of those it does not any more.
+def claim(tx: Transaction, asked: Asked, listener: Listener, before: Collection[str] = ()) -> None:
+    """Hold the certificates that a new or changed listener uses, and let go of those that it does not use any more.
 
-    What it used `before` is not checked again: a certificate that has expired since stands in nobody's way.
+    What the service has said of them holds. What the listener used `before` is not looked at again: a certificate
+    that has expired since stands in nobody's way.
 
     Raises:
         NotFound: TLSContainerNotFound, for a reference that means nothing to the listener's project.
         InvalidInput: TLSContainerInvalid, for what is no certificate that can serve.
         Unavailable: CertManagerError, when the secret service cannot say.
+        Conflict: when somebody else has changed the listener's certificates since the service was asked.
     """
     now = references(listener)
     added = [ref for ref in now if ref not in before]
     dropped = sorted(set(before) - set(now))
     if not added and not dropped:
         return
-    service, user = service_of(change), Consumer("listener", listener.id)
+    service, user = service_of(asked), Consumer("listener", listener.id)
     for ref in added:
-        service.register(change.tx, listener.project_id, ref, user)
-        service.certificate(change.tx, listener.project_id, ref)
+        service.register(tx, listener.project_id, ref, user)
+        if ref not in asked.said:
+            raise Conflict(f"The certificates of listener {listener.id} were changed meanwhile; try again")
+        said = asked.said[ref]
+        if isinstance(said, EvenerError):
+            raise said
     for ref in dropped:
-        service.unregister(change.tx, listener.project_id, ref, user)
+        service.unregister(tx, listener.project_id, ref, user)
 
 
 def release(tx: Transaction, secrets: Secrets | None, *which: Any) -> None:
@@ -79,23 +105,27 @@ def release(tx: Transaction, secrets: Secrets | None, *which: Any) -> None:
             secrets.unregister(tx, row.project_id, ref, Consumer("listener", row.id))
 
 
-def with_certificates(tx: Transaction, secrets: Secrets, graph: Graph) -> Graph:
-    """Return `graph` with the certificates of its listeners in service, and why some cannot be read."""
-    found: dict[str, TlsCertificate] = {}
-    unreadable: dict[str, str] = {}
-    for listener in graph.listeners:
-        for ref in references(listener) if listener.admin_state_up else ():
-            try:
-                found[ref] = _document(secrets.certificate(tx, listener.project_id, ref, in_use=True))
-            except EvenerError as error:
-                LOG.error("Load balancer %s, listener %s: %s", graph.id, listener.id, error.message)
-                unreadable[ref] = error.message
-    if not found and not unreadable:
+def with_certificates(secrets: Secrets, graph: Graph) -> Graph:
+    """Return `graph` with the certificates of its listeners in service, and why some cannot be read.
+
+    May take seconds: never inside a transaction.
+    """
+    in_service = [listener for listener in graph.listeners if listener.admin_state_up]
+    refs = tuple(dict.fromkeys(ref for listener in in_service for ref in references(listener)))
+    if not refs:
         return graph
+    said = secrets.certificates(graph.loadbalancer.project_id, refs, in_use=True)
+    found = {ref: _document(each) for ref, each in said.items() if isinstance(each, Certificate)}
+    unreadable = {ref: each.message for ref, each in said.items() if isinstance(each, EvenerError)}
+    for message in unreadable.values():
+        LOG.error("Load balancer %s: %s", graph.id, message)
     return graph.model_copy(update={"certificates": found, "unreadable": unreadable})
 
 
 def _document(certificate: Certificate) -> TlsCertificate:
     return TlsCertificate(
-        bundle=certificate.bundle, fingerprint=certificate.fingerprint, names=certificate.names
+        bundle=certificate.bundle,
+        fingerprint=certificate.fingerprint,
+        names=certificate.names,
+        key_type=certificate.key_type,
     )

@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
+from evener.control.certificates import Asked
 from evener.network.base import Network
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
@@ -14,7 +15,6 @@ from evener.resources.destinations import Range
 from evener.resources.errors import Conflict, Forbidden
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wire import complete
-from evener.secrets.base import Secrets
 from evener.store import rows, usage
 from evener.store.database import Transaction
 
@@ -33,7 +33,7 @@ class Change:
     network: Network
     loadbalancer: Row[Any]
     generation: int
-    secrets: Secrets | None = None
+    certificates: Asked = field(default_factory=Asked)
     reserved: Sequence[Range] = ()  # what no member may be at
 
     def insert(self, cls: type[R], values: Mapping[str, Any]) -> R:
@@ -100,7 +100,7 @@ def begin(
     tx: Transaction,
     caller: Caller,
     network: Network,
-    secrets: Secrets | None,
+    certificates: Asked,
     loadbalancer_id: str,
     reserved: Sequence[Range] = (),
 ) -> Change:
@@ -114,7 +114,7 @@ def begin(
     refuse_if_going(LoadBalancer, row)
     generation = row.generation + 1
     rows.update(tx, LoadBalancer, loadbalancer_id, generation=generation)
-    return Change(tx, caller, network, row, generation, secrets, reserved)
+    return Change(tx, caller, network, row, generation, certificates, reserved)
 
 
 def refuse_if_going(cls: type[Resource], row: Row[Any]) -> None:

@@ -31,7 +31,7 @@ Values = Mapping[str, Any]
 def create_listener(change: Change, values: Values) -> Listener:
     """Create a listener; its default pool, if any, is on the same load balancer and speaks a fitting protocol."""
     if values["protocol"] == ListenerProtocol.TERMINATED_HTTPS:
-        certificates.service_of(change)
+        certificates.service_of(change.certificates)
     listeners = table(Listener)
     taken = change.tx.execute(
         select(listeners.c.id).where(
@@ -50,7 +50,7 @@ def create_listener(change: Change, values: Values) -> Listener:
     if values.get("default_pool_id"):
         _check_default_pool(change, values["protocol"], values["default_pool_id"])
     listener = change.insert(Listener, {**values, "loadbalancer_id": change.loadbalancer.id})
-    certificates.claim(change, listener)
+    certificates.claim(change.tx, change.certificates, listener)
     return listener
 
 
@@ -59,9 +59,8 @@ def update_listener(change: Change, row: Row[Any], values: Values) -> None:
     if values.get("default_pool_id"):
         _check_default_pool(change, row.protocol, values["default_pool_id"])
     change.update(Listener, row, values)
-    certificates.claim(
-        change, rows.bare(Listener, row).model_copy(update=dict(values)), certificates.references(row)
-    )
+    changed = rows.bare(Listener, row).model_copy(update=dict(values))
+    certificates.claim(change.tx, change.certificates, changed, certificates.references(row))
 
 
 def delete_listener(change: Change, row: Row[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from evener.control import facts, scheduling
+from evener.control.certificates import with_certificates
 from evener.control.graphs import load_graph
 from evener.network.base import Network
 from evener.resources.facts import Report
@@ -50,7 +51,8 @@ class BusController:
     def graph(self, loadbalancer_id: str) -> Graph | None:
         """Return the graph as it should be now."""
         with self._database.read() as tx:
-            return load_graph(tx, self._network, loadbalancer_id, self._secrets)
+            graph = load_graph(tx, self._network, loadbalancer_id)
+        return graph if graph is None or self._secrets is None else with_certificates(self._secrets, graph)
 
     def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:  # noqa: ARG002 - every host has all of them
         """Return the networks that hosts realise themselves."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from evener.control.certificates import with_certificates
 from evener.network.base import Network
 from evener.resources.describe import Resource
 from evener.resources.graph import Graph, PolicyNode, PoolNode
@@ -19,7 +18,6 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.wiring import PacketRule, WiredPort
-from evener.secrets.base import Secrets
 from evener.store.database import Transaction
 from evener.store.rows import bare, table
 
@@ -79,13 +77,8 @@ def read_family(tx: Transaction, balancer: Row[Any]) -> Family:
     return Family(balancer, below)
 
 
-def load_graph(
-    tx: Transaction, network: Network, loadbalancer_id: str, secrets: Secrets | None = None
-) -> Graph | None:
-    """Return the graph as it should be, or None when the load balancer does not exist or is to go.
-
-    With `secrets`, and only then, it has the certificates with their keys: that is for agents.
-    """
+def load_graph(tx: Transaction, network: Network, loadbalancer_id: str) -> Graph | None:
+    """Return the graph as it should be, without certificates; None for a load balancer that is to go or is not."""
     rows = table(LoadBalancer)
     row = tx.execute(
         select(rows).where(rows.c.id == loadbalancer_id, rows.c.deleted_generation.is_(None))
@@ -95,5 +88,4 @@ def load_graph(
     port = network.vip_port(tx, row.vip_port_id)
     if port is None:
         return None
-    graph = read_family(tx, row).graph(port, network.vip_security(tx, port.id))
-    return graph if secrets is None else with_certificates(tx, secrets, graph)
+    return read_family(tx, row).graph(port, network.vip_security(tx, port.id))

@@ -13,7 +13,8 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
-from evener.control import children, filters, flavors, l7, scheduling, whole
+from evener.control import certificates, children, filters, flavors, l7, scheduling, whole
+from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
 from evener.control.facts import store_counters
 from evener.control.graphs import load_graph
@@ -156,7 +157,6 @@ class LoadBalancing:
             return cast("Sequence[R]", balancers_with_statuses(tx, cast("Sequence[LoadBalancer]", found)))
         return found
 
-    @retried
     def create(
         self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None = None
     ) -> R:
@@ -165,27 +165,38 @@ class LoadBalancing:
         Raises:
             EvenerError: when a rule forbids it; then nothing has changed.
         """
+        return self._create(caller, cls, values, parent_id, self._ask_for_new(caller, cls, values))
+
+    @retried
+    def _create(
+        self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None, asked: Asked
+    ) -> R:
         with self._database.write() as tx:
             if cls is LoadBalancer:
                 created, owner = self._create_loadbalancer(tx, caller, values).id, None
             else:
-                created, owner = self._create_child(tx, caller, cls, values, parent_id)
+                created, owner = self._create_child(tx, caller, cls, values, parent_id, asked)
             self._tell_agents(tx, owner or created)
             # Before the commit: nothing can fail afterwards, and it is one transaction less.
             shown = self._shown(tx, caller, cls, created)
         LOG.info("Load balancer %s: created %s %s", owner or created, cls.KIND, created)
         return shown
 
-    @retried
     def create_whole(self, caller: Caller, plan: whole.BalancerPlan) -> dict[str, Any]:
         """Create a load balancer with everything below it, and return all of it as it is shown.
 
         Raises:
             EvenerError: when a rule forbids any part of it; then nothing has changed.
         """
+        project_id = owner_project(caller, plan.values.get("project_id"))
+        refs = [ref for listener in plan.listeners for ref in certificates.named_by(listener.values)]
+        return self._create_all(caller, plan, certificates.ask(self._secrets, project_id, refs))
+
+    @retried
+    def _create_all(self, caller: Caller, plan: whole.BalancerPlan, asked: Asked) -> dict[str, Any]:
         with self._database.write() as tx:
             row = self._create_loadbalancer(tx, caller, plan.values)
-            change = Change(tx, caller, self._network, row, row.generation, self._secrets, self._reserved)
+            change = Change(tx, caller, self._network, row, row.generation, asked, self._reserved)
             whole.create_below(change, plan)
             self._tell_agents(tx, row.id)
             balancer = to_wire(self._shown(tx, caller, LoadBalancer, row.id))
@@ -193,7 +204,6 @@ class LoadBalancing:
         LOG.info("Load balancer %s: created with all below it", row.id)
         return balancer if graph is None else whole.shown(balancer, graph)
 
-    @retried
     def update(
         self,
         caller: Caller,
@@ -207,8 +217,21 @@ class LoadBalancing:
         Raises:
             EvenerError: when a rule forbids it; then nothing has changed.
         """
+        asked = self._ask_for_changed(caller, cls, object_id, values)
+        return self._update(caller, cls, object_id, values, parent_id, asked)
+
+    @retried
+    def _update(
+        self,
+        caller: Caller,
+        cls: type[R],
+        object_id: str,
+        values: Mapping[str, Any],
+        parent_id: str | None,
+        asked: Asked,
+    ) -> R:
         with self._database.write() as tx:
-            row, change = self._begin(tx, caller, cls, object_id, parent_id)
+            row, change = self._begin(tx, caller, cls, object_id, parent_id, asked)
             if cls is LoadBalancer:
                 change.update(LoadBalancer, row, values)
             else:
@@ -217,6 +240,37 @@ class LoadBalancing:
             shown = self._shown(tx, caller, cls, object_id)
         LOG.info("Load balancer %s: updated %s %s", change.loadbalancer.id, cls.KIND, object_id)
         return shown
+
+    def _ask_for_new(self, caller: Caller, cls: type[Resource], values: Mapping[str, Any]) -> Asked:
+        """Have the certificates looked at that a new object names, before its transaction.
+
+        Raises:
+            NotFound: when the caller can see no such load balancer.
+        """
+        refs = certificates.named_by(values) if cls is Listener else ()
+        if not refs:
+            return Asked(self._secrets)
+        with self._database.read() as tx:
+            owner = rows.get_row(tx, LoadBalancer, _owner_of_new(tx, caller, cls, values), caller.scope)
+        return certificates.ask(self._secrets, owner.project_id, refs)
+
+    def _ask_for_changed(
+        self, caller: Caller, cls: type[Resource], object_id: str, values: Mapping[str, Any]
+    ) -> Asked:
+        """Do the same for those that a change brings.
+
+        Raises:
+            NotFound: when the caller can see no such object.
+        """
+        if cls is not Listener or not values.keys() & set(certificates.ATTRIBUTES):
+            return Asked(self._secrets)
+        with self._database.read() as tx:
+            row = rows.get_row(tx, Listener, object_id, caller.scope)
+        known = certificates.references(row)
+        refs = [
+            ref for ref in certificates.named_by({"protocol": row.protocol, **values}) if ref not in known
+        ]
+        return certificates.ask(self._secrets, row.project_id, refs)
 
     @retried
     def delete(
@@ -228,7 +282,7 @@ class LoadBalancing:
             InUse: while another object needs it.
         """
         with self._database.write() as tx:
-            row, change = self._begin(tx, caller, cls, object_id, parent_id)
+            row, change = self._begin(tx, caller, cls, object_id, parent_id, Asked(self._secrets))
             if cls is LoadBalancer:
                 _refuse_if_used(tx, row.id)
                 change.remove(LoadBalancer, row.id)
@@ -244,11 +298,12 @@ class LoadBalancing:
         cls: type[Resource],
         object_id: str,
         parent_id: str | None,
+        asked: Asked,
     ) -> tuple[Row[Any], Change]:
         """Lock the object's load balancer and return the object's row, read under that lock, and the change."""
         first = rows.get_row(tx, cls, object_id, caller.scope)
         balancer_id = first.id if cls is LoadBalancer else first.loadbalancer_id
-        change = begin(tx, caller, self._network, self._secrets, balancer_id, self._reserved)
+        change = begin(tx, caller, self._network, asked, balancer_id, self._reserved)
         row = rows.get_row(tx, cls, object_id, caller.scope)
         if cls.PARENT is not None and parent_id is not None and getattr(row, cls.PARENT) != parent_id:
             raise not_found(cls.label(), object_id)
@@ -317,11 +372,12 @@ class LoadBalancing:
         cls: type[Resource],
         values: Mapping[str, Any],
         parent_id: str | None,
+        asked: Asked,
     ) -> tuple[str, str]:
         """Create anything below a load balancer; return its id and the load balancer's."""
         full = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
         balancer_id = _owner_of_new(tx, caller, cls, full)
-        change = begin(tx, caller, self._network, self._secrets, balancer_id, self._reserved)
+        change = begin(tx, caller, self._network, asked, balancer_id, self._reserved)
         return CREATES[cls](change, full).id, balancer_id
 
     def _tell_agents(self, tx: Transaction, loadbalancer_id: str) -> None:

@@ -10,6 +10,7 @@ EvenerError
   Unauthorized            the caller is nobody we know
   QuotaExceeded           the project has no room for one more
   Unavailable             a part that is needed does not answer
+    Busy                  it has too much to do; the same may be asked later
 ```
 """
 
@@ -54,6 +55,14 @@ class QuotaExceeded(EvenerError):
 
 class Unavailable(EvenerError):
     """A service or agent that is needed does not answer."""
+
+
+class Busy(Unavailable):
+    """A part that is needed has too much to do; asking again after `retry_after_s` seconds may help."""
+
+    def __init__(self, message: str, retry_after_s: int, type_name: str | None = None) -> None:
+        super().__init__(message, type_name)
+        self.retry_after_s = retry_after_s
 
 
 def not_found(kind: str, object_id: str) -> NotFound:

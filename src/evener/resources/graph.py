@@ -36,12 +36,14 @@ class TlsCertificate(Document):
     """A certificate as it is served.
 
     `bundle` is PEM: the leaf, its intermediates upwards, the key without a passphrase. `fingerprint` is the leaf's
-    SHA-256 in hexadecimal digits; `names` are the host names it is for, wildcards as they stand.
+    SHA-256 in hexadecimal digits; `names` are the host names it is for, wildcards as they stand; `key_type` is "RSA"
+    or "ECDSA", or empty where an older version has written it down.
     """
 
     bundle: str = Field(repr=False)
     fingerprint: str
     names: tuple[str, ...] = ()
+    key_type: str = ""
 
 
 class Graph(Document):

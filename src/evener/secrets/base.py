@@ -1,15 +1,18 @@
 """What control needs of a secret service. Every implementation carries exactly these calls.
 
-All of them happen inside control's own transaction; a service with a database elsewhere ignores `tx`.
+Reading certificates may be slow, and happens outside of any transaction; who uses them is noted inside control's own
+transaction. A service with a database elsewhere ignores `tx`.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from stevedore.driver import DriverManager
 
-from evener.secrets.certificates import Certificate
+from evener.resources.errors import EvenerError
+from evener.secrets.parts import Certificate
 from evener.store.database import Database, Transaction
 
 __all__ = ["Certificate", "Consumer", "Secrets", "load"]
@@ -30,26 +33,25 @@ class Secrets(Protocol):
     certificate container, or of one secret that holds a PKCS12 or PEM bundle.
     """
 
-    def certificate(self, tx: Transaction, project_id: str, ref: str, *, in_use: bool = False) -> Certificate:
-        """Return the certificate that `ref` means to project `project_id`, ready to serve.
+    def certificates(
+        self, project_id: str, refs: Collection[str], *, in_use: bool = False
+    ) -> Mapping[str, Certificate | EvenerError]:
+        """Return, for each of `refs`, the certificate that it means to project `project_id`, or why there is none.
 
-        What a reference means never changes. `in_use` is for one that serves already: it comes also when it, or
-        a secret that it is made of, has expired meanwhile.
+        May take seconds: never to be called inside a transaction. What a reference means never changes. `in_use` is
+        for those that serve already: they come also when they, or a secret they are made of, have expired meanwhile.
 
-        Raises:
-            NotFound: TLSContainerNotFound; also for another project's.
-            InvalidInput: TLSContainerInvalid, with what is wrong: a part is missing or unreadable, certificate
-                and key do not fit, a passphrase is wrong, the certificate has expired or is not valid yet.
-            Unavailable: CertManagerError, when the service cannot say.
+        The reasons are NotFound (TLSContainerNotFound), also for another project's; InvalidInput
+        (TLSContainerInvalid), with what is wrong: a part is missing or unreadable, certificate and key do not fit,
+        a passphrase is wrong, the certificate has expired or is not valid yet; Unavailable (CertManagerError), when
+        the service cannot say, of which Busy is one.
         """
 
     def register(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:
         """Keep what `ref` refers to from being deleted while `consumer` uses it; doing it again is fine.
 
-        Called before `certificate`, in one transaction, nothing can go in between.
-
         Raises:
-            NotFound: TLSContainerNotFound; also for another project's.
+            NotFound: TLSContainerNotFound; also for another project's, and for what was there before.
         """
 
     def unregister(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:

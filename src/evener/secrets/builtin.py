@@ -1,17 +1,19 @@
 """The secret service of standalone: secrets and containers as Barbican keeps them. Knows no HTTP."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from sqlalchemy import Table, select
 
-from evener.resources.errors import Unavailable
-from evener.secrets import consumers, containers, errors, references
+from evener.resources.errors import EvenerError, Unavailable
+from evener.secrets import consumers, errors, opening, payloads, references
 from evener.secrets.base import Consumer
-from evener.secrets.certificates import Certificate, Parts, check_validity
 from evener.secrets.consumers import OF_CONTAINERS, OF_SECRETS
 from evener.secrets.errors import Unusable
-from evener.secrets.opening import open_parts
+from evener.secrets.opening import Opener
+from evener.secrets.parts import Certificate, Parts, check_validity
+from evener.secrets.payloads import Found
 from evener.secrets.references import Reference
 from evener.secrets.sealing import Sealer
 from evener.store.database import Database, Transaction, now
@@ -19,29 +21,50 @@ from evener.store.secret_tables import secret_containers, secrets
 
 SERVICE = "lbaas"  # what Neutron-LBaaS calls itself as a consumer
 REGION = "RegionOne"
+MOST_S = 10.0  # spent on the certificates of one request; those that are left are told to come again
 
 
 class BuiltinSecrets:
     """Implements `evener.secrets.base.Secrets` on tables of its own, which `vault` and `containers` work on."""
 
-    def __init__(self, database: Database, key_file: Path) -> None:
+    def __init__(self, database: Database, key_file: Path, opener: Opener = opening.shared) -> None:
         """Serve from `database`, with payloads sealed by the keys in `key_file`, which is made if missing."""
         self.database = database
+        self._opener = opener
         self.sealer = Sealer(key_file)
 
-    def certificate(self, tx: Transaction, project_id: str, ref: str, *, in_use: bool = False) -> Certificate:
-        """Return the certificate that `ref` means to `project_id`; see `evener.secrets.base.Secrets`."""
-        reference = _find(tx, project_id, ref)
+    def certificates(
+        self, project_id: str, refs: Collection[str], *, in_use: bool = False
+    ) -> Mapping[str, Certificate | EvenerError]:
+        """Return what each of `refs` means to `project_id`; see `evener.secrets.base.Secrets`."""
+        wanted = {ref: references.parse(ref) for ref in refs}
+        with self.database.read() as tx:
+            found = payloads.of(tx, project_id, {each for each in wanted.values() if each is not None})
+        latest = time.monotonic() + MOST_S
+        return {
+            ref: self._certificate(
+                project_id, ref, found.get(reference) if reference else None, latest, in_use=in_use
+            )
+            for ref, reference in wanted.items()
+        }
+
+    def _certificate(
+        self, project_id: str, ref: str, found: Found | None, latest: float, *, in_use: bool
+    ) -> Certificate | EvenerError:
+        """Return what was `found` under `ref`, or why it is none; nothing is begun after `latest`."""
+        if found is None:
+            return errors.container_not_found(ref)
+        patience = opening.AN_AGENTS if in_use else opening.A_REQUESTS
         try:
-            payloads = self._payloads(tx, reference, expired_too=in_use)
-            found = open_parts(_parts(payloads))
+            parts = _parts(self._opened(found, expired_too=in_use))
+            certificate = self._opener.open(project_id, parts, patience, latest)
             if not in_use:
-                check_validity(found, now())
+                check_validity(certificate, now())
         except Unusable as error:
-            raise errors.container_invalid(ref, error.reason) from None
+            return errors.container_invalid(ref, error.reason)
         except Unavailable as error:
-            raise errors.unprocessable(ref, error.message) from None
-        return found
+            return errors.unprocessable(ref, error)
+        return certificate
 
     def register(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:
         """Keep what `ref` refers to from being deleted; see `evener.secrets.base.Secrets`."""
@@ -56,25 +79,18 @@ class BuiltinSecrets:
             table, wanted = _as_consumer(reference, consumer)
             consumers.remove(tx, table, reference.id, wanted)
 
-    def _payloads(self, tx: Transaction, reference: Reference, *, expired_too: bool) -> Mapping[str, bytes]:
-        """Return the payloads by the names of the parts; that of a single secret is a "certificate"."""
-        if reference.collection == "secrets":
-            wanted = {reference.id: "certificate"}
-        else:
-            found = containers.show(tx, None, reference.id)
-            if found.row.type != "certificate":
-                raise Unusable(f"It is a container of type {found.row.type}, not certificate")
-            wanted = {secret_id: name for name, secret_id in found.parts}
-        columns = (secrets.c.id, secrets.c.expiration, secrets.c.sealed)
-        payloads = {}
-        for row in tx.execute(select(*columns).where(secrets.c.id.in_(list(wanted)))):
-            name = wanted[row.id]
-            if row.expiration is not None and row.expiration <= now() and not expired_too:
-                raise Unusable(f"The secret with the {name} has expired on {row.expiration} UTC")
-            if row.sealed is None:
+    def _opened(self, found: Found, *, expired_too: bool) -> Mapping[str, bytes]:
+        """Return the payloads by the names of the parts."""
+        if found.type != "certificate":
+            raise Unusable(f"It is a container of type {found.type}, not certificate")
+        opened = {}
+        for name, secret in found.parts.items():
+            if secret.expiration is not None and secret.expiration <= now() and not expired_too:
+                raise Unusable(f"The secret with the {name} has expired on {secret.expiration} UTC")
+            if secret.payload is None:
                 raise Unusable(f"The secret with the {name} has no payload")
-            payloads[name] = self.sealer.open(row.id, row.sealed)
-        return payloads
+            opened[name] = self.sealer.open(secret.secret_id, secret.payload)
+        return opened
 
 
 def _find(tx: Transaction, project_id: str, ref: str, *, lock: bool = False) -> Reference:
@@ -88,14 +104,14 @@ def _find(tx: Transaction, project_id: str, ref: str, *, lock: bool = False) -> 
     return reference
 
 
-def _parts(payloads: Mapping[str, bytes]) -> Parts:
-    if "certificate" not in payloads:
+def _parts(opened: Mapping[str, bytes]) -> Parts:
+    if "certificate" not in opened:
         raise Unusable("The certificate is missing")
-    passphrase = payloads.get("private_key_passphrase")
+    passphrase = opened.get("private_key_passphrase")
     return Parts(
-        certificate=payloads["certificate"],
-        private_key=payloads.get("private_key"),
-        intermediates=payloads.get("intermediates"),
+        certificate=opened["certificate"],
+        private_key=opened.get("private_key"),
+        intermediates=opened.get("intermediates"),
         passphrase=passphrase.rstrip(b"\r\n") if passphrase else None,
     )
 

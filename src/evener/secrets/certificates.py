@@ -1,17 +1,18 @@
 """Certificates: read from any form in which people keep them, and checked. Pure: bytes in, a certificate out.
 
-Must not put any part of a key into a message, a log or a representation.
+What users hand in says how much work it is to read, so only the process made for it may: `opener`. Must not put any
+part of a key into a message, a log or a representation.
 """
 
+import base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -24,12 +25,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from evener.secrets.der import largest_integer_bits
 from evener.secrets.errors import Unusable
+from evener.secrets.parts import DER_SEQUENCE, Certificate, Parts
 
 CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
-DER_SEQUENCE = b"\x30"
 # What OpenSSL's security level 2 (Debian's default) takes from a server: 112 bits of security.
 LEAST_RSA_BITS = 2048
+MOST_RSA_BITS = 8192  # a handshake with such a key takes a tenth of a second
+MOST_EXPONENT_BITS = 64  # as OpenSSL has it for keys above 3,072 bits
+MOST_CERTIFICATES = 20  # of one part; each handshake carries the chain
 CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 WEAK_HASHES = (hashes.MD5, hashes.SHA1)
 # What the library raises over data that is no good; some of these are no ValueErrors.
@@ -45,40 +50,6 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
-    """A certificate that can serve, with its unencrypted key (PKCS8); all in PEM, each ending in a newline.
-
-    `intermediates` are ordered from the leaf's issuer upwards. `names` are host names in lower case (wildcards as
-    they stand): the common name and the DNS names. Moments are UTC without a zone. `fingerprint` is the
-    SHA-256 of the leaf, as 64 hexadecimal digits. `key_type` is "RSA" or "ECDSA".
-    """
-
-    certificate: str
-    private_key: str = field(repr=False)
-    intermediates: tuple[str, ...]
-    names: tuple[str, ...]
-    not_before: datetime
-    not_after: datetime
-    fingerprint: str
-    key_type: str
-
-    @property
-    def bundle(self) -> str:
-        """Leaf, intermediates and key in one text: what HAProxy's `crt` takes (section 5.1)."""
-        return "".join((self.certificate, *self.intermediates, self.private_key))
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The payloads that make a certificate. Without `private_key`, `certificate` is a bundle that holds it too."""
-
-    certificate: bytes = field(repr=False)
-    private_key: bytes | None = field(default=None, repr=False)
-    intermediates: bytes | None = field(default=None, repr=False)
-    passphrase: bytes | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class _Found:
     key: Any = field(repr=False)
     candidates: Sequence[x509.Certificate]  # one of these is the leaf
@@ -89,8 +60,7 @@ def read(parts: Parts) -> Certificate:
     """Return the certificate that `parts` make; whether its time has come or gone is not asked here.
 
     Certificates may be PEM or DER, intermediates also PKCS7; keys PKCS1, PKCS8 or SEC1, in PEM or DER, protected
-    by the passphrase or not; bundles PKCS12, or PEM in any order. Protected ones choose themselves how long they
-    take to open, so `opening.open_parts` is the way in.
+    by the passphrase or not; bundles PKCS12, or PEM in any order.
 
     Raises:
         Unusable: saying what is wrong.
@@ -101,18 +71,6 @@ def read(parts: Parts) -> Certificate:
     except BAD_DATA:
         # OpenSSL's own words would help nobody, and might quote what they are about.
         raise Unusable("The certificate cannot be read") from None
-
-
-def check_validity(certificate: Certificate, moment: datetime) -> None:
-    """Refuse a certificate whose time has not come at `moment` (UTC, without a zone), or is over.
-
-    Raises:
-        Unusable: saying since or until when.
-    """
-    if moment < certificate.not_before:
-        raise Unusable(f"The certificate is not valid before {certificate.not_before} UTC")
-    if moment > certificate.not_after:
-        raise Unusable(f"The certificate has expired on {certificate.not_after} UTC")
 
 
 def _separate(parts: Parts) -> _Found:
@@ -143,7 +101,7 @@ def _pkcs12(parts: Parts) -> _Found:
             continue
         if opened.key is None:
             raise Unusable("The PKCS12 bundle has no private key")
-        more = [extra.certificate for extra in opened.additional_certs]
+        more = _not_too_many([extra.certificate for extra in opened.additional_certs])
         certificates = ([opened.cert.certificate] if opened.cert else []) + more
         return _Found(opened.key, certificates, [*certificates, *_intermediates(parts)])
     if _is_certificate(parts.certificate):
@@ -188,32 +146,54 @@ def _each_certificate(payload: bytes) -> Iterable[x509.Certificate]:
     if payload.startswith(DER_SEQUENCE):
         if _is_certificate(payload):
             return [x509.load_der_x509_certificate(payload)]
-        return pkcs7.load_der_pkcs7_certificates(payload)
+        return _not_too_many(pkcs7.load_der_pkcs7_certificates(payload))
     found: list[x509.Certificate] = []
     for label, block in _pem_blocks(payload):
         if label in CERTIFICATE_LABELS:
             found.append(x509.load_pem_x509_certificate(block))
         elif label == b"PKCS7":
             found.extend(pkcs7.load_pem_pkcs7_certificates(block))
+        _not_too_many(found)
+    return found
+
+
+def _not_too_many(found: list[x509.Certificate]) -> list[x509.Certificate]:
+    if len(found) > MOST_CERTIFICATES:
+        raise Unusable(f"There are more than {MOST_CERTIFICATES} certificates in one part, the most allowed")
     return found
 
 
 def _private_key(payload: bytes, passphrase: bytes | None) -> Any:
     if payload.startswith(DER_SEQUENCE):
+        _refuse_large(payload)
         return _load_key(load_der_private_key, payload, passphrase)
     for label, block in _pem_blocks(payload):
         if label.endswith(b"PRIVATE KEY"):
+            _refuse_large(_content(block))
             return _load_key(load_pem_private_key, block, passphrase)
     raise Unusable("The private key is missing or cannot be read: PEM or DER is expected")
 
 
+def _content(block: bytes) -> bytes:
+    """Return what a PEM block holds; some of no meaning where its headers say that it is encrypted."""
+    return base64.b64decode(b"".join(line for line in block.splitlines()[1:-1] if b":" not in line))
+
+
+def _refuse_large(der: bytes) -> None:
+    """Refuse a key by the length of its numbers, before anybody computes with them."""
+    if largest_integer_bits(der) > MOST_RSA_BITS:
+        raise Unusable(f"The private key has more than {MOST_RSA_BITS} bits, the most that are allowed")
+
+
 def _load_key(load: Callable[..., Any], payload: bytes, passphrase: bytes | None) -> Any:
+    # The library would look whether an RSA key's factors are primes, which takes seconds; we look whether it works.
+    options = {"unsafe_skip_rsa_key_validation": True}
     try:
-        return load(payload, password=passphrase or None)
+        return load(payload, password=passphrase or None, **options)
     except TypeError:  # one too many, or one too few
         if not passphrase:
             raise Unusable("The private key is protected by a passphrase, and none is given") from None
-        return load(payload, password=None)
+        return load(payload, password=None, **options)
     except (ValueError, UnsupportedAlgorithm):
         reason = ", or its passphrase is not the right one" if passphrase else ""
         raise Unusable(f"The private key cannot be read{reason}") from None
@@ -228,6 +208,7 @@ def _checked(found: _Found) -> Certificate:
     chain = _chain(leaf, found.others)
     for each in (leaf, *chain):
         _check_strength(each)
+    _check_that_it_works(key, leaf)
     return Certificate(
         certificate=_pem(leaf),
         private_key=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"),
@@ -242,7 +223,8 @@ def _checked(found: _Found) -> Certificate:
 
 def _serving_key(key: Any) -> PrivateKey:
     if isinstance(key, rsa.RSAPrivateKey):
-        return key  # its size is checked with the certificate
+        _check_numbers(key)
+        return key
     if isinstance(key, ec.EllipticCurvePrivateKey):
         if key.curve.name not in CURVES:
             raise Unusable(f"The private key is on the curve {key.curve.name}, which browsers do not take")
@@ -250,13 +232,48 @@ def _serving_key(key: Any) -> PrivateKey:
     raise Unusable("The private key is neither an RSA nor an ECDSA key")
 
 
+def _check_numbers(key: rsa.RSAPrivateKey) -> None:
+    """Look whether the numbers of a key go together (RFC 8017 section 3.2)."""
+    own = key.private_numbers()
+    n, e = own.public_numbers.n, own.public_numbers.e
+    numbers = (n, e, own.p, own.q, own.d, own.dmp1, own.dmq1, own.iqmp)
+    if max(number.bit_length() for number in numbers) > MOST_RSA_BITS:
+        raise Unusable(f"The private key has more than {MOST_RSA_BITS} bits, the most that are allowed")
+    if e.bit_length() > MOST_EXPONENT_BITS:
+        raise Unusable(f"The private key has a public exponent of more than {MOST_EXPONENT_BITS} bits")
+    if not (
+        min(own.p, own.q) > 2
+        and own.p * own.q == n
+        and own.d * e % (own.p - 1) == own.d * e % (own.q - 1) == 1
+        and (own.dmp1, own.dmq1) == (own.d % (own.p - 1), own.d % (own.q - 1))
+        and own.iqmp * own.q % own.p == 1
+    ):
+        raise Unusable("The private key is damaged: its numbers do not belong together")
+
+
+def _check_that_it_works(key: PrivateKey, leaf: x509.Certificate) -> None:
+    """Look whether the certificate's key takes what the private key signs."""
+    public: Any = leaf.public_key()
+    if isinstance(key, rsa.RSAPrivateKey):
+        how: tuple[Any, ...] = (padding.PKCS1v15(), hashes.SHA256())
+        signature = key.sign(b"", padding.PKCS1v15(), hashes.SHA256())
+    else:
+        how = (ec.ECDSA(hashes.SHA256()),)
+        signature = key.sign(b"", ec.ECDSA(hashes.SHA256()))
+    try:
+        public.verify(signature, b"", *how)
+    except InvalidSignature:
+        raise Unusable("The private key is damaged: it does not sign what its certificate proves") from None
+
+
 def _check_strength(certificate: x509.Certificate) -> None:
     subject = certificate.subject.rfc4514_string()[:200]
     key = certificate.public_key()
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
+    if isinstance(key, rsa.RSAPublicKey) and not LEAST_RSA_BITS <= key.key_size <= MOST_RSA_BITS:
+        least = key.key_size < LEAST_RSA_BITS
+        bound = f"{LEAST_RSA_BITS} are the least" if least else f"{MOST_RSA_BITS} are the most"
         raise Unusable(
-            f"The certificate of {subject} has an RSA key of {key.key_size} bits; "
-            f"{LEAST_RSA_BITS} are the least that is allowed"
+            f"The certificate of {subject} has an RSA key of {key.key_size} bits; {bound} that is allowed"
         )
     # A signature by the key itself proves nothing, so nobody minds its hash.
     if certificate.issuer != certificate.subject and isinstance(

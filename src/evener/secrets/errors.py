@@ -3,7 +3,7 @@
 No message holds any part of a payload.
 """
 
-from evener.resources.errors import EvenerError, InUse, InvalidInput, NotFound, Unavailable
+from evener.resources.errors import Busy, InUse, InvalidInput, NotFound, Unavailable
 
 
 class Unusable(Exception):
@@ -24,9 +24,12 @@ def container_invalid(ref: str, reason: str) -> InvalidInput:
     return InvalidInput(f"TLS container {ref} is invalid. {reason}", "TLSContainerInvalid")
 
 
-def unprocessable(ref: str, reason: str) -> EvenerError:
-    """The secret service cannot say what is there."""
-    return Unavailable(f"Could not process TLS container {ref}, {reason}", "CertManagerError")
+def unprocessable(ref: str, error: Unavailable) -> Unavailable:
+    """The secret service cannot say what is there, because of `error`."""
+    message = f"Could not process TLS container {ref}, {error.message}"
+    if isinstance(error, Busy):
+        return Busy(message, error.retry_after_s, "CertManagerError")
+    return Unavailable(message, "CertManagerError")
 
 
 def in_use(kind: str, object_id: str, users: str) -> InUse:

@@ -1,84 +1,184 @@
-"""Opens certificates, those under a passphrase in a process of its own. Run as a program, it is that process.
+"""Opens certificates, in processes that may take only so much; what was opened or refused once is remembered.
 
-Whoever makes a protected key or a PKCS12 bundle says how many rounds of hashing open it, up to hours of them, and
-the library holds the interpreter's lock all the while. A process can be given seconds, and no more.
+Nothing that users hand in is read in this process: whoever makes a protected key says how many rounds of hashing open
+it, up to hours of them, and a library holds the interpreter's lock all the while, or has a flaw. Must not be called
+inside a transaction, and keeps no part of a key but in the certificates that it opened.
 """
 
-import base64
-import dataclasses
-import json
-import resource
-import subprocess
-import sys
-from datetime import datetime
-from functools import lru_cache
-from typing import Any
+import hashlib
+import math
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, fields
+from threading import Condition, Lock
+from typing import Generic, TypeVar
 
-from evener.resources.errors import Unavailable
-from evener.secrets.certificates import DER_SEQUENCE, Certificate, Parts, read
+from evener.resources.errors import Busy
+from evener.secrets.child import Child, Limits
 from evener.secrets.errors import Unusable
+from evener.secrets.parts import Certificate, Parts
 
-MOST_CPU_S = 5  # OpenSSL's own default takes a millisecond, what careful people choose a third of a second
-MOST_WAIT_S = 60
-MOMENTS = ("not_before", "not_after")
+T = TypeVar("T")
+OPENED, REFUSED = 1024, 4096  # remembered
+PLAIN_AT_ONCE = 2  # milliseconds each
+PROTECTED_AT_ONCE = 2  # seconds each
+RETRY_AFTER_S = 5
 
 
-@lru_cache(maxsize=512)
-def open_parts(parts: Parts) -> Certificate:
-    """Return the certificate that `parts` make. Payloads never change, so the same ones are opened once.
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an opening may wait for those before it, in seconds: in all, and for one of them.
 
-    Raises:
-        Unusable: saying what is wrong.
-        Unavailable: when the process does not run, or not in time.
+    So a row of ordinary ones is waited for, and an expensive one holds nobody's thread but its own.
     """
-    bundle = parts.private_key is None and parts.certificate.startswith(DER_SEQUENCE)
-    return _read_elsewhere(parts) if parts.passphrase or bundle else read(parts)
+
+    in_all_s: float
+    for_one_s: float
 
 
-def _read_elsewhere(parts: Parts) -> Certificate:
-    given = {
-        name: base64.b64encode(value).decode() for name, value in _fields(parts).items() if value is not None
-    }
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "evener.secrets.opening", str(MOST_CPU_S)],
-            input=json.dumps(given).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=MOST_WAIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unavailable("the machine is too busy to decrypt it") from None
-    if done.returncode < 0:  # ended by a signal: its time was over
-        raise Unusable(f"The private key takes more than {MOST_CPU_S} seconds to decrypt")
-    if done.returncode > 0:
-        raise Unavailable("the program that decrypts it does not run")
-    answer = json.loads(done.stdout)
-    if "reason" in answer:
-        raise Unusable(answer["reason"])
-    moments = {name: datetime.fromisoformat(answer[name]) for name in MOMENTS}
-    lists = {name: tuple(answer[name]) for name in ("intermediates", "names")}
-    return Certificate(**{**answer, **moments, **lists})
+A_REQUESTS = Patience(in_all_s=5.0, for_one_s=0.2)
+AN_AGENTS = Patience(in_all_s=5.0, for_one_s=5.0)
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+class Memory(Generic[T]):
+    """The last things that were put in, by a key; only so many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._found: OrderedDict[bytes, T] = OrderedDict()
+
+    def get(self, key: bytes) -> T | None:
+        """Return what was put in last under `key`, or None when it is forgotten."""
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
+
+    def put(self, key: bytes, value: T) -> None:
+        """Remember `value`, and forget what was not asked for the longest."""
+        with self._lock:
+            self._found[key] = value
+            self._found.move_to_end(key)
+            if len(self._found) > self._most:
+                self._found.popitem(last=False)
 
 
-def main() -> None:
-    """Read parts from standard input, and write what they make to standard output; the argument is CPU seconds."""
-    seconds = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    given = json.load(sys.stdin)
-    parts = Parts(**{name: base64.b64decode(value) for name, value in given.items()})
-    try:
-        answer = _fields(read(parts))
-    except Unusable as error:
-        answer = {"reason": error.reason}
-    json.dump(answer, sys.stdout, default=datetime.isoformat)
+class Lane:
+    """Some processes, of which each project has one at most."""
+
+    def __init__(self, at_once: int, limits: Limits) -> None:
+        self._at_once = at_once
+        self._limits = limits
+        self._turn = Condition()
+        self._since: dict[
+            str, float
+        ] = {}  # when a project's opening began; infinite while its process starts
+        self._idle: list[Child] = []
+
+    def open(self, project_id: str, parts: Parts, patience: Patience) -> Certificate:
+        """Return the certificate that `parts` make.
+
+        Raises:
+            Unusable: saying what is wrong.
+            Busy: when others are being opened, for longer than `patience`.
+            Unavailable: when it cannot be said.
+        """
+        self._enter(project_id, patience)
+        child = None
+        try:
+            child = self._child()
+            with self._turn:
+                self._since[project_id] = time.monotonic()
+                self._turn.notify_all()
+            return child.open(parts)
+        finally:
+            with self._turn:
+                if child is not None and child.alive:
+                    self._idle.append(child)
+                del self._since[project_id]
+                self._turn.notify_all()
+
+    def _enter(self, project_id: str, patience: Patience) -> None:
+        latest = time.monotonic() + patience.in_all_s
+        with self._turn:
+            while project_id in self._since or len(self._since) >= self._at_once:
+                oldest = self._since.get(project_id, min(self._since.values()))
+                wait_s = min(latest, oldest + patience.for_one_s) - time.monotonic()
+                if wait_s <= 0:
+                    raise _busy()
+                self._turn.wait(wait_s)
+            self._since[project_id] = math.inf
+
+    def _child(self) -> Child:
+        with self._turn:
+            waiting = [child for child in self._idle if child.alive]
+            child = waiting.pop() if waiting else None
+            self._idle = waiting
+        return child or Child(self._limits)
+
+    def close(self) -> None:
+        """End the processes that wait."""
+        with self._turn:
+            while self._idle:
+                self._idle.pop().end()
 
 
-if __name__ == "__main__":
-    main()
+def _busy() -> Busy:
+    return Busy("too many certificates are being opened; try again later", RETRY_AFTER_S)
+
+
+class Opener:
+    """Opens certificates; one for all of this process (`shared`) does."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self._salt = secrets.token_bytes(32)
+        self._opened: Memory[Certificate] = Memory(OPENED)
+        self._refused: Memory[str] = Memory(REFUSED)
+        self._plain, self._protected = Lane(PLAIN_AT_ONCE, limits), Lane(PROTECTED_AT_ONCE, limits)
+
+    def open(
+        self, project_id: str, parts: Parts, patience: Patience = A_REQUESTS, latest: float = math.inf
+    ) -> Certificate:
+        """Return the certificate that `parts` make; the same parts are opened once.
+
+        What is not known yet is not begun after `latest` (of the monotonic clock).
+
+        Raises:
+            Unusable: saying what is wrong.
+            Busy: when others are being opened, for longer than `patience`.
+            Unavailable: when it cannot be said.
+        """
+        key = self._digest(parts)
+        if (opened := self._opened.get(key)) is not None:
+            return opened
+        if (reason := self._refused.get(key)) is not None:
+            raise Unusable(reason)
+        if time.monotonic() > latest:
+            raise _busy()
+        lane = self._protected if parts.protected else self._plain
+        try:
+            opened = lane.open(project_id, parts, patience)
+        except Unusable as error:
+            self._refused.put(key, error.reason)
+            raise
+        self._opened.put(key, opened)
+        return opened
+
+    def _digest(self, parts: Parts) -> bytes:
+        """Return what tells these parts from all others, and nothing of them."""
+        digest = hashlib.blake2b(key=self._salt)
+        for each in fields(parts):
+            value = getattr(parts, each.name)
+            digest.update(b"-" if value is None else b"%d:" % len(value) + value)
+        return digest.digest()
+
+    def close(self) -> None:
+        """End the processes that wait; the next opening starts one anew."""
+        self._plain.close()
+        self._protected.close()
+
+
+shared = Opener()

@@ -70,6 +70,7 @@ class Certificate:
     name: str
     bundle: str = field(repr=False)
     hosts: tuple[str, ...] = ()
+    key_type: str = ""
 
 
 @dataclass(frozen=True)

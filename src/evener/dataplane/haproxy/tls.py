@@ -10,8 +10,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from cryptography import x509
-
 from evener.dataplane.haproxy.model import Certificate, Config
 from evener.dataplane.haproxy.paths import CERTIFICATES
 from evener.dataplane.haproxy.quoting import line
@@ -93,7 +91,7 @@ def certificates(graph: Graph, listener: Listener) -> tuple[Certificate, ...]:
         each.bundle: each for each in (graph.certificates[ref] for ref in refs if ref in graph.certificates)
     }
     return tuple(
-        Certificate(_name(listener, each.bundle, default=number == 0), each.bundle, each.names)
+        Certificate(_name(listener, each.bundle, default=number == 0), each.bundle, each.names, each.key_type)
         for number, each in enumerate(found.values())
     )
 
@@ -118,13 +116,5 @@ def compete(found: Sequence[Certificate]) -> bool:
     """Return whether two of `found` serve the same client: the same host name with the same kind of key."""
     by_host = Counter(host for each in found for host in set(each.hosts))
     shared = {host for host, number in by_host.items() if number > 1}
-    pairs = Counter((host, _kind(each)) for each in found for host in shared.intersection(each.hosts))
+    pairs = Counter((host, each.key_type) for each in found for host in shared.intersection(each.hosts))
     return any(number > 1 for number in pairs.values())
-
-
-def _kind(certificate: Certificate) -> str:
-    try:
-        leaf = x509.load_pem_x509_certificate(certificate.bundle.encode())
-    except ValueError:
-        return ""  # HAProxy will say what is wrong with it
-    return leaf.public_key_algorithm_oid.dotted_string
