@@ -4,6 +4,7 @@ import os
 import queue
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -258,3 +259,28 @@ def test_stopping_leaves_no_thread_and_no_file_descriptor(tmp_path, started):
     assert threading.active_count() == threads
     process.kill()
     process.wait()
+
+
+def test_a_process_that_ends_before_it_is_watched_is_told_once_and_its_descriptor_is_closed_once(caplog):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    watcher = Watcher()
+    watcher.start()
+    told: queue.Queue[int] = queue.Queue()
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # the watcher's thread comes in between wherever it can
+    try:
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        cancels = [watcher.process(ended.pid, told.put) for _ in range(300)]
+        kept = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]  # take the numbers of what was closed
+        for cancel in cancels[::2]:
+            cancel()
+        cancelled = len(cancels[::2])
+    finally:
+        sys.setswitchinterval(switch)
+        watcher.stop()
+    assert len(cancels) - cancelled <= told.qsize() <= len(cancels)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    for fd in kept:
+        os.close(fd)  # fails for one that somebody else has closed
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

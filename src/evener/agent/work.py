@@ -10,6 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from evener import threads
+
 
 class KeyedQueue:
     """Hands each key to one worker at a time.
@@ -101,9 +103,7 @@ class Workers:
     ) -> None:
         self.queue = KeyedQueue()
         self._work, self._failed = work, failed
-        self._threads = [
-            threading.Thread(target=self._run, name=f"{name}-{each}", daemon=True) for each in range(number)
-        ]
+        self._threads = [threads.lasting(f"{name}-{each}", self._run) for each in range(number)]
 
     def start(self) -> None:
         """Work on what was put, and on what will be."""

@@ -8,10 +8,12 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from oslo_config import cfg
 
+from evener import threads
 from evener.bus.base import Agent, Controller
 from evener.bus.outbox import Message, Outbox
 from evener.bus.remote import AgentEndpoint, ControllerEndpoint, RemoteAgent, RemoteController
@@ -105,7 +107,7 @@ class MessagingBus:
 
     def _serve(self, topic: str, server: str, endpoint: Any) -> None:
         target = oslo_messaging.Target(exchange=EXCHANGE, topic=topic, server=server)
-        threading.Thread(target=self._connect, args=(target, endpoint), name="connect", daemon=True).start()
+        threads.lasting("connect", partial(self._connect, target, endpoint)).start()
 
     def _connect(self, target: Any, endpoint: Any) -> None:
         while not self._closed.is_set():

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from evener import threads
 from evener.resources.errors import Unavailable
 
 LOG = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class Outbox:
         self._waiting: dict[Message, None] = {}
         self._changed = threading.Condition()
         self._closed = False
-        threading.Thread(target=self._run, name="outbox", daemon=True).start()
+        threads.lasting("outbox", self._run).start()
 
     def put(self, message: Message) -> None:
         """Ask for a message to be sent. Returns at once."""

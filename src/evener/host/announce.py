@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
+from evener import threads
 from evener.host import netns
 from evener.host.errors import explained
 
@@ -125,7 +126,7 @@ def _later(announcement: _Announcement) -> None:
     with _changed:
         heapq.heappush(_pending, (announcement.due, next(_tickets), announcement))
         if not _repeaters:
-            thread = threading.Thread(target=_run, name="announce", daemon=True)
+            thread = threads.lasting("announce", _run)
             thread.start()
             _repeaters.append(thread)
         _changed.notify()

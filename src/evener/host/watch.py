@@ -21,6 +21,7 @@ from typing import Protocol, TypeVar
 from inotify_simple import INotify
 from inotify_simple import flags as inotify
 
+from evener import threads
 from evener.host import linkevents
 from evener.host.errors import explained
 
@@ -55,6 +56,7 @@ class _Watch:
     fileobj: int | Readable
     read: Callable[[], None]
     close: Callable[[], None] | None
+    once: bool
     ended: threading.Event
 
 
@@ -75,7 +77,7 @@ class Watcher:
         self._tasks: deque[Callable[[], None]] = deque()
         self._ended = False
         self._paths: dict[int, list[Callable[[str], None]]] = {}
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread = threads.lasting("watcher", self._run)
         self._register(self._wake_read, self._drain, self._wake_read.close)
         self._register(self._inotify, self._read_inotify, self._inotify.close)
 
@@ -107,12 +109,7 @@ class Watcher:
             except ProcessLookupError:
                 fd = os.eventfd(1, os.EFD_CLOEXEC)  # readable at once, like the descriptor of what has ended
 
-        def once() -> None:
-            cancel()
-            callback(pid)
-
-        cancel = self._register(fd, once, lambda: os.close(fd))
-        return cancel
+        return self._register(fd, lambda: callback(pid), lambda: os.close(fd), once=True)
 
     def path(self, directory: Path | str, callback: Callable[[str], None]) -> Cancel:
         """Call `callback(filename)` when a file in `directory` was written, moved there or away, or deleted.
@@ -197,18 +194,30 @@ class Watcher:
         return self._register(fileobj, read, None)
 
     def _register(
-        self, fileobj: int | Readable, read: Callable[[], None], close: Callable[[], None] | None
+        self,
+        fileobj: int | Readable,
+        read: Callable[[], None],
+        close: Callable[[], None] | None,
+        *,
+        once: bool = False,
     ) -> Cancel:
-        watch = _Watch(fileobj, read, close, threading.Event())
+        watch = _Watch(fileobj, read, close, once, threading.Event())
         if not self._soon(lambda: self._select(watch)) and close:
             close()
 
         def cancel() -> None:
-            if not watch.ended.is_set():
-                watch.ended.set()
+            if self._end(watch):
                 self._soon(lambda: self._unselect(watch))
 
         return cancel
+
+    def _end(self, watch: _Watch) -> bool:
+        """Let the callback be called no more; return whether that is news: descriptors are closed once."""
+        with self._lock:
+            if watch.ended.is_set():
+                return False
+            watch.ended.set()
+            return True
 
     def _soon(self, task: Callable[[], None]) -> bool:
         with self._lock:
@@ -239,7 +248,12 @@ class Watcher:
         while self._work():
             for key, _ in self._selector.select():
                 watch: _Watch = key.data
-                if not watch.ended.is_set():
+                if watch.once and self._end(
+                    watch
+                ):  # before the call: whoever asked may not have heard of it yet
+                    self._unselect(watch)
+                    _call(watch.read)
+                elif not watch.ended.is_set():
                     _call(watch.read)
         self._close()
 
