@@ -128,6 +128,13 @@ HAPROXY_OPTS = [
         default=3,
         help="Announcements of a VIP after it is plugged; 0 or less is none.",
     ),
+    cfg.IntOpt(
+        "ping_rate",
+        default=500,
+        min=1,
+        help="Echo requests a second for the PING monitors of one project, at most; where that is not enough, "
+        "its members are looked at less often.",
+    ),
     cfg.DictOpt(
         "sysctls",
         default={},

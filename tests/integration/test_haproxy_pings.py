@@ -1,11 +1,18 @@
 """Members that are pinged: out and back by echo replies, whatever their ports do."""
 
+import contextlib
+import socket
 import subprocess
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy.pings import Pinger, targets
+from evener.dataplane.haproxy.pings import Pinger, Target, targets
+from evener.host import netns
 from haproxy_rig import VIP, eventually, member_of
 
 pytestmark = pytest.mark.root
@@ -101,3 +108,129 @@ def test_a_closed_port_does_not_matter_to_a_ping_and_without_the_monitor_nothing
     rig.webs.pop("w1")
     rig.web("w1", address=ADDRESSES["w1"], port=graph.pools[0].members[0].protocol_port)
     assert rig.spread(2) == {"w1": 2}
+
+
+@contextlib.contextmanager
+def requests_seen(namespace):
+    """Count the echo requests that come to each address of a namespace, as its kernel sees them."""
+    seen = Counter()
+    with netns.inside(namespace):
+        channel = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    channel.settimeout(0.05)
+    ended = threading.Event()
+
+    def count():
+        while not ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                packet = channel.recv(2048)
+                if packet[20] == 8:
+                    seen[socket.inet_ntoa(packet[16:20])] += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
+        channel.close()
+
+
+def watched(addresses, **given):
+    times = {"delay_s": 1, "timeout_s": 1, "fall": 1, "rise": 1} | given
+    return [Target(g.nth(2), g.nth(1000 + n), address, **times) for n, address in enumerate(addresses)]
+
+
+def frozen_haproxy(tmp_path):
+    """A socket that takes connections and never answers."""
+    path = tmp_path / "frozen.sock"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen(1)
+    return server, path
+
+
+@pytest.fixture
+def quiet(tmp_path):
+    netns.ensure("qlbaas-quiet")
+    yield "qlbaas-quiet", tmp_path / "nobody.sock"
+    netns.delete("qlbaas-quiet")
+
+
+def test_members_with_one_address_share_its_requests_whatever_their_number_and_monitors(quiet, pinger):
+    namespace, path = quiet
+    one, other = watched(["127.0.0.5"] * 2000), watched(["127.0.0.5"] * 50, timeout_s=0.5, fall=3)
+    other = [replace(each, member_id=g.nth(5000 + n)) for n, each in enumerate(other)]
+    with requests_seen(namespace) as seen:
+        pinger.watch("lb", namespace, path, [*one, *other])
+        eventually(lambda: seen["127.0.0.5"] >= 2)
+        time.sleep(1.2)
+    assert 3 <= seen["127.0.0.5"] <= 5
+
+
+def test_a_project_has_a_rate_of_requests_and_another_ones_members_are_seen_in_time_all_the_same(quiet):
+    namespace, path = quiet
+    pinger = Pinger(rate=40)
+    many = [f"127.1.{n // 250}.{n % 250 + 1}" for n in range(1000)]
+    try:
+        with requests_seen(namespace) as seen:
+            pinger.watch("lb-1", namespace, path, watched(many[:500]), project="greedy")
+            pinger.watch("lb-2", namespace, path, watched(many[500:]), project="greedy")
+            pinger.watch("lb-3", namespace, path, watched(["127.9.9.9"]), project="modest")
+            time.sleep(2.3)
+        assert 3 <= seen.pop("127.9.9.9") + 1 <= 4
+        assert 40 <= seen.total() <= 40 * 2.3 + 40 * 0.1 + 10
+    finally:
+        pinger.stop()
+
+
+def test_an_haproxy_that_does_not_answer_keeps_no_other_from_being_told(rig, pinger, tmp_path, quiet):
+    reach(rig, "w1")
+    rig.web("w1", address=ADDRESSES["w1"])
+    graph = graph_of(rig, max_retries=1)
+    frozen = [frozen_haproxy(tmp_path_of(tmp_path, n)) for n in range(5)]
+    try:
+        apply(rig, pinger, graph)
+        eventually(lambda: statuses(rig) == ["ONLINE"])
+        watchers = [
+            threading.Thread(
+                target=pinger.watch, args=(f"lb-{n}", quiet[0], path, watched(["10.255.255.1"] * 200))
+            )
+            for n, (_, path) in enumerate(frozen)
+        ]
+        for each in watchers:
+            each.start()
+        for _ in range(2):
+            reach(rig, "w1", reached=False)
+            eventually(lambda: statuses(rig) == ["OFFLINE"], 3)
+            reach(rig, "w1")
+            eventually(lambda: statuses(rig) == ["ONLINE"], 3)
+        for each in watchers:
+            each.join()
+    finally:
+        for server, _ in frozen:
+            server.close()
+
+
+def tmp_path_of(tmp_path, number):
+    directory = tmp_path / str(number)
+    directory.mkdir()
+    return directory
+
+
+def test_a_thousand_members_that_go_out_at_once_are_all_told(rig, pinger):
+    pool = g.pool(id=g.nth(2))
+    reach(rig, "w1")
+    members = [
+        g.member(id=g.nth(1000 + n), address=ADDRESSES["w1"], protocol_port=1000 + n) for n in range(1000)
+    ]
+    checks = g.monitor(type="PING", delay=1, timeout=1, max_retries=1)
+    listener = g.listener(id=g.nth(3), default_pool_id=pool.id)
+    apply(
+        rig,
+        pinger,
+        g.graph(id=g.nth(1), listeners=[listener], pools=[(pool, members, checks)], addresses=[VIP]),
+    )
+    for reached, status in ((False, "OFFLINE"), (True, "ONLINE")):
+        reach(rig, "w1", reached=reached)
+        eventually(lambda status=status: set(statuses(rig)) == {status})

@@ -129,6 +129,25 @@ def tell(path: Path, commands: Iterable[str], timeout_s: float = TIMEOUT_S) -> N
             raise CommandRefused("; ".join(refusals))
 
 
+def say(path: Path, commands: str) -> socket.socket:
+    """Send a line of commands, and return the connection that the answer will come on, until HAProxy closes it.
+
+    Never waits, and the connection's `recv` does not either.
+
+    Raises:
+        SocketError: when nobody takes it at once.
+    """
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        _connect(channel, path)
+        channel.sendall(commands.encode() + b"\n")
+        channel.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        channel.close()
+        raise SocketError(f"{path.name}: {error.strerror or error}") from error
+    return channel
+
+
 def _batches(commands: Iterable[str]) -> Iterator[str]:
     batch = ""
     for command in commands:

@@ -24,7 +24,8 @@ class Settings:
     """`hard_stop_after_s` and `patience_s` in seconds, `log_size` in bytes; `nbthread` 0 is HAProxy's choice.
 
     At most `old_workers` finish old connections at once; a reload waits up to `patience_s` for one of them to go,
-    then ends the oldest. `sysctls` are what the kernel is told for the namespaces of load balancers.
+    then ends the oldest. `ping_rate` is of one project, in a second. `sysctls` are what the kernel is told for the
+    namespaces of load balancers.
     """
 
     user: str = "haproxy"
@@ -39,6 +40,7 @@ class Settings:
     log_count: int = 3
     binary: str = "haproxy"
     version: Version = (2, 6, 0)
+    ping_rate: int = 500
     sysctls: Mapping[str, str] = field(default_factory=lambda: tuning.DEFAULTS)
 
     @property
@@ -56,7 +58,7 @@ def probe(binary: str = "haproxy") -> Version:
     """
     try:
         run = subprocess.run([binary, "-v"], capture_output=True, text=True, timeout=10, check=False)
-    except OSError as error:
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise Misconfigured(f"HAProxy cannot be run: {error}") from error
     found = _VERSION.search(run.stdout)
     if found is None:
@@ -106,5 +108,6 @@ def from_conf(conf: Any) -> Settings:
         log_size=group.log_size,
         log_count=group.log_count,
         version=probe(),
+        ping_rate=group.ping_rate,
         sysctls={**tuning.DEFAULTS, **group.sysctls},
     )
