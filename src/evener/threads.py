@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 LOG = logging.getLogger(__name__)
+Thread = threading.Thread  # the type
 PAUSE_S = 1.0  # after a failure; what fails at once would else do nothing but fail
 
 
-def lasting(name: str, work: Callable[[], None], pause_s: float = PAUSE_S) -> threading.Thread:
+def lasting(name: str, work: Callable[[], None], pause_s: float = PAUSE_S) -> Thread:
     """Return a thread, not yet started, that runs `work` until that returns.
 
     What `work` raises goes to the log, and after `pause_s` seconds it is run again: one that ended silently would be
@@ -26,4 +27,4 @@ def lasting(name: str, work: Callable[[], None], pause_s: float = PAUSE_S) -> th
             else:
                 return
 
-    return threading.Thread(target=run, name=name, daemon=True)
+    return Thread(target=run, name=name, daemon=True)

@@ -17,9 +17,9 @@ from evener.dataplane.haproxy.pings import Pinger, targets
 from evener.dataplane.haproxy.process import Process
 from evener.dataplane.haproxy.render import served
 from evener.dataplane.haproxy.settings import Settings
-from evener.host import firewall, netns, tuning
+from evener.host import descriptors, firewall, netns, tuning
 from evener.host.driver import InterfaceDriver
-from evener.host.errors import HostError
+from evener.host.errors import HostError, explained
 from evener.host.nftables import Keeper
 from evener.host.watch import Cancel, Watcher
 from evener.resources.facts import Observation
@@ -81,6 +81,7 @@ class Balancer:
         self._watched_netns: tuple[int, int] | None = None
         self._watches_netns = ExitStack()
 
+    @explained("serve the load balancer")
     def apply(self, graph: Graph) -> bool:
         """Make the host equal to `graph`, doing the least that closes the difference; return whether there was any.
 
@@ -88,6 +89,7 @@ class Balancer:
             HostError: when the kernel refuses.
             HaproxyError: when HAProxy refuses; what served before still serves.
         """
+        descriptors.ensure_room()
         with self._lock:
             port = graph.vip_port
             self._tools.journal.note_loadbalancer(self.id, port.id)
@@ -139,7 +141,8 @@ class Balancer:
             if seen is None
             else [key for key, how in seen.members.items() if how == OperatingStatus.OFFLINE]
         )
-        self._tools.pinger.watch(self.id, self.namespace, self._instance.paths.socket, wanted, out)
+        project = graph.loadbalancer.project_id
+        self._tools.pinger.watch(self.id, self.namespace, self._instance.paths.socket, wanted, out, project)
         self._pinging = bool(wanted)
 
     def _ensure_namespace(self) -> bool:
@@ -189,6 +192,7 @@ class Balancer:
         """Whether a close look at its port has found all as it should be, since it was made or repaired."""
         return self._plug.sure
 
+    @explained("look at the load balancer's port")
     def confirm(self) -> bool:
         """Look closely at a port that nobody has since it was made or repaired; return whether it was not right.
 
@@ -300,6 +304,7 @@ class Balancer:
             self._watches.close()
             self._instance.close()
 
+    @explained("remove the load balancer")
     def remove(self) -> None:
         """Remove everything of the load balancer from the host.
 

@@ -64,7 +64,7 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     bus = load("messaging", conf)
     agent = make_agent(conf, bus.controller())
     bus.serve_agent(conf.host, agent)
-    closing = threading.Thread(target=_close_after, args=(ended, bus), daemon=True)
+    closing = threading.Thread(target=_close_after, args=(ended, bus), daemon=True)  # noqa: TID251 - ends with the call
     closing.start()
     _show_metrics(conf, agent)
     daemon.pass_over_what_is_loaded()

@@ -7,6 +7,7 @@ reason is found by the readings of counters.
 import logging
 import threading
 
+from evener import threads
 from evener.agent.balancer import Events
 from evener.agent.balancers import Balancers
 
@@ -20,7 +21,7 @@ class Pulse:
     def __init__(self, balancers: Balancers, events: Events) -> None:
         self._balancers, self._events = balancers, events
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = threads.lasting("pulse", self._run)
 
     def start(self) -> None:
         """Look from now on."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from oslo_context.context import RequestContext
 
+from evener import threads
 from evener.agent.balancer import NAMESPACE_PREFIX, Balancer, Tools
 from evener.agent.balancers import Balancers
 from evener.agent.journal import Journal
@@ -86,7 +87,7 @@ class AgentService:
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
         self._configurations = {**configurations, "started_at": started_at}
         self._watcher = Watcher()
-        self._pinger = Pinger()
+        self._pinger = Pinger(settings.ping_rate)
         self._tools = Tools(journal, driver, settings, self._watcher, self, self._pinger)
         self._balancers = Balancers()
         self._underlay = Underlay(journal, driver, self._watcher, self._routers_changed, host_addresses)
@@ -113,7 +114,7 @@ class AgentService:
         self._first_look: FirstLook | None = None
         self._adoptions = threading.BoundedSemaphore(ADOPTED_AT_ONCE)
         self._stopped = threading.Event()
-        self._time = threading.Thread(target=self._keep_time, name="time", daemon=True)
+        self._time = threads.lasting("time", self._keep_time)
         self._pulse = Pulse(self._balancers, self)
 
     def start(self) -> None:
@@ -313,8 +314,9 @@ class AgentService:
                 balancer.apply(graph)
         except Busy:
             raise
-        except (HostError, HaproxyError) as error:
-            failure = Failure(generation=graph.generation, reason=str(error))
+        except Exception as error:
+            # Whatever it was: who waits for the load balancer is told why.
+            failure = Failure(generation=graph.generation, reason=_reason(error))
             self._report(Report(loadbalancer_id=graph.id, failure=failure))
             raise
         unreadable = "; ".join(graph.unreadable.values())
@@ -426,6 +428,12 @@ class FirstLook:
                     LOG.info(
                         "All %d load balancers are as control wants, after %.2f s", self._number, seconds
                     )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HostError | HaproxyError):
+        return str(error)
+    return f"The agent has met what it did not expect; see its log: {type(error).__name__}: {error}"
 
 
 def _failure(graph: Graph, reason: str) -> Failure:

@@ -12,6 +12,7 @@ from evener.agent import networks
 from evener.agent.journal import Journal
 from evener.agent.routers import Routers
 from evener.host.driver import InterfaceDriver
+from evener.host.errors import explained
 from evener.host.watch import Watcher
 from evener.resources.wiring import NetworkSpec, RouterSpec
 
@@ -32,6 +33,7 @@ class Underlay:
         self.routers = Routers(journal, driver, watcher, changed)
         self._lock = threading.Lock()  # one thread at a time works on the host
 
+    @explained("make the networks and routers")
     def reconcile(
         self,
         wanted_networks: tuple[NetworkSpec, ...] | None,
@@ -51,6 +53,7 @@ class Underlay:
             in_reverse.callback(self.routers.reconcile, wanted_routers)
             networks.make(self._journal, self._driver, wanted_networks)
 
+    @explained("make the networks and routers again")
     def mend(self) -> None:
         """Make again what control said last, in this life or before, and remove nothing.
 

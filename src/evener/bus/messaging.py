@@ -95,7 +95,7 @@ class MessagingBus:
         self._closed.set()
         self._connected.set()  # nobody waits any longer
         self._outbox.close()
-        leaving = threading.Thread(target=self._leave, daemon=True)
+        leaving = threading.Thread(target=self._leave, daemon=True)  # noqa: TID251 - ends with the call
         leaving.start()
         leaving.join(CLOSE_S)
 

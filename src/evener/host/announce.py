@@ -119,7 +119,7 @@ def _send(channel: socket.socket, frames: tuple[bytes, ...]) -> None:
 _tickets = itertools.count()
 _changed = threading.Condition()  # guards the two below
 _pending: list[tuple[float, int, _Announcement]] = []
-_repeaters: list[threading.Thread] = []
+_repeaters: list[threads.Thread] = []
 
 
 def _later(announcement: _Announcement) -> None:

@@ -107,12 +107,16 @@ _ADVICE: dict[int, str] = {
     errno.EOPNOTSUPP: "the kernel lacks a part; try `modprobe bridge veth ipv6`",
     errno.EAFNOSUPPORT: "the kernel lacks IPv6; boot without ipv6.disable=1",
     errno.ENETUNREACH: "the gateway is on none of the port's subnets; check the subnet's gateway and routes",
+    errno.EAGAIN: "no more processes are allowed; raise TasksMax of the agent (pids.max), or kernel.pid_max",
+    errno.ENOMEM: "no memory is left; see `free` and what limits the agent's",
     errno.EMFILE: "too many open files; raise LimitNOFILE of the agent",
     errno.ENFILE: "too many open files; raise fs.file-max",
     errno.ENOSPC: "a kernel limit is reached; raise fs.inotify.max_user_watches or user.max_net_namespaces",
     errno.EBUSY: "it is in use; see `ip netns pids` and `lsns -t net`",
     errno.EINVAL: "the kernel refuses the value; check MTU, MAC address and prefix length",
 }
+
+_NO_THREAD = "can't start new thread"  # CPython's words, of a type that has others too
 
 _DISK_ADVICE: dict[int, str] = {
     errno.ENOSPC: "make room there (`df`, `df -i`)",
@@ -134,13 +138,23 @@ def from_kernel(doing: str, number: int) -> HostError:
 
 @contextmanager
 def explained(doing: str) -> Iterator[None]:
-    """Turn what the kernel refuses inside the block into a `HostError` that says what was being done."""
+    """Turn what the kernel refuses inside the block into a `HostError` that says what was being done.
+
+    So a function that has this around it lets no `OSError` pass, nor what Python raises for want of memory or threads.
+    """
     try:
         yield
     except NetlinkError as error:
         raise from_kernel(doing, error.code) from error
     except OSError as error:
-        raise from_kernel(doing, error.errno or 0) from error
+        file = f" ({error.filename})" if isinstance(error.filename, str) else ""
+        raise from_kernel(doing + file, error.errno or 0) from error
+    except MemoryError as error:
+        raise from_kernel(doing, errno.ENOMEM) from error
+    except RuntimeError as error:
+        if str(error) != _NO_THREAD:
+            raise
+        raise from_kernel(doing, errno.EAGAIN) from error
 
 
 @contextmanager

@@ -252,7 +252,7 @@ def _in_thread(work: Callable[[], None]) -> None:
         except Exception as error:  # noqa: BLE001 - raised again below, in the thread that asked
             failures.append(error)
 
-    thread = threading.Thread(target=run, name="netns-create")
+    thread = threading.Thread(target=run, name="netns-create")  # noqa: TID251 - ends with the call
     thread.start()
     thread.join()
     if failures:

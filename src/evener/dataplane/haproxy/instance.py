@@ -304,6 +304,8 @@ class Instance:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             self._discard_candidate()
+            if not isinstance(error, FileNotFoundError | PermissionError | subprocess.TimeoutExpired):
+                raise  # nothing is wrong with the file, nor with HAProxy
             raise Refused(f"{self.settings.binary} -c: {error}") from error
         if check.returncode != 0:
             self._discard_candidate()

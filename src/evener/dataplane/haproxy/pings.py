@@ -198,7 +198,7 @@ class Pinger:
         for end in (self._wake_read, self._wake_write):
             end.settimeout(0)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
-        self._thread: threading.Thread | None = None
+        self._thread: threads.Thread | None = None
         self._stopped = False
 
     def watch(

@@ -189,7 +189,7 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
                 umask=0o027,
                 cwd=paths.directory,  # sockets are relative to it
             )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise StartFailed(f"{binary}: {error.strerror}") from error
     finally:
         os.close(fd)
