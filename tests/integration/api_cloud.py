@@ -23,7 +23,7 @@ from evener.bus.inprocess import InProcessBus
 from evener.control.administration import administration
 from evener.control.controller import BusController
 from evener.control.operations import LoadBalancing
-from evener.network.base import Nobody
+from evener.control.telling import Telling
 from evener.network.builtin import BuiltinNetwork
 from evener.resources.caller import Caller
 from evener.resources.errors import Unauthorized
@@ -158,7 +158,7 @@ class Cloud:
     def __init__(self, database: Database, secrets: BuiltinSecrets | None = None) -> None:
         self.database = database
         self.bus = InProcessBus()
-        self.network = BuiltinNetwork(database, Nobody(), PHYSICAL_NETWORKS)
+        self.network = BuiltinNetwork(database, Telling(database, self.bus), PHYSICAL_NETWORKS)
         self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets)
         self.controller = BusController(database, self.network, secrets)
         self.bus.serve_controller(self.controller)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
+from evener.network.base import Nobody
 from evener.network.builtin import BuiltinNetwork
 from evener.resources import errors, wire
 from evener.resources.caller import Caller
@@ -25,7 +26,7 @@ BOB = Caller("bob", "bob", frozenset({"member"}))
 EVERYTHING = rows.ListQuery()
 
 
-class Service:
+class Service(Nobody):
     """The service as clients use it: with the documents they send."""
 
     def __init__(self, database: Database) -> None:

@@ -51,6 +51,7 @@ def make_agent(
         configurations={
             "device_drivers": [SHOWN_DEVICE],
             "interface_driver": conf.interface_driver,
+            "physical_networks": list(config.physical_networks(conf)),
             "haproxy_version": ".".join(map(str, settings.version)),
         },
         workers=conf.agent_workers,

@@ -15,7 +15,7 @@ from evener.resources.graph import Graph
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wiring import NetworkSpec, RouterSpec
 from evener.secrets.base import Secrets
-from evener.store.database import Database, Transaction, retried
+from evener.store.database import Database, Transaction, now, retried
 from evener.store.rows import table
 from evener.store.schema import agents, bindings
 
@@ -54,15 +54,37 @@ class BusController:
             graph = load_graph(tx, self._network, loadbalancer_id)
         return graph if graph is None or self._secrets is None else with_certificates(self._secrets, graph)
 
-    def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:  # noqa: ARG002 - every host has all of them
-        """Return the networks that hosts realise themselves."""
+    def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:
+        """Return the networks that `host` realises itself: all but those on physical networks out of its reach."""
         with self._database.read() as tx:
-            return self._network.realised_networks(tx)
+            found = self._network.realised_networks(tx)
+            said = tx.scalar(select(agents.c.configurations).where(agents.c.host == host))
+        reached = scheduling.reach_of(said or {})
+        if found is None or reached is None:
+            return found
+        return tuple(
+            spec for spec in found if spec.physical_network is None or spec.physical_network in reached
+        )
 
-    def routers(self, host: str) -> tuple[RouterSpec, ...] | None:  # noqa: ARG002 - every host has all of them
-        """Return the routers that hosts realise themselves."""
+    def routers(self, host: str) -> tuple[RouterSpec, ...] | None:
+        """Return the routers that `host` realises itself: those that are on its agent, each of them on one."""
         with self._database.read() as tx:
-            return self._network.realised_routers(tx)
+            waiting = self._network.waiting_routers(tx)
+        if waiting:
+            self._place_waiting()
+        with self._database.read() as tx:
+            agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
+            return self._network.realised_routers(tx, str(agent_id))
+
+    @retried
+    def _place_waiting(self) -> None:
+        """Give the routers that are on no agent to one: their agent is gone, or none lived when they were made."""
+        with self._database.write() as tx:
+            for router_id in self._network.waiting_routers(tx):
+                footing = self._network.footing_of_router(tx, router_id)  # once those before are placed
+                agent_id = scheduling.for_waiting_router(scheduling.candidates(tx, now()), footing)
+                if agent_id is not None:
+                    self._network.bind_router(tx, router_id, agent_id)
 
     @retried
     def report(self, host: str, report: Report) -> None:

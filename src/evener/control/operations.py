@@ -341,7 +341,7 @@ class LoadBalancing:
             },
         )
         rows.insert(tx, LoadBalancer.model_validate(full), created_generation=1, changed_generation=1)
-        scheduling.bind(tx, balancer_id, scheduling.choose_agent(tx, now()))
+        scheduling.bind(tx, balancer_id, scheduling.choose_agent(tx, now(), vip.footing))
         return rows.get_row(tx, LoadBalancer, balancer_id)
 
     def _vip_subnet(self, tx: Transaction, caller: Caller, values: Mapping[str, Any]) -> str:

@@ -1,17 +1,21 @@
-"""Which agent serves which load balancer, and who is alive."""
+"""Which agent serves which load balancer and router, and who is alive."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from evener.control.statuses import AGENT_DOWN_AFTER
+from evener.network.base import ANYWHERE, Footing
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
 from evener.store import rows
 from evener.store.database import Transaction, now
+from evener.store.network_tables import router_bindings
 from evener.store.schema import agents, bindings
 
 
@@ -32,19 +36,124 @@ def record_heartbeat(tx: Transaction, host: str, configurations: Mapping[str, An
         rows.insert(tx, Agent.model_validate({"id": str(uuid.uuid4()), **values}))
 
 
-def choose_agent(tx: Transaction, moment: datetime) -> str:
-    """Return the id of the living agent with the fewest load balancers; one that is disabled gets none.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An agent: whether it is heard of and gets new work, what it has, and which physical networks it reaches.
+
+    An agent that does not say what it reaches (None) reaches everything.
+    """
+
+    id: str
+    working: bool
+    balancers: int
+    routers: int
+    reaches: frozenset[str] | None = None
+
+
+def _reaches(agent: Candidate, name: str) -> bool:
+    return agent.reaches is None or name in agent.reaches
+
+
+def fits(agent: Candidate, footing: Footing) -> bool:
+    """Return whether an agent has under it what is needed."""
+    here = all(agent.id in there for there in footing.homes.values())
+    return here and all(_reaches(agent, name) for name in footing.physical.values())
+
+
+def for_balancer(candidates: Iterable[Candidate], footing: Footing) -> str:
+    """Return the id of the working agent with the fewest load balancers that fits.
 
     Raises:
-        Conflict: when no agent is alive and enabled.
+        Conflict: when none works, or none of these fits.
     """
-    row = tx.execute(_LEAST_LOADED, {"heard_after": moment - AGENT_DOWN_AFTER}).first()
-    if row is None:
+    working = [each for each in candidates if each.working]
+    if not working:
         raise Conflict(
             "No active agent found to serve the load balancer: start an agent, or see its log",
             "NoActiveLbaasAgent",
         )
-    return str(row.id)
+    fitting = [each for each in working if fits(each, footing)]
+    if not fitting:
+        raise Conflict(
+            f"No eligible agent found for the load balancer: {_obstacles(working, footing)}",
+            "NoEligibleLbaasAgent",
+        )
+    return min(fitting, key=lambda each: (each.balancers, each.id)).id
+
+
+def for_router(candidates: Sequence[Candidate], footing: Footing, current: str | None = None) -> str | None:
+    """Return the id of the agent that a router is to be on: the `current` one as long as it fits.
+
+    Else the one of those that work and fit with the fewest routers; None where it has to wait for one.
+
+    Raises:
+        Conflict: when none fits, whether it works or not.
+    """
+    fitting = [each for each in candidates if fits(each, footing)]
+    if candidates and not fitting:
+        raise Conflict(
+            f"No eligible agent found for the router: {_obstacles(candidates, footing)}", "NoEligibleL3Agent"
+        )
+    if any(each.id == current for each in fitting):
+        return current
+    return _least_routers(fitting)
+
+
+def for_waiting_router(candidates: Sequence[Candidate], footing: Footing) -> str | None:
+    """Return the id of the agent for a router that is on none: one that fits, or else one that does in part.
+
+    There was nobody to refuse it: its agent was deleted, or it is older than the rule. None where it has to wait.
+    """
+    within_reach = Footing(footing.physical)
+    for need in (footing, within_reach, ANYWHERE):
+        fitting = [each for each in candidates if fits(each, need)]
+        if fitting:
+            return _least_routers(fitting)
+    return None
+
+
+def _least_routers(candidates: Iterable[Candidate]) -> str | None:
+    working = [each for each in candidates if each.working]
+    return min(working, key=lambda each: (each.routers, each.balancers, each.id)).id if working else None
+
+
+def _obstacles(candidates: Sequence[Candidate], footing: Footing) -> str:
+    """Return in words why none of `candidates` fits. Names no host and no physical network: users see neither."""
+    found = [
+        f"network {network_id} is on a physical network that none reaches"
+        for network_id, name in sorted(footing.physical.items())
+        if not any(_reaches(each, name) for each in candidates)
+    ]
+    if not found and footing.homes:
+        names = ", ".join(sorted(footing.homes))
+        found = [f"no agent that can take it is on the one host of each of these networks: {names}"]
+    return "; ".join(found) or "none reaches all of its networks"
+
+
+def candidates(tx: Transaction, moment: datetime) -> list[Candidate]:
+    """Return all agents."""
+    heard_after = moment - AGENT_DOWN_AFTER
+    return [
+        Candidate(
+            row.id,
+            row.heartbeat_at > heard_after and row.admin_state_up,
+            row.balancers,
+            row.routers,
+            reach_of(row.configurations),
+        )
+        for row in tx.execute(_CANDIDATES)
+    ]
+
+
+def reach_of(configurations: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the physical networks that an agent says it reaches; None where it says nothing of that."""
+    said = configurations.get("physical_networks")
+    return frozenset(map(str, said)) if isinstance(said, list) else None
+
+
+def choose_agent(tx: Transaction, moment: datetime, footing: Footing = ANYWHERE) -> str:
+    """Return the id of the agent for a load balancer; see `for_balancer`."""
+    return for_balancer(candidates(tx, moment), footing)
 
 
 def bind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
@@ -65,14 +174,32 @@ def hosts_of(tx: Transaction, loadbalancer_id: str) -> list[str]:
     return [row.host for row in tx.execute(_HOSTS, {"served": loadbalancer_id})]
 
 
+def hosts_of_all(tx: Transaction, loadbalancer_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each of the load balancers with each host whose agent serves it, in one statement (of 500 at a time)."""
+    return [(row.loadbalancer_id, row.host) for row in rows.of_all(tx, _hosts_of_all, loadbalancer_ids)]
+
+
+@cache
+def _hosts_of_all(*, one: bool) -> Select[Any]:
+    statement = select(bindings.c.loadbalancer_id, agents.c.host)
+    statement = statement.join(agents, bindings.c.agent_id == agents.c.id)
+    return statement.where(rows.wanted(bindings.c.loadbalancer_id, one=one)).order_by(
+        bindings.c.loadbalancer_id
+    )
+
+
 # Built once: every change asks, and to build it takes longer than to run it.
-_load = (
-    select(func.count()).where(bindings.c.agent_id == agents.c.id).correlate(agents).scalar_subquery()
+_balancers, _routers = (
+    select(func.count()).where(table.c.agent_id == agents.c.id).correlate(agents).scalar_subquery()
+    for table in (bindings, router_bindings)
 )  # of an index alone; a join reads every binding
-_LEAST_LOADED = (
-    select(agents.c.id)
-    .where(agents.c.heartbeat_at > bindparam("heard_after"), agents.c.admin_state_up.is_(True))
-    .order_by(_load, agents.c.id)
+_CANDIDATES = select(
+    agents.c.id,
+    agents.c.heartbeat_at,
+    agents.c.admin_state_up,
+    agents.c.configurations,
+    _balancers.label("balancers"),
+    _routers.label("routers"),
 )
 _HOSTS = (
     select(agents.c.host)

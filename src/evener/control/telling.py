@@ -1,4 +1,4 @@
-"""Tells agents that what they serve stands on other networks, routers or ports now. It does not say which."""
+"""Tells agents that what they serve stands on other networks, routers or ports now, and says which a router is on."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable
@@ -6,8 +6,9 @@ from operator import methodcaller
 
 from evener.bus.base import Agent, Bus
 from evener.control import scheduling
+from evener.network.base import Footing
 from evener.resources.errors import Unavailable
-from evener.store.database import Database, now
+from evener.store.database import Database, Transaction, now
 
 LOG = logging.getLogger(__name__)
 
@@ -19,6 +20,10 @@ class Telling:
         self._database = database
         self._bus = bus
 
+    def agent_for_router(self, tx: Transaction, footing: Footing, current: str | None) -> str | None:
+        """Return the agent that is to realise a router; see `scheduling.for_router`."""
+        return scheduling.for_router(scheduling.candidates(tx, now()), footing, current)
+
     def networks_changed(self) -> None:
         """Let all agents look at the networks and routers."""
         with self._database.read() as tx:
@@ -27,10 +32,10 @@ class Telling:
 
     def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
         """Let the agents that serve these load balancers look at them."""
-        for loadbalancer_id in loadbalancer_ids:
-            with self._database.read() as tx:
-                hosts = scheduling.hosts_of(tx, loadbalancer_id)
-            self._tell(hosts, methodcaller("look", loadbalancer_id))
+        with self._database.read() as tx:
+            served = scheduling.hosts_of_all(tx, sorted(loadbalancer_ids))
+        for loadbalancer_id, host in served:
+            self._tell([host], methodcaller("look", loadbalancer_id))
 
     def _tell(self, hosts: Iterable[str], tell: Callable[[Agent], object]) -> None:
         for host in hosts:

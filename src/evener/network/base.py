@@ -4,7 +4,7 @@ All of them happen inside control's own transaction; a service with a database e
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from stevedore.driver import DriverManager
@@ -14,12 +14,29 @@ from evener.store.database import Database, Transaction
 
 
 @dataclass(frozen=True, slots=True)
+class Footing:
+    """What a load balancer or router needs of the agent that serves it.
+
+    `physical` are the names of the physical networks that it has to reach, by the ids of the networks that are on them.
+    `homes` says of networks of one host alone, by their ids, which agents (their ids) are on them already: it has to be
+    one of these.
+    """
+
+    physical: Mapping[str, str] = field(default_factory=dict)
+    homes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+ANYWHERE = Footing()
+
+
+@dataclass(frozen=True, slots=True)
 class VipAllocation:
-    """A port made for a load balancer, and the address it got."""
+    """A port made for a load balancer, and the address it got; `footing` is what its agent needs."""
 
     port_id: str
     address: str
     network_id: str
+    footing: Footing = ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +112,34 @@ class Network(Protocol):
     def realised_networks(self, tx: Transaction) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that our own agents realise, or None when they are another service's work."""
 
-    def realised_routers(self, tx: Transaction) -> tuple[RouterSpec, ...] | None:
-        """Return the routers that our own agents realise, or None when they are another service's work."""
+    def realised_routers(self, tx: Transaction, agent_id: str | None = None) -> tuple[RouterSpec, ...] | None:
+        """Return the routers that an agent realises, or all that our own do; None: they are another service's work."""
+
+    def footing_of_vip_port(self, tx: Transaction, port_id: str) -> Footing:
+        """Return what the agent needs that serves the load balancer with this port; its own agent does not count."""
+
+    def footing_of_router(self, tx: Transaction, router_id: str) -> Footing:
+        """Return what the agent needs that realises a router; its own agent does not count."""
+
+    def waiting_routers(self, tx: Transaction) -> Sequence[str]:
+        """Return the routers that no agent realises."""
+
+    def bind_router(self, tx: Transaction, router_id: str, agent_id: str) -> None:
+        """Let an agent realise a router, instead of any other."""
 
     def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
         """Return what a VIP port's security groups let in, or None where it has none."""
 
 
 class Onlooker(Protocol):
-    """Who is told, after the commit, that agents have to look again."""
+    """Who is told, after the commit, that agents have to look again, and asked which one serves a router."""
+
+    def agent_for_router(self, tx: Transaction, footing: Footing, current: str | None) -> str | None:
+        """Return the agent that is to realise a router, the `current` one if it can; None where none lives that can.
+
+        Raises:
+            Conflict: when no agent ever can.
+        """
 
     def networks_changed(self) -> None:
         """A network or router is another one, or has come, or gone."""
@@ -114,6 +150,10 @@ class Onlooker(Protocol):
 
 class Nobody:
     """An onlooker for programs that have no agents to tell."""
+
+    def agent_for_router(self, tx: Transaction, footing: Footing, current: str | None) -> str | None:  # noqa: ARG002
+        """Leave it where it is."""
+        return current
 
     def networks_changed(self) -> None:
         """Do nothing."""

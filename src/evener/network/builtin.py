@@ -16,6 +16,7 @@ from evener.network import (
     errors,
     floatingips,
     gateways,
+    hosting,
     interfaces,
     networks,
     packets,
@@ -29,7 +30,7 @@ from evener.network import (
     subnets,
     vips,
 )
-from evener.network.base import Onlooker, SubnetInfo, VipAllocation
+from evener.network.base import Footing, Onlooker, SubnetInfo, VipAllocation
 from evener.network.interfaces import Interface
 from evener.network.visibility import CONDITIONS, find, owns
 from evener.resources.caller import Caller
@@ -142,15 +143,18 @@ class BuiltinNetwork:
             raise InvalidInput("Invalid input for project_id. Reason: it is empty.")
         if project_id != caller.project_id and not caller.is_admin:
             raise errors.other_project()
-        if cls is Network:
-            provider.check(values, self._physical_networks)
         with self._database.write() as tx:
+            if cls is Network:
+                named = values.get("physical_network") is not None
+                known = self._physical_networks | (hosting.reached(tx) if named else frozenset())
+                provider.check(values, known)
             if cls.KIND == SecurityGroupRule.KIND:
                 project_id = security_group_rules.project_of(tx, caller.scope, values)
             full = {**values, "project_id": project_id}
             usage.take(tx, cls, project_id)
             object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, full)
             outside = cls is Subnet and gateways.take_in(tx, object_id)
+            self._place(tx, cls, object_id)
             self._tell(tx, Router if outside else cls)
             self._tell_balancers(tx, packets.NOTHING, packets.effect_of(tx, cls, object_id))
             return _shown(tx, cls, object_id, None)
@@ -174,6 +178,7 @@ class BuiltinNetwork:
             _check_owner(tx, caller, cls, object_id, "update")
             before = packets.effect_of(tx, cls, object_id)
             _OPERATIONS[cls.KIND].update(tx, caller.scope, object_id, values)
+            self._place(tx, cls, object_id)
             self._tell_balancers(tx, before, packets.effect_of(tx, cls, object_id))
             # What a subnet says about the way out is part of the routers that lead there.
             self._tell(tx, Network if cls is Subnet else cls)
@@ -215,6 +220,7 @@ class BuiltinNetwork:
                 added = interfaces.add_by_port(tx, caller.scope, router_id, port_id)
             else:
                 added = interfaces.add_by_subnet(tx, caller.scope, router_id, str(subnet_id))
+            self._place(tx, Router, router_id)
             self._tell_balancers(tx, before, packets.effect_of(tx, Router, router_id))
             return added
 
@@ -263,6 +269,13 @@ class BuiltinNetwork:
             routers.remove_routes(tx, router_id, routes)
             self._tell(tx, Router)
             return _shown(tx, Router, router_id, None)
+
+    def _place(self, tx: Transaction, cls: type[Resource], object_id: str) -> None:
+        """See that a router is on an agent that all its networks are under, if it is on any."""
+        if cls is Router:
+            current = hosting.agent_of(tx, object_id)
+            footing = hosting.footing_of_router(tx, object_id)
+            hosting.bind(tx, object_id, self._onlooker.agent_for_router(tx, footing, current))
 
     def _tell(self, tx: Transaction, cls: type[Resource]) -> None:
         if cls in _REALISED:
@@ -352,9 +365,25 @@ class BuiltinNetwork:
             NetworkSpec(id=row.id, mtu=row.mtu, physical_network=row.physical_network) for row in found
         )
 
-    def realised_routers(self, tx: Transaction) -> tuple[RouterSpec, ...]:
-        """Return all routers: our agents realise them."""
-        return realised.router_specs(tx)
+    def realised_routers(self, tx: Transaction, agent_id: str | None = None) -> tuple[RouterSpec, ...]:
+        """Return the routers that an agent realises, or all."""
+        return realised.router_specs(tx, agent_id)
+
+    def footing_of_vip_port(self, tx: Transaction, port_id: str) -> Footing:
+        """Return what the agent needs that serves the load balancer with this port."""
+        return hosting.footing_of_port(tx, port_id)
+
+    def footing_of_router(self, tx: Transaction, router_id: str) -> Footing:
+        """Return what the agent needs that realises a router."""
+        return hosting.footing_of_router(tx, router_id)
+
+    def waiting_routers(self, tx: Transaction) -> Sequence[str]:
+        """Return the routers that no agent realises."""
+        return hosting.waiting(tx)
+
+    def bind_router(self, tx: Transaction, router_id: str, agent_id: str) -> None:
+        """Let an agent realise a router, instead of any other."""
+        hosting.bind(tx, router_id, agent_id)
 
     def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
         """Return what a VIP port's security groups let in, or None where it has none."""

@@ -87,7 +87,7 @@ def add_by_port(tx: Transaction, scope: str | None, router_id: str, port_id: str
     addresses = addresses_of(tx, [port_id]).get(port_id, ())
     if not addresses:
         raise errors.bad_request("router", "Router port must have at least one fixed IP")
-    all_here = {subnet.id: subnet for subnet in subnets_of(tx, port.network_id)}
+    all_here = {subnet.id: subnet for subnet in subnets_of(tx, port.network_id, hold=True)}
     here = [all_here[str(address.subnet_id)] for address in addresses]
     for subnet in here:
         _check_announced(subnet)

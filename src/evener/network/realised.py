@@ -15,11 +15,14 @@ from evener.store import rows
 from evener.store.database import Transaction
 
 
-def router_specs(tx: Transaction) -> tuple[RouterSpec, ...]:
-    """Return all routers, by id. A gateway without an address is none."""
-    found = [
-        rows.bare(Router, row) for row in tx.execute(select(tables.routers).order_by(tables.routers.c.id))
-    ]
+def router_specs(tx: Transaction, agent_id: str | None = None) -> tuple[RouterSpec, ...]:
+    """Return all routers, or those of an agent, by id. A gateway without an address is none."""
+    statement = select(tables.routers).order_by(tables.routers.c.id)
+    if agent_id is not None:
+        bound = tables.router_bindings.c
+        there = select(bound.router_id).where(bound.agent_id == agent_id)
+        statement = statement.where(tables.routers.c.id.in_(there))
+    found = [rows.bare(Router, row) for row in tx.execute(statement)]
     ports = _ports(tx)
     floating = _floating(tx)
     return tuple(_spec(router, ports[router.id], floating[router.id]) for router in found)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from evener.network import associations, errors, ports
+from evener.network import associations, errors, hosting, ports
 from evener.network.addresses import Right
 from evener.network.allocations import addresses_of, allocate, allocate_any, take
 from evener.network.base import SubnetInfo, VipAllocation
@@ -45,7 +45,8 @@ def create(
     right = right_on(tx, scope, network_id) if address is not None else Right.POOLS
     port_id = ports.insert(tx, values, right)
     taken = addresses_of(tx, [port_id])[port_id][0]
-    return VipAllocation(port_id, str(taken.ip_address), network_id)
+    footing = hosting.footing_of_port(tx, port_id)
+    return VipAllocation(port_id, str(taken.ip_address), network_id, footing)
 
 
 def of_version(tx: Transaction, port_id: str, ip_version: int | None = None) -> tuple[str, ...]:

@@ -40,6 +40,14 @@ ip_allocations = Table(
     UniqueConstraint("subnet_id", "sort_key", name="uq_ip_allocations_subnet_id_sort_key"),
 )
 
+# Which agent's host a router is on; one without a row is on none.
+router_bindings = Table(
+    "router_bindings",
+    metadata,
+    Column("router_id", string(36), ForeignKey("routers.id", ondelete="CASCADE"), primary_key=True),
+    Column("agent_id", string(36), ForeignKey("agents.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
 # Which ports are in which groups.
 port_security_groups = Table(
     "port_security_groups",

@@ -1,0 +1,106 @@
+"""Which agent serves what, decided from what agents say of themselves and what networks need."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evener.control.scheduling import Candidate, fits, for_balancer, for_router, for_waiting_router, reach_of
+from evener.network.base import ANYWHERE, Footing
+from evener.resources.errors import Conflict
+
+IDS = ("a", "b", "c", "d")
+names = st.sampled_from(("outside", "wire", "virt"))
+networks = st.sampled_from(("n1", "n2", "n3"))
+counts = st.integers(0, 3)
+agents = st.lists(
+    st.builds(
+        Candidate,
+        id=st.sampled_from(IDS),
+        working=st.booleans(),
+        balancers=counts,
+        routers=counts,
+        reaches=st.none() | st.frozensets(names),
+    ),
+    unique_by=lambda each: each.id,
+    max_size=4,
+)
+footings = st.builds(
+    Footing,
+    physical=st.dictionaries(networks, names, max_size=2),
+    homes=st.dictionaries(networks, st.frozensets(st.sampled_from(IDS), min_size=1), max_size=2),
+)
+
+
+def suits(agent: Candidate, footing: Footing) -> bool:
+    """Say again, one by one, what an agent needs."""
+    for name in footing.physical.values():
+        if agent.reaches is not None and name not in agent.reaches:
+            return False
+    return all(agent.id in home for home in footing.homes.values())
+
+
+@given(agents, footings)
+def test_a_load_balancer_goes_to_the_working_agent_that_fits_with_the_fewest(
+    candidates: list[Candidate], footing: Footing
+) -> None:
+    fitting = [each for each in candidates if each.working and suits(each, footing)]
+    if not fitting:
+        with pytest.raises(Conflict) as caught:
+            for_balancer(candidates, footing)
+        works = any(each.working for each in candidates)
+        assert caught.value.type_name == ("NoEligibleLbaasAgent" if works else "NoActiveLbaasAgent")
+        if works:
+            needing = {*footing.physical, *footing.homes}
+            assert any(network in caught.value.message for network in needing), "the reason"
+        assert not any(name in caught.value.message for name in ("outside", "wire", "virt")), (
+            "no user sees it"
+        )
+        return
+    chosen = for_balancer(candidates, footing)
+    (agent,) = [each for each in fitting if each.id == chosen]
+    assert agent.balancers == min(each.balancers for each in fitting)
+
+
+@given(agents, footings, st.none() | st.sampled_from(IDS))
+def test_a_router_stays_where_it_fits_goes_where_it_does_or_waits_and_is_refused_where_it_never_can(
+    candidates: list[Candidate], footing: Footing, current: str | None
+) -> None:
+    fitting = {each.id: each for each in candidates if suits(each, footing)}
+    if candidates and not fitting:
+        with pytest.raises(Conflict) as caught:
+            for_router(candidates, footing, current)
+        assert caught.value.type_name == "NoEligibleL3Agent"
+        return
+    chosen = for_router(candidates, footing, current)
+    working = {key: each for key, each in fitting.items() if each.working}
+    if current in fitting:
+        assert chosen == current
+    elif working:
+        assert working[str(chosen)].routers == min(each.routers for each in working.values())
+    else:
+        assert chosen is None
+
+
+@given(agents, footings)
+def test_a_router_without_an_agent_gets_one_that_fits_and_waits_for_it_rather_than_go_where_it_does_not(
+    candidates: list[Candidate], footing: Footing
+) -> None:
+    chosen = for_waiting_router(candidates, footing)
+    fitting = {each.id for each in candidates if suits(each, footing)}
+    working = {each.id for each in candidates if each.working}
+    if fitting:
+        assert chosen in (fitting & working or {None})
+    else:
+        assert chosen in working | {None}
+        assert chosen is not None or not candidates or working != {each.id for each in candidates}
+
+
+@given(agents)
+def test_what_needs_nothing_fits_everywhere(candidates: list[Candidate]) -> None:
+    assert all(fits(each, ANYWHERE) for each in candidates)
+
+
+def test_an_agent_that_does_not_say_what_it_reaches_is_taken_to_reach_everything() -> None:
+    assert reach_of({}) is None
+    assert reach_of({"physical_networks": []}) == frozenset()
+    assert reach_of({"physical_networks": ["wire"]}) == {"wire"}
