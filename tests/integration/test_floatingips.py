@@ -151,6 +151,32 @@ def test_the_router_is_the_one_that_leads_from_the_subnet_to_the_network(service
     assert made.router_id == second.id
 
 
+def test_no_guest_s_router_leads_to_another_guest_s_port(service: Service) -> None:
+    outside = Outside(service)
+    network = service.create(Network, ADMIN, shared=True)
+    subnet = service.create(Subnet, ADMIN, network_id=network.id, cidr="10.0.0.0/24", ip_version=4)
+    gateway = {"network_id": outside.network.id}
+    routers = {who: service.create(Router, who, external_gateway_info=gateway) for who in (BOB, ANN, ADMIN)}
+    web = service.port(subnet)
+    fixed = [{"subnet_id": subnet.id}]
+    reached = []
+    for who, router in routers.items():
+        port = service.create(Port, who, network_id=network.id, fixed_ips=fixed)
+        service.network.add_interface(who, router.id, None, port.id)
+        try:
+            made = service.create(FloatingIP, floating_network_id=outside.network.id, port_id=web.id)
+        except errors.NotFound:
+            reached.append(None)
+        else:
+            reached.append(made.router_id)
+            service.delete(made)
+    assert reached == [None, routers[ANN].id, min(routers[ANN].id, routers[ADMIN].id)]
+    own = service.create(Router, ADMIN, external_gateway_info=gateway)
+    service.network.add_interface(ADMIN, own.id, subnet.id, None)
+    made = service.create(FloatingIP, floating_network_id=outside.network.id, port_id=web.id)
+    assert made.router_id == own.id, "the gateway of the subnet"
+
+
 def test_an_address_inside_has_one_floating_ip_of_a_network(service: Service, inside: Inside) -> None:
     web = service.port(inside.subnet)
     first, second = inside.floating(port_id=web.id), inside.floating()

@@ -1,17 +1,17 @@
 """Which floating IP stands for which port, and over which router. Makes and removes none."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, select
 
 from evener.network import errors
 from evener.network.visibility import lock
 from evener.resources.network import LinkStatus
-from evener.resources.port import ROUTER_GATEWAY_OWNER, ROUTER_INTERFACE_OWNER, PortAddress
+from evener.resources.port import ROUTER_GATEWAY_OWNER, ROUTER_INTERFACE_OWNER, Port, PortAddress
 from evener.resources.router import Router
 from evener.resources.subnet import Subnet
 from evener.store.database import Transaction, now
-from evener.store.network_tables import floatingips, ip_allocations, ports
+from evener.store.network_tables import floatingips, ip_allocations, ports, routers
 
 
 def exist_on_port(tx: Transaction, port_id: str) -> bool:
@@ -66,29 +66,31 @@ def end(tx: Transaction, scope: str | None, port_id: str) -> None:
     tx.execute(floatingips.update().where(mine).values(**nothing, updated_at=now()))
 
 
-def hold_router(tx: Transaction, port_id: str, subnet: Subnet, network_id: str) -> str:
+def hold_router(tx: Transaction, port: Port, subnet: Subnet, network_id: str) -> str:
     """Return the router that leads from an address of the port on `subnet` to the network outside, held.
 
-    The one that is the subnet's gateway comes first. It keeps its ports until the end of the transaction.
+    The one that is the subnet's gateway comes first; besides, only those of the port's project, and of who owns the
+    subnet: another guest's could lead anywhere. It keeps its ports until the end of the transaction.
 
     Raises:
         NotFound: when there is none.
     """
     held: set[str] = set()
     while True:
-        router_id = _router(tx, subnet, network_id)
+        router_id = _router(tx, {port.project_id, subnet.project_id}, subnet, network_id)
         if router_id is None:
-            raise errors.not_reachable(network_id, subnet.id, port_id)
+            raise errors.not_reachable(network_id, subnet.id, port.id)
         if router_id in held:
             return router_id
         lock(tx, Router, router_id, shared=True)
         held.add(router_id)
 
 
-def _router(tx: Transaction, subnet: Subnet, network_id: str) -> str | None:
+def _router(tx: Transaction, trusted: Collection[str], subnet: Subnet, network_id: str) -> str | None:
     outside = ports.alias()
     statement = (
-        select(ports.c.device_id, ip_allocations.c.ip_address)
+        select(ports.c.device_id, ip_allocations.c.ip_address, routers.c.project_id)
+        .join(routers, routers.c.id == ports.c.device_id)
         .join(ip_allocations, ip_allocations.c.port_id == ports.c.id)
         .join(outside, outside.c.device_id == ports.c.device_id)
         .where(
@@ -100,5 +102,6 @@ def _router(tx: Transaction, subnet: Subnet, network_id: str) -> str | None:
         .order_by(ports.c.device_id)
     )
     found = tx.execute(statement).all()
-    fitting = [row for row in found if row.ip_address == subnet.gateway_ip] or found
+    fitting = [row for row in found if row.ip_address == subnet.gateway_ip]
+    fitting += [row for row in found if row.project_id in trusted]
     return fitting[0].device_id if fitting else None

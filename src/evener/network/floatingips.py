@@ -132,7 +132,7 @@ def _associated(tx: Transaction, scope: str | None, wanted: FloatingIP) -> dict[
         raise errors.bad_request("floatingip", f"Port {port.id} is unable to be assigned a floating IP")
     inside = _inside(port, addresses_of(tx, [port.id]).get(port.id, ()), wanted.fixed_ip_address)
     subnet = find(tx, Subnet, str(inside.subnet_id), None)
-    router_id = associations.hold_router(tx, port.id, subnet, wanted.floating_network_id)
+    router_id = associations.hold_router(tx, port, subnet, wanted.floating_network_id)
     _check_free(tx, wanted, str(inside.ip_address))
     return {
         "port_id": port.id,
