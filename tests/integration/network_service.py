@@ -18,6 +18,7 @@ from evener.resources.port import Port
 from evener.resources.subnet import Subnet
 from evener.store import network_tables, rows
 from evener.store.database import Database, retried
+from evener.store.schema import loadbalancers
 
 NOBODYS = "00000000-0000-0000-0000-00000000dead"
 ADMIN = Caller("admin", "cloud", frozenset({"admin"}))
@@ -92,6 +93,13 @@ class Service(Nobody):
                 return vip
 
         return make()
+
+    def balancer_of(self, vip: Any) -> str:
+        """Return the id of the load balancer with this port."""
+        with self.database.read() as tx:
+            return str(
+                tx.scalar(select(loadbalancers.c.id).where(loadbalancers.c.vip_port_id == vip.port_id))
+            )
 
     def contents(self) -> list[Any]:
         """Return every row there is."""

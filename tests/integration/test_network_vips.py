@@ -93,6 +93,28 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
         assert [(spec.id, spec.mtu) for spec in service.network.realised_networks(tx)] == [(network.id, 1400)]
 
 
+def test_the_agents_of_load_balancers_hear_of_what_their_port_stands_on(service: Service) -> None:
+    subnet, other = service.subnet(), service.subnet("10.7.0.0/24")
+    balancers = {service.balancer_of(service.loadbalancer(subnet)) for _ in range(3)}
+    service.loadbalancer(other)
+    network = service.network.show(ANN, Network, subnet.network_id)
+    routes = [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.3"}]
+    for found, values in (
+        (network, {"mtu": 1400}),
+        (subnet, {"host_routes": routes}),
+        (subnet, {"gateway_ip": None}),
+        (subnet, {"gateway_ip": "10.0.0.1"}),
+        (subnet, {"host_routes": []}),
+    ):
+        service.told.clear()
+        service.update(found, **values)
+        assert sorted(service.told) == sorted(balancers), values
+        service.told.clear()
+        service.update(found, **values)
+        service.update(found, name="nothing of a port")
+        assert service.told == []
+
+
 def test_agents_hear_of_changed_networks_after_the_commit_only(service: Service) -> None:
     network = service.create(Network)
     assert len(service.changes) == 1

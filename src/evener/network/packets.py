@@ -1,15 +1,20 @@
-"""What the security groups of a load balancer's port let in, and whom a change of groups concerns. Changes nothing."""
+"""What the security groups of a load balancer's port let in, and whom a change concerns of groups, or of its networks.
 
+Changes nothing.
+"""
+
+import json
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Select, select
 
 from evener.network.allocations import addresses_of
 from evener.network.port_groups import groups_of
 from evener.resources.describe import Resource
+from evener.resources.network import Network
 from evener.resources.port import ROUTER_INTERFACE_OWNER, Port
 from evener.resources.router import Router
 from evener.resources.security_group import SecurityGroup
@@ -20,9 +25,17 @@ from evener.resources.security_group_rule import (
     network_of,
     protocol_number,
 )
+from evener.resources.subnet import Subnet
 from evener.resources.wiring import PacketRule
 from evener.store.database import Transaction
-from evener.store.network_tables import ip_allocations, port_security_groups, ports, security_group_rules
+from evener.store.network_tables import (
+    ip_allocations,
+    networks,
+    port_security_groups,
+    ports,
+    security_group_rules,
+    subnets,
+)
 from evener.store.rows import bare
 from evener.store.schema import loadbalancers
 
@@ -84,7 +97,7 @@ def _packet_rule(rule: SecurityGroupRule, members: Collection[str]) -> PacketRul
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an object has to do with what load balancers let in: a state to compare, and which load balancers."""
+    """What an object has to do with load balancers' ports: a state to compare, and which load balancers."""
 
     state: Hashable = None
     balancers: frozenset[str] = frozenset()
@@ -95,20 +108,12 @@ NOTHING = Effect()
 
 def effect_of(tx: Transaction, cls: type[Resource], object_id: str) -> Effect:
     """Return the effect of an object as it is now, in a constant number of statements; any kind may be asked for."""
-    if cls is Port:
-        return _effect_of_port(tx, object_id)
-    if cls is SecurityGroupRule:
-        row = tx.execute(select(security_group_rules).where(_RULE.id == object_id)).first()
-        return NOTHING if row is None else _effect_of_rule(tx, row)
-    if cls is SecurityGroup:
-        return Effect(object_id, _who_lets_in(tx, [object_id]))
-    if cls is Router:
-        return _effect_of_router(tx, object_id)
-    return NOTHING
+    found = _EFFECTS.get(cls)
+    return NOTHING if found is None else found(tx, object_id)
 
 
 def concerned(before: Effect, after: Effect) -> frozenset[str]:
-    """Return the load balancers that let in other packets after a change than before."""
+    """Return the load balancers that let in other packets, or go other ways, after a change than before."""
     return frozenset() if before.state == after.state else before.balancers | after.balancers
 
 
@@ -133,8 +138,27 @@ def _effect_of_router(tx: Transaction, router_id: str) -> Effect:
     return Effect(found, _who_lets_in(tx, {group_id for group_id, _ in found})) if found else NOTHING
 
 
-def _effect_of_rule(tx: Transaction, row: Row[Any]) -> Effect:
-    if row.direction != Direction.INGRESS:
+def _effect_of_network(tx: Transaction, network_id: str) -> Effect:
+    mtu = tx.scalar(select(networks.c.mtu).where(networks.c.id == network_id))
+    return Effect(mtu, _whose_port(tx, ports.c.network_id == network_id))
+
+
+def _effect_of_subnet(tx: Transaction, subnet_id: str) -> Effect:
+    """Return the effect of the ways out of a subnet."""
+    ways = select(subnets.c.gateway_ip, subnets.c.host_routes).where(subnets.c.id == subnet_id)
+    row = tx.execute(ways).first()
+    state = None if row is None else (row.gateway_ip, json.dumps(row.host_routes))
+    on_it = ports.c.id == ip_allocations.c.port_id
+    return Effect(state, _whose_port(tx, ip_allocations.c.subnet_id == subnet_id, on_it))
+
+
+def _effect_of_group(tx: Transaction, group_id: str) -> Effect:
+    return Effect(group_id, _who_lets_in(tx, [group_id]))
+
+
+def _effect_of_rule(tx: Transaction, rule_id: str) -> Effect:
+    row = tx.execute(select(security_group_rules).where(_RULE.id == rule_id)).first()
+    if row is None or row.direction != Direction.INGRESS:
         return NOTHING
     bound = _BOUND.port_id == loadbalancers.c.vip_port_id
     statement = _balancers().join(port_security_groups, bound)
@@ -153,5 +177,20 @@ def _who_lets_in(tx: Transaction, group_ids: Collection[str]) -> frozenset[str]:
     return frozenset(tx.scalar_ids(statement))
 
 
+def _whose_port(tx: Transaction, *conditions: ColumnElement[bool]) -> frozenset[str]:
+    statement = _balancers().join(ports, ports.c.id == loadbalancers.c.vip_port_id)
+    return frozenset(tx.scalar_ids(statement.where(*conditions)))
+
+
 def _balancers() -> Select[tuple[str]]:
     return select(loadbalancers.c.id).where(loadbalancers.c.deleted_generation.is_(None))
+
+
+_EFFECTS: Mapping[type[Resource], Callable[[Transaction, str], Effect]] = {
+    Network: _effect_of_network,
+    Subnet: _effect_of_subnet,
+    Port: _effect_of_port,
+    Router: _effect_of_router,
+    SecurityGroup: _effect_of_group,
+    SecurityGroupRule: _effect_of_rule,
+}
