@@ -110,8 +110,15 @@ HAPROXY_OPTS = [
     ),
     cfg.IntOpt("maxconn", default=8000, min=10, help="Connections one load balancer takes at once, at most."),
     cfg.IntOpt("nbthread", default=0, min=0, help="Threads of one HAProxy; 0 is one per core."),
-    cfg.IntOpt("hard_stop_after", default=300, min=1, help="Seconds old connections live on after a reload."),
-    cfg.IntOpt("old_workers", default=10, min=1, help="Old workers of one load balancer that live at once."),
+    cfg.IntOpt(
+        "hard_stop_after", default=3600, min=1, help="Seconds old connections live on after a reload."
+    ),
+    cfg.IntOpt(
+        "old_workers",
+        default=100,
+        min=1,
+        help="Old workers of one load balancer that live at once, of 4 MB each; 10 while memory is scarce.",
+    ),
     cfg.FloatOpt(
         "patience",
         default=5.0,

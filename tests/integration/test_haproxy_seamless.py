@@ -26,6 +26,7 @@ from made_certificates import authorities, document, ec_key, make
 pytestmark = pytest.mark.root
 
 CHANGES = int(os.environ.get("CHANGES", "1000"))
+LASTING = 50  # connections, one more after every fourth change, that stay for four times as many
 HTTP_FRONT, TCP_FRONT, HTTP_POOL, TCP_POOL, SPARE_POOL = (g.nth(n) for n in range(20, 25))
 TLS_FRONT = g.nth(27)
 ROOT, _, LOWER = AUTHORITIES = authorities()
@@ -253,18 +254,18 @@ class Crowd:
         """A long conversation over TCP."""
         with self.rig.socket(90) as channel:
             for _ in range(r.randrange(20)):
-                self._echoed(channel, r.randbytes(20).replace(b"\0", b"1"))
+                self.echoed(channel, r.randbytes(20).replace(b"\0", b"1"))
                 time.sleep(r.random() * 0.3)
 
     def brief(self, r) -> None:
         """A short one, ended by half-closing."""
         with self.rig.socket(90) as channel:
-            self._echoed(channel, b"hello")
+            self.echoed(channel, b"hello")
             channel.shutdown(socket.SHUT_WR)
             assert channel.recv(1) == b""
         time.sleep(r.random() * 0.02)
 
-    def _echoed(self, channel, text) -> None:
+    def echoed(self, channel, text) -> None:
         channel.sendall(text)
         answer = b""
         while len(answer) < len(text):
@@ -286,10 +287,13 @@ def test_no_client_notices_any_number_of_changes_of_every_kind(rig):
     webs = [rig.web(f"w{n}", address=f"127.0.2.{n}") for n in range(1, 5)]
     estate = Estate(webs, [rig.peer(echo, f"127.0.3.{n}") for n in range(1, 4)], seed=5)
     rig.instance.apply(estate.graph())
-    kinds, old = {}, 0
-    with Crowd(rig) as crowd:
+    kinds, old, lasting = {}, 0, []
+    with Crowd(rig) as crowd, contextlib.ExitStack() as hanging_up:
         eventually(lambda: all(crowd.done.values()) and len(crowd.done) == len(crowd.threads), 20)
         for number in range(CHANGES):
+            if number % 4 == 0 and number < 4 * LASTING:
+                lasting.append(hanging_up.enter_context(rig.socket(90)))
+                crowd.echoed(lasting[-1], b"hello")
             kind = estate.change()
             steps = rig.instance.apply(estate.graph()).steps
             kinds.setdefault(kind, set()).update(type(step).__name__ for step in steps)
@@ -297,6 +301,12 @@ def test_no_client_notices_any_number_of_changes_of_every_kind(rig):
             assert crowd.failures == [], f"change {number}, {kind}: {steps}"
             if number % 10 == 0:
                 rig.instance.observe()
+                for channel in lasting:
+                    crowd.echoed(channel, b"still here")
+                if number == 4 * LASTING:
+                    assert len(lasting) == LASTING
+                    hanging_up.close()
+                    lasting.clear()
     assert crowd.failures == []
     assert old <= SETTINGS.old_workers
     assert len(kinds) == 12

@@ -374,7 +374,7 @@ class Instance:
             and process.alive(master)
             and worker is not None
             and process.alive(worker)
-            and not self.is_frozen
+            and not (self.is_frozen or process.is_halted(master))
             and process.reachable(self.paths)
             and self.paths.pid_file.exists()
             and netns.identity_of(master.pid) == netns.identity(self.namespace)
@@ -385,7 +385,8 @@ class Instance:
     @property
     def is_frozen(self) -> bool:
         """Whether HAProxy lives and does nothing, as far as is known. Cheap, asks nobody, waits for nobody."""
-        return self._frozen is not None or any(map(process.is_halted, self.processes))
+        worker = self._worker
+        return self._frozen is not None or (worker is not None and process.is_halted(worker))
 
     def misses(self, name: str) -> bool:
         """Return whether a file of that name is one by which HAProxy is reached, and is not there."""

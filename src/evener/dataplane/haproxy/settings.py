@@ -32,8 +32,8 @@ class Settings:
     group: str = "haproxy"
     maxconn: int = 8000
     nbthread: int = 0
-    hard_stop_after_s: int = 300
-    old_workers: int = 10
+    hard_stop_after_s: int = 3600
+    old_workers: int = 100
     patience_s: float = 5.0
     access_log: bool = False
     log_size: int = 10_000_000
