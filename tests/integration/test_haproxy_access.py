@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy import access
+from evener.dataplane.haproxy import access, runtime
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.paths import Paths
 from haproxy_rig import SETTINGS, VIP, eventually, member_of
@@ -147,6 +147,27 @@ def test_reloads_write_on_in_the_same_file_and_cutting_it_disturbs_nobody(rig):
     assert [each["uri"] for each in lines(rig, 1)] == ["/5"]
     assert b"\0" not in rig.instance.paths.access.read_bytes()
     assert rig.instance.paths.access.with_name("access.log.1").exists()
+
+
+def test_what_haproxy_says_of_members_that_flap_is_bounded_like_the_other_logs(rig):
+    rig.instance = Instance(rig.directory, rig.namespace, replace(SETTINGS, log_size=2000, log_count=2))
+    serve(rig)
+    said = rig.instance.paths.stderr
+    server = f"{g.nth(2)}/{g.nth(11)}"
+    flap = tuple(f"set server {server} health {state}" for state in ("down", "up")) * 10
+    for _ in range(10):
+        before = said.stat().st_size
+        runtime.tell(rig.instance.paths.socket, flap)
+        eventually(lambda before=before: said.stat().st_size > before + 1500)
+        rig.instance.observe()
+    assert said.stat().st_size < 2000
+    runtime.tell(rig.instance.paths.socket, flap[:1])
+    text = eventually(said.read_text)
+    assert "is DOWN" in text
+    assert "\0" not in text
+    sizes = {path.name: path.stat().st_size for path in rig.directory.glob("haproxy.err*")}
+    assert set(sizes) == {"haproxy.err", "haproxy.err.1", "haproxy.err.2"}
+    assert max(sizes.values()) <= 2000
 
 
 def test_rotated_files_are_so_many_and_so_long(tmp_path):

@@ -1,6 +1,7 @@
 """The access log: a line of JSON for each request or connection, which HAProxy writes itself to a file it was given.
 
-Nothing here sees a line: HAProxy's standard output is the file. The format is docs/logs.md's.
+Nothing here sees a line: HAProxy's standard output is the file. The format is docs/logs.md's. What bounds it bounds the
+file behind the standard error too.
 """
 
 import fcntl
@@ -19,7 +20,7 @@ from evener.host import syscalls
 
 LOG = logging.getLogger(__name__)
 
-_STDOUT = 1
+_STDOUT, _STDERR = 1, 2
 _LONGEST = 8192  # bytes of a line; what is longer is cut, and is no JSON then
 _HOST, _USER_AGENT, _URI = 255, 255, 1024  # bytes that are kept of what a client says
 
@@ -77,21 +78,26 @@ def opened(paths: Paths) -> int:
 
 
 def rotate(paths: Paths, size: int, count: int, master: int | None) -> None:
-    """Where the access log has more than `size` bytes, keep its last `size` bytes as the newest of `count` files.
+    """Where a file that HAProxy writes has more than `size` bytes, keep the last ones as the newest of `count` files.
 
     What HAProxy, whose `master` has that process id, writes between the copy and the cut is lost: a moment's lines.
     """
+    _rotate(paths.access, size, count, master, _STDOUT)
+    _rotate(paths.stderr, size, count, master, _STDERR)  # a line for each member that comes or goes
+
+
+def _rotate(path: Path, size: int, count: int, master: int | None, descriptor: int) -> None:
     try:
-        length = paths.access.stat().st_size
+        length = path.stat().st_size
     except OSError:
         return
     if length <= size:
         return
-    rotated = [_numbered(paths.access, number) for number in range(1, count + 1)]
+    rotated = [_numbered(path, number) for number in range(1, count + 1)]
     for newer, older in reversed([*pairwise(rotated)]):
         with suppress(FileNotFoundError):
             newer.replace(older)
-    with paths.access.open("rb") as source:
+    with path.open("rb") as source:
         source.seek(length - size)
         source.readline()  # the rest of a line
         fd = os.open(rotated[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, files.PRIVATE)
@@ -99,15 +105,15 @@ def rotate(paths: Paths, size: int, count: int, master: int | None) -> None:
             with os.fdopen(fd, "wb") as target:
                 shutil.copyfileobj(source, target)
         except OSError as error:  # the disk may be full because of the log: cut it all the same
-            LOG.warning("%s: is cut, and not kept: %s", paths.access, error.strerror)
+            LOG.warning("%s: is cut, and not kept: %s", path, error.strerror)
             rotated[0].unlink()
     with suppress(OSError):  # it has ended
-        _let_append(master)
-    os.truncate(paths.access, 0)
+        _let_append(master, descriptor)
+    os.truncate(path, 0)
 
 
-def _let_append(master: int | None) -> None:
-    """Let all workers of a master write at the end of the file, wherever that is.
+def _let_append(master: int | None, descriptor: int) -> None:
+    """Let all workers of a master write at the end of the file behind that descriptor of theirs, wherever that is.
 
     HAProxy takes that from its standard output as it makes it non-blocking. They share what we change here.
     """
@@ -115,7 +121,7 @@ def _let_append(master: int | None) -> None:
         return
     pidfd = os.pidfd_open(master)
     try:
-        fd = syscalls.pidfd_getfd(pidfd, _STDOUT)
+        fd = syscalls.pidfd_getfd(pidfd, descriptor)
     finally:
         os.close(pidfd)
     try:
