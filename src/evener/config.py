@@ -13,7 +13,7 @@ from typing import Any
 from oslo_config import cfg, types
 from oslo_log import log
 
-from evener.resources import destinations, provider
+from evener.resources import bounds, destinations, provider
 from evener.resources.quota import DEFAULT_LIMITS
 from evener.resources.types import validate_uuid
 
@@ -190,6 +190,10 @@ QUOTA_OPTS = [
     cfg.IntOpt(f"quota_{kind}", default=limit, help=f"How many a project may have: {kind}; -1 is any number.")
     for kind, limit in DEFAULT_LIMITS.items()
 ]
+LIMIT_OPTS = [
+    cfg.IntOpt(name, default=getattr(bounds.DEFAULTS, name), min=1, help=f"At most so many {what}.")
+    for name, what in bounds.WHAT.items()
+]
 PROVIDER_OPTS = [
     cfg.MultiStrOpt(
         "service_provider",
@@ -210,6 +214,7 @@ GROUPS = {
     "api": API_OPTS,
     "database": DATABASE_OPTS,
     "haproxy": HAPROXY_OPTS,
+    "limits": LIMIT_OPTS,
     "identity": IDENTITY_OPTS,
     "linux_bridge": LINUX_BRIDGE_OPTS,
     "networking": NETWORKING_OPTS,
@@ -296,6 +301,11 @@ def database_url(conf: cfg.ConfigOpts) -> str:
 def limits(conf: cfg.ConfigOpts) -> dict[str, int]:
     """Return how many of each kind a project may have where nobody has said otherwise."""
     return {kind: conf.quotas[f"quota_{kind}"] for kind in DEFAULT_LIMITS}
+
+
+def largest(conf: cfg.ConfigOpts) -> bounds.Bounds:
+    """Return how large one load balancer, and one request, may be."""
+    return bounds.Bounds(**{name: conf.limits[name] for name in bounds.WHAT})
 
 
 def service_providers(conf: cfg.ConfigOpts) -> tuple[provider.Provider, ...]:

@@ -25,6 +25,7 @@ from evener.control.controller import BusController
 from evener.control.operations import LoadBalancing
 from evener.control.telling import Telling
 from evener.network.builtin import BuiltinNetwork
+from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.errors import Unauthorized
 from evener.resources.facts import Counters, Failure, Observation, Report
@@ -35,7 +36,7 @@ from evener.store.database import Database
 HOST = "node-1"
 V2 = networking.V2
 PHYSICAL_NETWORKS = ("outside", "wire")
-MAX_BODY = 100_000
+MAX_BODY = 200_000
 SECRETS = "http://evener.test:9876"  # where the secret service is, as its references say
 NOBODYS = "00000000-0000-4000-8000-00000000dead"
 PATHS = {
@@ -155,11 +156,13 @@ class Tree:
 class Cloud:
     """Everything but identity and the agent's host part."""
 
-    def __init__(self, database: Database, secrets: BuiltinSecrets | None = None) -> None:
+    def __init__(
+        self, database: Database, secrets: BuiltinSecrets | None = None, bounds: Bounds = DEFAULTS
+    ) -> None:
         self.database = database
         self.bus = InProcessBus()
         self.network = BuiltinNetwork(database, Telling(database, self.bus), PHYSICAL_NETWORKS)
-        self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets)
+        self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets, bounds=bounds)
         self.controller = BusController(database, self.network, secrets)
         self.bus.serve_controller(self.controller)
         self.agent = RecordingAgent()

@@ -37,6 +37,17 @@ LINKED: dict[type[Resource], frozenset[str]] = {
     L7Rule: frozenset(),
 }
 
+# The attributes of a nested body that hold objects.
+NESTING = (
+    "listeners",
+    "default_pool",
+    "l7policies",
+    "redirect_pool",
+    "rules",
+    "members",
+    "healthmonitor",
+)
+
 
 def _body(schemas: Schemas) -> Schema:
     """Return the schema of what is sent: each object with those below it inside."""
@@ -82,9 +93,24 @@ class Graphs:
         )
         if unknown:
             raise InvalidInput(f"Unrecognized attribute(s) {unknown}")
+        self._balancing.bounds.check("objects_per_request", _objects(given["loadbalancer"]))
         plan = _Reader(caller, self._policy).balancer(given["loadbalancer"])
         response.status = falcon.HTTP_201
         response.media = {"graph": {"loadbalancer": self._balancing.create_whole(caller, plan)}}
+
+
+def _objects(given: Json) -> int:
+    """Return how many objects of ours a nested body holds, without a look into them."""
+    found, level = 0, [given]
+    while level:
+        found += len(level)
+        inner = (value for each in level for name in NESTING for value in _as_list(each.get(name)))
+        level = [value for value in inner if isinstance(value, dict)]
+    return found
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 class _Reader:

@@ -3,12 +3,15 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Row
+from sqlalchemy import Row, bindparam, select
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from evener.control.certificates import Asked
 from evener.network.base import Network
+from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.destinations import Range
@@ -16,7 +19,7 @@ from evener.resources.errors import Conflict, Forbidden
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wire import complete
 from evener.store import rows, usage
-from evener.store.database import Transaction
+from evener.store.database import Transaction, now
 
 R = TypeVar("R", bound=Resource)
 
@@ -35,17 +38,28 @@ class Change:
     generation: int
     certificates: Asked = field(default_factory=Asked)
     reserved: Sequence[Range] = ()  # what no member may be at
+    bounds: Bounds = DEFAULTS
 
     def insert(self, cls: type[R], values: Mapping[str, Any]) -> R:
         """Check and insert a new object below the load balancer, in the load balancer's project."""
-        full = complete(
-            cls, {**values, "project_id": self.project(values.get("project_id")), "id": str(uuid.uuid4())}
-        )
+        return self.insert_all(cls, [values])[0]
+
+    def insert_all(self, cls: type[R], many: Sequence[Mapping[str, Any]]) -> list[R]:
+        """Check and insert new objects of one kind, in a constant number of statements.
+
+        Their values were validated when they were read; one without an `id` gets one.
+        """
+        owner = self.loadbalancer.project_id
+        new = [self._new(cls, values) for values in many]
+        usage.take(self.tx, cls, owner, len(new))
+        rows.insert_all(self.tx, new, created_generation=self.generation, changed_generation=self.generation)
+        return new
+
+    def _new(self, cls: type[R], values: Mapping[str, Any]) -> R:
+        ours = {"project_id": self.project(values.get("project_id")), "loadbalancer_id": self.loadbalancer.id}
+        full = complete(cls, {"id": str(uuid.uuid4()), **values, **ours})
         cls.check(full)
-        resource = cls.model_validate(full)
-        usage.take(self.tx, cls, full["project_id"])
-        rows.insert(self.tx, resource, created_generation=self.generation, changed_generation=self.generation)
-        return resource
+        return rows.made(cls, full)
 
     def update(self, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
         """Check and change an object below the load balancer."""
@@ -101,20 +115,51 @@ def begin(
     caller: Caller,
     network: Network,
     certificates: Asked,
-    loadbalancer_id: str,
-    reserved: Sequence[Range] = (),
+    reserved: Sequence[Range],
+    bounds: Bounds,
+    owner: tuple[type[Resource], str],
 ) -> Change:
-    """Lock a load balancer, raise its generation and return the change.
+    """Lock a load balancer, raise its generation and return the change; `owner` is it, or an object below it.
 
     Raises:
-        NotFound: when the caller can see no such load balancer.
-        Conflict: when it is on its way out.
+        NotFound: when the caller can see no such load balancer or object.
+        Conflict: when the load balancer is on its way out.
     """
-    row = rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope, lock=True)
+    row = _raised(tx, owner, caller.scope) or _raised_in_steps(tx, owner, caller.scope)
+    return Change(tx, caller, network, row, row.generation, certificates, reserved, bounds)
+
+
+def _raised(tx: Transaction, owner: tuple[type[Resource], str], scope: str | None) -> Row[Any] | None:
+    """Do it in one statement, where the database can and nothing is wrong."""
+    cls, object_id = owner
+    if not tx.connection.dialect.update_returning or not object_id.isprintable():
+        return None
+    values = {"owner_id": object_id, "scope": scope, "moment": now()}
+    return tx.execute(_raise(cls, scoped=scope is not None), values).first()
+
+
+@cache
+def _raise(cls: type[Resource], *, scoped: bool) -> ReturningUpdate[Any]:
+    own, owner = rows.table(LoadBalancer), rows.table(cls)
+    above = owner.c.id if cls is LoadBalancer else owner.c.loadbalancer_id
+    which = select(above).where(owner.c.id == bindparam("owner_id")).scalar_subquery()
+    conditions = [own.c.id == which, own.c.deleted_generation.is_(None)]
+    if scoped:
+        conditions.append(own.c.project_id == bindparam("scope"))
+    moment = bindparam("moment", type_=own.c.updated_at.type)
+    raised = own.update().where(*conditions).values(generation=own.c.generation + 1, updated_at=moment)
+    return raised.returning(own)
+
+
+def _raised_in_steps(tx: Transaction, owner: tuple[type[Resource], str], scope: str | None) -> Row[Any]:
+    """Do it step by step, and say what is wrong."""
+    cls, balancer_id = owner
+    if cls is not LoadBalancer:
+        balancer_id = rows.get_row(tx, cls, balancer_id, scope).loadbalancer_id
+    row = rows.get_row(tx, LoadBalancer, balancer_id, scope, lock=True)
     refuse_if_going(LoadBalancer, row)
-    generation = row.generation + 1
-    rows.update(tx, LoadBalancer, loadbalancer_id, generation=generation)
-    return Change(tx, caller, network, row, generation, certificates, reserved)
+    rows.update(tx, LoadBalancer, balancer_id, generation=row.generation + 1)
+    return rows.get_row(tx, LoadBalancer, balancer_id)
 
 
 def refuse_if_going(cls: type[Resource], row: Row[Any]) -> None:

@@ -4,14 +4,13 @@ Each function gets an open `Change`; the rules that tie objects together are che
 """
 
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 
-from evener.control import certificates
+from evener.control import bounds, certificates
 from evener.control.change import Change
-from evener.network.base import SubnetInfo
 from evener.resources import destinations
 from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, InUse, InvalidInput, not_found
@@ -30,6 +29,7 @@ Values = Mapping[str, Any]
 
 def create_listener(change: Change, values: Values) -> Listener:
     """Create a listener; its default pool, if any, is on the same load balancer and speaks a fitting protocol."""
+    bounds.check_one_more(change, Listener, values)
     if values["protocol"] == ListenerProtocol.TERMINATED_HTTPS:
         certificates.service_of(change.certificates)
     listeners = table(Listener)
@@ -41,17 +41,22 @@ def create_listener(change: Change, values: Values) -> Listener:
         )
     ).first()
     if taken is not None:
-        raise Conflict(
-            f"Load Balancer {change.loadbalancer.id} already has a listener with "
-            f"protocol_port of {values['protocol_port']}",
-            "LoadBalancerListenerProtocolPortExists",
-        )
+        raise port_taken(change, values)
     _check_no_member_at(change, values["protocol_port"])
     if values.get("default_pool_id"):
         _check_default_pool(change, values["protocol"], values["default_pool_id"])
-    listener = change.insert(Listener, {**values, "loadbalancer_id": change.loadbalancer.id})
+    listener = change.insert(Listener, values)
     certificates.claim(change.tx, change.certificates, listener)
     return listener
+
+
+def port_taken(change: Change, values: Values) -> Conflict:
+    """Return the error for a second listener on a port."""
+    return Conflict(
+        f"Load Balancer {change.loadbalancer.id} already has a listener with "
+        f"protocol_port of {values['protocol_port']}",
+        "LoadBalancerListenerProtocolPortExists",
+    )
 
 
 def update_listener(change: Change, row: Row[Any], values: Values) -> None:
@@ -80,18 +85,19 @@ def delete_listener(change: Change, row: Row[Any]) -> None:
 
 def create_pool(change: Change, values: Values) -> Pool:
     """Create a pool; with `listener_id` it becomes that listener's default pool."""
+    bounds.check_one_more(change, Pool, values)
     listener = _listener_for_pool(change, values) if values.get("listener_id") else None
-    stored = {name: value for name, value in values.items() if name != "listener_id"}
-    pool = change.insert(Pool, {**stored, "loadbalancer_id": change.loadbalancer.id})
-    if listener is not None:
-        rows.update(
-            change.tx,
-            Listener,
-            listener.id,
-            default_pool_id=pool.id,
-            changed_generation=change.generation,
-        )
-    return pool
+    pool = change.insert(Pool, {name: value for name, value in values.items() if name != "listener_id"})
+    if listener is None:
+        return pool
+    rows.update(
+        change.tx,
+        Listener,
+        listener.id,
+        default_pool_id=pool.id,
+        changed_generation=change.generation,
+    )
+    return pool.model_copy(update={"listeners": (listener.id,)})
 
 
 def update_pool(change: Change, row: Row[Any], values: Values) -> None:
@@ -137,54 +143,81 @@ def _refuse_while_used(change: Change, pool_id: str) -> None:
 
 
 # Built once: members come by the hundred, and to build it takes longer than to run it.
-_members = table(Member)
+_members, _pools = table(Member), table(Pool)
 _MEMBER_AT = select(_members.c.id).where(
-    _members.c.pool_id == bindparam("in_pool"),
+    _members.c.pool_id == bindparam("of_pool_id"),
     _members.c.address == bindparam("address"),
     _members.c.protocol_port == bindparam("port"),
     _members.c.deleted_generation.is_(None),
 )
+# All that is to be known of the pool, in one statement: this is what clients do most.
+_POOL_OF_MEMBER = select(
+    _pools.c.deleted_generation, _MEMBER_AT.limit(1).scalar_subquery().label("taken"), *bounds.counts(Member)
+).where(_pools.c.id == bindparam("of_pool_id"))
 
 
 def create_member(change: Change, values: Values) -> Member:
     """Create a member of `pool`; address and port are new there, and the address fits its subnet's IP version."""
-    pool = living(change, Pool, values["pool_id"])
-    subnet = change.network.subnet(change.tx, change.caller.scope, values["subnet_id"])
-    if ipaddress.ip_address(values["address"]).version != subnet.ip_version:
-        raise InvalidInput(
-            f"Member with address {values['address']} and subnet {values['subnet_id']} "
-            "have mismatched IP versions",
-            "MemberAddressTypeSubnetTypeMismatch",
-        )
-    _check_destination(change, values, subnet)
-    place = {"in_pool": pool.id, "address": values["address"], "port": values["protocol_port"]}
-    if change.tx.execute(_MEMBER_AT, place).first() is not None:
-        raise Conflict(
-            f"Member with address {values['address']} and protocol_port {values['protocol_port']} "
-            f"already present in pool {pool.id}",
-            "MemberExists",
-        )
-    return change.insert(Member, {**values, "pool_id": pool.id, "loadbalancer_id": change.loadbalancer.id})
+    which = {
+        "of_pool_id": values["pool_id"],
+        "of_loadbalancer_id": change.loadbalancer.id,
+        "address": values["address"],
+        "port": values["protocol_port"],
+    }
+    pool = change.tx.execute(_POOL_OF_MEMBER, which).first()
+    if pool is None or pool.deleted_generation is not None:
+        raise not_found(Pool.label(), values["pool_id"])
+    bounds.check_counted(change.bounds, Member, pool)
+    own = check_destinations(change, values["subnet_id"], [values["address"]])
+    if values["address"] in own:
+        _check_no_listener_at(change, values)
+    if pool.taken is not None:
+        raise member_exists(values)
+    return change.insert(Member, values)
 
 
-def _check_destination(change: Change, values: Values, subnet: SubnetInfo) -> None:
-    """See that a new member is a host that is not the load balancer itself, and give that a way to it."""
-    address = values["address"]
-    destinations.check(address, change.reserved)
+def member_exists(values: Values) -> Conflict:
+    """Return the error for a second member of a pool at an address and port."""
+    return Conflict(
+        f"Member with address {values['address']} and protocol_port {values['protocol_port']} "
+        f"already present in pool {values['pool_id']}",
+        "MemberExists",
+    )
+
+
+def check_destinations(change: Change, subnet_id: str, addresses: Iterable[str]) -> Collection[str]:
+    """See that new members on a subnet are hosts, give the load balancer a way to them, and return its own addresses.
+
+    Raises:
+        NotFound: when the caller sees no such subnet.
+        InvalidInput: naming an address that is none of a host there.
+    """
+    subnet = change.network.subnet(change.tx, change.caller.scope, subnet_id)
     block = ipaddress.ip_network(subnet.cidr)
-    outside = ipaddress.ip_address(address) not in block
-    if not outside and not is_host(block, address):
-        raise InvalidInput(
-            f"Invalid input for address. Reason: '{address}' is no host's address of subnet {subnet.id}."
-        )
     vip, port_id = change.loadbalancer.vip_address, change.loadbalancer.vip_port_id
     own: Collection[str] = (vip,)
-    if ipaddress.ip_address(vip).version != subnet.ip_version:
-        own = change.network.reach_from_vip_port(change.tx, port_id, subnet, address)
-    if outside:  # over a router: it may be a floating IP
-        own = change.network.addresses_of_vip_port(change.tx, port_id)
-    if address not in own:
-        return
+    reached, outside = ipaddress.ip_address(vip).version == subnet.ip_version, False
+    for address in addresses:
+        parsed = ipaddress.ip_address(address)
+        if parsed.version != subnet.ip_version:
+            raise InvalidInput(
+                f"Member with address {address} and subnet {subnet_id} have mismatched IP versions",
+                "MemberAddressTypeSubnetTypeMismatch",
+            )
+        destinations.check(address, change.reserved)
+        if parsed not in block:
+            outside = True  # over a router: it may be a floating IP
+        elif not is_host(block, address):
+            raise InvalidInput(
+                f"Invalid input for address. Reason: '{address}' is no host's address of subnet {subnet.id}."
+            )
+        if not reached:
+            own, reached = change.network.reach_from_vip_port(change.tx, port_id, subnet, address), True
+    return change.network.addresses_of_vip_port(change.tx, port_id) if outside else own
+
+
+def _check_no_listener_at(change: Change, values: Values) -> None:
+    """Refuse a member at the load balancer's own address where it listens."""
     listeners = table(Listener)
     listening = select(listeners.c.id).where(
         listeners.c.loadbalancer_id == change.loadbalancer.id,
@@ -193,7 +226,7 @@ def _check_destination(change: Change, values: Values, subnet: SubnetInfo) -> No
     )
     listener_id = change.tx.scalar(listening)
     if listener_id is not None:
-        raise _leads_back(address, values["protocol_port"], f"its listener {listener_id} is there")
+        raise leads_back(values["address"], values["protocol_port"], f"its listener {listener_id} is there")
 
 
 def _check_no_member_at(change: Change, port: int) -> None:
@@ -208,10 +241,11 @@ def _check_no_member_at(change: Change, port: int) -> None:
     )
     found = change.tx.execute(there).first()
     if found is not None:
-        raise _leads_back(found.address, port, f"its member {found.id} is there")
+        raise leads_back(found.address, port, f"its member {found.id} is there")
 
 
-def _leads_back(address: str, port: int, what: str) -> Conflict:
+def leads_back(address: str, port: int, what: str) -> Conflict:
+    """Return the error for a member that is the load balancer itself."""
     return Conflict(
         f"{address} is the load balancer's own address, and {what}, at port {port}: it would call itself",
         "MemberIsListener",
@@ -241,7 +275,7 @@ def create_healthmonitor(change: Change, values: Values) -> HealthMonitor:
             f"Health Monitor {existing}.",
             "OneHealthMonitorPerPool",
         )
-    return change.insert(HealthMonitor, {**values, "loadbalancer_id": change.loadbalancer.id})
+    return change.insert(HealthMonitor, values)
 
 
 def update_healthmonitor(change: Change, row: Row[Any], values: Values) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
+from evener.control import bounds
 from evener.control.change import Change
 from evener.control.children import check_protocols, living, other_loadbalancer
 from evener.resources.errors import Conflict
@@ -15,7 +16,7 @@ from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool
-from evener.resources.types import ListenerProtocol
+from evener.resources.types import L7CompareType, ListenerProtocol
 from evener.store.schema import l7policies, l7rules
 
 Values = Mapping[str, Any]
@@ -25,17 +26,25 @@ HTTP_LISTENERS = frozenset({ListenerProtocol.HTTP, ListenerProtocol.TERMINATED_H
 def create_l7policy(change: Change, values: Values) -> L7Policy:
     """Create a policy at the position asked for, or behind the last one."""
     listener = living(change, Listener, values["listener_id"])
-    if listener.protocol not in HTTP_LISTENERS:
-        raise Conflict(
-            f"L7 policies need a listener of protocol HTTP or TERMINATED_HTTPS, not {listener.protocol}",
-            "ListenerProtocolMismatch",
-        )
+    bounds.check_one_more(change, L7Policy, values)
+    check_listener(listener.protocol)
     _check_redirect_pool(change, listener, values.get("redirect_pool_id"))
     position = min(values["position"], _count(change, listener.id) + 1)
     _shift(change, listener.id, position, by=1)
-    return change.insert(
-        L7Policy, {**values, "position": position, "loadbalancer_id": change.loadbalancer.id}
-    )
+    return change.insert(L7Policy, {**values, "position": position})
+
+
+def check_listener(protocol: str) -> None:
+    """Check that a listener can have policies.
+
+    Raises:
+        Conflict: when it does not look into requests.
+    """
+    if protocol not in HTTP_LISTENERS:
+        raise Conflict(
+            f"L7 policies need a listener of protocol HTTP or TERMINATED_HTTPS, not {protocol}",
+            "ListenerProtocolMismatch",
+        )
 
 
 def update_l7policy(change: Change, row: Row[Any], values: Values) -> None:
@@ -64,12 +73,18 @@ def delete_l7policy(change: Change, row: Row[Any]) -> None:
 
 def create_l7rule(change: Change, values: Values) -> L7Rule:
     """Create a rule of a policy."""
-    living(change, L7Policy, values["l7policy_id"])
-    return change.insert(L7Rule, {**values, "loadbalancer_id": change.loadbalancer.id})
+    policy = living(change, L7Policy, values["l7policy_id"])
+    bounds.check_one_more(change, L7Rule, values)
+    if values["compare_type"] == L7CompareType.REGEX:
+        bounds.check_regexes(change, policy.listener_id)
+    return change.insert(L7Rule, values)
 
 
 def update_l7rule(change: Change, row: Row[Any], values: Values) -> None:
     """Change a rule."""
+    if values.get("compare_type") == L7CompareType.REGEX:
+        policy = living(change, L7Policy, row.l7policy_id)
+        bounds.check_regexes(change, policy.listener_id, but=row.id)
     change.update(L7Rule, row, values)
 
 

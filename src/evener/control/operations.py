@@ -14,12 +14,14 @@ from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
 from evener.control import certificates, children, filters, flavors, l7, scheduling, whole
+from evener.control.bounds import check_certificates
 from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
 from evener.control.facts import store_counters
 from evener.control.graphs import load_graph
 from evener.control.reading import balancers_with_statuses, counters_of, status_tree
 from evener.network.base import Network
+from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
@@ -68,6 +70,7 @@ DELETES: Mapping[type[Resource], Callable[[Change, Row[Any]], None]] = {
 }
 # An attribute of a new object that names another one, by which its load balancer is found.
 OWNERS: tuple[tuple[str, type[Resource]], ...] = (
+    ("loadbalancer_id", LoadBalancer),
     ("default_pool_id", Pool),
     ("listener_id", Listener),
     ("pool_id", Pool),
@@ -86,7 +89,9 @@ class LoadBalancing:
         providers: Sequence[Provider] = DEFAULT_PROVIDERS,
         secrets: Secrets | None = None,
         reserved: Sequence[Range] = ranges(DEFAULT_RESERVED),
+        bounds: Bounds = DEFAULTS,
     ) -> None:
+        self.bounds = bounds
         self._database = database
         self._network = network
         self._bus = bus
@@ -165,6 +170,7 @@ class LoadBalancing:
         Raises:
             EvenerError: when a rule forbids it; then nothing has changed.
         """
+        check_certificates(self.bounds, values)
         return self._create(caller, cls, values, parent_id, self._ask_for_new(caller, cls, values))
 
     @retried
@@ -173,14 +179,15 @@ class LoadBalancing:
     ) -> R:
         with self._database.write() as tx:
             if cls is LoadBalancer:
-                created, owner = self._create_loadbalancer(tx, caller, values).id, None
+                owner = self._create_loadbalancer(tx, caller, values).id
+                # Before the commit: nothing can fail afterwards, and it is one transaction less.
+                created = self._shown(tx, caller, cls, owner)
             else:
-                created, owner = self._create_child(tx, caller, cls, values, parent_id, asked)
-            self._tell_agents(tx, owner or created)
-            # Before the commit: nothing can fail afterwards, and it is one transaction less.
-            shown = self._shown(tx, caller, cls, created)
-        LOG.info("Load balancer %s: created %s %s", owner or created, cls.KIND, created)
-        return shown
+                owner, made = self._create_child(tx, caller, cls, values, parent_id, asked)
+                created = cast("R", made)
+            self._tell_agents(tx, owner)
+        LOG.info("Load balancer %s: created %s %s", owner, cls.KIND, created.id)
+        return created
 
     def create_whole(self, caller: Caller, plan: whole.BalancerPlan) -> dict[str, Any]:
         """Create a load balancer with everything below it, and return all of it as it is shown.
@@ -188,16 +195,23 @@ class LoadBalancing:
         Raises:
             EvenerError: when a rule forbids any part of it; then nothing has changed.
         """
+        found = whole.flat(plan)
+        whole.check(self.bounds, found)
         project_id = owner_project(caller, plan.values.get("project_id"))
         refs = [ref for listener in plan.listeners for ref in certificates.named_by(listener.values)]
-        return self._create_all(caller, plan, certificates.ask(self._secrets, project_id, refs))
+        asked = certificates.ask(self._secrets, project_id, refs)
+        return self._create_all(caller, plan.values, found, asked)
 
     @retried
-    def _create_all(self, caller: Caller, plan: whole.BalancerPlan, asked: Asked) -> dict[str, Any]:
+    def _create_all(
+        self, caller: Caller, values: Mapping[str, Any], found: whole.New, asked: Asked
+    ) -> dict[str, Any]:
         with self._database.write() as tx:
-            row = self._create_loadbalancer(tx, caller, plan.values)
-            change = Change(tx, caller, self._network, row, row.generation, asked, self._reserved)
-            whole.create_below(change, plan)
+            row = self._create_loadbalancer(tx, caller, values)
+            change = Change(
+                tx, caller, self._network, row, row.generation, asked, self._reserved, self.bounds
+            )
+            whole.create_below(change, found)
             self._tell_agents(tx, row.id)
             balancer = to_wire(self._shown(tx, caller, LoadBalancer, row.id))
             graph = load_graph(tx, self._network, row.id)
@@ -217,6 +231,7 @@ class LoadBalancing:
         Raises:
             EvenerError: when a rule forbids it; then nothing has changed.
         """
+        check_certificates(self.bounds, values)
         asked = self._ask_for_changed(caller, cls, object_id, values)
         return self._update(caller, cls, object_id, values, parent_id, asked)
 
@@ -251,7 +266,7 @@ class LoadBalancing:
         if not refs:
             return Asked(self._secrets)
         with self._database.read() as tx:
-            owner = rows.get_row(tx, LoadBalancer, _owner_of_new(tx, caller, cls, values), caller.scope)
+            owner = rows.get_row(tx, *_owner_of_new(cls, values), caller.scope)
         return certificates.ask(self._secrets, owner.project_id, refs)
 
     def _ask_for_changed(
@@ -301,9 +316,7 @@ class LoadBalancing:
         asked: Asked,
     ) -> tuple[Row[Any], Change]:
         """Lock the object's load balancer and return the object's row, read under that lock, and the change."""
-        first = rows.get_row(tx, cls, object_id, caller.scope)
-        balancer_id = first.id if cls is LoadBalancer else first.loadbalancer_id
-        change = begin(tx, caller, self._network, asked, balancer_id, self._reserved)
+        change = self._change(tx, caller, asked, (cls, object_id))
         row = rows.get_row(tx, cls, object_id, caller.scope)
         if cls.PARENT is not None and parent_id is not None and getattr(row, cls.PARENT) != parent_id:
             raise not_found(cls.label(), object_id)
@@ -373,12 +386,16 @@ class LoadBalancing:
         values: Mapping[str, Any],
         parent_id: str | None,
         asked: Asked,
-    ) -> tuple[str, str]:
-        """Create anything below a load balancer; return its id and the load balancer's."""
+    ) -> tuple[str, Resource]:
+        """Create anything below a load balancer, with nothing below itself; return the load balancer's id, and it."""
         full = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
-        balancer_id = _owner_of_new(tx, caller, cls, full)
-        change = begin(tx, caller, self._network, asked, balancer_id, self._reserved)
-        return CREATES[cls](change, full).id, balancer_id
+        change = self._change(tx, caller, asked, _owner_of_new(cls, full))
+        return change.loadbalancer.id, CREATES[cls](change, full)
+
+    def _change(
+        self, tx: Transaction, caller: Caller, asked: Asked, owner: tuple[type[Resource], str]
+    ) -> Change:
+        return begin(tx, caller, self._network, asked, self._reserved, self.bounds, owner)
 
     def _tell_agents(self, tx: Transaction, loadbalancer_id: str) -> None:
         hosts = scheduling.hosts_of(tx, loadbalancer_id)
@@ -419,23 +436,15 @@ def _refuse_if_used(tx: Transaction, loadbalancer_id: str) -> None:
             )
 
 
-def _owner_of_new(
-    tx: Transaction,
-    caller: Caller,
-    cls: type[Resource],
-    values: Mapping[str, Any],
-) -> str:
-    """Return the id of the load balancer that a new object goes to, by what its values name.
+def _owner_of_new(cls: type[Resource], values: Mapping[str, Any]) -> tuple[type[Resource], str]:
+    """Return the load balancer that a new object goes to, or an object below it, by what its values name.
 
     Raises:
         InvalidInput: when nothing names one.
-        NotFound: when the named pool or listener does not exist for the caller.
     """
-    if values.get("loadbalancer_id"):
-        return str(values["loadbalancer_id"])
     for attribute, owner in OWNERS:
         if values.get(attribute):
-            return str(rows.get_row(tx, owner, values[attribute], caller.scope).loadbalancer_id)
+            return owner, str(values[attribute])
     if cls is Listener:
         raise InvalidInput(
             "Listener must be created with a loadbalancer or pool.", "ListenerMustHaveLoadbalancer"

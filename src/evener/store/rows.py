@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from functools import cache, lru_cache, partial
 from operator import itemgetter
@@ -14,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Executable,
+    Insert,
     Integer,
     Row,
     Select,
@@ -37,6 +39,7 @@ from evener.store.filters import matches
 from evener.store.schema import metadata
 
 R = TypeVar("R", bound=Resource)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,27 @@ def _storable(value: Any) -> Any:
 
 def insert(tx: Transaction, resource: Resource, **more: Any) -> None:
     """Insert `resource` with the columns that are not attributes in `more`."""
-    values = {name: _storable(getattr(resource, name)) for name in columns(type(resource))}
-    moment = now()
-    moments = {"created_at": moment, "updated_at": moment}
-    tx.execute(table(type(resource)).insert(), {**moments, **values, **more})
+    insert_all(tx, [resource], **more)
+
+
+def insert_all(tx: Transaction, resources: Sequence[Resource], **more: Any) -> None:
+    """Insert resources of one kind, all with the same `more`, in one statement; the oldest is the first."""
+    if not resources:
+        return
+    cls, moment = type(resources[0]), now()
+    same = {"updated_at": moment, **more}
+    names = tuple(columns(cls))
+    many = [
+        {"created_at": moment + place * _MICROSECOND, **same}
+        | {name: _storable(getattr(resource, name)) for name in names}
+        for place, resource in enumerate(resources)
+    ]
+    tx.execute(_insert(cls), many if len(many) > 1 else many[0])
+
+
+@cache
+def _insert(cls: type[Resource]) -> Insert:
+    return table(cls).insert()
 
 
 def update(tx: Transaction, cls: type[Resource], object_id: str, **values: Any) -> None:
@@ -142,6 +162,11 @@ def _plan(cls: type[Resource]) -> _Plan:
         if name not in columns(cls)
     }
     return _Plan(tuple(columns(cls)), tuple(converters), derived)
+
+
+def made(cls: type[R], values: Mapping[str, Any]) -> R:
+    """Return a new resource of the values of its columns, which were validated, with nothing above or below it."""
+    return cls.trusted({**values, **_plan(cls).derived})
 
 
 def bare(cls: type[R], row: Row[Any]) -> R:

@@ -17,25 +17,25 @@ from evener.store.database import Transaction
 from evener.store.schema import metadata, quotas
 
 
-def take(tx: Transaction, cls: type[Resource], project_id: str) -> None:
-    """Count one more of a kind, before its row is inserted; a kind without a limit is not counted.
+def take(tx: Transaction, cls: type[Resource], project_id: str, more: int = 1) -> None:
+    """Count so many more of a kind, before their rows are inserted; a kind without a limit is not counted.
 
     Raises:
         QuotaExceeded: when the project's limit has no room.
     """
     kind = cls.KIND
-    if kind not in TABLES:
+    if kind not in TABLES or not more:
         return
     which = {"of_project": project_id, "of_kind": kind}
     default = tx.limits.get(kind, UNLIMITED)
     for _ in range(2):  # after the first, another client may have counted for the first time
-        if tx.execute(_take(), {**which, "default_limit": default}).rowcount:
+        if tx.execute(_take(), {**which, "default_limit": default, "more": more}).rowcount:
             return
         if tx.execute(_row(), which).first() is None:
             break
     else:
         raise over_quota(kind)
-    used = count(tx, kind, project_id) + 1
+    used = count(tx, kind, project_id) + more
     if 0 <= default < used:
         raise over_quota(kind)
     insert(tx, kind, project_id, used=used)
@@ -80,8 +80,8 @@ _OF_ONE = (quotas.c.project_id == bindparam("of_project"), quotas.c.resource == 
 @cache
 def _take() -> Update:
     limit = func.coalesce(quotas.c.hard_limit, bindparam("default_limit", type_=quotas.c.used.type))
-    room = or_(limit < 0, quotas.c.used < limit)
-    return update(quotas).where(*_OF_ONE, room).values(used=quotas.c.used + 1)
+    after = quotas.c.used + bindparam("more", type_=quotas.c.used.type)
+    return update(quotas).where(*_OF_ONE, or_(limit < 0, after <= limit)).values(used=after)
 
 
 @cache
