@@ -3,36 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from standalone import Api, Balancer, Cloud, Standalone
+from projects import project_api
+from standalone import Balancer, Cloud, Standalone
 
 from evener.host import netns
 
 pytestmark = pytest.mark.root
 
-RANGE, IDENTITY = "192.168.77.0/24", "/identity/v3"
-
-
-def project_api(standalone: Standalone, name: str, directory: Path) -> Api:
-    """Return the API of a member of a new project."""
-    admin = standalone.api()
-
-    def made(kind: str, **values: Any) -> str:
-        body = {kind: {"name": name, "domain_id": "default", **values}}
-        answer = admin.request("POST", f"{IDENTITY}/{kind}s", body)
-        assert answer.ok, answer.text
-        return str(answer.json()[kind]["id"])
-
-    project, user = made("project"), made("user", password=name)
-    role = admin.request("GET", f"{IDENTITY}/roles?name=member").json()["roles"][0]["id"]
-    assert admin.request("PUT", f"{IDENTITY}/projects/{project}/users/{user}/roles/{role}").ok
-    cloud = yaml.safe_load((standalone.state / "clouds.yaml").read_text())["clouds"]["evener"]
-    cloud["auth"] |= {"username": name, "password": name, "project_name": name}
-    (directory / f"{name}.yaml").write_text(yaml.safe_dump({"clouds": {"evener": cloud}}))
-    return Api(admin.url, directory / f"{name}.yaml")
+RANGE = "192.168.77.0/24"
 
 
 @dataclass
