@@ -189,6 +189,17 @@ OVS_OPTS = [
 QUOTA_OPTS = [
     cfg.IntOpt(f"quota_{kind}", default=limit, help=f"How many a project may have: {kind}; -1 is any number.")
     for kind, limit in DEFAULT_LIMITS.items()
+] + [
+    # Barbican's names, but for the bytes.
+    cfg.IntOpt("quota_secrets", default=10_000, min=-1, help="Secrets a project may have; -1 is any number."),
+    cfg.IntOpt(
+        "quota_secret_bytes",
+        default=67_108_864,
+        min=-1,
+        help="Bytes that a project's secrets may take in the database, encrypted; -1 is any number.",
+    ),
+    cfg.IntOpt("quota_containers", default=5_000, min=-1, help="Containers of secrets a project may have."),
+    cfg.IntOpt("quota_consumers", default=20_000, min=-1, help="Consumers a project's secrets may have."),
 ]
 LIMIT_OPTS = [
     cfg.IntOpt(name, default=getattr(bounds.DEFAULTS, name), min=1, help=f"At most so many {what}.")
@@ -306,6 +317,13 @@ def limits(conf: cfg.ConfigOpts) -> dict[str, int]:
 def largest(conf: cfg.ConfigOpts) -> bounds.Bounds:
     """Return how large one load balancer, and one request, may be."""
     return bounds.Bounds(**{name: conf.limits[name] for name in bounds.WHAT})
+
+
+def secret_bounds(conf: cfg.ConfigOpts) -> dict[str, int]:
+    """Return how many secrets and so on a project may have."""
+    return {
+        name: conf.quotas[f"quota_{name}"] for name in ("secrets", "secret_bytes", "containers", "consumers")
+    }
 
 
 def service_providers(conf: cfg.ConfigOpts) -> tuple[provider.Provider, ...]:

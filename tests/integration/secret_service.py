@@ -16,6 +16,7 @@ from evener.api.app import make_app
 from evener.resources.caller import Caller
 from evener.resources.errors import EvenerError, Unauthorized
 from evener.secrets.base import Certificate, Consumer, Secrets
+from evener.secrets.bounds import Bounds
 from evener.secrets.builtin import BuiltinSecrets
 from evener.store.database import Database
 
@@ -91,9 +92,9 @@ def certificate_of(secrets: Secrets, project: str, ref: str, *, in_use: bool = F
 class Service:
     """The secret service of a database, and its users."""
 
-    def __init__(self, database: Database, key_file: Path) -> None:
+    def __init__(self, database: Database, key_file: Path, bounds: Bounds | None = None) -> None:
         self.database = database
-        self.secrets = BuiltinSecrets(database, key_file)
+        self.secrets = BuiltinSecrets(database, key_file, bounds)
         app = make_app(Tokens(), lambda: None)
         barbican.add_routes(app, self.secrets, f"{BASE}/", 200_000)
         self.client = testing.TestClient(app)

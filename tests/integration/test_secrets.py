@@ -4,20 +4,23 @@ import base64
 import threading
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import falcon
 import pytest
+from api_cloud import counted
 from falcon import testing
 from secret_service import BASE, LISTENER, V1, Service, Tokens, User
 from sqlalchemy import select, update
 
-from evener.api import barbican
+from evener.api import barbican, keystone
 from evener.api.app import make_app
+from evener.identity.builtin import BuiltinIdentity
 from evener.resources.errors import EvenerError, InUse, InvalidInput, NotFound, Unavailable
-from evener.secrets.base import load
+from evener.secrets.base import Certificate, load
+from evener.secrets.bounds import Bounds
 from evener.secrets.builtin import BuiltinSecrets
 from evener.secrets.containers import delete as delete_container
 from evener.store.database import Database, retried
@@ -421,3 +424,63 @@ def test_every_route_answers_in_barbicans_form_without_a_slash_too(service: Serv
     user = User(testing.TestClient(app), "u:p1:member")
     assert user.ok("GET", "/secrets/") == user.ok("GET", "/secrets")
     assert user.refused("GET", "/nothing")[0] == 404
+
+
+def test_a_project_has_bounds_and_is_told_which(database: Database, tmp_path: Path) -> None:
+    few = Bounds(secrets=4, secret_bytes=1000, containers=1, consumers=1)
+    service = Service(database, tmp_path / "secrets.key", few)
+    user, other = service.user(), service.user(project="p2")
+    assert user.refused("POST", "/secrets", body_of("x" * 900)) == (
+        403,
+        "Quota reached for project p1. Only 1000 bytes of secrets are allowed.",
+    )
+    refs = [user.store(WORDS), user.store(expiration=(NOW + DAY).isoformat()), user.store(), user.store()]
+    large = {"Content-Type": "text/plain"}
+    assert user.refused("PUT", refs[1], b"x" * 900, headers=large)[0] == 403
+    assert user.refused("POST", "/secrets", body_of("x")) == (
+        403,
+        "Quota reached for project p1. Only 4 secrets are allowed.",
+    )
+    other.store(WORDS)
+    container = user.contain("generic")
+    assert "Only 1 containers" in user.refused("POST", "/containers", {"type": "generic"})[1]
+    user.ok("POST", f"{container}/consumers", {"name": "a", "URL": "b"})
+    consumer = {"service": "a", "resource_type": "b", "resource_id": str(uuid.uuid4())}
+    assert "Only 1 consumers" in user.refused("POST", f"{refs[0]}/consumers", consumer)[1]
+    assert user.ok("GET", "/quotas")["quotas"]["secrets"] == 4
+    assert user.ok("GET", "/secrets")["total"] == 4
+    with database.write() as tx:  # its time is over: nobody sees it, and it is in nobody's way
+        tx.execute(update(secrets).where(secrets.c.expiration.is_not(None)).values(expiration=past()))
+    assert user.store(WORDS)
+
+
+def body_of(payload: str) -> dict[str, str]:
+    return {"payload": payload, "payload_content_type": "text/plain"}
+
+
+def past() -> datetime:
+    return NOW.replace(tzinfo=None) - DAY
+
+
+def test_all_payloads_of_a_graph_are_one_statement(service: Service, user: User) -> None:
+    refs = [a_container(user), a_container(user, "ECDSA"), user.store(served().p12()), user.store("x")]
+    with counted(service.database) as seen:
+        found = service.secrets.certificates("p1", refs, in_use=True)
+    assert [isinstance(found[ref], Certificate) for ref in refs] == [True, True, True, False]
+    assert len([each for each in seen if each.startswith("SELECT")]) == 1
+
+
+def test_errors_that_nobody_expects_come_in_the_form_of_their_api(tmp_path: Path) -> None:
+    nowhere = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    service = Service(nowhere, tmp_path / "secrets.key")
+    status, words = service.user().refused("GET", "/secrets")
+    assert (status, "database" in words) == (503, True)
+    identity = BuiltinIdentity(nowhere, tmp_path / "token.key", 3600)
+    app = make_app(identity, lambda: None)
+    barbican.add_routes(app, service.secrets, BASE, 1000)
+    keystone.add_routes(app, identity, BASE)
+    client = testing.TestClient(app)
+    password = {"user": {"name": "a", "domain": {"id": "default"}, "password": "b"}}
+    auth = {"auth": {"identity": {"methods": ["password"], "password": password}}}
+    answer = client.simulate_post("/identity/v3/auth/tokens", json=auth)
+    assert answer.status_code == answer.json["error"]["code"] == 503

@@ -28,6 +28,7 @@ def _routes() -> Routes:
     return {
         MOUNT: {"GET": list_versions},
         PATH: {"GET": show_version},
+        f"{PATH}/quotas": {"GET": show_quotas},
         f"{PATH}/secrets": {"GET": secrets_of.list_them, "POST": secrets_of.create},
         f"{PATH}/secrets/{{secret_id}}": {
             "GET": secrets_of.show,
@@ -74,6 +75,20 @@ def list_versions(call: Call) -> Reply:
     version = [_version(call)]
     versions = {"values": version} if call.minor() is None else version
     return Reply(HTTPStatus.MULTIPLE_CHOICES, {"versions": versions})
+
+
+def show_quotas(call: Call) -> Reply:
+    """GET /quotas: what the caller's project may have; -1 is any number."""
+    call.reader()
+    own = call.secrets.bounds
+    shown = {
+        "secrets": own.secrets,
+        "containers": own.containers,
+        "consumers": own.consumers,
+        "orders": 0,
+        "cas": 0,
+    }
+    return Reply(200, {"quotas": shown})
 
 
 def show_version(call: Call) -> Reply:

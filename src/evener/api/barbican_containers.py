@@ -13,7 +13,7 @@ from sqlalchemy import Table
 from evener.api import barbican_secrets
 from evener.api.barbican_http import NOTHING, Call, Handler, Reply
 from evener.resources.errors import NotFound
-from evener.secrets import consumers, containers, listing, vault
+from evener.secrets import bounds, consumers, containers, listing, vault
 from evener.secrets.containers import Container
 from evener.secrets.models import (
     ContainerConsumerInput,
@@ -55,6 +55,7 @@ def create(call: Call) -> Reply:
     """POST /containers."""
     caller = call.writer()
     given = parse(ContainerInput, call.json_body())
+    call.make_room(caller, bounds.check_container)
     return _made(call, call.write(lambda tx: containers.create(tx, caller, given)))
 
 
@@ -161,6 +162,7 @@ def consumer_adder(owner: Owner) -> Handler:
     def add(call: Call) -> Reply:
         caller, owner_id = call.writer(), owner.id(call)
         given = parse(owner.model, call.json_body()).model_dump()
+        call.make_room(caller, bounds.check_consumer)
 
         def added(tx: Transaction) -> Any:
             owner.show(tx, caller.scope, owner_id)

@@ -17,6 +17,7 @@ import falcon
 from evener.resources import errors
 from evener.resources.caller import ADMIN, MEMBER, READER, Caller
 from evener.resources.types import validate_uuid
+from evener.secrets import vault
 from evener.secrets.builtin import BuiltinSecrets
 from evener.secrets.listing import PAGE
 from evener.secrets.references import PATH, Collection, Reference, build
@@ -176,6 +177,21 @@ class Call:
         """Return what `work` returns in a transaction that reads."""
         with self.secrets.database.read() as tx:
             return work(tx)
+
+    def make_room(self, caller: Caller, check: Callable[..., None], *more: Any) -> None:
+        """See, by one of the checks of `bounds`, whether the caller's project has room for more.
+
+        What has expired is gone for everybody, so it makes room.
+
+        Raises:
+            Forbidden: naming the bound.
+        """
+        arguments = (self.secrets.bounds, caller.project_id, *more)
+        try:
+            self.read(lambda tx: check(tx, *arguments))
+        except errors.Forbidden:
+            self.write(lambda tx: vault.forget_expired(tx, caller.project_id))
+            self.read(lambda tx: check(tx, *arguments))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Return what `work` returns in a transaction that writes; after a lost race it is run again."""

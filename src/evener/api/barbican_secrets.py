@@ -10,7 +10,7 @@ import falcon
 
 from evener.api.barbican_http import NOTHING, Call, Refusal, Reply
 from evener.resources.errors import InvalidInput
-from evener.secrets import listing, vault
+from evener.secrets import bounds, listing, vault
 from evener.secrets.models import SecretInput, decode_base64, normal_content_type, parse
 from evener.secrets.vault import Secret
 
@@ -40,7 +40,9 @@ def create(call: Call) -> Reply:
     """POST /secrets: with a payload, or for one that comes later."""
     caller = call.writer()
     given = parse(SecretInput, call.json_body())
-    secret_id = call.write(lambda tx: vault.create(tx, call.secrets.sealer, caller, given))
+    payload = given.payload_bytes()
+    call.make_room(caller, bounds.check_secret, len(payload or b""))
+    secret_id = call.write(lambda tx: vault.create(tx, call.secrets.sealer, caller, given, payload))
     href = call.href("secrets", secret_id)
     return Reply(201, {"secret_ref": href}, {"Location": href})
 
@@ -62,6 +64,7 @@ def fill(call: Call) -> Reply:
         case _:
             raise InvalidInput("Content-Encoding is not one of base64, binary")
     payload = vault.uploaded(content, content_type)
+    call.make_room(caller, bounds.check_payload, len(payload.content))
     call.write(lambda tx: vault.fill(tx, call.secrets.sealer, caller.project_id, secret_id, payload))
     return NOTHING
 

@@ -1,6 +1,7 @@
 """From errors to HTTP: the one table of status codes, and Neutron's form of an error's body."""
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 import falcon
@@ -28,6 +29,16 @@ def neutron_body(type_name: str, message: str) -> dict[str, Any]:
     return {"NeutronError": {"type": type_name, "message": message, "detail": ""}}
 
 
+def _body(path: str, status: int, type_name: str, message: str) -> dict[str, Any]:
+    """Return an error's body in the form of the API that `path` is of."""
+    title = HTTPStatus(status).phrase
+    if path.startswith("/key-manager"):
+        return {"code": status, "title": title, "description": message}
+    if path.startswith("/identity"):
+        return {"error": {"code": status, "title": title, "message": message}}
+    return neutron_body(type_name, message)
+
+
 def refuse(
     request: falcon.Request, response: falcon.Response, error: errors.EvenerError, _params: Any
 ) -> None:
@@ -44,18 +55,19 @@ def refuse(
             **neutron_body(name, error.message),
         }
     else:
-        response.media = neutron_body(name, error.message)
+        response.media = _body(request.path, status, name, error.message)
     LOG.info("%s %s refused with %d: %s", request.method, request.path, status, error.message)
 
 
 def refuse_http(
-    _request: falcon.Request, response: falcon.Response, error: falcon.HTTPError, _params: Any
+    request: falcon.Request, response: falcon.Response, error: falcon.HTTPError, _params: Any
 ) -> None:
     """Answer an error of Falcon's: no such route, method, too large a body."""
     response.status = error.status
     if error.headers:
         response.set_headers(error.headers)
-    response.media = neutron_body(type(error).__name__, str(error.description or error.title))
+    message = str(error.description or error.title)
+    response.media = _body(request.path, error.status_code, type(error).__name__, message)
 
 
 def unexpected(request: falcon.Request, response: falcon.Response, error: Exception, _params: Any) -> None:
@@ -63,12 +75,8 @@ def unexpected(request: falcon.Request, response: falcon.Response, error: Except
     LOG.exception("%s %s failed", request.method, request.path, exc_info=error)
     request_id = getattr(request.context, "request_id", "")
     if isinstance(error, SQLAlchemyError):
-        response.status = 503
-        response.media = neutron_body(
-            "ServiceUnavailable", f"The database does not answer (request {request_id})"
-        )
-        return
-    response.status = 500
-    response.media = neutron_body(
-        "HTTPInternalServerError", f"An unexpected error occurred (request {request_id})"
-    )
+        status, name, what = 503, "ServiceUnavailable", "The database does not answer"
+    else:
+        status, name, what = 500, "HTTPInternalServerError", "An unexpected error occurred"
+    response.status = status
+    response.media = _body(request.path, status, name, f"{what} (request {request_id})")

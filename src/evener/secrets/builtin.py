@@ -9,6 +9,7 @@ from sqlalchemy import Table, select
 from evener.resources.errors import EvenerError, Unavailable
 from evener.secrets import consumers, errors, opening, payloads, references
 from evener.secrets.base import Consumer
+from evener.secrets.bounds import Bounds
 from evener.secrets.consumers import OF_CONTAINERS, OF_SECRETS
 from evener.secrets.errors import Unusable
 from evener.secrets.opening import Opener
@@ -27,9 +28,16 @@ MOST_S = 10.0  # spent on the certificates of one request; those that are left a
 class BuiltinSecrets:
     """Implements `evener.secrets.base.Secrets` on tables of its own, which `vault` and `containers` work on."""
 
-    def __init__(self, database: Database, key_file: Path, opener: Opener = opening.shared) -> None:
+    def __init__(
+        self,
+        database: Database,
+        key_file: Path,
+        bounds: Bounds | None = None,
+        opener: Opener = opening.shared,
+    ) -> None:
         """Serve from `database`, with payloads sealed by the keys in `key_file`, which is made if missing."""
         self.database = database
+        self.bounds = bounds or Bounds()
         self._opener = opener
         self.sealer = Sealer(key_file)
 

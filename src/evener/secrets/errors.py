@@ -3,7 +3,7 @@
 No message holds any part of a payload.
 """
 
-from evener.resources.errors import Busy, InUse, InvalidInput, NotFound, Unavailable
+from evener.resources.errors import Busy, Forbidden, InUse, InvalidInput, NotFound, Unavailable
 
 
 class Unusable(Exception):
@@ -39,6 +39,11 @@ def in_use(kind: str, object_id: str, users: str) -> InUse:
         "registration as consumers.",
         "SecretInUse",
     )
+
+
+def quota_reached(project_id: str, bound: int, what: str) -> Forbidden:
+    """The project has all that it may have, in Barbican's words."""
+    return Forbidden(f"Quota reached for project {project_id}. Only {bound} {what} are allowed.")
 
 
 def unsealable(object_id: str) -> Unavailable:

@@ -70,14 +70,9 @@ def find(tx: Transaction, scope: str | None, secret_id: str, *, lock: bool = Fal
     return row
 
 
-def create(tx: Transaction, sealer: Sealer, caller: Caller, given: SecretInput) -> str:
-    """Make a secret in the caller's project, and return its id.
-
-    Raises:
-        InvalidInput: for a payload that is empty, too large, or not what its encoding says.
-    """
+def create(tx: Transaction, sealer: Sealer, caller: Caller, given: SecretInput, payload: bytes | None) -> str:
+    """Make a secret in the caller's project, with `payload` if there is one yet, and return its id."""
     secret_id, moment = str(uuid.uuid4()), now()
-    payload = given.payload_bytes()
     described = given.model_dump(
         include={"name", "algorithm", "mode", "bit_length", "secret_type", "expiration"}
     )
@@ -169,6 +164,18 @@ def delete(tx: Transaction, scope: str | None, secret_id: str) -> None:
     if users:
         raise errors.in_use("secret", secret_id, consumers.named(users))
     tx.execute(secrets.delete().where(secrets.c.id == secret_id))
+
+
+def forget_expired(tx: Transaction, project_id: str) -> None:
+    """Delete the secrets of a project that have expired and are in no use; nobody has seen them since."""
+    tx.execute(
+        secrets.delete().where(
+            secrets.c.project_id == project_id,
+            secrets.c.expiration <= now(),
+            secrets.c.id.not_in(select(secret_parts.c.secret_id)),
+            secrets.c.id.not_in(select(OF_SECRETS.c.owner_id)),
+        )
+    )
 
 
 def uploaded(content: bytes, content_type: str) -> Payload:

@@ -27,6 +27,7 @@ from evener.host.linuxbridge import bridge_name
 from evener.identity.bootstrap import follow_address, write_credentials
 from evener.identity.builtin import BuiltinIdentity
 from evener.network.builtin import BuiltinNetwork
+from evener.secrets.bounds import Bounds
 from evener.secrets.builtin import BuiltinSecrets
 from evener.store.database import Database
 from evener.store.manage import upgrade
@@ -75,7 +76,9 @@ class Assembly:
             self.database, Telling(self.database, self._bus), config.physical_networks(conf)
         )
         providers = config.service_providers(conf)
-        secrets = BuiltinSecrets(self.database, config.state_path(conf) / SECRETS_KEY_FILE)
+        secrets = BuiltinSecrets(
+            self.database, config.state_path(conf) / SECRETS_KEY_FILE, Bounds(**config.secret_bounds(conf))
+        )
         reserved = config.reserved_ips(conf)
         bounds = config.largest(conf)
         balancing = LoadBalancing(self.database, network, self._bus, providers, secrets, reserved, bounds)
