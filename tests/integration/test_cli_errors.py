@@ -129,9 +129,10 @@ def test_debug_of_a_wrong_password_does_not_show_it(site):
     assert "not-the-password" not in done.stderr
 
 
-def on_a_terminal(site, *words, **environment):
-    """Run `evener` with a terminal as its outputs; return what appears on it, and the exit code."""
+def on_a_terminal(site, *words, typed=b"", **environment):
+    """Run `evener` on a terminal on which `typed` was typed; return what appears on it, and the exit code."""
     ours, theirs = pty.openpty()
+    os.write(ours, typed)
     environment = {
         **site.environment,
         "TERM": "xterm-256color",
@@ -181,6 +182,13 @@ def test_top_refreshes_in_place_on_a_terminal_and_prints_plain_text_elsewhere(si
     assert code == 0
     assert "\x1b[?1049h" in seen
     assert "TWIN" in seen
+    seen, code = on_a_terminal(site, "top", "-d", "300", typed=b"q", COLUMNS="60", LINES="9")
+    assert code == 0
+    last = seen.rpartition("\x1b[?1049l")[2]
+    assert "conns" in last
+    assert "…" not in last  # columns are whole or not there
+    assert "errors" not in last
+    assert "rows 1 to 3 of " in last
     done = site.run("top", "-n", "2", "-d", "0.2", "LB")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.cli.readings import Reading, counters_by_id, number, rate, rows
-from evener.cli.statuses import title, top_level
+from evener.cli.readings import HEADINGS, Reading, counters_by_id, fitting, number, rate, rows
+from evener.cli.tree import title, top_level
 
 COUNTERS = st.dictionaries(st.sampled_from(["total_connections", "bytes_in"]), st.integers(0, 10**15))
 
@@ -72,3 +72,16 @@ def test_a_pool_of_a_listener_stands_below_it_only():
 )
 def test_objects_are_called_by_what_people_know_of_them(node, text):
     assert title(node) == text
+
+
+@given(
+    st.lists(st.tuples(*[st.text(max_size=30)] * 2, *[st.text("0123456789kM", max_size=5)] * 6)),
+    st.integers(20, 200),
+)
+def test_columns_that_a_narrow_terminal_shows_are_whole(lines, width):
+    shown = fitting(lines, width)
+    assert shown[:3] == [0, 1, 2]  # what it is, how it fares, what it does
+    assert shown == sorted(shown)
+    needed = sum(max(len(line[place]) for line in [HEADINGS, *lines]) + 2 for place in shown)
+    assert needed <= width or len(shown) == 3
+    assert len(fitting(lines, width + 50)) >= len(shown)

@@ -129,8 +129,11 @@ def test_agents_show_whether_they_are_alive_as_a_face(server, run):
     assert '     "n": 1' in run(f"agent-show {AGENT_ID}")
     run(f"agent-update {AGENT_ID} --description d --admin-state-down")
     assert last(server)[2] == {"agent": {"admin_state_up": False, "description": "d"}}
-    run(f"agent-update {AGENT_ID}")
+    run(f"agent-update {AGENT_ID} --admin-state-up True")
     assert last(server)[2] == {"agent": {"admin_state_up": True}}
+    run(f"agent-update --description x {AGENT_ID}")  # says nothing of whether it may have load balancers
+    assert last(server)[2] == {"agent": {"description": "x"}}
+    assert "Must specify new values" in run(f"agent-update {AGENT_ID}", code=1)
 
 
 def test_agents_and_load_balancers_are_listed_by_each_other(server, run):

@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from cliff.command import Command
 from cliff.complete import CompleteCommand
-from cliff.show import ShowOne
 
 from evener.cli import arguments, connecting, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, RESOURCES
 from evener.cli.describe import Resource
+from evener.cli.printed import ShowOne
 from evener.cli.statuses import Status
 from evener.cli.top import Top
 from evener.cli.verbs import Create, Delete, List, Show, Table, Update, client_of, say

@@ -13,6 +13,8 @@ CliError
 
 import re
 
+from evener.cli.visible import visible
+
 CONNECTION_REASON = re.compile(
     r"Connection refused|No route to host|Network is unreachable|Connection reset by peer|timed out"
     r"|Name or service not known|Temporary failure in name resolution|nodename nor servname[^)']*"
@@ -56,8 +58,8 @@ class WaitFailed(CliError):
 
 
 def one_line(text: str) -> str:
-    """Return `text` with all white space runs, line breaks included, as single spaces."""
-    return " ".join(text.split())
+    """Return `text` with all white space runs, line breaks included, as single spaces, and nothing that acts."""
+    return visible(" ".join(text.split()))
 
 
 def unreachable(url: str, error: Exception) -> Unreachable:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evener.cli.describe import Resource
+from evener.cli.visible import visible
 
 STRUCTURED = frozenset({"json", "yaml"})  # formats that have a null
 
@@ -17,17 +18,18 @@ def for_people(value: Any, indent: int | None = None) -> Any:
         return ""
     if isinstance(value, list):
         return "\n".join(
-            json.dumps(item, indent=indent) if isinstance(item, dict) else str(item) for item in value
+            json.dumps(item, indent=indent) if isinstance(item, dict) else visible(str(item))
+            for item in value
         )
     if isinstance(value, dict):
         return json.dumps(value, indent=indent)
-    return value
+    return visible(value) if isinstance(value, str) else value
 
 
 def joined(value: Any) -> Any:
     """Return a joined list, such as a network's subnets, as lines of the values of each."""
     if isinstance(value, list):
-        return "\n".join(" ".join(str(part) for part in item.values()) for item in value)
+        return "\n".join(" ".join(visible(str(part)) for part in item.values()) for item in value)
     return for_people(value)
 
 

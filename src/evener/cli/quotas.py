@@ -9,13 +9,12 @@ from urllib.parse import quote
 
 from cliff.app import App
 from cliff.command import Command
-from cliff.lister import Lister
-from cliff.show import ShowOne
 
 from evener.cli.arguments import add_request_format
 from evener.cli.describe import Resource
 from evener.cli.errors import CliError
 from evener.cli.output import one
+from evener.cli.printed import Lister, ShowOne
 from evener.cli.spelling import unknown_attributes
 from evener.cli.verbs import Table, client_of, say
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evener.cli.statuses import Node, children, title, top_level
+from evener.cli.tree import Node, children, title, top_level
 
 Counters = Mapping[str, int]
 SHOWN = frozenset({"load balancer", "listener", "pool", "member"})
@@ -113,3 +113,19 @@ def cells(row: Row) -> Sequence[str]:
     )
     kind = "" if row.kind == "load balancer" else f"{row.kind} "
     return ("  " * row.depth + kind + row.title, row.status, *(number(value) for value in numbers))
+
+
+# Which columns a narrow terminal does without, the first of them first.
+SPARED = ("errors", "total", "out B/s", "in B/s", "conns/s")
+BETWEEN = 2  # spaces
+
+
+def fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the places of the columns that are shown in `width` characters, whole but for the name."""
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *lines, strict=True)]
+    shown = list(range(len(HEADINGS)))
+    for spared in SPARED:
+        if sum(widths[place] + BETWEEN for place in shown) <= width:
+            break
+        shown.remove(HEADINGS.index(spared))
+    return shown

@@ -9,11 +9,11 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from cliff.command import Command
-from cliff.lister import Lister
 
 from evener.cli import arguments
 from evener.cli.catalogue import BY_KIND
 from evener.cli.describe import Resource
+from evener.cli.printed import Lister
 from evener.cli.verbs import Table, client_of, listed, say
 
 

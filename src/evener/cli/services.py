@@ -34,12 +34,21 @@ AGENT = Resource(
     args=(
         Arg(
             "--admin-state-down",
-            "Place no load balancers on the agent from now on. Not given means that it may have them.",
+            "Place no load balancers on the agent from now on.",
             attr="admin_state_up",
             create=False,
             update=True,
             const=False,
-            default=True,
+            group="admin_state",
+        ),
+        Arg(
+            "--admin-state-up",
+            "Whether load balancers may be placed on the agent from now on.",
+            create=False,
+            update=True,
+            type=true_or_false,
+            metavar="{True,False}",
+            group="admin_state",
         ),
         Arg("--description", "Description of the agent.", create=False, update=True),
     ),

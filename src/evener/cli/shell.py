@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from cliff.app import App
+from cliff.command import Command
 from cliff.commandmanager import CommandManager
 
 from evener.cli import connect
 from evener.cli.client import Client
 from evener.cli.commands import Complete, all_commands
-from evener.cli.errors import CliError, one_line
-from evener.cli.spelling import normalise
+from evener.cli.errors import CliError, NotFound, one_line
+from evener.cli.spelling import misspelt, normalise
 
 DESCRIPTION = (
     "Client of load balancing as a service: Neutron LBaaS v2, and the networks, subnets and ports it needs."
@@ -104,7 +105,7 @@ class Shell(App):
             command = factory(self, self.options)
             parser = command.get_parser(f"{self.NAME} {name}")
             takes_unknown = getattr(command, "takes_unknown", False)
-            return int(command.run(self._parse(parser, words, takes_unknown=takes_unknown)))
+            return self._obey(command, parser, self._parse(parser, words, takes_unknown=takes_unknown))
         except CliError as error:
             return self._fail(str(error))
         except BrokenPipeError:
@@ -113,6 +114,18 @@ class Shell(App):
             if self.options.debug:
                 self.LOG.exception("unexpected error")
             return self._fail(f"{type(error).__name__}: {error}")
+
+    @staticmethod
+    def _obey(command: Command, parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> int:
+        """Run `command`. A mistyped option may be an attribute that only the server knows, and its value a name."""
+        try:
+            return int(command.run(parsed))
+        except NotFound as error:
+            options = parser._option_string_actions  # noqa: SLF001 - argparse has no other list of them
+            hint = misspelt(parsed.unknown, options)
+            if hint:
+                raise CliError(f"{error}. {hint}") from None
+            raise
 
     def _parse(
         self, parser: argparse.ArgumentParser, words: list[str], *, takes_unknown: bool

@@ -6,6 +6,7 @@ Pure: lists of words in, lists of words and values out.
 import argparse
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from evener.cli.describe import key_values, true_or_false
@@ -42,6 +43,16 @@ def normalise(words: Sequence[str], options: Collection[str]) -> list[str]:
         else:
             result.append(word)
     return result
+
+
+def misspelt(unknown: Sequence[str], options: Collection[str]) -> str:
+    """Return which of `options` an option that there is not may have been meant for; "" where none is near."""
+    for word in unknown:
+        flag = word.partition("=")[0]
+        near = get_close_matches(flag, options, n=1, cutoff=0.8) if flag.startswith("--") else []
+        if near:
+            return f"There is no option {flag}: {near[0]} may be meant"
+    return ""
 
 
 @dataclass

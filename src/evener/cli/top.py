@@ -12,7 +12,8 @@ from evener.cli.arguments import add_request_format
 from evener.cli.catalogue import BY_KIND
 from evener.cli.client import Client
 from evener.cli.errors import Refused
-from evener.cli.readings import HEADINGS, Reading, Row, cells, counters_by_id, rows
+from evener.cli.keys import keys
+from evener.cli.readings import HEADINGS, Reading, Row, cells, counters_by_id, fitting, rows
 from evener.cli.statuses import STYLES
 from evener.cli.verbs import client_of
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 MOST = 50  # load balancers shown where none is named: two requests each, every DELAY_S seconds
 DELAY_S = 2.0
 WIDTH = 120  # of plain text, in characters
+FRAME_LINES = 6  # of a live table: around the heading and below the rows
+QUIT = "q"
+MOVES = {"up": -1, "k": -1, "down": 1, "j": 1, "page up": -1, "page down": 1}
+PAGES = frozenset({"page up", "page down"})
+
+Frames = Iterator[tuple[list[Row], bool]]
 
 
 def _positive(text: str) -> float:
@@ -67,42 +74,40 @@ def _ids(client: Client, names: Sequence[str]) -> tuple[list[str], bool]:
     return ids[:MOST], len(ids) > MOST
 
 
-def frames(client: Client, names: Sequence[str], delay_s: float) -> Iterator[tuple[list[Row], bool]]:
-    """Yield the lines of all load balancers, every `delay_s` seconds, and whether there are more of them."""
+def frames(client: Client, names: Sequence[str]) -> Frames:
+    """Yield the lines of all load balancers as of now, and whether there are more of them."""
     before: dict[str, Reading] = {}
-    due_s = time.monotonic()
     while True:
         ids, more = _ids(client, names)
         now = read(client, ids)
         yield [row for key, reading in now.items() for row in rows(before.get(key), reading)], more
         before = now
-        due_s = max(due_s + delay_s, time.monotonic())
-        time.sleep(due_s - time.monotonic() if due_s > time.monotonic() else 0.0)
 
 
-def _table(found: Sequence[Row], *, more: bool, boxed: bool) -> "Table":
+def _table(found: Sequence[Row], caption: str | None, width: int, *, boxed: bool) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    caption = f"the first {MOST} load balancers; name others to see them" if more else None
     table = Table(box=SIMPLE_HEAD if boxed else None, caption=caption, pad_edge=False)
-    for index, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if index < 2 else "right", no_wrap=True)
-    for row in found:
-        name, status, *numbers = cells(row)
-        style = "bold" if row.depth == 0 else ""
-        table.add_row(Text(name, style=style), Text(status, style=STYLES.get(status, "")), *numbers)
+    texts = [cells(row) for row in found]
+    shown = fitting(texts, width)
+    for index in shown:
+        table.add_column(HEADINGS[index], justify="left" if index < 2 else "right", no_wrap=True)
+    for row, line in zip(found, texts, strict=True):
+        styles = {0: "bold" if row.depth == 0 else "", 1: STYLES.get(row.status, "")}
+        table.add_row(*(Text(line[index], style=styles.get(index, "")) for index in shown))
     return table
 
 
 class Top(Command):
     """Show connections, rates and health of load balancers, listeners and members, again and again.
 
-    Refreshes in place on a terminal until it is interrupted; elsewhere prints a table of plain text each time.
-    conns are connections open now; the rates are averages since the last refresh; total and errors count since
-    the load balancer was made. "-" is what is not known: rates at first, and counters that the server does not
-    keep for a listener or member.
+    Refreshes in place on a terminal until q is pressed, with the arrows, PgUp and PgDn to see other rows, and leaves
+    out columns where it is narrow; elsewhere prints a table of plain text each time. conns are connections open now;
+    the rates are averages since the last refresh; total and errors count since the load balancer was made, those of
+    members since HAProxy last read its configuration anew. "-" is what is not known: rates at first, and counters
+    that the server does not keep for a listener or member.
     """
 
     def get_epilog(self) -> str:
@@ -137,34 +142,48 @@ class Top(Command):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         from rich.console import Console
 
-        client = client_of(self.app)
+        shown = frames(client_of(self.app), parsed_args.loadbalancers)
         live = self.app.stdout.isatty()
-        shown = itertools.islice(
-            frames(client, parsed_args.loadbalancers, parsed_args.delay), parsed_args.count
-        )
         console = Console(file=self.app.stdout, highlight=False, width=None if live else WIDTH)
         try:
-            if live:
-                _show_live(console, shown)
-            else:
-                _print(console, shown)
-        except KeyboardInterrupt:  # how one leaves it
+            show = _show_live if live else _print
+            show(console, itertools.islice(shown, parsed_args.count), parsed_args.delay, parsed_args.count)
+        except KeyboardInterrupt:  # another way to leave it
             return
 
 
-def _show_live(console: "Console", shown: Iterator[tuple[list[Row], bool]]) -> None:
+def _caption(more: bool) -> str:  # noqa: FBT001 - as `frames` yields it
+    return f"the first {MOST} load balancers; name others to see them" if more else ""
+
+
+def _show_live(console: "Console", shown: Frames, delay_s: float, count: int | None) -> None:
     from rich.live import Live
 
+    top = 0
     table: Any = ""
-    with Live(console=console, screen=True, auto_refresh=False) as live:
-        for found, more in shown:
-            table = _table(found, more=more, boxed=True)
-            live.update(table, refresh=True)
+    with Live(console=console, screen=True, auto_refresh=False) as live, keys() as pressed:
+        for number, (found, more) in enumerate(shown, 1):
+            due_s = time.monotonic() + delay_s
+            key = "drawn anew"
+            while key and key != QUIT:
+                room = max(1, console.height - FRAME_LINES)
+                top = max(
+                    0, min(top + (MOVES.get(key, 0) * (room if key in PAGES else 1)), len(found) - room)
+                )
+                where = f"rows {top + 1} to {min(top + room, len(found))} of {len(found)}; q to leave"
+                caption = "; ".join(filter(None, (where, _caption(more))))
+                table = _table(found[top : top + room], caption, console.width, boxed=True)
+                live.update(table, refresh=True)
+                key = QUIT if number == count else pressed(due_s - time.monotonic())
+            if key == QUIT:
+                break
     console.print(table)  # what was seen last stays to be read
 
 
-def _print(console: "Console", shown: Iterator[tuple[list[Row], bool]]) -> None:
-    for number, (found, more) in enumerate(shown):
-        if number:
+def _print(console: "Console", shown: Frames, delay_s: float, count: int | None) -> None:
+    for number, (found, more) in enumerate(shown, 1):
+        due_s = time.monotonic() + delay_s
+        console.print(_table(found, _caption(more) or None, WIDTH, boxed=False))
+        if number != count:
             console.print()
-        console.print(_table(found, more=more, boxed=False))
+            time.sleep(max(0.0, due_s - time.monotonic()))

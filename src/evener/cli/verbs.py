@@ -4,18 +4,18 @@ Parses with `arguments`, speaks through the `Client`, shows with `output`; decid
 """
 
 import argparse
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol, cast
 
 from cliff.app import App
 from cliff.command import Command
-from cliff.lister import Lister
-from cliff.show import ShowOne
 
-from evener.cli import arguments, output
+from evener.cli import arguments, health, output
 from evener.cli.arguments import TARGET
 from evener.cli.client import Client
 from evener.cli.describe import Resource
 from evener.cli.errors import CliError, NotFound, NotUnique, Refused
+from evener.cli.printed import Lister, ShowOne
 from evener.cli.spelling import unknown_attributes
 from evener.cli.wait import loadbalancer_ids, progress_on, wait
 
@@ -97,6 +97,8 @@ class Show(ShowOne):
         parent_id = _parent_id(client, resource, parsed_args)
         object_id = client.find_id(resource.kind, vars(parsed_args)[TARGET], parent_id)
         found = client.show(resource, object_id, parent_id, arguments.show_query(parsed_args))
+        if health.wanted(self.app, parsed_args):
+            health.add(client, resource, [found], parent_id)
         return output.one(resource, found, parsed_args.formatter, resource.json_indent)
 
 
@@ -118,7 +120,10 @@ class List(Lister):
         client, resource = client_of(self.app), self.resource
         parent_id = _parent_id(client, resource, parsed_args)
         query = arguments.list_query(resource, parsed_args, _extra(parsed_args))
-        return listed(client, resource, client.list_all(resource, parent_id, query), parsed_args)
+        found = client.list_all(resource, parent_id, query)
+        if health.wanted(self.app, parsed_args) and health.add(client, resource, found, parent_id):
+            resource = replace(resource, columns=(*resource.columns, health.COLUMN))
+        return listed(client, resource, found, parsed_args)
 
 
 def listed(
@@ -129,7 +134,10 @@ def listed(
         _join(client, found, attribute, kind, fields)
     available = list(dict.fromkeys(name for item in found for name in item))
     names = output.columns(resource, available, parsed.columns, parsed.fields, with_project=client.is_admin())
-    parsed.columns = []  # chosen already; cliff complains of an unknown one where the list is empty
+    if names or not found:
+        parsed.columns = []  # chosen already; of an empty list nobody knows the columns
+    else:
+        names = available
     return names, output.rows(resource, found, names, parsed.formatter)
 
 
