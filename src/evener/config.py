@@ -125,6 +125,20 @@ HAPROXY_OPTS = [
         min=0,
         help="Seconds a reload waits for one of so many to end, before it ends the oldest.",
     ),
+    cfg.IntOpt(
+        "request_timeout",
+        default=10,
+        min=1,
+        max=3600,
+        help="Seconds a client has to send the head of a request.",
+    ),
+    cfg.IntOpt(
+        "handshake_timeout",
+        default=10,
+        min=1,
+        max=3600,
+        help="Seconds a client has for a TLS handshake; HAProxy before 2.9 allows 50.",
+    ),
     cfg.BoolOpt("access_log", default=False, help="Whether HAProxy logs each request and connection."),
     cfg.IntOpt(
         "log_size", default=10_000_000, min=10_000, help="Bytes of a load balancer's log before rotation."

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.errors import SocketError
 from evener.dataplane.haproxy.plan import Reload, Start
-from haproxy_rig import Shop, eventually
+from haproxy_rig import Shop, eventually, member_of
 
 pytestmark = pytest.mark.root
 
@@ -151,3 +152,25 @@ def test_every_request_is_counted_however_many_reloads_there_are(rig):
             each.result()
     assert counted(rig, shop).total_connections == asked.total()
     assert len(process.workers(rig.instance.paths).old) <= 1
+
+
+def test_a_connection_that_stays_open_counts_its_bytes_meanwhile(rig):
+    def echo(channel):
+        while part := channel.recv(65536):
+            channel.sendall(part)
+
+    shop = Shop(rig, protocol="TCP")
+    shop.members = [member_of(rig.peer(echo), id=g.nth(10))]
+    shop.apply()
+    with rig.socket() as client:
+        sent = 0
+        while sent < 1_000_000:
+            client.sendall(bytes(10_000))
+            sent += 10_000
+            client.recv(10_000, socket.MSG_WAITALL)
+        # HAProxy counts each 5 seconds, or when something else happens on the connection.
+        eventually(lambda: counted(rig, shop).bytes_out >= sent, within_s=15)
+        assert counted(rig, shop).bytes_in == sent
+        assert counted(rig, shop).active_connections == 1
+    eventually(lambda: counted(rig, shop).active_connections == 0)
+    assert (counted(rig, shop).bytes_in, counted(rig, shop).bytes_out) == (sent, sent)

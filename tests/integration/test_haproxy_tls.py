@@ -9,6 +9,7 @@ import ssl
 import stat
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from evener.dataplane.haproxy.plan import (
 from evener.dataplane.haproxy.render import render
 from evener.host import netns
 from evener.resources.graph import Graph, TlsCertificate
-from haproxy_rig import SETTINGS, VIP, Rig, eventually, member_of
+from haproxy_rig import SETTINGS, VIP, PatientInstance, Rig, eventually, member_of
 from made_certificates import Made, authorities, document, ec_key, make, rsa_key
 
 pytestmark = pytest.mark.root
@@ -363,3 +364,19 @@ def test_a_taken_port_is_found_before_the_reload(rig):
     assert rig.get() == (200, "web")
     rig.instance.apply(with_certificates(rig, plain, terminated("default")))
     assert shown(rig, None) == DEFAULT.certificate
+
+
+@pytest.mark.skipif(
+    not SETTINGS.bounds_handshakes, reason="this HAProxy bounds handshakes by 50 seconds only"
+)
+def test_a_handshake_that_does_not_go_on_ends_at_its_deadline(serving):
+    serving.instance.remove()
+    serving.instance = PatientInstance(
+        serving.directory, serving.namespace, replace(SETTINGS, handshake_timeout_s=1)
+    )
+    serving.instance.apply(with_certificates(serving, terminated("default")))
+    with serving.socket(443) as silent, serving.socket(443) as begun:
+        begun.sendall(b"\x16\x03\x01\x02\x00")
+        for client in (silent, begun):
+            client.settimeout(10)
+            assert client.recv(1) == b""

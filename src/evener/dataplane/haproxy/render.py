@@ -45,7 +45,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
             *_global(graph.id, paths, settings),
             *tls.global_lines(listeners),
         ),
-        defaults_lines=_defaults(),
+        defaults_lines=tuple(_defaults(settings)),
         peers_lines=_peers() if remembers else (),
         frontends=tuple(
             Frontend(
@@ -90,20 +90,23 @@ def _global(loadbalancer_id: str, paths: Paths, settings: Settings) -> Iterator[
     yield line("httpclient.ssl.verify", "none")
 
 
-def _defaults() -> tuple[str, ...]:
-    return (
-        line("timeout", "connect", f"{_CONNECT_S}s"),
-        line("timeout", "client", "50s"),
-        line("timeout", "server", "50s"),
-        # For WebSockets and TCP once both sides talk; half-closed ones are bounded like the others.
-        line("timeout", "tunnel", "1h"),
-        line("timeout", "client-fin", "50s"),
-        line("timeout", "server-fin", "50s"),
-        line("timeout", "http-keep-alive", "10s"),
-        line("retries", 3),
-        line("option", "redispatch"),
-        line("load-server-state-from-file", "global"),
-    )
+def _defaults(settings: Settings) -> Iterator[str]:
+    yield line("timeout", "connect", f"{_CONNECT_S}s")
+    yield line("timeout", "client", "50s")
+    yield line("timeout", "server", "50s")
+    # For WebSockets and TCP once both sides talk; half-closed ones are bounded like the others.
+    yield line("timeout", "tunnel", "1h")
+    yield line("timeout", "client-fin", "50s")
+    yield line("timeout", "server-fin", "50s")
+    # Both from their first byte to the last, or a byte now and then would hold a connection for ever.
+    yield line("timeout", "http-request", f"{settings.request_timeout_s}s")
+    if settings.bounds_handshakes:  # else `timeout client` does
+        yield line("timeout", "client-hs", f"{settings.handshake_timeout_s}s")
+    yield line("timeout", "http-keep-alive", "10s")
+    yield line("retries", 3)
+    yield line("option", "redispatch")
+    yield line("option", "contstats")  # else a connection counts its bytes when it ends
+    yield line("load-server-state-from-file", "global")
 
 
 def _peers() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ Version = tuple[int, int, int]
 # Before, HAProxy locks itself up when the limit of a frontend is raised for which clients wait, and its watchdog
 # ends it: https://github.com/haproxy/haproxy/issues/2726. The first good release of each branch; later ones are good.
 _RAISES_LIMITS = {(2, 6): 20, (2, 8): 12, (3, 0): 6}
+_BOUNDS_HANDSHAKES = (2, 9, 0)
 _VERSION = re.compile(r"HAProxy version (\d+)\.(\d+)[.-](?:dev)?(\d+)", re.IGNORECASE)
 
 
@@ -24,7 +25,8 @@ class Settings:
     """`hard_stop_after_s` and `patience_s` in seconds, `log_size` in bytes; `nbthread` 0 is HAProxy's choice.
 
     At most `old_workers` finish old connections at once; a reload waits up to `patience_s` for one of them to go,
-    then ends the oldest. `ping_rate` is of one project, in a second. `sysctls` are what the kernel is told for the
+    then ends the oldest. A client has `request_timeout_s` and `handshake_timeout_s` seconds for a request's head and
+    for a TLS handshake. `ping_rate` is of one project, in a second. `sysctls` are what the kernel is told for the
     namespaces of load balancers.
     """
 
@@ -35,6 +37,8 @@ class Settings:
     hard_stop_after_s: int = 3600
     old_workers: int = 100
     patience_s: float = 5.0
+    request_timeout_s: int = 10
+    handshake_timeout_s: int = 10
     access_log: bool = False
     log_size: int = 10_000_000
     log_count: int = 3
@@ -48,6 +52,11 @@ class Settings:
         """Whether this HAProxy can take more connections for a frontend at run time."""
         branch, patch = self.version[:2], self.version[2]
         return branch > max(_RAISES_LIMITS) or patch >= _RAISES_LIMITS.get(branch, patch + 1)
+
+    @property
+    def bounds_handshakes(self) -> bool:
+        """Whether this HAProxy has a deadline of its own for TLS handshakes (`timeout client-hs`)."""
+        return self.version >= _BOUNDS_HANDSHAKES
 
 
 def probe(binary: str = "haproxy") -> Version:
@@ -104,6 +113,8 @@ def from_conf(conf: Any) -> Settings:
         hard_stop_after_s=group.hard_stop_after,
         old_workers=group.old_workers,
         patience_s=group.patience,
+        request_timeout_s=group.request_timeout,
+        handshake_timeout_s=group.handshake_timeout,
         access_log=group.access_log,
         log_size=group.log_size,
         log_count=group.log_count,
