@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy import runtime, stats
+from evener.dataplane.haproxy import process, runtime, stats
 from evener.dataplane.haproxy.plan import AddServer, Reload, Start
 from evener.host import netns
 from haproxy_rig import VIP, Rig, eventually, member_of
@@ -31,14 +31,16 @@ class Shop:
         self.pool = g.pool(id=g.nth(5), protocol=protocol, session_persistence=persistence)
 
     def apply(self):
+        return self.rig.instance.apply(self.graph()).steps
+
+    def graph(self):
         listener = g.listener(
             id=g.nth(6),
             protocol=self.pool.protocol,
             default_pool_id=self.pool.id,
         )
         pools = [(self.pool, self.members, None), g.spare_pool(self.reloads)]
-        graph = g.graph(id=g.nth(1), listeners=[listener], pools=pools, addresses=[VIP])
-        return self.rig.instance.apply(graph).steps
+        return g.graph(id=g.nth(1), listeners=[listener], pools=pools, addresses=[VIP])
 
     def maps(self):
         """Return the files of which client belongs to which member."""
@@ -120,15 +122,16 @@ def test_a_client_known_by_its_applications_cookie_stays_over_reloads_while_it_c
 
 
 def test_an_applications_cookie_expires_also_after_a_reload(rig, monkeypatch):
-    monkeypatch.setattr("evener.dataplane.haproxy.persistence.COOKIES_LAST", "2s")
+    monkeypatch.setattr("evener.dataplane.haproxy.persistence.LAST_S", 2)
     shop = Shop(rig, APP_COOKIE)
     shop.apply()
     shop.log_in("expires")
     shop.reload()
     assert len({shop.ask(1, "expires") for _ in range(6)}) == 1
-    eventually(lambda: rig.instance.observe() and not any(map(os.path.getsize, shop.maps())))
+    eventually(lambda: rig.instance.observe() and not rig.instance.paths.follows_maps.exists())
     time.sleep(2.5)
-    assert {shop.ask(1, "expires") for _ in range(6)} == {"w1", "w2", "w3"}
+    table = runtime.ask(rig.instance.paths.socket, f"show table {shop.pool.id}")
+    assert "used:0" in table
 
 
 @pytest.mark.parametrize("persistence", [SOURCE_IP, APP_COOKIE], ids=["address", "cookie"])
@@ -152,6 +155,48 @@ def test_any_value_of_a_cookie_survives_a_reload(rig, cookie):
     for _ in range(2):
         shop.reload()
         assert {shop.ask(1, cookie) for _ in range(6)} == {member}
+
+
+def test_cookies_that_begin_alike_are_told_apart_by_their_whole_values(rig):
+    shop = Shop(rig, APP_COOKIE)
+    shop.apply()
+    head = "eyJhbGciOiJSUzI1NiJ9." * 5
+    first = {f"{head}{n}{tail}": "" for n in range(3) for tail in ("", "x" * 3900)}
+    for cookie in first:
+        first[cookie] = shop.log_in(cookie)
+    assert set(first.values()) == {"w1", "w2", "w3"}
+    assert {cookie: shop.ask(1, cookie) for cookie in first} == first
+    shop.reload()
+    assert {cookie: shop.ask(1, cookie) for cookie in first} == first
+
+
+def test_a_cookie_that_no_member_has_set_is_learned_from_the_request_and_an_empty_one_is_none(rig):
+    shop = Shop(rig, APP_COOKIE)
+    shop.apply()
+    first = {f"known-before-{n}": shop.ask(1, f"known-before-{n}") for n in CLIENTS}
+    assert set(first.values()) == {"w1", "w2", "w3"}
+    assert {cookie: shop.ask(1, cookie) for cookie in first} == first
+    assert {shop.ask(1, "; session=") for _ in range(6)} == {"w1", "w2", "w3"}
+
+
+@pytest.mark.parametrize("persistence", [SOURCE_IP, APP_COOKIE], ids=["address", "cookie"])
+def test_clients_are_known_after_the_load_balancer_was_switched_off_and_on_and_after_a_kill(
+    rig, persistence, monkeypatch
+):
+    shop = Shop(rig, persistence)
+    shop.apply()
+    first = {n: shop.ask(n, f"id-{n}") for n in CLIENTS}
+    rig.instance.apply(shop.graph().model_copy(update={"listeners": ()}))
+    assert process.processes_of(rig.instance.paths) == set()
+    assert shop.apply() == (Start(),)
+    assert {n: shop.ask(n, f"id-{n}") for n in CLIENTS if n != 1} == {n: first[n] for n in CLIENTS if n != 1}
+    monkeypatch.setattr("evener.dataplane.haproxy.clientmaps.NOTED_S", 0)
+    rig.instance.observe()  # it knows the last client by what it has read only
+    os.kill(rig.instance.pid, signal.SIGKILL)
+    eventually(lambda: not rig.instance.check())
+    assert shop.apply() == (Start(),)
+    shop.reload()
+    assert {n: shop.ask(n, f"id-{n}") for n in CLIENTS} == first
 
 
 def test_clients_known_at_the_last_reload_are_known_after_a_crash(rig):

@@ -11,22 +11,27 @@ from collections.abc import Mapping
 
 Clients = Mapping[
     str, str
-]  # the name of a server by a client's address, or by its cookie's value in hexadecimal
+]  # the name of a server by a client's address, or by the digest of its cookie's value
 
-LONGEST_KEY = 56  # bytes of a cookie's value that tell clients apart
+LAST_S = 3 * 3600  # seconds that a client is remembered by its cookie since it last came
+MOST = 20_000  # clients in a map: twice what a table holds
+DIGEST = 64  # characters: SHA-256 in hexadecimal digits
 # As `show table` prints an entry, but for what stands between: management manual, section 9.3.
-_ENTRY = re.compile(r"^0x[0-9a-f]+: key=(.*?) use=\d+ .*\bserver_key=([^\s\\]+)", re.MULTILINE)
-# What stands for a character in there: `dump_text` in HAProxy's src/tools.c.
-_ESCAPED = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
-_LETTERS = {b"t": b"\t", b"n": b"\n", b"r": b"\r", b"e": b"\x1b"}
+_ENTRY = re.compile(r"^0x[0-9a-f]+: key=(\S+) use=\d+ .*\bserver_key=([^\s\\]+)", re.MULTILINE)
+_DIGEST = re.compile(rf"[0-9A-F]{{{DIGEST}}}")
 
 
 def of_table(show_table: str, table_type: str) -> dict[str, str]:
-    """Return what the answer to `show table NAME` says; nothing where that is a table of another type."""
+    """Return what the answer to `show table NAME` says; nothing where that is a table of another type.
+
+    Keys that are no digest are left out: an earlier version kept cookies themselves.
+    """
     if f", type: {table_type}," not in show_table:
         return {}
-    as_key = _address if table_type == "ipv6" else _hexadecimal
-    return {as_key(key): server for key, server in _ENTRY.findall(show_table)}
+    found = _ENTRY.findall(show_table)
+    if table_type == "ipv6":
+        return {_address(key): server for key, server in found}
+    return {key: server for key, server in found if _DIGEST.fullmatch(key)}
 
 
 def _address(key: str) -> str:
@@ -35,20 +40,12 @@ def _address(key: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
-def _hexadecimal(key: str) -> str:
-    """Return a cookie's value as the converter `hex` gives it, which any line of a map can hold."""
-
-    def character(match: re.Match[bytes]) -> bytes:
-        return bytes.fromhex(match[1].decode()) if match[1] else _LETTERS.get(match[2], match[2])
-
-    return _ESCAPED.sub(character, key.encode()).hex().upper()
-
-
 def of_map(text: str) -> dict[str, str]:
     """Return what `to_map` wrote."""
     return dict(line.split(" ", 1) for line in text.split("\n") if " " in line)
 
 
 def to_map(clients: Clients) -> str:
-    """Return a map file (configuration manual, section 7.3.1, "map")."""
-    return "".join(f"{key} {server}\n" for key, server in clients.items())
+    """Return a map file (configuration manual, section 7.3.1, "map") of the last of them that fit."""
+    last = [*clients.items()][-MOST:]
+    return "".join(f"{key} {server}\n" for key, server in last)

@@ -81,6 +81,7 @@ class Handover:
         """
         files.write(self._paths.state, stats.state_of(wanted, self._tally.restarting()))
         self.meter.without_workers()
+        clientmaps.reading(self._paths, wanted, anew=True)
         pair = process.start(self._paths, namespace, self._settings.binary)
         self.configured(wanted)
         self.serves(pair.worker)
@@ -117,6 +118,7 @@ class Handover:
                 self.meter.read()
         process.make_room(self._paths, room.most(self._settings))
         self._note_state(last, wanted, answers=answers)
+        clientmaps.reading(self._paths, wanted, anew=False)
         ours = files.signature(self._paths.conf)
         held = self.meter.hold() if answers else None
         try:

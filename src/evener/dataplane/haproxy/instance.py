@@ -407,7 +407,7 @@ class Instance:
             try:
                 with on_disk(self.paths.directory):
                     if table is not None:
-                        clientmaps.forget(self.paths, config)
+                        clientmaps.keep(self.paths, config)
                     access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
             except DiskUnusable as error:  # what was observed is worth more
                 LOG.warning("Load balancer %s: %s", self.id, error)
@@ -448,6 +448,7 @@ class Instance:
             if not self.is_frozen:
                 with contextlib.suppress(SocketError):
                     self._handover.meter.read()
+                clientmaps.note(self.paths, self._last() or Config())
             self._handover.meter.close()  # or old workers would wait for us
             process.stop(self.paths, grace_s)
             self._handover.ended()

@@ -52,6 +52,11 @@ class Paths:
         return self.directory / clients_file(pool_id, table)
 
     @property
+    def follows_maps(self) -> Path:
+        """There while the worker that serves may know clients by what it has read of those files only; says why."""
+        return self.directory / "clients.follow"
+
+    @property
     def log(self) -> Path:
         """What HAProxy's log says."""
         return self.directory / "haproxy.log"

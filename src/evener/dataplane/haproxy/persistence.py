@@ -5,7 +5,7 @@ HAProxy 2.6 configuration manual, sections 4.2 ("cookie", "stick-table", "stick 
 
 from collections.abc import Iterator
 
-from evener.dataplane.haproxy.clients import LONGEST_KEY
+from evener.dataplane.haproxy.clients import DIGEST, LAST_S
 from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.model import PEERS
 from evener.dataplane.haproxy.modes import sends_requests
@@ -14,8 +14,8 @@ from evener.dataplane.haproxy.quoting import argument, line
 from evener.resources.pool import Pool
 from evener.resources.types import PersistenceType
 
-COOKIES_LAST = "3h"
 _KNOWN = "txn.known_server"
+_CLIENT = "txn.client"
 _ADDRESSES, _COOKIES = "ipv6", "string"  # types of tables
 _TABLE = ("size", "10k", "peers", PEERS)
 
@@ -76,14 +76,20 @@ def _by_address(pool: Pool) -> Iterator[str]:
 
 
 def _by_the_applications_cookie(pool: Pool) -> Iterator[str]:
+    """Whole values decide, by a digest of each, which nobody can make two cookies for.
+
+    Clients bring cookies that no member has set since HAProxy began: from before it was started anew.
+    """
     name = pool.session_persistence.cookie_name if pool.session_persistence else None
     cookie = f"cook({argument(str(name))})"
-    yield line("stick-table", "type", _COOKIES, "len", LONGEST_KEY, *_TABLE, "expire", COOKIES_LAST)
-    yield line("stick", "store-response", f"res.{cookie}")
-    yield line("stick", "match", f"req.{cookie}")
-    yield line("stick", "store-request", f"req.{cookie}", "if", "{", f"var({_KNOWN})", "-m", "found", "}")
-    known = f"req.{cookie},bytes(0,{LONGEST_KEY}),hex,map_str({clients_file(pool.id, _COOKIES)})"
-    yield from _known_clients(pool, f"req.{cookie}", ("http-request", f"set-var({_KNOWN})", known))
+    digest = "sha2(256),hex"
+    yield line("stick-table", "type", _COOKIES, "len", DIGEST, *_TABLE, "expire", f"{LAST_S}s")
+    some = ("if", "{", f"req.{cookie}", "-m", "len", "gt", 0, "}")
+    yield line("http-request", f"set-var({_CLIENT})", f"req.{cookie},{digest}", *some)
+    yield line("stick", "on", f"var({_CLIENT})")
+    yield line("stick", "store-response", f"res.{cookie},{digest}", "if", "{", f"res.{cookie}", *some[3:])
+    known = f"var({_CLIENT}),map_str({clients_file(pool.id, _COOKIES)})"
+    yield from _known_clients(pool, f"var({_CLIENT})", ("http-request", f"set-var({_KNOWN})", known))
 
 
 def _known_clients(pool: Pool, key: str, known: tuple[str, ...]) -> Iterator[str]:
