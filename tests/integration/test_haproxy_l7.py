@@ -81,6 +81,15 @@ ROWS = [
     ("HOST_NAME", ENDS, None, ".example.com", [{"host": "a.example.com:80"}], [{"host": "example.com.org"}]),
     ("HOST_NAME", CONTAINS, None, "exam", [{"host": "www.EXAMPLE.com"}], [{"host": "www.exa.com"}]),
     ("HOST_NAME", REGEX, None, r"^(a|b)\.ex.*e$", [{"host": "B.example:80"}], [{"host": "c.example"}]),
+    ("HOST_NAME", EQUAL, None, "www.example.com:8080", [{"host": "WWW.Example.com:8080"}],
+     [{"host": "www.example.com"}, {"host": "www.example.com:80"}]),
+    ("HOST_NAME", EQUAL, None, "www.example.com:80", [{"host": "www.example.com"}, {"host": "www.example.com:80"}],
+     [{"host": "www.example.com:8080"}, {"host": "example.com"}]),
+    ("HOST_NAME", ENDS, None, ".example.com:8080", [{"host": "a.Example.com:8080"}], [{"host": "a.example.com"}]),
+    ("PATH", STARTS, None, "/admin", [{"path": "//admin"}, {"path": "/%61dmin"}, {"path": "//%61d%6Din//x"}],
+     [{"path": "/%2561dmin"}, {"path": "/x//admin"}, {"path": "/?//admin"}, {"path": "/a//dmin"}]),
+    ("PATH", EQUAL, None, "/a b/☃", [{"path": "/a%20b/%E2%98%83"}], [{"path": "/a+b/%E2%98%83"}]),
+    ("PATH", CONTAINS, None, "%2F//", [{"path": "/a%2F//b"}], [{"path": "/a//b"}]),
     ("PATH", EQUAL, None, "/a", [{"path": "/a"}, {"path": "/a?b=c"}], [{"path": "/A"}, {"path": "/a/"}]),
     ("PATH", STARTS, None, "/static", [{"path": "/static/x"}], [{"path": "/x/static"}]),
     ("PATH", ENDS, None, "/end", [{"path": "/the/end?x=/"}], [{"path": "/x?/end"}, {"path": "/end/"}]),
@@ -92,6 +101,11 @@ ROWS = [
     ("FILE_TYPE", REGEX, None, "^(gif|jpe?g)$", [{"path": "/x.jpg"}, {"path": "/.a/x.jpeg"}],
      [{"path": "/gif"}, {"path": "/x.gifs"}, {"path": "/x.gif/y"}]),
     ("FILE_TYPE", REGEX, None, ".*", [{"path": "/x.y"}], [{"path": "/x"}, {"path": "/x.d/y"}, {"path": "/x."}]),
+    ("FILE_TYPE", EQUAL, None, ".jpg", [{"path": "/x.jpg"}, {"path": "/x%2ejpg"}, {"path": "/x.j%70g"}],
+     [{"path": "/xjpg"}, {"path": "/x..jpg/"}]),
+    ("FILE_TYPE", REGEX, None, r"^\.(jpg|png)$", [{"path": "/x.png"}, {"path": "/x.%70ng"}],
+     [{"path": "/x.pngs"}, {"path": "/png"}]),
+    ("FILE_TYPE", REGEX, None, "^(jpg|png)$", [{"path": "/x.%70ng"}], [{"path": "/x.%70ngs"}]),
     ("HEADER", EQUAL, "X-Kind", "text/html, x=1", [{"x_kind": MANY[0]}, {"X_KIND": MANY}],
      [{"x_kind": "text/html"}, {"x_other": MANY[0]}, {}]),
     ("HEADER", STARTS, "x-kind", "sec", [{"x_kind": MANY}], [{"x_kind": "a second"}, {}]),
@@ -210,7 +224,19 @@ def test_an_address_reaches_the_client_as_it_was_given(rig, url):
 
 
 @pytest.mark.parametrize(
-    "value", ["}", "--", "-i", "-f /etc/passwd", "if", "#x", "a\" b'$HOME", "\\\\", "é☃"]
+    "value",
+    [
+        "}",
+        "--",
+        "-i",
+        "-f /etc/passwd",
+        "if",
+        "#x",
+        "a\" b'$HOME",
+        "\\\\",
+        "é☃",
+        "a\u2028 b\u2029\u202e.\u0301",
+    ],
 )
 def test_a_value_is_compared_as_it_was_given(rig, value):
     apply(rig, to_pool(g.rule(type="HEADER", key="x", compare_type=EQUAL, value=value)))

@@ -380,3 +380,26 @@ def test_a_handshake_that_does_not_go_on_ends_at_its_deadline(serving):
         for client in (silent, begun):
             client.settimeout(10)
             assert client.recv(1) == b""
+
+
+def test_the_cookie_of_a_session_is_for_no_script_and_stays_behind_tls_where_it_came_from_there(serving):
+    front, plain = terminated("default"), g.listener(id=PLAIN, default_pool_id=g.nth(1))
+    whole = with_certificates(serving, front, plain)
+    (node,) = whole.pools
+    pool = g.pool(id=g.nth(1), session_persistence={"type": "HTTP_COOKIE"})
+    serving.instance.apply(g.altered(whole, pools=(node.model_copy(update={"pool": pool}),)))
+
+    def attributes(client: socket.socket) -> set[str]:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        answer = b""
+        while part := client.recv(4096):
+            answer += part
+        (cookie,) = re.findall(r"(?i)set-cookie: SRV=\w+; *(.*)\r\n", answer.decode())
+        return {each.strip().lower() for each in cookie.split(";")}
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with context.wrap_socket(serving.socket(443)) as client:
+        assert attributes(client) == {"path=/", "httponly", "secure"}
+    with serving.socket(80) as client:
+        assert attributes(client) == {"path=/", "httponly"}

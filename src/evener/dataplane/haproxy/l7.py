@@ -5,6 +5,7 @@ what rejects or redirects ends it there, what chooses a pool is noted in a varia
 HAProxy 2.6 configuration manual, sections 4.2 ("http-request", "use_backend"), 7.1 ("ACL basics") and 7.3.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 
 from evener.dataplane.haproxy.errors import unknown
@@ -16,23 +17,29 @@ from evener.resources.types import L7Action, L7CompareType, L7RuleType
 
 _POOL = "txn.l7_pool"  # the pool that a policy has chosen
 _DECIDED = "decided"
-_HOST = "txn.l7_host"
-_EXTENSION = "txn.l7_extension"
+_HOST, _HOST_WITH_PORT = "txn.l7_host", "txn.l7_host_port"
+# A path as it came, and as a member may read it, where that is another one; what follows its last dot in each.
+_PLAIN_PATH = "txn.l7_path"
+_PATHS = {"path": "txn.l7_extension", f"var({_PLAIN_PATH})": "txn.l7_plain_extension"}
+_DOTTED = "_dotted"  # an extension with its dot
 _SO_FAR = "txn.l7_so_far"
+_PORT = re.compile(r":[0-9]*$")
 _MOST_CONDITIONS = 40  # a line holds 64 words
 
 
-def rules(policies: Iterable[PolicyNode], usable_pools: Collection[str]) -> Iterator[str]:
+def rules(
+    policies: Iterable[PolicyNode], usable_pools: Collection[str], *, default_port: int
+) -> Iterator[str]:
     """Return the `http-request` lines of a frontend that decide by `policies`, whichever order they come in.
 
     A policy without a rule in service applies to nothing. One that leads to a pool out of service answers 503.
     """
     active = _active(policies)
-    yield from _variables({rule.type for _, rules in active for rule in rules})
+    yield from _variables([rule for _, rules in active for rule in rules], default_port)
     undecided = True
     for policy, its_rules in active:
         for rule in its_rules:
-            yield _acl(rule)
+            yield from _acls(rule)
         yield from _decision(policy, its_rules, usable_pools, undecided=undecided)
         if undecided and _chooses(policy, usable_pools):
             yield line("acl", _DECIDED, f"var({_POOL})", "-m", "found")
@@ -60,15 +67,29 @@ def _chooses(policy: L7Policy, usable_pools: Collection[str]) -> bool:
     return policy.action is L7Action.REDIRECT_TO_POOL and policy.redirect_pool_id in usable_pools
 
 
-def _variables(types: Collection[L7RuleType]) -> Iterator[str]:
+def _variables(rules: Collection[L7Rule], default_port: int) -> Iterator[str]:
     """Work out once what rules look at and no fetch method gives."""
+    types = {rule.type for rule in rules}
     if L7RuleType.HOST_NAME in types:
         port = argument(":[0-9]*$")
         yield line("http-request", f"set-var({_HOST})", f'req.fhdr(host),regsub({port},"")')
+        has_one = ("{", "req.fhdr(host)", "-m", "reg", "--", ":[0-9]+$", "}")
+        full = f"req.fhdr(host),concat({argument(f':{default_port}')})"
+        yield line("http-request", f"set-var({_HOST_WITH_PORT})", "req.fhdr(host)")
+        yield line("http-request", f"set-var({_HOST_WITH_PORT})", full, "unless", *has_one)
+    if types & {L7RuleType.PATH, L7RuleType.FILE_TYPE}:
+        # `normalize-uri` would do it, but is experimental in 2.6 and 3.0, and changes what members get.
+        plain = f"path,url_dec,regsub({argument('//+')},{argument('/')},g)"
+        yield line(
+            "http-request", f"set-var({_PLAIN_PATH})", plain, "if", "{", "path", "-m", "sub", "%", "//", "}"
+        )
     if L7RuleType.FILE_TYPE in types:
         dot = argument(".")
-        has_one = ("{", "path", "-m", "reg", "--", r"\.[^./]+$", "}")
-        yield line("http-request", f"set-var({_EXTENSION})", f"path,word(-1,{dot})", "if", *has_one)
+        for fetch, extension in _PATHS.items():
+            has_one = ("{", fetch, "-m", "reg", "--", r"\.[^./]+$", "}")
+            yield line("http-request", f"set-var({extension})", f"{fetch},word(-1,{dot})", "if", *has_one)
+            with_dot = f"str({dot}),concat(,{extension})"
+            yield line("http-request", f"set-var({extension}{_DOTTED})", with_dot, "if", *has_one)
 
 
 def _method(compare_type: L7CompareType) -> str:
@@ -87,27 +108,32 @@ def _method(compare_type: L7CompareType) -> str:
             raise unknown("comparison of an L7 rule", compare_type)
 
 
-def _acl(rule: L7Rule) -> str:
+def _acls(rule: L7Rule) -> Iterator[str]:
+    """Return the lines of the condition with the rule's id, of which one must hold."""
     method, value = _method(rule.compare_type), rule.value
-    ignore_case: tuple[str, ...] = ()
     key = argument(rule.key or "")
+    ignore_case: tuple[str, ...] = ()
+    fetches: tuple[str, ...]
     match rule.type:
         case L7RuleType.HOST_NAME:
-            fetch, ignore_case = f"var({_HOST})", ("-i",)
+            names_port = rule.compare_type is not L7CompareType.REGEX and _PORT.search(value)
+            fetches, ignore_case = (f"var({_HOST_WITH_PORT if names_port else _HOST})",), ("-i",)
         case L7RuleType.PATH:
-            fetch = "path"
+            fetches = tuple(_PATHS)
         case L7RuleType.FILE_TYPE if rule.compare_type is L7CompareType.EQUAL_TO:
             # So that `tar.gz` is the type of a file as well as `gz`.
-            fetch, method, value = "path", "end", f".{value}"
+            fetches, method, value = tuple(_PATHS), "end", f".{value.removeprefix('.')}"
         case L7RuleType.FILE_TYPE:
-            fetch = f"var({_EXTENSION})"
+            dotted = _DOTTED if value.removeprefix("^").startswith(r"\.") else ""
+            fetches = tuple(f"var({extension}{dotted})" for extension in _PATHS.values())
         case L7RuleType.HEADER:
-            fetch = f"req.fhdr({key})"  # the whole value, commas and all
+            fetches = (f"req.fhdr({key})",)  # the whole value, commas and all
         case L7RuleType.COOKIE:
-            fetch = f"req.cook({key})"
+            fetches = (f"req.cook({key})",)
         case _:
             raise unknown("type of an L7 rule", rule.type)
-    return line("acl", rule.id, fetch, *ignore_case, "-m", method, "--", value)
+    for fetch in fetches:
+        yield line("acl", rule.id, fetch, *ignore_case, "-m", method, "--", value)
 
 
 def _decision(

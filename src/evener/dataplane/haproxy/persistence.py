@@ -14,6 +14,7 @@ from evener.dataplane.haproxy.quoting import argument, line
 from evener.resources.pool import Pool
 from evener.resources.types import PersistenceType
 
+_COOKIE = "SRV"
 _KNOWN = "txn.known_server"
 _CLIENT = "txn.client"
 _ADDRESSES, _COOKIES = "ipv6", "string"  # types of tables
@@ -61,7 +62,12 @@ def lines(pool: Pool) -> Iterator[str]:
         case PersistenceType.HTTP_COOKIE:
             # Values that HAProxy derives from the members' addresses, so that 2.6 takes new members at run time:
             # it refuses `cookie` on a server that it adds.
-            yield line("cookie", "SRV", "insert", "indirect", "nocache", "dynamic")
+            yield line("cookie", _COOKIE, "insert", "indirect", "nocache", "dynamic", "httponly")
+            # Listeners with TLS and without may share the pool: the cookie goes where it came from, and no further.
+            value = (f"^({_COOKIE}=.*)$", r"\1; Secure")
+            yield line(
+                "http-after-response", "replace-header", "Set-Cookie", *value, "if", "{", "ssl_fc", "}"
+            )
             yield line("dynamic-cookie-key", pool.id)
         case other:
             raise unknown("session persistence", other)

@@ -129,14 +129,40 @@ def _frontend_lines(graph: Graph, listener: Listener, pools: Mapping[str, PoolNo
         # Policies first: they see a request as the client sent it.
         policies = graph.policies_of(listener.id)
         fitting = {pool_id for pool_id, node in pools.items() if sends_requests(node.pool)}
-        yield from l7.rules(policies, fitting)
+        yield from l7.rules(policies, fitting, default_port=443 if tls.terminates(listener) else 80)
         yield line("http-request", "set-header", "X-Forwarded-Port", listener.protocol_port)
         yield line(
             "http-request", "set-header", "X-Forwarded-Proto", "https" if tls.terminates(listener) else "http"
         )
+        yield from _hop_by_hop()
         yield from l7.choices(policies, fitting)
     if listener.default_pool_id in pools:
         yield line("default_backend", str(listener.default_pool_id))
+
+
+def _hop_by_hop() -> Iterator[str]:
+    """Let no client say what a member is to drop or to speak: it would drop what we add, or never hear our rules.
+
+    RFC 9110 section 7.6.1, RFC 9113 section 3.1: `h2c` is obsolete.
+    """
+    old = ("{", "req.hdr(Upgrade)", "-i", "-m", "beg", "h2", "http", "}")
+    asked = (
+        "{",
+        "req.hdr(Connection)",
+        "-i",
+        "-m",
+        "str",
+        "upgrade",
+        "}",
+        "{",
+        "req.hdr(Upgrade)",
+        "-m",
+        "found",
+        "}",
+    )
+    yield line("http-request", "del-header", "Upgrade", "if", *old)
+    yield line("http-request", "del-header", "Connection", "unless", *asked)
+    yield line("http-request", "set-header", "Connection", "upgrade", "if", *asked)
 
 
 def _access_lines(listener: Listener, settings: Settings) -> Iterator[str]:

@@ -17,7 +17,9 @@ from evener.resources.graph import Graph
 from evener.resources.listener import Listener
 from evener.resources.types import ListenerProtocol
 
-# Mozilla's "intermediate" configuration, version 5.7 (https://wiki.mozilla.org/Security/Server_Side_TLS).
+# Mozilla's "intermediate" configuration, version 5.7 (https://wiki.mozilla.org/Security/Server_Side_TLS), but for DHE:
+# a client that computes nothing itself makes a server compute much with it (CVE-2002-20001), and all that speak TLS 1.2
+# with AEAD know ECDHE as well.
 CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
@@ -25,11 +27,7 @@ CIPHERS = (
     "ECDHE-RSA-AES256-GCM-SHA384",
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
-    "DHE-RSA-AES128-GCM-SHA256",
-    "DHE-RSA-AES256-GCM-SHA384",
-    "DHE-RSA-CHACHA20-POLY1305",
 )
-_DH_BITS = 2048
 CIPHERSUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 OPTIONS = ("prefer-client-ciphers", "ssl-min-ver", "TLSv1.2", "no-tls-tickets")
 ALPN = "h2,http/1.1"
@@ -61,7 +59,6 @@ def global_lines(listeners: Sequence[Listener]) -> Iterator[str]:
         yield line("crt-base", CERTIFICATES)
         yield line("ssl-default-bind-options", *OPTIONS)
         yield line("ssl-default-bind-ciphers", ":".join(CIPHERS))
-        yield line("tune.ssl.default-dh-param", _DH_BITS)  # without, there are no DHE ciphers
         yield line("ssl-default-bind-ciphersuites", ":".join(CIPHERSUITES))
 
 
