@@ -77,7 +77,7 @@ class Service(Nobody):
             with self.database.write() as tx:
                 balancer_id = str(uuid.uuid4())
                 vip = self.network.create_vip_port(
-                    tx, project, balancer_id, project or "cloud", "vip", subnet.id, address
+                    tx, project, balancer_id, project or "cloud", "vip", [subnet.id], address
                 )
                 values = {
                     "id": balancer_id,

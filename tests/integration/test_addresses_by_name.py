@@ -86,3 +86,34 @@ def test_a_guest_s_port_has_no_mac_address_by_its_name(cloud: Cloud) -> None:
     says = "create_port:mac_address"
     cloud.refuses(cloud.bob, "POST", "/ports", body, status=403, kind="PolicyNotAuthorized", says=says)
     assert cloud.ann.ok("POST", "/ports", body)["port"]["mac_address"] == "fa:16:3e:00:00:01"
+
+
+def test_a_network_s_next_subnet_gives_the_vip_when_the_first_is_full(cloud: Cloud) -> None:
+    made = cloud.ann.create("network")
+    for cidr, version in (("10.0.0.0/30", 4), ("10.7.0.0/30", 4), ("fd00::/64", 6)):
+        cloud.ann.create("subnet", network_id=made["id"], cidr=cidr, ip_version=version)
+    found = [cloud.ann.create("loadbalancer", vip_network_id=made["id"]) for _ in range(3)]
+    assert [each["vip_address"] for each in found] == ["10.0.0.2", "10.7.0.2", "fd00::2"]
+    subnets = [cloud.ann.show("subnet", each["vip_subnet_id"])["cidr"] for each in found]
+    assert subnets == ["10.0.0.0/30", "10.7.0.0/30", "fd00::/64"]
+    full = cloud.ann.create("network")
+    cloud.ann.create("subnet", network_id=full["id"], cidr="10.9.0.0/31", ip_version=4)
+    cloud.ann.create("port", network_id=full["id"])
+    body = {"loadbalancer": {"vip_network_id": full["id"]}}
+    kind = "IpAddressGenerationFailure"
+    cloud.refuses(cloud.ann, "POST", "/lbaas/loadbalancers", body, status=409, kind=kind)
+
+
+def test_lists_are_cleared_by_null(cloud: Cloud) -> None:
+    subnet = cloud.subnet()
+    values = {
+        "dns_nameservers": ["10.0.0.3"],
+        "host_routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.4"}],
+        "allocation_pools": [{"start": "10.0.0.9", "end": "10.0.0.9"}],
+    }
+    cloud.ann.update("subnet", subnet["id"], **values)
+    assert cloud.ann.update("subnet", subnet["id"], **dict.fromkeys(values)) == subnet
+    port = cloud.ann.create("port", network_id=subnet["network_id"])
+    nulls = dict.fromkeys(("fixed_ips", "allowed_address_pairs", "security_groups"))
+    changed = cloud.ann.update("port", port["id"], **nulls)
+    assert [changed[name] for name in nulls] == [[], [], []]

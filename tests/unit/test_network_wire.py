@@ -71,7 +71,6 @@ def test_what_the_service_computes_is_absent_unless_it_is_given() -> None:
         (Subnet, {"ip_version": True}),
         (Subnet, {"gateway_ip": "x"}),
         (Subnet, {"gateway_ip": ""}),
-        (Subnet, {"allocation_pools": None}),
         (Subnet, {"allocation_pools": [{"start": "10.0.0.1"}]}),
         (Subnet, {"allocation_pools": [{"start": "10.0.0.1", "end": "10.0.0.2", "x": 1}]}),
         (Subnet, {"dns_nameservers": ["10.0.0.1"] * 6}),

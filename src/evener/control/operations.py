@@ -328,14 +328,13 @@ class LoadBalancing:
         provider = flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
         usage.take(tx, LoadBalancer, project_id)
         balancer_id = str(uuid.uuid4())
-        subnet_id = self._vip_subnet(tx, caller, values)
         vip = self._network.create_vip_port(
             tx,
             caller.scope,
             balancer_id,
             project_id,
             f"loadbalancer-{balancer_id}",
-            subnet_id,
+            self._vip_subnets(tx, caller, values),
             values["vip_address"],
         )
         full = complete(
@@ -344,7 +343,7 @@ class LoadBalancing:
                 **values,
                 "id": balancer_id,
                 "project_id": project_id,
-                "vip_subnet_id": subnet_id,
+                "vip_subnet_id": vip.subnet_id,
                 "vip_port_id": vip.port_id,
                 "vip_address": vip.address,
                 "vip_network_id": vip.network_id,
@@ -357,21 +356,24 @@ class LoadBalancing:
         scheduling.bind(tx, balancer_id, scheduling.choose_agent(tx, now(), vip.footing))
         return rows.get_row(tx, LoadBalancer, balancer_id)
 
-    def _vip_subnet(self, tx: Transaction, caller: Caller, values: Mapping[str, Any]) -> str:
-        """Return the subnet of the VIP: the one named, or the first one of the network that fits the address."""
+    def _vip_subnets(self, tx: Transaction, caller: Caller, values: Mapping[str, Any]) -> Sequence[str]:
+        """Return where the VIP may be: on the subnet named, or on those of the network that fit the address."""
         named, network_id = values.get("vip_subnet_id"), values["vip_network_id"]
         if named and (
             not network_id or self._network.subnet(tx, caller.scope, named).network_id == network_id
         ):
-            return str(named)
+            return (str(named),)
         if named:
             raise InvalidInput(f"VIP subnet {named} is not on network {network_id}", "VipSubnetInvalid")
         if not network_id:
             raise InvalidInput("Failed to parse request. Required attribute 'vip_subnet_id' not specified")
         address = values["vip_address"]
-        for subnet in self._network.subnets(tx, caller.scope, network_id):
-            if address is None or ip_address(address) in ip_network(subnet.cidr):
-                return subnet.id
+        found = self._network.subnets(tx, caller.scope, network_id)
+        fitting = [
+            each.id for each in found if address is None or ip_address(address) in ip_network(each.cidr)
+        ]
+        if fitting:
+            return fitting
         raise InvalidInput(
             f"VIP network {network_id} is invalid. There is no subnet in VIP network specified"
             + (f" that holds {address}." if address else "."),

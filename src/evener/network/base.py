@@ -35,6 +35,7 @@ class VipAllocation:
 
     port_id: str
     address: str
+    subnet_id: str
     network_id: str
     footing: Footing = ANYWHERE
 
@@ -59,10 +60,12 @@ class Network(Protocol):
         loadbalancer_id: str,
         project_id: str,
         name: str,
-        subnet_id: str,
+        subnet_ids: Sequence[str],
         address: str | None,
     ) -> VipAllocation:
-        """Make the port of a load balancer on a subnet, with `address` or one that is free.
+        """Make the port of a load balancer on the first of these subnets with room, with `address` or one that is free.
+
+        There is one at least, and they are of one network.
 
         Raises:
             NotFound: when the caller does not see the subnet.

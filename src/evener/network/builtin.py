@@ -295,11 +295,11 @@ class BuiltinNetwork:
         loadbalancer_id: str,
         project_id: str,
         name: str,
-        subnet_id: str,
+        subnet_ids: Sequence[str],
         address: str | None,
     ) -> VipAllocation:
         """Make the port of a load balancer. Run the transaction with `retried`: parallel clients may collide."""
-        return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_id, address)
+        return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_ids, address)
 
     def reach_from_vip_port(
         self, tx: Transaction, port_id: str, subnet: SubnetInfo, member: str

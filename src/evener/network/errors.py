@@ -54,9 +54,12 @@ def mac_in_use(network_id: str, mac_address: str) -> InUse:
     )
 
 
+FULL = "IpAddressGenerationFailure"
+
+
 def no_address_left(network_id: str) -> Conflict:
     """All addresses of the pools are taken."""
-    return Conflict(f"No more IP addresses available on network {network_id}.", "IpAddressGenerationFailure")
+    return Conflict(f"No more IP addresses available on network {network_id}.", FULL)
 
 
 def address_refused(address: str, subnet_id: str, why: Refusal) -> InvalidInput | Forbidden:

@@ -11,7 +11,7 @@ from evener.network import errors
 from evener.network.visibility import find, lock, owns, subnets_of
 from evener.resources.network import MIN_MTU_IPV6, Network
 from evener.resources.port import ROUTER_INTERFACE_OWNER
-from evener.resources.subnet import Subnet, invalid, with_defaults
+from evener.resources.subnet import Subnet, invalid, pools_around, with_defaults
 from evener.store import rows
 from evener.store.database import Transaction
 from evener.store.network_tables import ip_allocations, ports
@@ -46,6 +46,9 @@ def update(tx: Transaction, _scope: str | None, subnet_id: str, values: Mapping[
         InvalidInput, Conflict: when the subnet would contradict itself, or a router has the address of its gateway.
     """
     subnet = lock(tx, Subnet, subnet_id)
+    if "allocation_pools" in values and values["allocation_pools"] is None:
+        gateway = values.get("gateway_ip", subnet.gateway_ip)
+        values = {**values, "allocation_pools": pools_around(ipaddress.ip_network(subnet.cidr), gateway)}
     Subnet.check({**dict(subnet), **values})
     if values.get("gateway_ip", subnet.gateway_ip) != subnet.gateway_ip:
         _check_no_router(tx, subnet)

@@ -10,6 +10,7 @@ from evener.network.addresses import Right
 from evener.network.allocations import addresses_of, allocate, allocate_any, take
 from evener.network.base import SubnetInfo, VipAllocation
 from evener.network.visibility import find, lock, may_use, right_on
+from evener.resources.errors import Conflict
 from evener.resources.network import Network
 from evener.resources.port import LOADBALANCER_OWNER, Port, PortAddress
 from evener.resources.subnet import Subnet
@@ -25,12 +26,12 @@ def create(
     loadbalancer_id: str,
     project_id: str,
     name: str,
-    subnet_id: str,
+    subnet_ids: Sequence[str],
     address: str | None,
 ) -> VipAllocation:
     """Make the port of a load balancer; see `evener.network.base.Network.create_vip_port`."""
     usage.take(tx, Port, project_id)
-    network_id = find(tx, Subnet, subnet_id, scope).network_id
+    network_id = find(tx, Subnet, subnet_ids[0], scope).network_id
     if not may_use(scope, lock(tx, Network, network_id, shared=True)):
         raise errors.disallowed("create_port")
     values = {
@@ -40,13 +41,20 @@ def create(
         "device_id": loadbalancer_id,
         "device_owner": LOADBALANCER_OWNER,
         "admin_state_up": True,
-        "fixed_ips": (PortAddress(subnet_id=subnet_id, ip_address=address),),
     }
     right = right_on(tx, scope, network_id) if address is not None else Right.POOLS
-    port_id = ports.insert(tx, values, right)
+    for subnet_id in subnet_ids:
+        wish = PortAddress(subnet_id=subnet_id, ip_address=address)
+        try:
+            port_id = ports.insert(tx, {**values, "fixed_ips": (wish,)}, right)
+        except Conflict as error:
+            if subnet_id == subnet_ids[-1] or error.type_name != errors.FULL:
+                raise
+        else:
+            break
     taken = addresses_of(tx, [port_id])[port_id][0]
     footing = hosting.footing_of_port(tx, port_id)
-    return VipAllocation(port_id, str(taken.ip_address), network_id, footing)
+    return VipAllocation(port_id, str(taken.ip_address), str(taken.subnet_id), network_id, footing)
 
 
 def of_version(tx: Transaction, port_id: str, ip_version: int | None = None) -> tuple[str, ...]:

@@ -16,6 +16,10 @@ MAX_ROUTES = 30  # Neutron's max_routes
 _ADMINISTRATORS = Attr(create=True, update=True, admin=True)
 
 
+def _none_is_empty(value: Any) -> Any:
+    return () if value is None else value
+
+
 class ExternalGateway(BaseModel):
     """The way outside: a port of the router on an external network, which takes any address where none is wished.
 
@@ -26,15 +30,13 @@ class ExternalGateway(BaseModel):
 
     network_id: Uuid
     enable_snat: Annotated[bool, _ADMINISTRATORS] = True
-    external_fixed_ips: Annotated[tuple[PortAddress, ...], MaxLen(MAX_FIXED_IPS), _ADMINISTRATORS] = ()
+    external_fixed_ips: Annotated[
+        tuple[PortAddress, ...], MaxLen(MAX_FIXED_IPS), BeforeValidator(_none_is_empty), _ADMINISTRATORS
+    ] = ()
 
 
 def _nothing(value: Any) -> Any:
     return None if value == {} else value  # what clients send to clear the gateway
-
-
-def _no_routes(value: Any) -> Any:
-    return () if value is None else value
 
 
 def _unlike(routes: Sequence[HostRoute]) -> Sequence[HostRoute]:
@@ -75,7 +77,6 @@ class Router(Resource):
         tuple[HostRoute, ...],
         MaxLen(MAX_ROUTES),
         AfterValidator(_unlike),
-        BeforeValidator(_no_routes),
         Attr(update=True),
     ] = ()
     distributed: Annotated[bool, AfterValidator(_never), _NEVER] = False

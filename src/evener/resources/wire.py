@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -109,6 +109,18 @@ def _on_wire(mark: Descriptor, dialect: Dialect) -> bool:
     return dialect in mark.dialects
 
 
+@cache
+def _is_cleared_by_null(cls: type[Resource], name: str) -> bool:
+    """Return whether an attribute is a list for which null means nothing of its own, but what it is by default."""
+    if get_origin(cls.model_fields[name].annotation) is not tuple:
+        return False
+    try:
+        adapter(cls, name).validate_python(None)
+    except ValidationError:
+        return True
+    return False
+
+
 def parse_create(
     cls: type[Resource], body: Any, dialect: Dialect = Dialect.LBAAS, linked: Collection[str] = ()
 ) -> dict[str, Any]:
@@ -124,9 +136,9 @@ def parse_create(
     values: dict[str, Any] = {}
     for name, (field, mark) in descriptors(cls).items():
         settable = isinstance(mark, Attr) and mark.create and dialect in mark.dialects
-        if name in given:
-            if not settable:
-                raise InvalidInput(f"Attribute '{wire_names(cls)[name]}' not allowed in POST")
+        if name in given and not settable:
+            raise InvalidInput(f"Attribute '{wire_names(cls)[name]}' not allowed in POST")
+        if name in given and not (given[name] is None and _is_cleared_by_null(cls, name)):
             values[name] = validate_attribute(cls, name, given[name])
         elif name in linked or (isinstance(mark, Attr) and mark.computed):
             continue
@@ -138,7 +150,7 @@ def parse_create(
 
 
 def parse_update(cls: type[Resource], body: Any, dialect: Dialect = Dialect.LBAAS) -> dict[str, Any]:
-    """Return the attributes that a PUT's body changes.
+    """Return the attributes that a PUT's body changes; null for a list is its default, or None where that is computed.
 
     Raises:
         InvalidInput: for an unknown, unchangeable or invalid attribute.
@@ -148,7 +160,14 @@ def parse_update(cls: type[Resource], body: Any, dialect: Dialect = Dialect.LBAA
         mark = descriptors(cls)[name][1]
         if not isinstance(mark, Attr) or not mark.update or dialect not in mark.dialects:
             raise InvalidInput(f"Cannot update read-only attribute {wire_names(cls)[name]}")
-    return {name: validate_attribute(cls, name, value) for name, value in given.items()}
+    return {name: _changed(cls, name, value) for name, value in given.items()}
+
+
+def _changed(cls: type[Resource], name: str, value: Any) -> Any:
+    if value is not None or not _is_cleared_by_null(cls, name):
+        return validate_attribute(cls, name, value)
+    field = cls.model_fields[name]
+    return None if field.is_required() else field.get_default(call_default_factory=True)
 
 
 def complete(cls: type[Resource], values: Mapping[str, Any]) -> dict[str, Any]:
