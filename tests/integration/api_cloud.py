@@ -168,7 +168,7 @@ class Cloud:
         self.agent = RecordingAgent()
         self.bus.serve_agent(HOST, self.agent)
         self.controller.heartbeat(HOST, {})
-        app = make_app(Tokens(), lambda: None)
+        app = make_app(Tokens(), lambda: None, SECRETS)
         policy = Policy(config.load([], "evener-test"), networking.KINDS)
         networking.add_routes(
             app,

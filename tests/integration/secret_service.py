@@ -95,7 +95,7 @@ class Service:
     def __init__(self, database: Database, key_file: Path, bounds: Bounds | None = None) -> None:
         self.database = database
         self.secrets = BuiltinSecrets(database, key_file, bounds)
-        app = make_app(Tokens(), lambda: None)
+        app = make_app(Tokens(), lambda: None, "http://evener.test:9876")
         barbican.add_routes(app, self.secrets, f"{BASE}/", 200_000)
         self.client = testing.TestClient(app)
 

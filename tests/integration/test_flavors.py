@@ -48,7 +48,7 @@ def gold(cloud: Cloud, **values: Any) -> str:
 def declared(cloud: Cloud, *declarations: str) -> User:
     """Return a member of a cloud on the same database with other providers."""
     providers = provider.parse(declarations)
-    app = make_app(Tokens(), lambda: None)
+    app = make_app(Tokens(), lambda: None, "http://evener.test:9876")
     networking.add_routes(
         app,
         LoadBalancing(cloud.database, cloud.network, cloud.bus, providers),

@@ -418,7 +418,7 @@ def test_the_service_is_found_by_its_name(database: Database, tmp_path: Path) ->
 
 
 def test_every_route_answers_in_barbicans_form_without_a_slash_too(service: Service) -> None:
-    app = make_app(Tokens(), lambda: None)
+    app = make_app(Tokens(), lambda: None, "http://evener.test:9876")
     assert isinstance(app, falcon.App)
     barbican.add_routes(app, service.secrets, BASE, 1000)
     user = User(testing.TestClient(app), "u:p1:member")

@@ -36,7 +36,7 @@ class Site:
         metadata.create_all(self.database.engine)
         identity = BuiltinIdentity(self.database, state_path / "token.key", 3600)
         self.secrets = BuiltinSecrets(self.database, state_path / "secrets.key")
-        app = make_app(identity, lambda: None)
+        app = make_app(identity, lambda: None, "http://evener.test:9876")
         self._server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=4)
         self.url = f"http://127.0.0.1:{self._server.effective_port}"
         keystone.add_routes(app, identity, self.url)

@@ -3,6 +3,7 @@
 import logging
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import falcon
@@ -14,6 +15,7 @@ from evener.resources.errors import EvenerError, Unauthorized
 
 LOG = logging.getLogger(__name__)
 REQUEST_ID = re.compile(r"^req-[0-9a-f-]{36}$")
+LONGEST_URI = 8192  # characters of path and query
 OPEN_PATHS = frozenset(
     {
         "/",
@@ -31,20 +33,25 @@ OPEN_PATHS = frozenset(
 class Authentication:
     """Gives every request an id, and finds out who makes it; identity's own routes look at tokens themselves."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, base_url: str) -> None:
         self._identity = identity
+        self._base_url = base_url
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Set `request.context.caller` and `.request_id`.
+        """Set `request.context.caller`, `.request_id` and `.base_url`, which all links begin with.
 
         Raises:
             Unauthorized: for a request without a valid token.
+            falcon.HTTPUriTooLong: for a URI that nothing of ours has.
         """
+        request.context.base_url = self._base_url
         given = request.get_header("X-Openstack-Request-Id") or ""
         request_id = given if REQUEST_ID.match(given) else f"req-{uuid.uuid4()}"
         request.context.request_id = request_id
         response.set_header("X-Openstack-Request-Id", request_id)
         RequestContext(request_id=request_id, overwrite=True)
+        if len(request.path) + len(request.query_string) > LONGEST_URI:
+            raise falcon.HTTPUriTooLong(description=f"A URI may have {LONGEST_URI} characters at most")
         if request.path in OPEN_PATHS or request.path.startswith("/identity"):
             return
         token = request.get_header("X-Auth-Token")
@@ -58,17 +65,19 @@ class Authentication:
 
 
 class Healthcheck:
-    """`/healthcheck`: whether this server can do its work."""
+    """`/healthcheck`: whether this server can do its work. Why not is for the log: anybody may ask."""
 
-    def __init__(self, check: Any) -> None:
+    def __init__(self, check: Callable[[], str | None]) -> None:
         self._check = check
 
     def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
-        """Answer 200 OK, or 503 with the reason."""
+        """Answer 200 OK, or 503."""
         reason = self._check()
+        if reason:
+            LOG.error("Not well: %s", reason)
         response.content_type = falcon.MEDIA_TEXT
         response.status = falcon.HTTP_503 if reason else falcon.HTTP_200
-        response.text = f"{reason}\n" if reason else "OK\n"
+        response.text = "Service unavailable\n" if reason else "OK\n"
 
 
 class Root:
@@ -79,15 +88,32 @@ class Root:
         response.media = {
             "name": "evener",
             "services": {
-                name: f"{request.prefix}/{name}"
+                name: f"{request.context.base_url}/{name}"
                 for name in ("identity", "networking", "key-manager", "healthcheck")
             },
         }
 
 
-def make_app(identity: Identity, check: Any) -> falcon.App[Any, Any]:
-    """Return an application with authentication and error handling, to which rooms add their routes."""
-    app: falcon.App[Any, Any] = falcon.App(middleware=[Authentication(identity)])
+class App(falcon.App[Any, Any]):
+    """Falcon's application, whose routes answer HEAD wherever they answer GET; the server sends no body then."""
+
+    def add_route(
+        self, uri_template: str, resource: object, *, suffix: str | None = None, **kwargs: Any
+    ) -> None:
+        """Add a route, and HEAD to it."""
+        name = f"_{suffix}" if suffix else ""
+        get = getattr(resource, f"on_get{name}", None)
+        if get is not None and not hasattr(resource, f"on_head{name}"):
+            setattr(resource, f"on_head{name}", get)
+        super().add_route(uri_template, resource, suffix=suffix, **kwargs)
+
+
+def make_app(identity: Identity, check: Callable[[], str | None], base_url: str) -> App:
+    """Return an application with authentication and error handling, to which rooms add their routes.
+
+    `base_url` is how clients reach it (`http://127.0.0.1:9876`): all links begin with it, whatever they say.
+    """
+    app = App(middleware=[Authentication(identity, base_url)])
     app.req_options.strip_url_path_trailing_slash = False
     app.add_error_handler(Exception, errors.unexpected)
     app.add_error_handler(falcon.HTTPError, errors.refuse_http)

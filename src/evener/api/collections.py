@@ -128,7 +128,7 @@ class Collection:
         """List."""
         caller = request.context.caller
         self._policy.check(caller, "get", self._cls)
-        asked = (caller, request.prefix, request.path, request.query_string)
+        asked = (caller, request.path, request.query_string)
         response.data = self._answers.get(asked, lambda: _body(self._list(caller, request, parent_id)))
 
     def _asked(self, caller: Caller, request: falcon.Request) -> Listing:
@@ -151,7 +151,7 @@ class Collection:
         found = self._operations.list(caller, self._cls, wanted.query, parent_id)
         shown = [self._shown(caller, resource) for resource in found]
         media: dict[str, Any] = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
-        pages = links(request.prefix + request.path, request.query_string, wanted, shown)
+        pages = links(request.context.base_url + request.path, request.query_string, wanted, shown)
         if pages:
             media[f"{self._cls.PLURAL}_links"] = pages
         return media

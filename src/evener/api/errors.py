@@ -49,7 +49,7 @@ def refuse(
     if isinstance(error, errors.Busy):
         response.set_header("Retry-After", str(error.retry_after_s))
     if isinstance(error, errors.Unauthorized):
-        response.set_header("WWW-Authenticate", f'Keystone uri="{request.prefix}/identity"')
+        response.set_header("WWW-Authenticate", f'Keystone uri="{request.context.base_url}/identity"')
         response.media = {
             "error": {"code": 401, "title": "Unauthorized", "message": error.message},
             **neutron_body(name, error.message),

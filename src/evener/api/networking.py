@@ -99,7 +99,7 @@ class Versions:
     @documented(Documented(exactly(versions=many(exactly(id=STRING, status=STRING, links=LINKS))), open=True))
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """List the versions."""
-        href = f"{request.prefix}{V2}/"
+        href = f"{request.context.base_url}{V2}/"
         response.media = {
             "versions": [{"id": "v2.0", "status": "CURRENT", "links": [{"rel": "self", "href": href}]}]
         }
@@ -116,7 +116,7 @@ class Version:
                 {
                     "name": served.cls.KIND,
                     "collection": served.cls.path(),
-                    "links": [{"rel": "self", "href": f"{request.prefix}{served.path}"}],
+                    "links": [{"rel": "self", "href": f"{request.context.base_url}{served.path}"}],
                 }
                 for served in COLLECTIONS
                 if served.parent is None
