@@ -17,7 +17,7 @@ from typing import Any
 from bench.topology import API_HOST, END_S, START_S, healthy, wait_for
 from evener import config, daemon
 from evener.standalone.assembly import Assembly
-from evener.standalone.main import listen
+from evener.standalone.serving import Server
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def main() -> None:
     settings, *mode = sys.argv[1:]
     conf = config.load(["--config-file", settings], "bench-served")
     daemon.log_to_file(conf, config.state_path(conf) / "evener.log")
-    listen(conf, constant if mode else Assembly(conf).app).run()
+    Server(conf).serve(constant if mode else Assembly(conf).app)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Runs with no file at all. Reads `/etc/evener/evener.conf` where it exists, or th
 import socket
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,25 @@ DEFAULT_OPTS = [
 API_OPTS = [
     cfg.StrOpt("bind_host", default="127.0.0.1", help="Address the API listens on."),
     cfg.PortOpt("bind_port", default=9876, help="Port the API listens on."),
+    cfg.BoolOpt(
+        "front",
+        default=True,
+        help="Whether HAProxy, where there is one, stands in front of the API: it keeps slow clients from"
+        " holding up others.",
+    ),
+    cfg.StrOpt(
+        "certificate",
+        default="",
+        help="PEM file with the certificate of the API and those of its issuers; with it, the API is HTTPS.",
+    ),
+    cfg.StrOpt("key", default="", help="PEM file with the certificate's key, where that is another one."),
+    cfg.IntOpt(
+        "max_connections",
+        default=8000,
+        min=10,
+        help="Connections to the API at once, of which one address has half at most; fewer where this process"
+        " may not open two files for each.",
+    ),
     cfg.IntOpt("threads", default=8, min=1, help="Requests served at once."),
     cfg.IntOpt("max_body_bytes", default=1_048_576, min=1024, help="Largest request body accepted."),
     cfg.StrOpt(
@@ -313,9 +333,22 @@ def agent_lock(conf: cfg.ConfigOpts) -> Path:
 
 
 def public_url(conf: cfg.ConfigOpts) -> str:
-    """Return the URL, without a path, that clients reach the API by."""
-    address = f"[{conf.api.bind_host}]" if ":" in conf.api.bind_host else conf.api.bind_host
-    return str(conf.api.public_url or f"http://{address}:{conf.api.bind_port}").rstrip("/")
+    """Return the URL, without a slash at its end, that clients reach the API by."""
+    host = conf.api.bind_host
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - it is looked for, not listened on
+        host = _own_address()
+    address = f"[{host}]" if ":" in host else host
+    scheme = "https" if conf.api.certificate else "http"
+    return str(conf.api.public_url or f"{scheme}://{address}:{conf.api.bind_port}").rstrip("/")
+
+
+def _own_address() -> str:
+    """Return the address that this host has towards others, found without sending anything; else that of loopback."""
+    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as unsent:
+            unsent.connect((far, 9))
+            return str(unsent.getsockname()[0])
+    return "127.0.0.1"
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:

@@ -1,16 +1,22 @@
-"""What every daemon does as it starts: be alone, have room for its files, log. Not what the daemon is for."""
+"""What every daemon does: be alone, have room for its files, log, hear signals. Not what the daemon is for."""
 
 import fcntl
 import gc
+import logging
 import os
 import resource
+import signal
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
 from oslo_config import cfg
 from oslo_log import log
 
+from evener.threads import lasting
+
+LOG = logging.getLogger(__name__)
 GARBAGE_AT = 10_000  # new objects, until they are looked through; 700 where nothing is said
 LOG_MEGABYTES, LOG_FILES = 10, 5
 
@@ -66,3 +72,56 @@ def log_to_file(conf: cfg.ConfigOpts, file: Path) -> None:
         conf.set_default("max_logfile_size_mb", LOG_MEGABYTES)
         conf.set_default("max_logfile_count", LOG_FILES)
     log.setup(conf, "evener")
+
+
+def on_signals(end: Callable[[], None], reload: Callable[[], None]) -> None:
+    """Call `end` at SIGTERM and SIGINT, and `reload` at SIGHUP, in a thread of their own.
+
+    A handler would run inside of whatever the main thread does, and wait for ever for a lock that is held there. To
+    be called in the main thread.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    actions: dict[int, Callable[[], None]] = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in actions:
+        signal.signal(number, _is_noted)
+    lasting("signals", lambda: _hear(reading, actions)).start()
+
+
+def _is_noted(_number: int, _frame: object) -> None:
+    """Do nothing: the number is in the pipe."""
+
+
+def _hear(reading: int, actions: Mapping[int, Callable[[], None]]) -> None:
+    while True:
+        for number in os.read(reading, 1):
+            actions.get(number, _nothing)()
+
+
+def _nothing() -> None:
+    """Do nothing about a signal of somebody else's."""
+
+
+def hangups_are_harmless() -> None:
+    """Let SIGHUP, which would end a process, do nothing until somebody hears it."""
+    signal.signal(signal.SIGHUP, _is_noted)
+
+
+def reload(conf: cfg.ConfigOpts) -> None:
+    """Read settings again, of which those change that can while all runs, and open log files anew."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            _reopen(handler)
+    LOG.info("Settings are read again")
+    conf.mutate_config_files()
+
+
+def _reopen(handler: logging.FileHandler) -> None:
+    handler.acquire()
+    try:
+        if handler.stream is not None:
+            handler.stream.close()
+        handler.stream = handler._open()  # noqa: SLF001 - what its own emit() does
+    finally:
+        handler.release()

@@ -68,9 +68,14 @@ class Api:
         self.session = session.Session(v3.Password(**auth, reauthenticate=True))
 
     def request(self, method: str, path: str, body: Any = None) -> requests.Response:
-        return self.session.request(
+        answer = self.session.request(
             f"{self.url}{path}", method, json=body, authenticated=True, raise_exc=False, endpoint_override=""
         )
+        if (
+            answer.status_code == 502
+        ):  # said by HAProxy in front, in the moment that it outlives what was killed
+            raise requests.ConnectionError(answer.text)
+        return answer
 
     def _good(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.request(method, path, body)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.root
 SCRIPT = """
 import os, threading, urllib.request
 from evener import config, daemon
-from evener.standalone.main import listen
+from evener.standalone.serving import Server
 daemon.open_many_files()
 held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1500)]
 conf = config.load(["--config-file", "/dev/null"], "evener-test")
@@ -19,8 +19,11 @@ conf.set_override("bind_port", 18999, "api")
 def app(environ, start_response):
     start_response("200 OK", [("Content-Length", "4")])
     return [b"well"]
-server = listen(conf, app)
-threading.Thread(target=server.run, daemon=True).start()
+conf.set_override("front", False, "api")
+server = Server(conf)
+ready = threading.Event()
+threading.Thread(target=server.serve, args=(app, ready.set), daemon=True).start()
+ready.wait(10)
 print(urllib.request.urlopen("http://127.0.0.1:18999/", timeout=10).read().decode(), flush=True)
 os._exit(0)
 """

@@ -1,6 +1,5 @@
 """`evener-agent`: what serves load balancers on a network node, told what to do over RabbitMQ."""
 
-import signal
 import sys
 import threading
 from contextlib import suppress
@@ -59,8 +58,7 @@ def _serve(conf: cfg.ConfigOpts) -> None:
         )
     daemon.open_many_files()
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    daemon.on_signals(ended.set, lambda: daemon.reload(conf))
     bus = load("messaging", conf)
     agent = make_agent(conf, bus.controller())
     bus.serve_agent(conf.host, agent)

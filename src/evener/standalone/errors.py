@@ -1,0 +1,25 @@
+"""What keeps the HTTP side of standalone from starting, in words an operator can act on.
+
+```
+StartError
+  CannotListen            an address or port is not to be had
+  BadCertificate          what `[api] certificate` and `key` name does not serve
+  FrontFailed             HAProxy does not take its configuration
+```
+"""
+
+
+class StartError(Exception):
+    """Base of all errors of this room."""
+
+
+class CannotListen(StartError):
+    """Another process has the port, or this machine has no such address."""
+
+
+class BadCertificate(StartError):
+    """There is no such file, or no certificate with its key in it."""
+
+
+class FrontFailed(StartError):
+    """HAProxy says what it does not like."""
