@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,23 @@ class Site:
             timeout=60,
             check=False,
         )
+
+    def evener(self, *arguments: str, code: int = 0, **env: str) -> str:
+        """Run our client with what is in the openrc, where `env` says nothing else; return what it prints."""
+        if not env:
+            lines = (self.state_path / "openrc").read_text().splitlines()
+            given = [line.removeprefix("export ").partition("=") for line in lines if "=" in line]
+            env = {name: value.strip("'\"") for name, _, value in given if name.startswith("OS_")}
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "evener"), *arguments],
+            env={"PATH": "/usr/bin:/bin", "HOME": str(self.state_path), "LC_ALL": "C.UTF-8", **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stderr if code else done.stdout
 
     def ok(self, *arguments: str, **env: str) -> str:
         """Run a command that has to succeed, and return what it prints."""
@@ -206,3 +224,60 @@ def test_no_key_is_ever_in_a_log_or_in_the_database(
         assert line not in said
     assert raw not in files
     assert "refused" in caplog.text
+
+
+def test_our_client_makes_a_certificate_of_files_and_says_how_listeners_call_it(
+    site: Site, tmp_path: Path
+) -> None:
+    made, (_, upper, lower) = served(), authorities()
+    for name, content in (
+        ("cert.pem", made.pem),
+        ("key.pem", made.key_pem(b"pass word")),
+        ("chain.pem", lower.pem + upper.pem),
+        ("all.p12", made.p12(upper, lower, passphrase=b"pass word")),
+        ("word", b"pass word\n"),
+        ("empty", b""),
+    ):
+        (tmp_path / name).write_bytes(content)
+
+    def create(*words: str, **more: Any) -> str:
+        files = [str(tmp_path / word) if (tmp_path / word).exists() else word for word in words]
+        return site.evener("lbaas-certificate-create", *files, **more)
+
+    value = ("-f", "value", "-c", "container_ref")
+    pair = ("--certificate", "cert.pem", "--key", "key.pem", "--intermediates", "chain.pem")
+    bundle = ("--certificate", "all.p12", "--passphrase", "pass word")
+    refs = [create("--name", "www", *pair, "--passphrase-file", "word", *value).strip()]
+    cloud = {"OS_CLOUD": "evener", "OS_CLIENT_CONFIG_FILE": str(site.state_path / "clouds.yaml")}
+    refs.append(create("--name", "www", *bundle, *value, **cloud).strip())
+    for ref in refs:
+        found = certificate_of(site.secrets, project_of(site), ref)
+        assert found.bundle.encode() == made.pem + lower.pem + upper.pem + made.key_pem()
+    assert create(*pair, "--passphrase", "pass word").startswith("Created a new certificate:\n+---")
+    with site.database.write() as tx:
+        site.secrets.register(tx, project_of(site), refs[1], LISTENER)
+    listed = json.loads(site.evener("lbaas-certificate-list", "-f", "json"))
+    assert {"name": "www", "container_ref": refs[0], "used_by": ""} in listed
+    assert {"name": "www", "container_ref": refs[1], "used_by": LISTENER.resource_id} in listed
+    assert "use a reference" in site.evener("lbaas-certificate-delete", "www", code=1)
+    assert "in use by" in site.evener("lbaas-certificate-delete", refs[1], code=1)
+    before = len(site.openstack("secret", "list", "--limit", "100"))
+    site.evener("lbaas-certificate-delete", refs[0])
+    assert len(site.openstack("secret", "list", "--limit", "100")) == before - 4
+    assert "Unable to find" in site.evener("lbaas-certificate-delete", "nothing", code=1)
+    for words, says in (
+        (("--certificate", "missing.pem"), "missing.pem: No such file"),
+        (("--certificate", "empty"), "There is nothing in"),
+    ):
+        assert says in create(*words, code=1)
+
+
+def test_an_access_list_says_that_it_is_the_projects(site: Site) -> None:
+    href = site.store("--name", "open", "--payload", "x", "-t", "text/plain")
+    shown = site.openstack("acl", "get", href)
+    assert [each["Project Access"] for each in shown] == [True]
+    done = site.run("acl", "user", "add", "--user", "0123456789abcdef0123456789abcdef", href)
+    assert done.returncode != 0
+    assert "Load balancers read the certificates of their own project" in done.stderr
+    site.ok("acl", "submit", "--project-access", href)
+    site.ok("acl", "delete", href)

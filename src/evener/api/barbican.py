@@ -5,6 +5,7 @@ from typing import Any
 
 import falcon
 
+from evener.api import barbican_acls as acls
 from evener.api import barbican_containers as containers
 from evener.api import barbican_secrets as secrets_of
 from evener.api.barbican_containers import CONTAINER, SECRET, Owner
@@ -36,6 +37,7 @@ def _routes() -> Routes:
             "DELETE": secrets_of.delete,
         },
         f"{PATH}/secrets/{{secret_id}}/payload": {"GET": secrets_of.show_payload},
+        f"{PATH}/secrets/{{secret_id}}/acl": acls.handlers(SECRET),
         f"{PATH}/secrets/{{secret_id}}/consumers": _consumers(SECRET),
         f"{PATH}/containers": {"GET": containers.list_them, "POST": containers.create},
         f"{PATH}/containers/{{container_id}}": {"GET": containers.show, "DELETE": containers.delete},
@@ -43,6 +45,7 @@ def _routes() -> Routes:
             "POST": containers.add_secret,
             "DELETE": containers.remove_secret,
         },
+        f"{PATH}/containers/{{container_id}}/acl": acls.handlers(CONTAINER),
         f"{PATH}/containers/{{container_id}}/consumers": _consumers(CONTAINER),
     }
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from evener.cli.catalogue import BY_KIND
 from evener.cli.connect import Connection, explain
 from evener.cli.describe import Resource
-from evener.cli.errors import NotFound, NotUnique, Refused, one_line
+from evener.cli.errors import NotFound, NotUnique, Refused, Unreachable, one_line
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 IDS_PER_REQUEST = 50  # keeps URLs below the 8 KiB that servers take
@@ -22,7 +22,7 @@ Object = dict[str, Any]
 def refusal(status: int, body: Any, text: str) -> Refused:
     """Return the error for an answer: the words of a NeutronError, or the nearest to them that there is."""
     found = body if isinstance(body, dict) else {}
-    for key in ("NeutronError", "error", "message", "faultstring", "title"):
+    for key in ("NeutronError", "error", "message", "faultstring", "description", "title"):
         said = found.get(key)
         if isinstance(said, dict) and said.get("message"):
             detail = said.get("detail")
@@ -49,7 +49,32 @@ class Client:
         self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Return the JSON object that the server answers to `method` on `path` below /v2.0; {} for no body."""
-        url = f"{self._connection.base}/{path}"
+        answer, document = self._exchange(method, f"{self._connection.base}/{path}", body, query)
+        if answer.status_code == 404 and not (isinstance(document, dict) and "NeutronError" in document):
+            raise Refused(f"The server does not offer /{path}", 404)
+        if answer.status_code >= 400 or not isinstance(document, dict):
+            raise refusal(answer.status_code, document, answer.text)
+        return document
+
+    def secrets(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return what the secret service answers to `method` on `path` below /v1; {} for no body.
+
+        Raises:
+            Unreachable: when the catalogue has no such service.
+        """
+        endpoint = self._connection.endpoint("key-manager")
+        if endpoint is None:
+            raise Unreachable("The catalogue has no endpoint for a secret service (key-manager)")
+        base = endpoint.rstrip("/").removesuffix("/v1")
+        answer, document = self._exchange(method, f"{base}/v1/{path}", body, query)
+        if answer.status_code >= 400 or not isinstance(document, dict):
+            raise refusal(answer.status_code, document, answer.text)
+        return document
+
+    def _exchange(self, method: str, url: str, body: Any, query: Mapping[str, Any] | None) -> tuple[Any, Any]:
+        """Return the answer, and the document in it; None where that is no JSON."""
         more = {} if body is None else {"json": body}
         try:
             answer = self._connection.session.request(
@@ -58,14 +83,9 @@ class Client:
         except self._connection.errors as error:
             raise explain(error, self._connection.base) from None
         try:
-            document = answer.json() if answer.content else {}
+            return answer, answer.json() if answer.content else {}
         except ValueError:
-            document = None
-        if answer.status_code == 404 and not (isinstance(document, dict) and "NeutronError" in document):
-            raise Refused(f"The server does not offer /{path}", 404)
-        if answer.status_code >= 400 or not isinstance(document, dict):
-            raise refusal(answer.status_code, document, answer.text)
-        return document
+            return answer, None
 
     def _path(self, resource: Resource, parent_id: str | None, *more: str) -> str:
         return "/".join([resource.path.format(parent=parent_id), *(quote(one, safe="") for one in more)])

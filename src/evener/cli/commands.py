@@ -6,7 +6,7 @@ from typing import ClassVar
 from cliff.command import Command
 from cliff.complete import CompleteCommand
 
-from evener.cli import arguments, connecting, output, quotas, scheduling
+from evener.cli import arguments, certificates, connecting, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, RESOURCES
 from evener.cli.describe import Resource
@@ -27,6 +27,7 @@ SPECIAL: dict[str, type[Command]] = {
     "quota-show": quotas.ShowQuota,
     "quota-update": quotas.UpdateQuota,
     "top": Top,
+    **certificates.COMMANDS,
     **connecting.COMMANDS,
 }
 

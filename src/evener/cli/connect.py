@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
@@ -163,12 +163,14 @@ def _library_errors() -> tuple[type[Exception], ...]:
 class Connection:
     """A session with the server: `request(url, method, **arguments)`, its `base` URL ending in /v2.0.
 
-    `errors` are those that `explain` knows, of the library behind the session.
+    `errors` are those that `explain` knows, of the library behind the session. `endpoint` looks a type of service up
+    in the catalogue, and returns None where that has none.
     """
 
     session: Any
     base: str
     errors: tuple[type[Exception], ...] = ()
+    endpoint: Callable[[str], str | None] = lambda _: None
 
     def is_admin(self) -> bool:
         """Return whether the caller has the role admin; False where there are no roles to see."""
@@ -213,8 +215,8 @@ def connect(options: argparse.Namespace) -> Connection:
     if not shown and light.possible(settings, os.environ):
         session = light.Session.login(settings, options.http_timeout)
         endpoint = session and session.endpoint()
-        if endpoint:
-            return Connection(session, versioned(endpoint), light.ERRORS)
+        if session and endpoint:
+            return Connection(session, versioned(endpoint), light.ERRORS, session.endpoint)
     return _by_openrc(settings, options.http_timeout)
 
 
@@ -227,15 +229,17 @@ def _by_openrc(settings: Mapping[str, str], timeout_s: float | None) -> Connecti
         endpoint = openrc.endpoint(session, settings)
     except ClientException as error:
         raise explain(error, where) from None
-    return _connection(session, endpoint, where)
+    return _connection(session, endpoint, where, lambda kind: openrc.endpoint(session, settings, kind))
 
 
-def _connection(session: Any, endpoint: str | None, where: str) -> Connection:
+def _connection(
+    session: Any, endpoint: str | None, where: str, others: Callable[[str], str | None]
+) -> Connection:
     from keystoneauth1.exceptions import ClientException
 
     if endpoint is None:
         raise Unreachable(f"The catalogue of {where} has no endpoint for the network service")
-    return Connection(session, versioned(endpoint), (ClientException,))
+    return Connection(session, versioned(endpoint), (ClientException,), others)
 
 
 def _by_region(options: argparse.Namespace) -> Connection:
@@ -251,4 +255,11 @@ def _by_region(options: argparse.Namespace) -> Connection:
         )
     except _library_errors() as error:
         raise explain(error, where) from None
-    return _connection(session, endpoint, where)
+
+    def other(kind: str) -> str | None:
+        found = session.get_endpoint(
+            service_type=kind, interface=cloud.get_interface(kind), region_name=cloud.get_region_name(kind)
+        )
+        return None if found is None else str(found)
+
+    return _connection(session, endpoint, where, other)

@@ -70,12 +70,12 @@ class Session:
         self._token, self._said = answer.headers["X-Subject-Token"], answer.json()["token"]
         return True
 
-    def endpoint(self) -> str | None:
-        """Return the URL of the network service in the catalogue, None where there is none over plain HTTP."""
+    def endpoint(self, service_type: str = "network") -> str | None:
+        """Return the URL of a service in the catalogue, None where there is none over plain HTTP."""
         interface = self._settings.get("interface", "public").removesuffix("URL")
         region = self._settings.get("region_name")
         for service in self._said.get("catalog", ()):
-            for endpoint in service["endpoints"] if service["type"] == "network" else ():
+            for endpoint in service["endpoints"] if service["type"] == service_type else ():
                 if endpoint["interface"] == interface and region in (None, endpoint.get("region_id")):
                     return str(endpoint["url"]) if endpoint["url"].startswith("http://") else None
         return None

@@ -71,10 +71,10 @@ def session(settings: Mapping[str, str], timeout_s: float | None) -> Any:
     return Session(auth=auth, verify=verify, timeout=timeout_s, app_name="evener")
 
 
-def endpoint(opened: Any, settings: Mapping[str, str]) -> str | None:
-    """Return the URL of the network service in the catalogue, logging in; None where there is none."""
+def endpoint(opened: Any, settings: Mapping[str, str], service_type: str = "network") -> str | None:
+    """Return the URL of a service in the catalogue, logging in; None where there is none."""
     found = opened.get_endpoint(
-        service_type="network",
+        service_type=service_type,
         interface=settings.get("interface", "public"),
         region_name=settings.get("region_name"),
     )
