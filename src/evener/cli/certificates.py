@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cliff.command import Command
-from cliff.lister import Lister
-from cliff.show import ShowOne
 
 from evener.cli.client import UUID, Client
 from evener.cli.errors import CliError, NotFound, NotUnique, Refused
+from evener.cli.printed import Lister, ShowOne
 from evener.cli.verbs import Table, client_of, say
 
 PAGE = 100
@@ -164,7 +163,7 @@ def _containers(client: Client) -> list[dict[str, Any]]:
 def _shown(container: dict[str, Any]) -> dict[str, str]:
     users = [each["URL"].rpartition("/")[2] for each in container["consumers"]]
     ref = str(container["container_ref"])
-    return {"name": container["name"] or "", "container_ref": ref, "used_by": "\n".join(users)}
+    return {"name": container["name"] or "", "container_ref": ref, "used_by": ", ".join(users)}
 
 
 def _find(client: Client, wanted: str) -> dict[str, Any]:
