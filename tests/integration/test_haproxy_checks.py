@@ -2,13 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy import runtime, stats
+from evener.dataplane.haproxy import process, runtime, stats
 from evener.dataplane.haproxy.plan import Reload, Start
 from haproxy_rig import Rig, Shop, eventually
 
@@ -145,6 +146,25 @@ def test_a_member_that_is_out_stays_out_whatever_is_in_flight_at_a_reload(rig):
             assert rig.spread(2) == {"w2": 2}
             time.sleep(0.08)
     assert reloads_in_flight >= 4
+
+
+def test_who_hears_the_log_never_waits_for_a_frozen_haproxy_and_its_next_worker_is_told(rig, monkeypatch):
+    shop = HalfSilent(rig, delay=20, timeout=20, max_retries=3)
+    log, member = rig.instance.log_socket, f"{shop.pool.id}/{MEMBER}"
+    _, worker = rig.instance.processes
+    os.kill(worker.pid, signal.SIGSTOP)
+    eventually(lambda: rig.instance.is_frozen)
+    check = f"<133>lb[1]: Health check for server {member} failed, reason: x, check duration: 1ms, status: 1/3 UP."
+    monkeypatch.chdir(rig.instance.paths.chroot)  # a socket's path is short
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as haproxy:  # an old worker, say
+        for _ in range(3):
+            haproxy.sendto(check.encode(), "log")
+    begin = time.monotonic()
+    assert log.read()  # something is to be told
+    assert time.monotonic() - begin < 1
+    assert shop.apply() == [Reload]
+    assert not process.alive(worker)
+    assert rig.health()[MEMBER] == "OFFLINE"
 
 
 def test_a_member_that_is_out_stays_out_when_haproxy_is_killed(rig):

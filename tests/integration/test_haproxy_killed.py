@@ -89,6 +89,7 @@ def test_a_frozen_worker_is_out_and_replaced_and_its_clients_are_told(rig, monke
     before = rig.instance.processes
     channel = rig.socket()
     os.kill(before[1].pid, signal.SIGSTOP)
+    eventually(lambda: process.is_halted(before[1]))
     if known_by != "looking":
         monkeypatch.setattr(process, "is_halted", lambda _: False)
         monkeypatch.setattr(meter, "ANSWER_S", 0.2)

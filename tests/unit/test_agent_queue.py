@@ -47,6 +47,34 @@ def test_a_key_that_is_put_while_it_is_worked_on_is_handed_out_again_and_once() 
     assert taken(queue) == []
 
 
+def test_what_rests_is_handed_out_once_for_all_that_was_put_meanwhile() -> None:
+    queue = KeyedQueue()
+    queue.put("a")
+    assert queue.get() == "a"
+    queue.rest("a", 0.05)
+    start = time.monotonic()
+    queue.put("a")
+    queue.done("a")
+    queue.put("a")  # in its rest
+    assert taken(queue) == []
+    assert queue.get() == "a"
+    assert time.monotonic() - start >= 0.05
+    queue.done("a")
+    assert taken(queue) == []
+
+
+def test_what_was_not_put_while_it_was_worked_on_rests_not() -> None:
+    queue = KeyedQueue()
+    queue.put("a")
+    assert queue.get() == "a"
+    queue.rest("a", 60)
+    queue.done("a")
+    queue.put("a")
+    assert taken(queue) == ["a"]
+    queue.put("a")
+    assert taken(queue) == ["a"]
+
+
 def test_a_delayed_key_comes_after_its_time_and_does_not_hold_up_others() -> None:
     queue = KeyedQueue()
     start = time.monotonic()

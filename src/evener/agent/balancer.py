@@ -14,6 +14,7 @@ from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.pings import Pinger, targets
+from evener.dataplane.haproxy.plan import Reload
 from evener.dataplane.haproxy.process import Process
 from evener.dataplane.haproxy.render import served
 from evener.dataplane.haproxy.settings import Settings
@@ -75,6 +76,7 @@ class Balancer:
         self._doubted = self._doubted_closely = True
         self._doubts = threading.Lock()  # guards the two
         self.generation: int | None = None  # that was applied last
+        self.reloaded = False  # by the last `apply`
         self._pinging = False
         self._rules = Keeper(self.namespace, self._instance.paths.rules)
         self._ports: frozenset[int] = frozenset()  # that are let in; HAProxy listens on no other
@@ -111,6 +113,7 @@ class Balancer:
                 steps = ", ".join(type(step).__name__ for step in applied.steps)
                 LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, steps)
             self.generation = graph.generation
+            self.reloaded = Reload() in applied.steps
             return changed or bool(applied.steps)
 
     def mend(self, *, restore: bool) -> bool | None:

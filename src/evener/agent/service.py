@@ -44,6 +44,7 @@ LOG = logging.getLogger(__name__)
 LISTING = "load balancers"  # the key of looking at all that is here and all that control assigns
 COMPARING = "generations"  # the key of looking only at what is of another generation than control says
 NETNS_DIRECTORY = Path("/run/netns")
+GATHERED_S = 0.3  # of changes that come faster than reloads, each further reload has all of so many seconds
 BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
 STOP_S = 10.0
@@ -312,6 +313,8 @@ class AgentService:
         try:
             with self.metrics.apply():
                 balancer.apply(graph)
+            if balancer.reloaded:
+                self._queue.rest(graph.id, GATHERED_S)
         except Busy:
             raise
         except Exception as error:

@@ -16,8 +16,9 @@ from evener import threads
 class KeyedQueue:
     """Hands each key to one worker at a time.
 
-    A key put while it is being worked on is handed out again afterwards, so what was put last is always seen. One that
-    is put for later many times is handed out at the earliest of these.
+    A key put while it is being worked on is handed out again afterwards, so what was put last is always seen; after a
+    rest, where the work said so, which merges what comes meanwhile. One that is put for later many times is handed out
+    at the earliest of these.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,8 @@ class KeyedQueue:
         self._waiting: set[str] = set()
         self._working: set[str] = set()
         self._again: set[str] = set()
+        self._rests: dict[str, float] = {}  # seconds, of what is being worked on
+        self._resting: set[str] = set()
         self._later: list[tuple[float, str]] = []
         self._due_at: dict[str, float] = {}  # of each key in `_later`, the entry that counts
         self._closed = False
@@ -33,12 +36,16 @@ class KeyedQueue:
     def put(self, key: str, delay_s: float = 0) -> None:
         """Ask for `key` to be worked on, now or after `delay_s` seconds."""
         with self._condition:
-            if delay_s <= 0:
+            if delay_s > 0:
+                self._add_later(key, delay_s)
+            elif key not in self._resting:
                 self._add(key)
-            elif (due := time.monotonic() + delay_s) < self._due_at.get(key, math.inf):
-                self._due_at[key] = due
-                heapq.heappush(self._later, (due, key))
             self._condition.notify()
+
+    def rest(self, key: str, rest_s: float) -> None:
+        """Once `key` is done, hand it out again, if it was put meanwhile, no sooner than in so many seconds."""
+        with self._condition:
+            self._rests[key] = rest_s
 
     def __len__(self) -> int:
         """Return how many keys wait, those for later included; not those that are being worked on."""
@@ -51,6 +58,12 @@ class KeyedQueue:
         elif key not in self._waiting:
             self._waiting.add(key)
             self._ready.append(key)
+
+    def _add_later(self, key: str, delay_s: float) -> None:
+        due = time.monotonic() + delay_s
+        if due < self._due_at.get(key, math.inf):
+            self._due_at[key] = due
+            heapq.heappush(self._later, (due, key))
 
     def get(self) -> str | None:
         """Return the next key, waiting for one; None once the queue is closed. Call `done` with it afterwards."""
@@ -72,6 +85,7 @@ class KeyedQueue:
             due, key = heapq.heappop(self._later)
             if self._due_at.get(key) == due:
                 del self._due_at[key]
+                self._resting.discard(key)
                 self._add(key)
         return self._later[0][0] - moment if self._later else None
 
@@ -79,9 +93,14 @@ class KeyedQueue:
         """Say that `key` has been worked on."""
         with self._condition:
             self._working.discard(key)
+            rest_s = self._rests.pop(key, 0.0)
             if key in self._again:
                 self._again.discard(key)
-                self._add(key)
+                if rest_s > 0:
+                    self._resting.add(key)
+                    self._add_later(key, rest_s)
+                else:
+                    self._add(key)
             self._condition.notify()
 
     def close(self) -> None:
