@@ -176,6 +176,36 @@ HAPROXY_OPTS = [
         help="Echo requests a second for the PING monitors of one project, at most; where that is not enough, "
         "its members are looked at less often.",
     ),
+    cfg.StrOpt(
+        "uids",
+        default="1879048192-2147483647",
+        help="FIRST-LAST: users of which each load balancer's HAProxy has one to itself; with nothing, all run as the "
+        "user of user_group.",
+    ),
+    cfg.StrOpt(
+        "cgroup",
+        default="evener",
+        help="Name of the cgroup (version 2) that has one for each load balancer; with nothing, none is made.",
+    ),
+    cfg.IntOpt(
+        "cpu_weight",
+        default=100,
+        min=1,
+        max=10_000,
+        help="A load balancer's share of processors that many want.",
+    ),
+    cfg.IntOpt(
+        "memory_max_mb",
+        default=0,
+        min=0,
+        help="Megabytes that one load balancer's HAProxy takes, at most; 0 is half of the machine's.",
+    ),
+    cfg.IntOpt(
+        "pids_max",
+        default=4096,
+        min=16,
+        help="Processes and threads of one load balancer's HAProxy, at most.",
+    ),
     cfg.DictOpt(
         "sysctls",
         default={},

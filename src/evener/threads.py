@@ -1,10 +1,15 @@
-"""Threads that live as long as their program, whatever they meet. Knows nothing of what they do."""
+"""Threads that live as long as their program, whatever they meet, and those that end with a call.
+
+Knows nothing of what they do.
+"""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
+T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 Thread = threading.Thread  # the type
 PAUSE_S = 1.0  # after a failure; what fails at once would else do nothing but fail
@@ -28,3 +33,25 @@ def lasting(name: str, work: Callable[[], None], pause_s: float = PAUSE_S) -> Th
                 return
 
     return Thread(target=run, name=name, daemon=True)
+
+
+def aside(work: Callable[[], T]) -> T:
+    """Return what `work` returns, or raise what it raises.
+
+    It runs in a thread that ends with it: what it does to its thread is done to no other.
+    """
+    results: list[T] = []
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except Exception as error:  # noqa: BLE001 - raised again below, in the thread that asked
+            failures.append(error)
+
+    thread = Thread(target=run, name="aside")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return results[0]

@@ -1,5 +1,7 @@
 """The end of an agent on a host: everything it made is removed, found by its journal, and nothing else."""
 
+from contextlib import suppress
+
 from oslo_config import cfg
 
 from evener import config
@@ -38,7 +40,8 @@ def purge(conf: cfg.ConfigOpts) -> None:
     """
     journal = Journal(config.loadbalancer_path(conf))
     driver = load_driver(conf.interface_driver, 0, settings_from(conf))
-    tools = Tools(journal, driver, haproxy.Settings(), Watcher(), _Nobody(), Pinger())
+    groups = haproxy.groups_from(conf)
+    tools = Tools(journal, driver, haproxy.Settings(cgroups=groups), Watcher(), _Nobody(), Pinger())
     for balancer_id in sorted(journal.loadbalancers()):
         Balancer(balancer_id, tools).remove()
         print(f"Removed load balancer {balancer_id}")  # noqa: T201 - the program's answer
@@ -49,3 +52,6 @@ def purge(conf: cfg.ConfigOpts) -> None:
         print(f"Removed network {network_id}")  # noqa: T201
     networks.clear(journal, driver, ())
     journal.remove()
+    if groups is not None:
+        with suppress(OSError):  # another agent's load balancers are in it
+            groups.rmdir()

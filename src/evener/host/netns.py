@@ -10,10 +10,11 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from evener import threads
 from evener.host import syscalls
 from evener.host.errors import HostError, NamespaceMissing, NameTaken, explained
 
@@ -38,7 +39,7 @@ def ensure(name: str) -> bool:
         with _mounting:
             created = identity(name) is None
             if created:
-                _in_thread(lambda: _create(name))
+                threads.aside(lambda: _create(name))
         if not created:
             with inside(name):
                 _loopback_up()
@@ -241,19 +242,3 @@ def _share_directory() -> None:
             raise
         syscalls.mount(str(DIRECTORY), str(DIRECTORY), syscalls.MS_BIND | syscalls.MS_REC)
         syscalls.mount("", str(DIRECTORY), syscalls.MS_SHARED | syscalls.MS_REC)
-
-
-def _in_thread(work: Callable[[], None]) -> None:
-    failures: list[Exception] = []
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - raised again below, in the thread that asked
-            failures.append(error)
-
-    thread = threading.Thread(target=run, name="netns-create")  # noqa: TID251 - ends with the call
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Collection
 
 CLONE_NEWNET = 0x40000000
 MNT_DETACH = 2
@@ -9,6 +10,7 @@ MS_BIND = 4096
 MS_REC = 16384
 MS_SHARED = 1 << 20
 
+_PR_CAPBSET_READ, _PR_CAPBSET_DROP = 23, 24
 _SYS_PIDFD_GETFD = 438  # on every architecture; glibc has it by name from 2.36 on
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (
@@ -71,3 +73,18 @@ def pidfd_getfd(pidfd: int, target: int) -> int:
     found: int = _libc.syscall(_SYS_PIDFD_GETFD, pidfd, target, 0)
     _checked(-1 if found < 0 else 0)
     return found
+
+
+def keep_capabilities(kept: Collection[int]) -> None:
+    """Let the calling thread, and what it starts, never again have capabilities but those `kept` (capabilities(7)).
+
+    They go from its bounding set: it loses what it has with the next program that it executes.
+
+    Raises:
+        OSError: EPERM without CAP_SETPCAP.
+    """
+    number = 0
+    while (held := _libc.prctl(_PR_CAPBSET_READ, number, 0, 0, 0)) >= 0:  # to the last that the kernel knows
+        if held and number not in kept:
+            _checked(_libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0))
+        number += 1

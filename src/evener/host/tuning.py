@@ -5,10 +5,10 @@ the ports.
 """
 
 import re
-import threading
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from evener import threads
 from evener.host import netns, syscalls, sysctl
 from evener.host.errors import HostError
 
@@ -47,25 +47,19 @@ def check(settings: Mapping[str, str]) -> None:
             raise HostError(f"{name} is set as load balancers need it, and nobody else may")
         if not _NAME.fullmatch(name):
             raise HostError(f"{name} is no setting of a network namespace; their names begin with net.")
-    failures: list[HostError] = []
+    if settings:
+        threads.aside(lambda: _try(settings))
 
-    def attempt() -> None:
-        try:
-            syscalls.unshare_net()  # this thread's, which ends
-            for name, value in settings.items():
-                if not sysctl.exists(name):
-                    raise HostError(f"A network namespace has no setting {name}")
-                sysctl.ensure_named(name, value)
-        except HostError as error:
-            failures.append(error)
-        except OSError:  # who may make no namespace hears of that at the first load balancer
-            return
 
-    thread = threading.Thread(target=attempt, name="sysctls")  # noqa: TID251 - ends with the call
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
+def _try(settings: Mapping[str, str]) -> None:
+    try:
+        syscalls.unshare_net()  # this thread's, which ends
+    except OSError:  # who may make no namespace hears of that at the first load balancer
+        return
+    for name, value in settings.items():
+        if not sysctl.exists(name):
+            raise HostError(f"A network namespace has no setting {name}")
+        sysctl.ensure_named(name, value)
 
 
 def ensure(namespace: str, settings: Mapping[str, str], ports: Iterable[int]) -> bool:

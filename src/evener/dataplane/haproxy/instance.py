@@ -9,12 +9,13 @@ import logging
 import shutil
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from evener.dataplane.haproxy import access, clientmaps, files, ports, process, runtime, stats, tls
+from evener.dataplane.haproxy import access, clientmaps, files, ports, process, runtime, stats, tls, users
+from evener.dataplane.haproxy.bounds import Bounds
 from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.errors import (
     CommandRefused,
@@ -61,7 +62,7 @@ class Instance:
     def __init__(self, directory: Path, namespace: str, settings: Settings) -> None:
         self.paths = Paths(directory)
         self.namespace = namespace
-        self.settings = settings
+        self.settings = replace(settings, uid=users.of(directory) if settings.uids else None)
         self._lock = threading.RLock()
         self._log_socket: LogSocket | None = None
         self._master: process.Process | None = None
@@ -69,6 +70,7 @@ class Instance:
         self._config: Config | None = None  # what was applied last
         self._signature: files.Signature | None = None
         self._handover = Handover(self.paths, settings)
+        self._bounds = Bounds(directory.name, settings)
         self._frozen: process.Process | None = None  # the worker that did not answer
 
     @property
@@ -106,6 +108,7 @@ class Instance:
         with self._lock, on_disk(self.paths.directory):
             graph = tls.with_known(graph, self.last_graph() if graph.unreadable else None)
             text = graph.model_dump_json(ensure_ascii=True)
+            self._take_user()
             wanted = render(graph, self.paths.directory, self.settings)
             if self._config is None and files.read(self.paths.graph) == text:
                 self._config = wanted
@@ -115,7 +118,14 @@ class Instance:
                 LOG.info("Load balancer %s: %s", self.id, ", ".join(type(each).__name__ for each in steps))
                 steps = self._carry_out(steps, wanted)
             self._remember(graph, text, wanted, changed=bool(steps))
+            self._bounds.confine(self.processes)
             return Applied(steps)
+
+    def _take_user(self) -> None:
+        uid, uids = self.settings.uid, self.settings.uids
+        if uids and (uid is None or uid not in uids):  # a range is searched for what is no number
+            self.paths.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self.settings = replace(self.settings, uid=users.give(self.paths.directory, uids))
 
     def _carry_out(self, steps: tuple[Step, ...], wanted: Config) -> tuple[Step, ...]:
         """Do `steps`; return what was really done."""
@@ -460,6 +470,8 @@ class Instance:
         with self._lock:
             process.stop(self.paths, grace_s=0)
             self.close()
+            self._bounds.remove()
+            users.leave(self.paths.directory)
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.paths.directory)
             self._master = self._worker = self._config = self._signature = self._frozen = None

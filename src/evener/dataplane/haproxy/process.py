@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evener import threads
 from evener.dataplane.haproxy import access, files, runtime, stats
 from evener.dataplane.haproxy.errors import ReloadFailed, SocketError, StartFailed
 from evener.dataplane.haproxy.paths import Paths
-from evener.host import netns
+from evener.host import netns, syscalls
 
 READY_S = 20.0  # a machine that starts hundreds at once after a boot is slow
 POLL_S = 0.002
@@ -26,6 +27,8 @@ FOLLOWS_S = 0.5  # how long a master may take to notice that its worker has ende
 TERMINATE_S = 1.0
 STOPPED_S = 3.0  # what a worker gets to stop listening once another serves
 _LARGEST_STDERR = 262_144  # bytes
+# capabilities(7): KILL, SETGID, SETUID, NET_BIND_SERVICE, SYS_CHROOT, SYS_RESOURCE. Workers, of other users, have none.
+_CAPABILITIES = (5, 6, 7, 10, 18, 24)
 _LABEL = re.compile(r"^\[(\w+)\]\s+\((?:\d+)\)\s*: ?")
 
 # Children of ours: kept so that their end is taken notice of, and no zombie stays.
@@ -182,16 +185,7 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     fd = os.open(paths.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, files.PRIVATE)
     served = access.opened(paths)
     try:
-        with netns.inside(namespace):
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=served,
-                stderr=fd,
-                start_new_session=True,
-                umask=0o027,
-                cwd=paths.directory,  # sockets are relative to it
-            )
+        child = threads.aside(lambda: _launch(command, namespace, paths.directory, (served, fd)))
     except (FileNotFoundError, PermissionError) as error:
         raise StartFailed(f"{binary}: {error.strerror}") from error
     finally:
@@ -211,6 +205,24 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     child.wait()
     _children.pop(child.pid, None)
     raise StartFailed(said(files.read(paths.stderr) or "", paths) or "HAProxy did not come up")
+
+
+def _launch(
+    command: list[str], namespace: str, directory: Path, outputs: tuple[int, int]
+) -> subprocess.Popen[bytes]:
+    """Start a process with the capabilities that a master needs; the thread that calls keeps no others either."""
+    with contextlib.suppress(PermissionError):  # who has few has nothing to give up
+        syscalls.keep_capabilities(_CAPABILITIES)
+    with netns.inside(namespace):
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=outputs[0],
+            stderr=outputs[1],
+            start_new_session=True,
+            umask=0o027,
+            cwd=directory,  # sockets are relative to it
+        )
 
 
 def _is_known_to(namespace: str, paths: Paths) -> bool:

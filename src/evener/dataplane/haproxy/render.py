@@ -70,7 +70,7 @@ def served(graph: Graph) -> list[Listener]:
 
 
 def _global(loadbalancer_id: str, paths: Paths, settings: Settings) -> Iterator[str]:
-    yield line("user", settings.user)
+    yield line("user", settings.user) if settings.uid is None else line("uid", settings.uid)
     yield line("group", settings.group)
     yield line("chroot", str(paths.chroot))
     yield line("maxconn", settings.maxconn)

@@ -1,17 +1,23 @@
 """What an agent's operator decides about every HAProxy. Starts no process but `haproxy -v`, once."""
 
 import grp
+import logging
 import pwd
 import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from evener.dataplane.haproxy import users
 from evener.dataplane.haproxy.errors import Misconfigured
-from evener.host import tuning
+from evener.host import cgroups, tuning
+from evener.host.cgroups import CgroupsMissing, Limits
 
+LOG = logging.getLogger(__name__)
 NOBODY = "nobody"
+MEGABYTE = 1_048_576
 Version = tuple[int, int, int]
 # Before, HAProxy locks itself up when the limit of a frontend is raised for which clients wait, and its watchdog
 # ends it: https://github.com/haproxy/haproxy/issues/2726. The first good release of each branch; later ones are good.
@@ -27,7 +33,8 @@ class Settings:
     At most `old_workers` finish old connections at once; a reload waits up to `patience_s` for one of them to go,
     then ends the oldest. A client has `request_timeout_s` and `handshake_timeout_s` seconds for a request's head and
     for a TLS handshake. `ping_rate` is of one project, in a second. `sysctls` are what the kernel is told for the
-    namespaces of load balancers.
+    namespaces of load balancers. Where there are `uids`, each load balancer has one of them, `uid`, in place of `user`;
+    where there are `cgroups`, it has a group of processes in there with these `limits`.
     """
 
     user: str = "haproxy"
@@ -45,6 +52,10 @@ class Settings:
     binary: str = "haproxy"
     version: Version = (2, 6, 0)
     ping_rate: int = 500
+    uids: range | None = None
+    uid: int | None = None
+    cgroups: Path | None = None
+    limits: Limits = field(default_factory=Limits)
     sysctls: Mapping[str, str] = field(default_factory=lambda: tuning.DEFAULTS)
 
     @property
@@ -96,6 +107,18 @@ def user_of(group: str) -> str:
         return NOBODY
 
 
+def groups_from(conf: Any) -> Path | None:
+    """Return the cgroup in which load balancers' are made; None where there can be none, which goes to the log."""
+    name = conf.haproxy.cgroup
+    if not name:
+        return None
+    try:
+        return cgroups.prepare(cgroups.root(), name)
+    except CgroupsMissing as error:
+        LOG.warning("One load balancer may take the whole machine: %s; see [haproxy] cgroup", error)
+        return None
+
+
 def from_conf(conf: Any) -> Settings:
     """Return the settings of `evener.config` (group `haproxy`), with the installed version.
 
@@ -120,5 +143,8 @@ def from_conf(conf: Any) -> Settings:
         log_count=group.log_count,
         version=probe(),
         ping_rate=group.ping_rate,
+        uids=users.usable(users.parse(group.uids)),
+        cgroups=groups_from(conf),
+        limits=Limits(group.cpu_weight, group.memory_max_mb * MEGABYTE, group.pids_max),
         sysctls={**tuning.DEFAULTS, **group.sysctls},
     )
