@@ -222,7 +222,7 @@ def random_monitor(r):
         id=_id(r),
         type=r.choice(list(MonitorType)),
         timeout=timeout,
-        delay=r.randint(timeout, BIG // 1000),
+        delay=r.choice([1, r.randint(1, BIG // 1000)]),
         max_retries=r.randint(1, 10),
         max_retries_down=r.choice([None, r.randint(1, 10)]),
         http_method=r.choice(list(HttpMethod)),

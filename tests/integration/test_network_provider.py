@@ -51,8 +51,8 @@ def test_they_stay_as_they_were_given(cloud: Cloud, name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"network_type": "vlan"}, "provider:network_type. Reason: 'vlan' Input should be 'local' or 'flat'"),
-        ({"network_type": "vxlan", "segmentation_id": 7}, "'vxlan' Input should be 'local' or 'flat'"),
+        ({"network_type": "vlan"}, "provider:network_type. Reason: 'vlan' is not one of local, flat"),
+        ({"network_type": "vxlan", "segmentation_id": 7}, "'vxlan' is not one of local, flat"),
         ({"network_type": None}, "provider:network_type"),
         ({"network_type": "flat"}, "physical_network required for flat provider network"),
         (

@@ -32,7 +32,7 @@ def test_nothing_clears_a_gateway(given: Any) -> None:
         ({"external_gateway_info": {"network_id": "x"}}, "network_id: 'x' is not a valid UUID"),
         ({"external_gateway_info": {"network_id": SOME_ID, "qos": 1}}, "qos"),
         ({"external_gateway_info": [SOME_ID]}, "external_gateway_info"),
-        ({"ha": True}, "Invalid input for ha. Reason: 'True' is not supported"),
+        ({"ha": True}, "Invalid input for ha. Reason: 'true' is not supported"),
         ({"distributed": "true"}, "Invalid input for distributed."),
         ({"routes": [{"destination": "10.0.0.0/8"}]}, "nexthop"),
         ({"routes": [{"destination": "10.0.0.0/8", "nexthop": "10.0.0.1"}] * 2}, "given twice"),

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from evener.api.keystone_site import Site
 from evener.identity.access import Access
 from evener.identity.builtin import BuiltinIdentity
+from evener.resources import wording
 from evener.resources.errors import (
     Conflict,
     EvenerError,
@@ -139,9 +140,8 @@ def forbidden() -> Forbidden:
 
 def _reason(error: ValidationError) -> str:
     """Say what is wrong, never what was given: it may be a password."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])[:80]
-    return f"{where or 'It'}: {first['msg'].removeprefix('Value error, ')}"
+    wrong = wording.first(error)
+    return f"{wording.place(wrong) or 'It'}: {wording.says(wrong)}"
 
 
 class Endpoint:

@@ -11,7 +11,7 @@ from evener.control.quotas import Quotas
 from evener.resources.caller import Caller
 from evener.resources.errors import InvalidInput, NotFound
 from evener.resources.quota import DEFAULT_LIMITS, UNLIMITED
-from evener.resources.types import MAX_INT
+from evener.resources.types import MAX_INT, integer
 
 LONGEST_PROJECT = 255
 LIMIT: Schema = {"type": "integer", "minimum": UNLIMITED, "maximum": MAX_INT}
@@ -131,7 +131,7 @@ def parse(body: Any) -> tuple[dict[str, int], bool]:
 
 def _limit(kind: str, value: Any) -> int:
     try:
-        limit = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
+        limit = integer(str(value)) if isinstance(value, int | str) and not isinstance(value, bool) else None
     except ValueError:
         limit = None
     if limit is None or not UNLIMITED <= limit <= MAX_INT:

@@ -21,7 +21,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.wire import parse_create
+from evener.resources.wire import listed, parse_create
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -92,7 +92,7 @@ class Graphs:
             str(name) for name in given if name not in ("loadbalancer", "tenant_id", "project_id")
         )
         if unknown:
-            raise InvalidInput(f"Unrecognized attribute(s) {unknown}")
+            raise InvalidInput(f"Unrecognized attribute(s) {listed(unknown)}")
         self._balancing.bounds.check("objects_per_request", _objects(given["loadbalancer"]))
         plan = _Reader(caller, self._policy).balancer(given["loadbalancer"])
         response.status = falcon.HTTP_201

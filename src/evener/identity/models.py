@@ -15,10 +15,11 @@ from pydantic import (
     model_validator,
 )
 
-from evener.resources.types import Text
+from evener.resources.types import Text, lines, one_line
 from evener.store.identity_tables import DESCRIPTION_LENGTH
 
 _VISIBLE = r"\S"
+_SEEN = "a text with something to see"
 
 
 def _nothing_wanted(value: Any) -> Any:
@@ -28,13 +29,17 @@ def _nothing_wanted(value: Any) -> Any:
 
 
 Id = Annotated[str, Text(64, min_length=1)]
-ShortName = Annotated[str, Text(64, min_length=1, pattern=_VISIBLE)]
-LongName = Annotated[str, Text(255, min_length=1, pattern=_VISIBLE)]
+ShortName = Annotated[str, Text(64, min_length=1, pattern=_VISIBLE, what=_SEEN)]
+LongName = Annotated[str, Text(255, min_length=1, pattern=_VISIBLE, what=_SEEN)]
+# Those of new objects: whoever names one that exists may use whatever name it has.
+NewShortName = Annotated[ShortName, AfterValidator(one_line)]
+NewLongName = Annotated[LongName, AfterValidator(one_line)]
 Password = Annotated[str, Text(4096)]
 NewPassword = Annotated[str, Text(4096, min_length=1)]
 Description = Annotated[
     str,
     Text(DESCRIPTION_LENGTH),
+    AfterValidator(lines),
     BeforeValidator(lambda value: "" if value is None else value),
 ]
 Email = Annotated[str, Text(255)]
@@ -53,7 +58,7 @@ class Input(BaseModel):
 class DomainInput(Input):
     """A domain."""
 
-    name: ShortName = ""
+    name: NewShortName = ""
     description: Description = ""
     enabled: StrictBool = True
     tags: Unsupported = None
@@ -63,7 +68,7 @@ class DomainInput(Input):
 class ProjectInput(Input):
     """A project; in the domain `default` when none is named, where it stays. Projects hold no projects."""
 
-    name: ShortName = ""
+    name: NewShortName = ""
     domain_id: Id | None = None
     description: Description = ""
     enabled: StrictBool = True
@@ -76,7 +81,7 @@ class ProjectInput(Input):
 class UserInput(Input):
     """A user; in the domain `default` when none is named, where it stays. Without a password, none logs in."""
 
-    name: LongName = ""
+    name: NewLongName = ""
     domain_id: Id | None = None
     description: Description = ""
     enabled: StrictBool = True
@@ -89,7 +94,7 @@ class UserInput(Input):
 class RoleInput(Input):
     """A role; none belongs to a domain."""
 
-    name: LongName = ""
+    name: NewLongName = ""
     description: Description = ""
     domain_id: None = None
     options: Unsupported = None

@@ -7,7 +7,14 @@ from evener.resources.errors import Conflict
 from evener.resources.types import MAX_INT, Between, Description, L7Action, Name, ProjectId, Text, Uuid
 
 # RFC 3986 section 2: unreserved, reserved and escapes, and nothing else.
-Url = Annotated[str, Text(255, pattern=r"^https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+$")]
+Url = Annotated[
+    str,
+    Text(
+        255,
+        pattern=r"^https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+$",
+        what="a URL that begins with http:// or https://",
+    ),
+]
 LAST = MAX_INT
 
 

@@ -9,7 +9,15 @@ from evener.resources.expressions import refusal
 from evener.resources.types import L7CompareType, L7RuleType, ProjectId, Text, Uuid
 
 # Visible characters and spaces: what a header's value, a path or a host name may hold (RFC 9110 section 5.5).
-Value = Annotated[str, Text(255, min_length=1, pattern=r"^[\x20-\x7e\u00a0-\uffff]+$")]
+Value = Annotated[
+    str,
+    Text(
+        255,
+        min_length=1,
+        pattern=r"^[\x20-\x7e\u00a0-\uffff]+$",
+        what="of visible characters and spaces only",
+    ),
+]
 # A header's or cookie's name is a token: RFC 9110 section 5.6.2.
 _TOKEN = re.compile(r"[a-zA-Z0-9!#$%&'*+.^_`|~-]+")
 # RFC 6265 section 4.1.1: cookie-octet.

@@ -18,7 +18,15 @@ from evener.resources.types import (
 )
 
 # A cookie's name is a token: RFC 6265 section 4.1.1, RFC 9110 section 5.6.2.
-CookieName = Annotated[str, Text(255, min_length=1, pattern=r"^[a-zA-Z0-9!#$%&'*+.^_`|~-]+$")]
+CookieName = Annotated[
+    str,
+    Text(
+        255,
+        min_length=1,
+        pattern=r"^[a-zA-Z0-9!#$%&'*+.^_`|~-]+$",
+        what="a cookie's name: letters, digits and !#$%&'*+.^_`|~-",
+    ),
+]
 
 
 class SessionPersistence(BaseModel):

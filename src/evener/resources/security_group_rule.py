@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from evener.resources.describe import ONCE, Attr, Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.types import Description, ProjectId, Text, Uuid
+from evener.resources.wording import shown
 
 PROTOCOLS: Mapping[str, int] = MappingProxyType(
     {
@@ -69,10 +70,6 @@ class Ethertype(StrEnum):
         return 4 if self is Ethertype.IPV4 else 6
 
 
-def _printable(value: Any) -> str:
-    return str(value)[:80].encode("utf-8", "backslashreplace").decode()
-
-
 def _number(value: Any, highest: int) -> int | None:
     """Return `value` as a number from 0 to `highest`, or None where it is none."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 5:
@@ -92,7 +89,7 @@ def _protocol(value: Any) -> str | None:
     if isinstance(name, str) and name in PROTOCOLS:
         return name
     raise InvalidInput(
-        f"Security group rule protocol {_printable(value)} not supported. Only protocol values any, "
+        f"Security group rule protocol {shown(value)} not supported. Only protocol values any, "
         f"{', '.join(PROTOCOLS)} and integer representations [0 to 255] are supported.",
         "SecurityGroupRuleInvalidProtocol",
     )
@@ -103,7 +100,7 @@ def _ethertype(value: Any) -> Ethertype:
         if isinstance(value, str) and value.lower() == each.lower():
             return each
     raise InvalidInput(
-        f"Security group rule for ethertype '{_printable(value)}' not supported. Allowed values are "
+        f"Security group rule for ethertype '{shown(value)}' not supported. Allowed values are "
         f"{', '.join(Ethertype)}.",
         "SecurityGroupRuleInvalidEtherType",
     )
@@ -112,7 +109,7 @@ def _ethertype(value: Any) -> Ethertype:
 def _port(value: Any) -> int | None:
     number = _number(value, HIGHEST_PORT)
     if value is not None and number is None:
-        raise _invalid_port(_printable(value))
+        raise _invalid_port(shown(value))
     return number
 
 
@@ -125,7 +122,7 @@ def _prefix(value: Any) -> str | None:
             raise ValueError
         return str(ipaddress.ip_interface(value).with_prefixlen)
     except ValueError:
-        raise InvalidInput(f"Invalid CIDR {_printable(value)} given as IP prefix.", "InvalidCIDR") from None
+        raise InvalidInput(f"Invalid CIDR {shown(value)} given as IP prefix.", "InvalidCIDR") from None
 
 
 _TEXT_OR_NUMBER: dict[str, Any] = {"anyOf": [{"type": kind} for kind in ("string", "integer", "null")]}
@@ -224,8 +221,8 @@ def network_of(prefix: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     return ipaddress.ip_network(prefix, strict=False)
 
 
-def _invalid_port(shown: str) -> InvalidInput:
-    return InvalidInput(f"Invalid value for port {shown}", "SecurityGroupInvalidPortValue")
+def _invalid_port(port: str) -> InvalidInput:
+    return InvalidInput(f"Invalid value for port {port}", "SecurityGroupInvalidPortValue")
 
 
 def _check_ports(protocol: str | None, low: int | None, high: int | None) -> None:

@@ -4,6 +4,7 @@ Every string type refuses what no database or configuration file can hold: NUL a
 """
 
 import ipaddress
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,19 +71,89 @@ def _cidr(value: str) -> str:
     return str(network)
 
 
-def _not_boolean(value: Any) -> Any:
-    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):  # "1_0" is Python's own idea
+_INTEGER = re.compile("-?[0-9]{1,40}")  # "1_0", digits of other scripts and "1.0" are Python's own ideas
+
+
+def integer(value: str) -> int:
+    """Return the number that a text is, in ASCII digits.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    if not _INTEGER.fullmatch(value):
         raise ValueError("is not an integer")
+    return int(value)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        return integer(str(value))  # which it is not
+    return integer(value) if isinstance(value, str) else value
+
+
+class Characters(StrEnum):
+    """What a text that people write may hold besides what they see; asked of new values, not of stored ones."""
+
+    ANY = "any"
+    LINES = "lines"  # ends of lines and tabs
+    ONE_LINE = "one line"
+
+
+# What else acts on a reader's screen, or on what splits lines, than the letters that it shows: control characters,
+# separators of lines, and what turns the direction of all that follows. Marks for one letter (U+200E, U+200F, U+061C),
+# which Hebrew and Arabic names need, and joiners are none of these.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+PATTERNS: dict[str, str] = {}  # what a pattern asks for, in words
+
+
+def unfit(value: str, characters: Characters) -> str | None:
+    """Return what is wrong with the characters of `value`, or None."""
+    if characters is Characters.ANY:
+        return None
+    found = (_CONTROL if characters is Characters.ONE_LINE else _CONTROL_BUT_LINES).search(value)
+    return found and f"must not contain control characters: U+{ord(found[0]):04X} is one"
+
+
+def one_line(value: str) -> str:
+    """Return a name without anything that acts on who reads it.
+
+    Raises:
+        ValueError: naming the character.
+    """
+    return _fit(value, Characters.ONE_LINE)
+
+
+def lines(value: str) -> str:
+    """Return a description, which may have several lines, without anything else that acts on who reads it.
+
+    Raises:
+        ValueError: naming the character.
+    """
+    return _fit(value, Characters.LINES)
+
+
+def _fit(value: str, characters: Characters) -> str:
+    reason = unfit(value, characters)
+    if reason is not None:
+        raise ValueError(reason)
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class Text(GroupedMetadata):
-    """A string of `min_length` to `max_length` characters that any database can store."""
+    """A string of `min_length` to `max_length` characters that any database can store; `what` a `pattern` asks for."""
 
     max_length: int
     min_length: int = 0
     pattern: str | None = None
+    what: str | None = None
+    characters: Characters = Characters.ANY
+
+    def __post_init__(self) -> None:
+        """Keep the words for what a pattern asks for."""
+        if self.pattern is not None and self.what is not None:
+            PATTERNS[self.pattern] = self.what
 
     def __iter__(self) -> Iterator[object]:
         yield StringConstraints(
@@ -101,12 +172,12 @@ class Between(GroupedMetadata):
     def __iter__(self) -> Iterator[object]:
         yield Ge(self.low)
         yield Le(self.high)
-        yield BeforeValidator(_not_boolean)
+        yield BeforeValidator(_number)
 
 
-Name = Annotated[str, Text(255)]
-Description = Annotated[str, Text(255)]
-LongDescription = Annotated[str, Text(1024)]
+Name = Annotated[str, Text(255, characters=Characters.ONE_LINE)]
+Description = Annotated[str, Text(255, characters=Characters.LINES)]
+LongDescription = Annotated[str, Text(1024, characters=Characters.LINES)]
 ProjectId = Annotated[str, Text(255, min_length=1)]
 ContainerRef = Annotated[str, Text(512)]
 Uuid = Annotated[
@@ -125,7 +196,11 @@ Cidr = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$"}),
 ]
 MacAddress = Annotated[
-    str, Text(17, pattern="^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$"), AfterValidator(str.lower)
+    str,
+    Text(
+        17, pattern="^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$", what="a MAC address such as fa:16:3e:00:00:01"
+    ),
+    AfterValidator(str.lower),
 ]
 PortNumber = Annotated[int, Between(1, 65535)]
 # In UTC, without a zone; clients are shown "2018-01-31 10:00:00".

@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from evener.resources import wording
 from evener.resources.describe import (
     Attr,
     Children,
@@ -26,6 +28,7 @@ from evener.resources.describe import (
     wire_names,
 )
 from evener.resources.errors import InvalidInput
+from evener.resources.types import Characters, Text, unfit
 
 PROJECT_NAMES = ("tenant_id", "project_id")  # one value, two names on the wire of LBaaS v2
 
@@ -39,17 +42,30 @@ def adapter(cls: type[Resource], name: str) -> TypeAdapter[Any]:
 
 
 def _reason(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    given = first["input"]
-    scalar = isinstance(given, str | int | float) and first["type"] != "missing"
-    value = f"'{_printable(str(given))}' " if scalar else ""
+    wrong = wording.first(error)
+    where, message, given = wording.place(wrong), wording.says(wrong), wrong["input"]
+    scalar = isinstance(given, str | int | float) and wrong["type"] != "missing"
+    value = f"'{wording.shown(given)}' " if scalar else ""
     return f"{value}{message}" if not where else f"{where}: {value}{message}"
 
 
-def _printable(text: str) -> str:
-    return text[:80].encode("utf-8", "backslashreplace").decode()
+@cache
+def _characters(cls: type[Resource]) -> dict[str, Characters]:
+    """Return, of the attributes that people write, which characters they may hold."""
+    found: dict[str, Characters] = {}
+    for name, field in cls.model_fields.items():
+        marks = [
+            *field.metadata,
+            *(mark for kind in _kinds(field) for mark in getattr(kind, "__metadata__", ())),
+        ]
+        for mark in marks:
+            if isinstance(mark, Text):
+                found[name] = mark.characters
+    return found
+
+
+def _kinds(field: FieldInfo) -> tuple[Any, ...]:
+    return get_args(field.annotation) if get_origin(field.annotation) in (UnionType, Union) else ()
 
 
 def validate_attribute(cls: type[Resource], name: str, value: Any) -> Any:
@@ -59,10 +75,18 @@ def validate_attribute(cls: type[Resource], name: str, value: Any) -> Any:
         InvalidInput: naming the attribute, the value and what is allowed.
     """
     try:
-        return adapter(cls, name).validate_python(value)
+        valid = adapter(cls, name).validate_python(value)
     except ValidationError as error:
-        shown = wire_names(cls)[name]
-        raise InvalidInput(f"Invalid input for {shown}. Reason: {_reason(error)}.") from None
+        raise _invalid(cls, name, _reason(error)) from None
+    characters = _characters(cls).get(name, Characters.ANY)
+    reason = unfit(valid, characters) if isinstance(valid, str) else None
+    if reason is not None:
+        raise _invalid(cls, name, reason)
+    return valid
+
+
+def _invalid(cls: type[Resource], name: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"Invalid input for {wire_names(cls)[name]}. Reason: {reason}.")
 
 
 def _unwrap(cls: type[Resource], body: Any) -> dict[str, Any]:
@@ -70,7 +94,7 @@ def _unwrap(cls: type[Resource], body: Any) -> dict[str, Any]:
         raise InvalidInput(f"Resource body required: an object named '{cls.KIND}'")
     extra = [str(key) for key in body if key != cls.KIND]
     if extra:
-        raise InvalidInput(f"Unrecognized attribute(s) {_listed(extra)}")
+        raise InvalidInput(f"Unrecognized attribute(s) {listed(extra)}")
     given: dict[str, Any] = dict(body[cls.KIND])
     if "tenant_id" in given:
         tenant = given.pop("tenant_id")
@@ -89,8 +113,9 @@ def attribute_name(cls: type[Resource], shown: str) -> str:
     return "project_id" if shown == "tenant_id" else _attribute_names(cls).get(shown, shown)
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(f"'{_printable(name)}'" for name in sorted(names))
+def listed(names: Iterable[str]) -> str:
+    """Return names for a message, however long and odd they are."""
+    return ", ".join(f"'{wording.shown(name)}'" for name in sorted(names))
 
 
 def _known(cls: type[Resource], given: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
@@ -99,7 +124,7 @@ def _known(cls: type[Resource], given: Mapping[str, Any], dialect: Dialect) -> d
     known = {shown[name]: name for name, (_, mark) in descriptors(cls).items() if _on_wire(mark, dialect)}
     unknown = [str(name) for name in given if name not in known]
     if unknown:
-        raise InvalidInput(f"Unrecognized attribute(s) {_listed(unknown)}")
+        raise InvalidInput(f"Unrecognized attribute(s) {listed(unknown)}")
     return {known[name]: value for name, value in given.items()}
 
 

@@ -19,8 +19,9 @@ from pydantic import (
     model_validator,
 )
 
+from evener.resources import wording
 from evener.resources.errors import InvalidInput
-from evener.resources.types import Text, Uuid
+from evener.resources.types import Text, Uuid, one_line
 from evener.secrets import references
 from evener.store.database import now
 
@@ -85,7 +86,7 @@ def _secret_id(value: str) -> str:
     return reference.id
 
 
-Label = Annotated[str, Text(255), BeforeValidator(_stripped)] | None
+Label = Annotated[str, Text(255), AfterValidator(one_line), BeforeValidator(_stripped)] | None
 ConsumerText = Annotated[str, Text(255, min_length=1)]
 SecretType = Literal["opaque", "symmetric", "public", "private", "certificate", "passphrase"]
 ContainerType = Literal["generic", "rsa", "certificate"]
@@ -225,9 +226,8 @@ def parse(model: type[M], body: Any) -> M:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:80]
-        reason = first["msg"].removeprefix("Value error, ")
+        wrong = wording.first(error)
+        where, reason = wording.place(wrong), wording.says(wrong)
         kind = model.__name__.removesuffix("Input")
         raise InvalidInput(
             f"Provided object does not match schema '{kind}': {where + ': ' if where else ''}{reason}"

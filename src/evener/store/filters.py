@@ -1,6 +1,5 @@
 """What lists can be filtered and sorted by, and the conditions of filters. Works on descriptions; runs nothing."""
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -21,13 +20,12 @@ from evener.resources.describe import (
 )
 from evener.resources.describe import value_type as type_of
 from evener.resources.errors import InvalidInput
-from evener.resources.types import MAX_INT, is_storable
+from evener.resources.types import MAX_INT, integer, is_storable
 from evener.resources.wire import adapter
 from evener.store.schema import metadata
 
 TRUE_WORDS = frozenset({"true", "1", "yes", "on", "t", "y"})
 FALSE_WORDS = frozenset({"false", "0", "no", "off", "f", "n"})
-INTEGER = re.compile("-?[0-9]{1,40}")
 
 
 @cache
@@ -156,6 +154,7 @@ def boolean(name: str, value: str) -> bool:
 
 
 def _integer(name: str, value: str) -> int:
-    if not INTEGER.fullmatch(value):
-        raise InvalidInput(f"Invalid input for {name}. Reason: '{value[:80]}' is not an integer.")
-    return int(value)
+    try:
+        return integer(value)
+    except ValueError as error:
+        raise InvalidInput(f"Invalid input for {name}. Reason: '{value[:80]}' {error}.") from None
