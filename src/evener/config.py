@@ -352,6 +352,11 @@ def state_path(conf: cfg.ConfigOpts) -> Path:
     return Path(conf.state_path)
 
 
+def secrets_key_file(conf: cfg.ConfigOpts) -> Path:
+    """Return the file with the keys that seal the payloads of secrets."""
+    return state_path(conf) / "secrets.key"
+
+
 def loadbalancer_path(conf: cfg.ConfigOpts) -> Path:
     """Return the directory that holds a directory per load balancer."""
     return Path(conf.haproxy.loadbalancer_state_path) / "v2"

@@ -33,7 +33,6 @@ from evener.store.database import Database
 from evener.store.manage import upgrade
 
 KEY_FILE = "token.key"
-SECRETS_KEY_FILE = "secrets.key"
 
 
 def _make_bus(conf: cfg.ConfigOpts) -> Bus:
@@ -77,7 +76,7 @@ class Assembly:
         )
         providers = config.service_providers(conf)
         secrets = BuiltinSecrets(
-            self.database, config.state_path(conf) / SECRETS_KEY_FILE, Bounds(**config.secret_bounds(conf))
+            self.database, config.secrets_key_file(conf), Bounds(**config.secret_bounds(conf))
         )
         reserved = config.reserved_ips(conf)
         bounds = config.largest(conf)

@@ -6,6 +6,7 @@ top; an old one may go once nothing that it sealed is of use.
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,20 +21,53 @@ def open_key_file(path: Path) -> MultiFernet:
     """
     if not path.exists():
         _make_key_file(path)
-    return MultiFernet([Fernet(line) for line in path.read_text("ascii").split()])
+    return MultiFernet([Fernet(key) for key in read_keys(path)])
+
+
+def read_keys(path: Path) -> list[str]:
+    """Return the keys in `path`, the first one first."""
+    return path.read_text("ascii").split()
+
+
+def add_first(path: Path) -> None:
+    """Put a new key on top of those in `path`: whole or not at all."""
+    _replace(path, [Fernet.generate_key().decode("ascii"), *read_keys(path)])
+
+
+def keep_first(path: Path) -> None:
+    """Take all keys but the first out of `path`: whole or not at all."""
+    _replace(path, read_keys(path)[:1])
 
 
 def _make_key_file(path: Path) -> None:
     """Make `path` with a new key, whole or not at all; whoever comes second leaves the first one's key."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = _draft(path, [Fernet.generate_key().decode("ascii")])
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Fernet.generate_key() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
         with suppress(FileExistsError):
             path.hardlink_to(draft)
     finally:
         draft.unlink()
+
+
+def _replace(path: Path, keys: Sequence[str]) -> None:
+    draft = _draft(path, keys)
+    owner = path.stat()
+    os.chown(draft, owner.st_uid, owner.st_gid)
+    draft.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _draft(path: Path, keys: Sequence[str]) -> Path:
+    """Write `keys` to a file beside `path`, for its owner only, and onto the disk."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("".join(f"{key}\n" for key in keys))
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
