@@ -11,6 +11,7 @@ import falcon
 from evener.api.answers import Answers
 from evener.api.policy import Policy
 from evener.api.query import Listing, links, parse
+from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource, wire_names
 from evener.resources.errors import InvalidInput
@@ -48,6 +49,15 @@ class Operations(Protocol):
 
     def delete(self, caller: Caller, cls: type[Any], object_id: str, parent_id: str | None = None) -> None:
         """Delete an object."""
+
+
+class BulkOperations(Protocol):
+    """What a collection needs of the room behind it where one request may make many objects."""
+
+    def create_all(
+        self, caller: Caller, cls: type[Any], all_values: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Any]:
+        """Create all of these objects, or none, and return them."""
 
 
 DEEPEST = 50
@@ -115,8 +125,11 @@ class Collection:
         policy: Policy,
         largest_body: int,
         answers: Answers,
+        bulk: BulkOperations | None = None,
+        bounds: Bounds = DEFAULTS,
     ) -> None:
         self._cls = cls
+        self._bulk, self._bounds = bulk, bounds
         self._answers = answers
         self._operations = operations
         self._policy = policy
@@ -159,14 +172,39 @@ class Collection:
     def on_post(
         self, request: falcon.Request, response: falcon.Response, parent_id: str | None = None
     ) -> None:
-        """Create one."""
+        """Create one, or all of a list where the collection takes lists."""
         caller = request.context.caller
         self._policy.check(caller, "create", self._cls)
-        values = parse_create(self._cls, read_json(request, self._largest))
-        self._policy.check_attributes(caller, "create", self._cls, values)
-        created = self._operations.create(caller, self._cls, values, parent_id)
+        body = read_json(request, self._largest)
         response.status = falcon.HTTP_201
+        if self._bulk is not None and isinstance(body, dict) and self._cls.PLURAL in body:
+            made = self._bulk.create_all(caller, self._cls, self._parse_all(caller, body))
+            response.media = {self._cls.PLURAL: [self._shown(caller, each) for each in made]}
+            return
+        created = self._operations.create(caller, self._cls, self._parse(caller, body), parent_id)
         response.media = {self._cls.KIND: self._shown(caller, created)}
+
+    def _parse(self, caller: Caller, body: Any) -> dict[str, Any]:
+        values = parse_create(self._cls, body)
+        self._policy.check_attributes(caller, "create", self._cls, values)
+        return values
+
+    def _parse_all(self, caller: Caller, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what a body with a list asks for; errors say where in it."""
+        name, given = self._cls.PLURAL, body[self._cls.PLURAL]
+        if len(body) > 1 or not isinstance(given, list) or not given:
+            raise InvalidInput(
+                f"Resources required: '{name}' with a list of one object at least, and nothing else"
+            )
+        self._bounds.check("objects_per_request", len(given))
+        found = []
+        for index, each in enumerate(given):
+            try:
+                found.append(self._parse(caller, {self._cls.KIND: each}))
+            except InvalidInput as error:
+                named = error.type_name if error.named else None
+                raise InvalidInput(f"{name}[{index}]: {error.message}", named) from None
+        return found
 
     def on_get_one(
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
@@ -220,6 +258,7 @@ class Served:
     prefix: str  # "/networking/v2.0/lbaas"
     parent: type[Resource] | None = None
     verbs: frozenset[str] = frozenset(HANDLERS)
+    bulk: bool = False  # one request may make many
 
     @property
     def path(self) -> str:

@@ -48,8 +48,8 @@ LBAAS_COLLECTIONS = (
     Served(L7Rule, LBAAS, parent=L7Policy),
 )
 NETWORK_COLLECTIONS = (
-    *(Served(cls, V2) for cls in (Network, Subnet, Port, Router, FloatingIP, SecurityGroup)),
-    Served(SecurityGroupRule, V2, verbs=frozenset({"list", "show", "create", "delete"})),
+    *(Served(cls, V2, bulk=True) for cls in (Network, Subnet, Port, Router, FloatingIP, SecurityGroup)),
+    Served(SecurityGroupRule, V2, verbs=frozenset({"list", "show", "create", "delete"}), bulk=True),
 )
 ADMINISTRATION_COLLECTIONS = (
     Served(Agent, V2, verbs=frozenset({"list", "show", "update", "delete"})),  # agents register themselves
@@ -222,5 +222,7 @@ def add_routes(
             continue
         app.add_route(view.path, views[view.handlers], suffix=view.suffix or None)
     for served in served_here:
-        collection = Collection(served.cls, operations[served.cls], policy, largest_body, answers)
+        bulk, bounds = network if served.bulk else None, balancing.bounds
+        operation = operations[served.cls]
+        collection = Collection(served.cls, operation, policy, largest_body, answers, bulk, bounds)
         add_collection(app, served, collection)

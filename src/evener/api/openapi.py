@@ -173,10 +173,16 @@ def _show(served: Served) -> Json:
 
 def _create(served: Served) -> Json:
     cls = served.cls
+    sent = exactly(**{cls.KIND: reference(f"{cls.__name__}Create")})
+    made = exactly(**{cls.KIND: always_shown(cls)})
+    if served.bulk:
+        several = {**many(reference(f"{cls.__name__}Create")), "minItems": 1}
+        sent = {"oneOf": [sent, exactly(**{cls.PLURAL: several})]}
+        made = {"oneOf": [made, exactly(**{cls.PLURAL: many(always_shown(cls))})]}
     return {
-        **_head(served, "create", "Create one"),
-        "requestBody": _body(exactly(**{cls.KIND: reference(f"{cls.__name__}Create")})),
-        "responses": _answers(201, "Created", exactly(**{cls.KIND: always_shown(cls)}), WRITING),
+        **_head(served, "create", "Create one, or a list" if served.bulk else "Create one"),
+        "requestBody": _body(sent),
+        "responses": _answers(201, "Created", made, WRITING),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import falcon
 
-from evener.api.collections import Operations, read_json
+from evener.api.collections import BulkOperations, Operations, read_json
 from evener.api.documented import Documented, Schema, documented, exactly, many, reference
 from evener.api.policy import Policy
 from evener.api.schemas import UUID
@@ -19,7 +19,7 @@ from evener.resources.types import validate_uuid
 from evener.resources.wire import parse_update, to_wire
 
 
-class RouterOperations(Operations, Protocol):
+class RouterOperations(Operations, BulkOperations, Protocol):
     """What a network service with routers does for the Networking API."""
 
     def add_interface(

@@ -6,7 +6,7 @@ may call them at all is the API's business; whose objects they may touch is deci
 # ruff: noqa: ARG002 - `parent_id` is part of the calls that all services behind the API take
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, and_, exists, select
@@ -75,6 +75,17 @@ _OPERATIONS: dict[str, _Operations] = {
 _REALISED = frozenset({Network, Router, FloatingIP})
 
 
+@dataclass(frozen=True, slots=True)
+class _PortsChanged:
+    """Tells of these load balancers; two that tell of the same are equal."""
+
+    onlooker: Onlooker
+    balancers: Collection[str]
+
+    def __call__(self) -> None:
+        self.onlooker.ports_changed(self.balancers)
+
+
 class BuiltinNetwork:
     """What projects have of networks. `onlooker` is told after something has changed that agents realise.
 
@@ -138,26 +149,41 @@ class BuiltinNetwork:
             Forbidden: when it is for another project, or on another's network, and the caller no administrator.
             NotFound, InvalidInput, Conflict: as the object's module says.
         """
+        with self._database.write() as tx:
+            return _shown(tx, cls, self._create(tx, caller, cls, values), None)
+
+    @retried
+    def create_all(
+        self, caller: Caller, cls: type[R], all_values: Sequence[Mapping[str, Any]]
+    ) -> Sequence[R]:
+        """Make all of these objects, or none, and return them in the same order.
+
+        Raises:
+            EvenerError: as `create`.
+        """
+        with self._database.write() as tx:
+            ids = [self._create(tx, caller, cls, values) for values in all_values]
+            found = {each.id: each for each in _listed(tx, cls, rows.ListQuery(filters={"id": ids}), None)}
+            return [found[each] for each in ids]
+
+    def _create(self, tx: Transaction, caller: Caller, cls: type[Resource], values: Mapping[str, Any]) -> str:
         project_id = values.get("project_id", caller.project_id)
         if not project_id:  # which only ports have that the service makes for itself
             raise InvalidInput("Invalid input for project_id. Reason: it is empty.")
         if project_id != caller.project_id and not caller.is_admin:
             raise errors.other_project()
-        with self._database.write() as tx:
-            if cls is Network:
-                named = values.get("physical_network") is not None
-                known = self._physical_networks | (hosting.reached(tx) if named else frozenset())
-                provider.check(values, known)
-            if cls.KIND == SecurityGroupRule.KIND:
-                project_id = security_group_rules.project_of(tx, caller.scope, values)
-            full = {**values, "project_id": project_id}
-            usage.take(tx, cls, project_id)
-            object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, full)
-            outside = cls is Subnet and gateways.take_in(tx, object_id)
-            self._place(tx, cls, object_id)
-            self._tell(tx, Router if outside else cls)
-            self._tell_balancers(tx, packets.NOTHING, packets.effect_of(tx, cls, object_id))
-            return _shown(tx, cls, object_id, None)
+        if cls is Network:
+            named = values.get("physical_network") is not None
+            provider.check(values, self._physical_networks | (hosting.reached(tx) if named else frozenset()))
+        if cls.KIND == SecurityGroupRule.KIND:
+            project_id = security_group_rules.project_of(tx, caller.scope, values)
+        usage.take(tx, cls, project_id)
+        object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, {**values, "project_id": project_id})
+        outside = cls is Subnet and gateways.take_in(tx, object_id)
+        self._place(tx, cls, object_id)
+        self._tell(tx, Router if outside else cls)
+        self._tell_balancers(tx, packets.NOTHING, packets.effect_of(tx, cls, object_id))
+        return object_id
 
     @retried
     def update(
@@ -284,7 +310,7 @@ class BuiltinNetwork:
     def _tell_balancers(self, tx: Transaction, before: packets.Effect, after: packets.Effect) -> None:
         balancers = packets.concerned(before, after)
         if balancers:
-            tx.after_commit(lambda: self._onlooker.ports_changed(balancers))
+            tx.after_commit(_PortsChanged(self._onlooker, balancers))
 
     # What control needs, inside its transaction.
 

@@ -41,11 +41,12 @@ class Transaction:
         return list(self.connection.scalars(statement))
 
     def after_commit(self, action: Callable[[], None]) -> None:
-        """Call `action` after the commit, and never when the transaction is rolled back.
+        """Call `action` after the commit, once however often it is left here, and never when that is rolled back.
 
         Nothing may depend on it: a crash comes between as well.
         """
-        self._afterwards.append(action)
+        if action not in self._afterwards:
+            self._afterwards.append(action)
 
     def run_afterwards(self) -> None:
         """Do what was left for after the commit; what fails there undoes nothing, so it is only logged."""
