@@ -14,6 +14,7 @@ from evener.api.openapi import Description
 from evener.api.policy import Policy
 from evener.api.quotas import QuotaViews
 from evener.api.routers import RouterOperations, RouterViews
+from evener.api.tags import TagViews
 from evener.api.whole import Graphs
 from evener.control.administration import Administration
 from evener.control.operations import LoadBalancing
@@ -51,6 +52,7 @@ NETWORK_COLLECTIONS = (
     *(Served(cls, V2, bulk=True) for cls in (Network, Subnet, Port, Router, FloatingIP, SecurityGroup)),
     Served(SecurityGroupRule, V2, verbs=frozenset({"list", "show", "create", "delete"}), bulk=True),
 )
+TAGGED = tuple(served for served in NETWORK_COLLECTIONS if "tags" in served.cls.model_fields)
 ADMINISTRATION_COLLECTIONS = (
     Served(Agent, V2, verbs=frozenset({"list", "show", "update", "delete"})),  # agents register themselves
     Served(Flavor, V2),
@@ -87,6 +89,7 @@ EXTENSIONS = {
     "service-type": ("Neutron Service Type Management", "Service providers"),
     "flavors": ("Neutron Service Flavors", "Flavors and service profiles"),
     "security-group": ("security-group", "The security groups extension."),
+    "standard-attr-tag": ("Tag support for resources with standard attribute", "Tags, and lists by them"),
     "project-id": ("project_id field enabled", "project_id next to tenant_id"),
     "sorting": ("Sorting support", "sort_key and sort_dir on lists"),
     "pagination": ("Pagination support", "limit, marker and page_reverse on lists"),
@@ -177,6 +180,8 @@ VIEWS = (
     View(f"{V2}/quotas/{{project_id}}/default", QuotaViews, "default"),
     View(f"{V2}/quotas/{{project_id}}/details", QuotaViews, "details"),
     View(f"{V2}/quotas/{{project_id}}/details.json", QuotaViews, "details"),
+    *(View(f"{served.path_of_one}/tags", TagViews) for served in TAGGED),
+    *(View(f"{served.path_of_one}/tags/{{tag}}", TagViews, "one") for served in TAGGED),
     View(f"{V2}/routers/{{object_id}}/add_router_interface", RouterViews, "add_interface"),
     View(f"{V2}/routers/{{object_id}}/remove_router_interface", RouterViews, "remove_interface"),
     View(f"{V2}/routers/{{object_id}}/add_extraroutes", RouterViews, "add_routes"),
@@ -217,6 +222,8 @@ def add_routes(
     }
     if network is not None:
         views[RouterViews] = RouterViews(network, policy, largest_body)
+        kinds = [served.cls for served in TAGGED]
+        views[TagViews] = TagViews(network, policy, kinds, largest_body)
     for view in VIEWS:
         if view.handlers not in views:
             continue

@@ -144,7 +144,9 @@ def _listing(cls: type[Resource]) -> dict[str, Schema]:
         "marker": STRING,
         "page_reverse": {"type": "boolean"},
     }
-    return {**filters(cls), **_fields(cls), **paging}
+    tagged = "tags" in cls.model_fields
+    more = dict.fromkeys(("tags-any", "not-tags", "not-tags-any"), many(STRING)) if tagged else {}
+    return {**filters(cls), **more, **_fields(cls), **paging}
 
 
 def _list(served: Served) -> Json:
@@ -219,7 +221,7 @@ def _view_operation(docstring: str, about: Documented, schemas: Schemas) -> Json
     body = about.body(schemas) if callable(about.body) else about.body
     operation: Json = {
         "summary": docstring.partition("\n")[0],
-        "responses": _answers(about.status, "Done", None if about.status == 204 else answer, errors),
+        "responses": _answers(about.status, "Done", answer or None, errors),
     }
     if about.lists is not None:
         operation["parameters"] = _query(_listing(about.lists))

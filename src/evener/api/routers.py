@@ -5,10 +5,11 @@ from typing import Any, Protocol
 
 import falcon
 
-from evener.api.collections import BulkOperations, Operations, read_json
+from evener.api.collections import BulkOperations, read_json
 from evener.api.documented import Documented, Schema, documented, exactly, many, reference
 from evener.api.policy import Policy
 from evener.api.schemas import UUID
+from evener.api.tags import TagOperations
 from evener.network.errors import bad_request
 from evener.network.interfaces import Interface
 from evener.resources.caller import Caller
@@ -19,8 +20,8 @@ from evener.resources.types import validate_uuid
 from evener.resources.wire import parse_update, to_wire
 
 
-class RouterOperations(Operations, BulkOperations, Protocol):
-    """What a network service with routers does for the Networking API."""
+class RouterOperations(TagOperations, BulkOperations, Protocol):
+    """What a network service with routers and tags does for the Networking API."""
 
     def add_interface(
         self, caller: Caller, router_id: str, subnet_id: str | None, port_id: str | None

@@ -6,10 +6,10 @@ may call them at all is the API's business; whose objects they may touch is deci
 # ruff: noqa: ARG002 - `parent_id` is part of the calls that all services behind the API take
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, and_, exists, select
+from sqlalchemy import select
 
 from evener.network import (
     associations,
@@ -20,7 +20,6 @@ from evener.network import (
     interfaces,
     networks,
     packets,
-    port_groups,
     ports,
     provider,
     realised,
@@ -28,11 +27,13 @@ from evener.network import (
     security_group_rules,
     security_groups,
     subnets,
+    tags,
     vips,
 )
 from evener.network.base import Footing, Onlooker, SubnetInfo, VipAllocation
 from evener.network.interfaces import Interface
-from evener.network.visibility import CONDITIONS, find, owns
+from evener.network.listing import listed
+from evener.network.visibility import find, owns
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
@@ -47,7 +48,6 @@ from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPo
 from evener.store import network_tables as tables
 from evener.store import rows, usage
 from evener.store.database import Database, Transaction, retried
-from evener.store.filters import as_stored
 
 R = TypeVar("R", bound=Resource)
 
@@ -120,7 +120,7 @@ class BuiltinNetwork:
         if cls.KIND in (SecurityGroup.KIND, SecurityGroupRule.KIND):
             self._ensure_default_group(security_groups.project_asked_for(caller, query))
         with self._database.read() as tx:
-            return _listed(tx, cls, query, caller.scope)
+            return listed(tx, cls, query, caller.scope)
 
     @retried
     def _ensure_default_group(self, project_id: str) -> None:
@@ -163,7 +163,7 @@ class BuiltinNetwork:
         """
         with self._database.write() as tx:
             ids = [self._create(tx, caller, cls, values) for values in all_values]
-            found = {each.id: each for each in _listed(tx, cls, rows.ListQuery(filters={"id": ids}), None)}
+            found = {each.id: each for each in listed(tx, cls, rows.ListQuery(filters={"id": ids}), None)}
             return [found[each] for each in ids]
 
     def _create(self, tx: Transaction, caller: Caller, cls: type[Resource], values: Mapping[str, Any]) -> str:
@@ -228,6 +228,21 @@ class BuiltinNetwork:
             self._tell_balancers(tx, before, packets.NOTHING)
             usage.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
             self._tell(tx, Router if associated else cls)
+
+    @retried
+    def change_tags(
+        self, caller: Caller, cls: type[Resource], object_id: str, new: tags.Change
+    ) -> tuple[str, ...]:
+        """Give an object the tags that `new` makes of those it has, and return them.
+
+        Raises:
+            Forbidden: when the caller sees the object, but it is another project's.
+            NotFound: when there is none, or from `new`.
+            InvalidInput: when they are too many.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, cls, object_id, "update")
+            return tags.change(tx, cls, object_id, new)
 
     @retried
     def add_interface(
@@ -416,57 +431,8 @@ class BuiltinNetwork:
         return packets.packet_rules(tx, port_id)
 
 
-def _listed(tx: Transaction, cls: type[R], query: rows.ListQuery, scope: str | None) -> list[R]:
-    where = CONDITIONS[cls.KIND](scope)
-    if issubclass(cls, Router):
-        return gateways.with_gateways(tx, rows.listing(tx, cls, query, where=where))  # type: ignore[return-value]
-    if issubclass(cls, FloatingIP):
-        others = {name: values for name, values in query.filters.items() if name != "subnet_id"}
-        asked = query.filters.get("subnet_id")
-        on_subnet = None if asked is None else floatingips.is_on_subnet(asked)
-        standing = rows.listing(tx, cls, replace(query, filters=others), where=where, derived=on_subnet)
-        return floatingips.with_port_details(tx, standing)  # type: ignore[return-value]
-    if issubclass(cls, SecurityGroup):
-        return security_groups.with_rules(tx, rows.listing(tx, cls, query, where=where))  # type: ignore[return-value]
-    if not issubclass(cls, Port):
-        return rows.listing(tx, cls, query, where=where)
-    others = {name: values for name, values in query.filters.items() if name not in _PORT_FILTERS}
-    special = [test(query.filters[name]) for name, test in _PORT_FILTERS.items() if name in query.filters]
-    query = replace(query, filters=others)
-    found = rows.listing(tx, cls, query, where=where, derived=and_(*special) if special else None)
-    return ports.whole(tx, found)  # type: ignore[arg-type, return-value]
-
-
-def _has_address(values: Sequence[str]) -> Any:
-    """Return the condition for ports with an address that `values` describe, each `KEY=VALUE`."""
-    table = tables.ip_allocations
-    wanted: dict[str, list[str | None]] = {}
-    for value in values:
-        key, _, text = value.partition("=")
-        if key not in ("ip_address", "subnet_id"):
-            raise InvalidInput(
-                "Invalid input for fixed_ips. Reason: filter by ip_address=ADDRESS or subnet_id=ID."
-            )
-        like = (
-            as_stored(FloatingIP, "fixed_ip_address", [text])
-            if key == "ip_address"
-            else as_stored(Subnet, "id", [text])
-        )
-        wanted.setdefault(key, []).extend(like)
-    allocation: Select[Any] = select(table.c.port_id).where(table.c.port_id == tables.ports.c.id)
-    for key, texts in wanted.items():
-        allocation = allocation.where(table.c[key].in_(texts))
-    return exists(allocation)
-
-
-_PORT_FILTERS: Mapping[str, Callable[[Sequence[str]], Any]] = {
-    "fixed_ips": _has_address,
-    "security_groups": port_groups.has_group,
-}
-
-
 def _shown(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:
-    found = _listed(tx, cls, rows.ListQuery(filters={"id": (object_id,)}), scope)
+    found = listed(tx, cls, rows.ListQuery(filters={"id": (object_id,)}), scope)
     if not found:
         raise errors.not_found(cls.KIND.capitalize(), object_id)
     return found[0]

@@ -274,6 +274,11 @@ def associated_address(port_id: str) -> InvalidInput:
     )
 
 
+def no_tag(tag: str) -> NotFound:
+    """The object does not have the tag."""
+    return NotFound(f"Tag {tag} could not be found.", "TagNotFound")
+
+
 def group_in_use(group_id: str) -> InUse:
     """Ports are in the security group."""
     return InUse(f"Security Group {group_id} in use.", "SecurityGroupInUse")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Derived, Resource
 from evener.resources.network import LinkStatus
+from evener.resources.tags import Tags
 from evener.resources.types import Description, IPAddress, ProjectId, Uuid
 
 
@@ -43,4 +44,5 @@ class FloatingIP(Resource):
     fixed_ip_address: Annotated[IPAddress | None, Attr(create=True, update=True, nullable=True)] = None
     router_id: Annotated[Uuid | None, Attr(nullable=True, references="routers")] = None
     status: Annotated[LinkStatus, SHOWN] = LinkStatus.DOWN
+    tags: Tags = ()
     port_details: Annotated[PortDetails | None, Derived()] = None

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Children, Resource
+from evener.resources.tags import Tags
 from evener.resources.types import Between, Description, Name, ProjectId, Text
 
 MIN_MTU_IPV6 = 1280  # RFC 8200 section 5
@@ -55,4 +56,5 @@ class Network(Resource):
         Annotated[int, Between(0, 2**24 - 1)] | None,
         Attr(**PROVIDER, stored=False, wire="provider:segmentation_id"),
     ] = None
+    tags: Tags = ()
     subnets: Annotated[tuple[str, ...], Children("subnets", "network_id", plain=True)] = ()

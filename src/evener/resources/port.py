@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Resource
 from evener.resources.network import LinkStatus
+from evener.resources.tags import Tags
 from evener.resources.types import Cidr, Description, IPAddress, MacAddress, Name, Text, Uuid
 
 LOADBALANCER_OWNER = "neutron:LOADBALANCERV2"
@@ -89,3 +90,4 @@ class Port(Resource):
         Attr(create=True, update=True, computed=True, stored=False, filtered=True),
     ] = ()
     allowed_address_pairs: Annotated[tuple[AddressPair, ...], MaxLen(MAX_PAIRS), CHANGEABLE] = ()
+    tags: Tags = ()

@@ -10,6 +10,7 @@ from evener.resources.describe import CHANGEABLE, HIDDEN, ONCE, SHOWN, Attr, Res
 from evener.resources.network import LinkStatus
 from evener.resources.port import MAX_FIXED_IPS, PortAddress
 from evener.resources.subnet import HostRoute
+from evener.resources.tags import Tags
 from evener.resources.types import Description, Name, ProjectId, Uuid
 
 MAX_ROUTES = 30  # Neutron's max_routes
@@ -81,3 +82,4 @@ class Router(Resource):
     ] = ()
     distributed: Annotated[bool, AfterValidator(_never), _NEVER] = False
     ha: Annotated[bool, AfterValidator(_never), _NEVER] = False
+    tags: Tags = ()

@@ -6,6 +6,7 @@ from pydantic import AfterValidator
 
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Derived, Resource
 from evener.resources.security_group_rule import SecurityGroupRule
+from evener.resources.tags import Tags
 from evener.resources.types import Description, Name, ProjectId
 
 DEFAULT = "default"  # the name of the group that every project has, and no other
@@ -29,4 +30,5 @@ class SecurityGroup(Resource):
     description: Annotated[Description, CHANGEABLE] = ""
     stateful: Annotated[bool, AfterValidator(_stateful), Attr(create=True, update=True, stored=False)] = True
     shared: Annotated[bool, Attr(stored=False)] = False
+    tags: Tags = ()
     security_group_rules: Annotated[tuple[SecurityGroupRule, ...], Derived()] = ()

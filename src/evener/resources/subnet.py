@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Resource
 from evener.resources.errors import Conflict, InUse, InvalidInput
+from evener.resources.tags import Tags
 from evener.resources.types import Between, Cidr, Description, IPAddress, Name, ProjectId, Uuid
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -86,6 +87,7 @@ class Subnet(Resource):
     enable_dhcp: Annotated[bool, CHANGEABLE] = True
     ipv6_ra_mode: Annotated[Ipv6Mode | None, _WHEN_GIVEN] = None
     ipv6_address_mode: Annotated[Ipv6Mode | None, _WHEN_GIVEN] = None
+    tags: Tags = ()
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:
