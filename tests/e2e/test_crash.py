@@ -28,7 +28,7 @@ CREATING = [
     f"{ADDRESSES}:ensure_addresses after 1",
     f"{DRIVER}.plug after 1",
     f"{HAPROXY}.process:start before 1",
-    f"{HAPROXY}.process:_ready before 1",  # HAProxy runs, and nobody has noted its id
+    f"{HAPROXY}.process:ready before 1",  # HAProxy runs, and nobody has noted its id
     f"{HAPROXY}.process:start after 1",
     f"{HAPROXY}.instance:Instance._remember before 2",
     f"{CONTROL}.controller:BusController.report before 1",

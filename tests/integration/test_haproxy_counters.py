@@ -154,7 +154,7 @@ def test_every_request_is_counted_however_many_reloads_there_are(rig):
     assert len(process.workers(rig.instance.paths).old) <= 1
 
 
-def test_a_connection_that_stays_open_counts_its_bytes_meanwhile(rig):
+def test_a_connection_that_stays_open_counts_its_bytes_meanwhile_over_a_reload_too(rig):
     def echo(channel):
         while part := channel.recv(65536):
             channel.sendall(part)
@@ -168,6 +168,9 @@ def test_a_connection_that_stays_open_counts_its_bytes_meanwhile(rig):
             client.sendall(bytes(10_000))
             sent += 10_000
             client.recv(10_000, socket.MSG_WAITALL)
+            if sent == 500_000:
+                shop.spare += 1
+                assert shop.apply() == [Reload]
         # HAProxy counts each 5 seconds, or when something else happens on the connection.
         eventually(lambda: counted(rig, shop).bytes_out >= sent, within_s=15)
         assert counted(rig, shop).bytes_in == sent

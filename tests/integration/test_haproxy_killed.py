@@ -133,8 +133,11 @@ def test_a_frozen_master_is_replaced(rig):
     ],
 )
 def test_whatever_is_deleted_by_hand_there_is_one_haproxy_and_it_serves_what_is_wanted(rig, names, adopts):
-    shop = Shop(rig)
+    shop = Shop(rig, protocol="TCP")
     shop.apply()
+    client = rig.connection()
+    client.request("GET", "/")
+    kept = client.getresponse().read()
     for path in [path for name in names for path in rig.directory.glob(name) if not path.is_dir()]:
         path.unlink()
     if adopts:
@@ -145,6 +148,11 @@ def test_whatever_is_deleted_by_hand_there_is_one_haproxy_and_it_serves_what_is_
     shop.apply()
     assert rig.instance.check()
     assert {rig.get() for _ in range(8)} == {(200, "w2")}
+    if names != ("*",):  # else nobody knows what ran
+        client.request("GET", "/")
+        assert client.getresponse().read() == kept
+    client.close()
+    rig.instance.observe()
     master, worker = (each.pid for each in rig.instance.processes)
     eventually(lambda: process.processes_of(rig.instance.paths, surely=True) == {master, worker})
 

@@ -118,7 +118,7 @@ class Handover:
                 self.meter.read()
         process.make_room(self._paths, room.most(self._settings))
         self._note_state(last, wanted, answers=answers)
-        clientmaps.reading(self._paths, wanted, anew=False)
+        clientmaps.reading(self._paths, wanted, anew=not answers)  # who is frozen teaches nobody
         ours = files.signature(self._paths.conf)
         held = self.meter.hold() if answers else None
         try:
@@ -135,6 +135,11 @@ class Handover:
         self.serves(worker)
         self.tell()
         return worker
+
+    def unasked(self, wanted: Config) -> None:
+        """Write down what the next worker starts with, where the present one cannot be asked."""
+        self._note_state(wanted, wanted, answers=False)
+        clientmaps.reading(self._paths, wanted, anew=False)
 
     def _note_state(self, last: Config, wanted: Config, *, answers: bool) -> None:
         """Write down what the next worker starts with."""

@@ -7,14 +7,25 @@ what should be there. Keeps nothing that it cannot read again from its directory
 import contextlib
 import logging
 import shutil
-import subprocess
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from evener.dataplane.haproxy import access, clientmaps, files, ports, process, runtime, stats, tls, users
+from evener.dataplane.haproxy import (
+    access,
+    candidate,
+    clientmaps,
+    files,
+    ports,
+    process,
+    reach,
+    runtime,
+    stats,
+    tls,
+    users,
+)
 from evener.dataplane.haproxy.bounds import Bounds
 from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.errors import (
@@ -41,9 +52,7 @@ from evener.resources.graph import Graph
 LOG = logging.getLogger(__name__)
 
 STOP_GRACE_S = 2.0  # what connections get that are open when a load balancer is switched off
-_CHECK_S = 30.0
 _RELOADS = 3  # tries, where somebody else writes the file between ours and HAProxy's reading it
-_EMPTY_STATE = "1\n"  # a state file of format version 1 that knows no server
 
 
 @dataclass(frozen=True)
@@ -204,10 +213,7 @@ class Instance:
             self.stop(grace_s=0)
             master = None
         if master is not None and (process.is_halted(master) or not process.reachable(self.paths)):
-            LOG.warning("Load balancer %s: its HAProxy can be told nothing, replacing it", self.id)
-            self._handover.meter.close()  # or old workers would wait for us
-            process.stop(self.paths, grace_s=0 if process.is_halted(master) else STOP_GRACE_S)
-            master = None
+            master = self._reached_again(master)
         if master is not None and not self.paths.pid_file.exists():
             files.replace(self.paths.pid_file, f"{master.pid}\n")
         self._find_worker(master)
@@ -223,6 +229,22 @@ class Instance:
         intact = last is not None and files.read(self.paths.conf) == last.text
         intact = intact and not self.paths.half_done.exists()
         return last if intact else UNKNOWN
+
+    def _reached_again(self, master: process.Process) -> process.Process | None:
+        """Make a HAProxy that cannot be told anything reachable again, or else end it and return None."""
+        last = self._last()
+        self._handover.meter.close()  # or old workers would wait for us
+        if last is not None and last.frontends and not process.is_halted(master):
+            LOG.warning("Load balancer %s: its HAProxy's sockets are gone, making others", self.id)
+            self._write_certificates(last)  # they may have gone too
+            clientmaps.touch(self.paths, last)
+            self._handover.unasked(last)
+            self._worker = None
+            if reach.again(master, self.paths, last):
+                return master
+        LOG.warning("Load balancer %s: its HAProxy can be told nothing, replacing it", self.id)
+        process.stop(self.paths, grace_s=0 if process.is_halted(master) else STOP_GRACE_S)
+        return None
 
     def _find_worker(self, master: process.Process | None) -> None:
         """Find the worker that takes new connections; none where it has ended, or is frozen."""
@@ -299,29 +321,11 @@ class Instance:
         """Put `wanted` on disk, if HAProxy takes it."""
         clientmaps.touch(self.paths, wanted)
         self._write_certificates(wanted)
-        files.write(self.paths.candidate, wanted.text)
-        if not self.paths.state.exists():
-            files.write(self.paths.state, _EMPTY_STATE)
-        command = (self.settings.binary, "-c", "-f", str(self.paths.candidate))
         try:
-            check = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=_CHECK_S,
-                check=False,
-                cwd=self.paths.directory,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            candidate.write(wanted, self.paths, self.settings.binary)
+        except (Refused, OSError):
             self._discard_candidate()
-            if not isinstance(error, FileNotFoundError | PermissionError | subprocess.TimeoutExpired):
-                raise  # nothing is wrong with the file, nor with HAProxy
-            raise Refused(f"{self.settings.binary} -c: {error}") from error
-        if check.returncode != 0:
-            self._discard_candidate()
-            raise Refused(
-                process.said(check.stderr, self.paths) or f"haproxy -c ended with {check.returncode}"
-            )
+            raise
         files.move(self.paths.candidate, self.paths.conf)
 
     def _discard_candidate(self) -> None:

@@ -194,7 +194,7 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     _children[child.pid] = child
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and child.poll() is None:
-        worker = _ready(paths)
+        worker = ready(paths)
         master = of(child.pid)
         if worker is not None and master is not None:
             return Pair(master, worker)
@@ -232,7 +232,7 @@ def _is_known_to(namespace: str, paths: Paths) -> bool:
     return paths.master_socket.name in sockets
 
 
-def _ready(paths: Paths) -> Process | None:
+def ready(paths: Paths) -> Process | None:
     """Return the worker that serves, once its master listens.
 
     A master executes itself once more after it has made a worker; meanwhile it misses signals and commands.
