@@ -17,6 +17,7 @@ from oslo_log import log
 from evener.threads import lasting
 
 LOG = logging.getLogger(__name__)
+OTHERS_NOTHING = 0o027  # what a program writes is not for everybody: addresses, names, who asked for what
 GARBAGE_AT = 10_000  # new objects, until they are looked through; 700 where nothing is said
 LOG_MEGABYTES, LOG_FILES = 10, 5
 
@@ -24,9 +25,12 @@ LOG_MEGABYTES, LOG_FILES = 10, 5
 def only_one(file: Path, busy: str) -> TextIO:
     """Take the lock on `file`, held while what is returned is open, and leave our process id in it.
 
+    Whatever this process writes from now on, others may not read.
+
     Raises:
         SystemExit: with the message `busy`, when another process holds it; or naming what cannot be written.
     """
+    os.umask(OTHERS_NOTHING)  # of all that is written from now on
     try:
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         lock = file.open("a+", encoding="ascii")
@@ -72,6 +76,8 @@ def log_to_file(conf: cfg.ConfigOpts, file: Path) -> None:
         conf.set_default("max_logfile_size_mb", LOG_MEGABYTES)
         conf.set_default("max_logfile_count", LOG_FILES)
     log.setup(conf, "evener")
+    if conf.log_file and (found := Path(conf.log_dir or "") / conf.log_file).is_file():
+        found.chmod(found.stat().st_mode & ~OTHERS_NOTHING)  # of a start before it was so
 
 
 def on_signals(end: Callable[[], None], reload: Callable[[], None]) -> None:

@@ -121,3 +121,9 @@ def test_what_the_agent_lacks_ends_in_an_error_that_says_so_and_heals_when_it_is
     traffic.assert_unharmed()
     for pool in pools:
         cloud.api.delete(pool)
+
+
+def test_nothing_that_is_written_is_for_everybody_to_read(cloud: Cloud, balancer: Balancer) -> None:
+    found = {cloud.standalone.state, *cloud.standalone.state.rglob("*")}
+    assert {"evener.log", "graph.json", f"{cloud.subnet['network_id']}.json"} <= {each.name for each in found}
+    assert [each for each in found if not each.is_symlink() and each.stat().st_mode & 0o007] == []

@@ -36,7 +36,8 @@ class Journal:
         self._networks = loadbalancers.parent / "networks"
         self._routers = loadbalancers.parent / "routers"
         for directory in (loadbalancers, self._networks, self._routers):
-            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+            directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+            directory.chmod(0o750)  # what is in it says where everybody's servers are
 
     def directory(self, loadbalancer_id: str) -> Path:
         """Return the directory of a load balancer, whether it exists or not."""

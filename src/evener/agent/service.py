@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Interface
-from pathlib import Path
 from typing import Any
 
 from oslo_context.context import RequestContext
@@ -43,7 +42,6 @@ from evener.resources.graph import Graph
 LOG = logging.getLogger(__name__)
 LISTING = "load balancers"  # the key of looking at all that is here and all that control assigns
 COMPARING = "generations"  # the key of looking only at what is of another generation than control says
-NETNS_DIRECTORY = Path("/run/netns")
 GATHERED_S = 0.3  # of changes that come faster than reloads, each further reload has all of so many seconds
 BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
@@ -120,8 +118,8 @@ class AgentService:
 
     def start(self) -> None:
         """Look at everything, and work from now on."""
-        NETNS_DIRECTORY.mkdir(mode=0o755, exist_ok=True)
-        self._watcher.path(NETNS_DIRECTORY, self._on_namespace)
+        netns.make_directory()
+        self._watcher.path(netns.DIRECTORY, self._on_namespace)
         self._watcher.links(self._on_link)
         self._tools.driver.watch(self._on_link)
         self._watcher.start()

@@ -27,6 +27,15 @@ STACKED_MOUNTS = 16  # more than anyone mounts on one name; bounds the loop that
 _mounting = threading.Lock()
 
 
+def make_directory() -> None:
+    """Make the directory of names, where it is not there; others look into it too."""
+    try:
+        DIRECTORY.mkdir(parents=True)
+    except FileExistsError:
+        return
+    DIRECTORY.chmod(0o755)
+
+
 def ensure(name: str) -> bool:
     """Make sure that a namespace `name` exists, its loopback up; return whether it was created.
 
@@ -234,7 +243,7 @@ def _unmount(name: str) -> None:
 
 def _share_directory() -> None:
     # ip-netns(8): the directory is a shared mount, so that names appear and go in every mount namespace.
-    DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_directory()
     try:
         syscalls.mount("", str(DIRECTORY), syscalls.MS_SHARED | syscalls.MS_REC)
     except OSError as error:
