@@ -30,14 +30,21 @@ def as_it_is() -> dict[str, Any]:
     return {**bridge, "linkinfo": settings, "ports": ports}
 
 
-@pytest.fixture(scope="module")
-def settings() -> Iterator[str]:
-    """Make the host's own bridge, as libvirt makes one, and an interface that the host itself is reached by."""
+def make_bridge() -> None:
+    """Make a bridge as libvirt makes one."""
     ip(
         f"link add {BRIDGE} address 52:54:00:aa:bb:cc type bridge mcast_snooping 1",
         f"link set {BRIDGE} addrgenmode none",
         f"link set {BRIDGE} up",
         f"address add 10.44.0.1/24 dev {BRIDGE}",
+    )
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[str]:
+    """Make the host's own bridge, and an interface that the host itself is reached by."""
+    make_bridge()
+    ip(
         "link add eth1 type veth peer name peer1",
         "address add 10.45.0.1/24 dev eth1",
     )
@@ -105,6 +112,28 @@ def test_stopping_and_starting_leaves_the_bridge_as_it_is(cloud: Cloud, balancer
     cloud.standalone.restart()
     cloud.api.wait_active(balancer.lb)
     assert as_it_is() == whole
+
+
+def test_without_its_bridge_at_the_start_nothing_is_online_until_it_is_there(cloud: Cloud) -> None:
+    balancer = cloud.balancer("on-theirs-again")
+    cloud.standalone.stop()
+    ip(f"link delete {BRIDGE}")
+    try:
+        cloud.standalone.start()
+        eventually(lambda: cloud.api.show(balancer.lb)["provisioning_status"] == "ERROR")
+        assert (
+            f"{BRIDGE}, but there is no such interface"
+            in cloud.api.statuses(balancer.lb)["provisioning_error"]
+        )
+        assert {*cloud.api.operating(balancer.lb).values()} == {"OFFLINE"}
+    finally:
+        make_bridge()
+    cloud.api.wait_active(balancer.lb)
+    for host in cloud.hosts:
+        host.rejoin()
+    eventually(lambda: {*cloud.api.operating(balancer.lb).values()} == {"ONLINE"})
+    assert cloud.client.spread(balancer.vip, 2)
+    cloud.delete(balancer)
 
 
 def test_an_interface_that_the_host_is_reached_by_is_left_alone_and_the_user_told(cloud: Cloud) -> None:

@@ -77,6 +77,7 @@ class Balancer:
         self._doubts = threading.Lock()  # guards the two
         self.generation: int | None = None  # that was applied last
         self.reloaded = False  # by the last `apply`
+        self._cut_off = False  # the last look at its port could not make it right
         self._pinging = False
         self._rules = Keeper(self.namespace, self._instance.paths.rules)
         self._ports: frozenset[int] = frozenset()  # that are let in; HAProxy listens on no other
@@ -176,11 +177,13 @@ class Balancer:
         with self._doubts:  # first: what changes meanwhile is looked at again
             closely = self._doubted_closely
             self._doubted = self._doubted_closely = False
+        self._cut_off = True
         try:
             repaired = self._plug.ensure(port, closely=closely)
         except HostError:
             self.doubt()
             raise
+        self._cut_off = False
         if repaired and port == before:
             LOG.warning("Load balancer %s: its port was not as it was left; repaired", self.id)
         return repaired
@@ -189,6 +192,13 @@ class Balancer:
     def plugged(self) -> bool:
         """Whether its port has been plugged; not while that is made for the first time."""
         return self._plug.port is not None
+
+    @property
+    def serves(self) -> bool:
+        """Whether anything is served, as far as can be told after an `apply` that failed."""
+        graph = self._instance.last_graph()
+        wants = graph is not None and bool(served(graph))
+        return not self._cut_off and (not wants or process.find(self._instance.paths) is not None)
 
     @property
     def sure(self) -> bool:

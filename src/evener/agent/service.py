@@ -317,7 +317,7 @@ class AgentService:
             raise
         except Exception as error:
             # Whatever it was: who waits for the load balancer is told why.
-            failure = Failure(generation=graph.generation, reason=_reason(error))
+            failure = Failure(generation=graph.generation, reason=_reason(error), serving=balancer.serves)
             self._report(Report(loadbalancer_id=graph.id, failure=failure))
             raise
         unreadable = "; ".join(graph.unreadable.values())

@@ -34,6 +34,8 @@ def store_progress(
     if failure is not None and failure.generation >= max(reached, failed):
         values |= {"failed_generation": failure.generation, "failure": failure.reason[:LONGEST_REASON]}
         values |= {"failed_objects": list(failure.objects) or None}
+        if not failure.serving:  # nothing is as it was once applied
+            values |= {"applied_generation": 0}
     elif applied is not None and failed <= applied:
         values |= {"failed_generation": None, "failure": None, "failed_objects": None}
     tx.execute(update(bindings).where(*mine).values(**values))

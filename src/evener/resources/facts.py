@@ -43,11 +43,13 @@ class Failure(_Fact):
     """A generation that could not be applied, and why, in words an operator can act on.
 
     `objects` are the ids of those below the load balancer that it concerns; where there are none, all of them.
+    `serving` is false where nothing is served either that was applied before.
     """
 
     generation: int
     reason: str
     objects: tuple[str, ...] = ()
+    serving: bool = True
 
 
 class Report(_Fact):
