@@ -105,7 +105,7 @@ def test_the_order_of_a_pem_bundle_does_not_matter() -> None:
     made = served("ECDSA")
     blocks = [made.pem, made.key_pem(), *(each.pem for each in chain())]
     for order in permutations(blocks):
-        found = read(Parts(b"some text\r\n".join(order).replace(b"\n", b"\r\n")))
+        found = read(Parts(b"0 is some text\r\n" + b"some text\r\n".join(order).replace(b"\n", b"\r\n")))
         assert found.certificate.encode() == made.pem
         assert intermediates_of(found) == [each.pem for each in chain()]
 

@@ -27,7 +27,7 @@ from cryptography.x509.oid import NameOID
 
 from evener.secrets.der import largest_integer_bits
 from evener.secrets.errors import Unusable
-from evener.secrets.parts import DER_SEQUENCE, Certificate, Parts
+from evener.secrets.parts import Certificate, Parts, is_der
 
 CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
 # What OpenSSL's security level 2 (Debian's default) takes from a server: 112 bits of security.
@@ -84,7 +84,7 @@ def _intermediates(parts: Parts) -> list[x509.Certificate]:
 
 
 def _bundle(parts: Parts) -> _Found:
-    if parts.certificate.startswith(DER_SEQUENCE):
+    if is_der(parts.certificate):
         return _pkcs12(parts)
     certificates = _certificates(parts.certificate, "certificate")
     key = _private_key(parts.certificate, parts.passphrase)
@@ -143,7 +143,7 @@ def _certificates(payload: bytes, part: str) -> list[x509.Certificate]:
 
 
 def _each_certificate(payload: bytes) -> Iterable[x509.Certificate]:
-    if payload.startswith(DER_SEQUENCE):
+    if is_der(payload):
         if _is_certificate(payload):
             return [x509.load_der_x509_certificate(payload)]
         return _not_too_many(pkcs7.load_der_pkcs7_certificates(payload))
@@ -164,7 +164,7 @@ def _not_too_many(found: list[x509.Certificate]) -> list[x509.Certificate]:
 
 
 def _private_key(payload: bytes, passphrase: bytes | None) -> Any:
-    if payload.startswith(DER_SEQUENCE):
+    if is_der(payload):
         _refuse_large(payload)
         return _load_key(load_der_private_key, payload, passphrase)
     for label, block in _pem_blocks(payload):

@@ -8,7 +8,13 @@ from datetime import datetime
 
 from evener.secrets.errors import Unusable
 
-DER_SEQUENCE = b"\x30"
+DER_SEQUENCE = b"\x30"  # also the digit 0, with which a text about a PEM block may start
+PEM = b"-----BEGIN "
+
+
+def is_der(payload: bytes) -> bool:
+    """Return whether `payload` is to be read as DER, not as text."""
+    return payload.startswith(DER_SEQUENCE) and PEM not in payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Parts:
     @property
     def protected(self) -> bool:
         """Whether these parts say themselves how much work it is to open them."""
-        bundle = self.private_key is None and self.certificate.startswith(DER_SEQUENCE)
+        bundle = self.private_key is None and is_der(self.certificate)
         return bundle or bool(self.passphrase)
 
 
