@@ -284,6 +284,22 @@ STANDALONE_OPTS = [
         help="NETWORK_ID:ADDRESS/LENGTH,…: addresses of this host on networks; none, unless you say so.",
     ),
 ]
+
+
+class DatabaseName(types.String):
+    """What `[database] connection` leads to, as agents name it: a UUID."""
+
+    def __call__(self, value: Any) -> str:
+        """Return it, checked."""
+        return validate_uuid(super().__call__(value))
+
+
+ACCEPT_DATABASE = cfg.Opt(
+    "accept-database",
+    type=DatabaseName(),
+    metavar="ID",
+    help="Have the agent on this host serve what the database ID says, remove what that does not know, and exit.",
+)
 GROUPS = {
     "DEFAULT": DEFAULT_OPTS,
     "api": API_OPTS,

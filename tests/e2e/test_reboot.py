@@ -1,7 +1,7 @@
 """Control does not answer: what was served is served again after a reboot, and repaired by those who know it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from evener import config
 from evener.agent.assembly import make_agent
 from evener.dataplane.haproxy import process
 from evener.resources.errors import Unavailable
+from evener.resources.facts import Heard
 
 pytestmark = pytest.mark.root
 
@@ -43,10 +44,16 @@ class Hanging:
 
 
 class Deleted:
-    """Control that has no load balancer any more, and leaves networks to others."""
+    """Control that has deleted all load balancers, and leaves networks to others."""
 
-    def assigned(self, _host: str) -> dict[str, int]:
+    def heartbeat(self, _host: str, _configurations: Any, _run: Any, database: str) -> Heard:
+        return Heard(database=database)
+
+    def assigned(self, *_: object) -> dict[str, int]:
         return {}
+
+    def departed(self, _host: str, ids: Collection[str], _database: str) -> frozenset[str]:
+        return frozenset(ids)
 
     def __getattr__(self, _call: str) -> Any:
         return lambda *_arguments: None

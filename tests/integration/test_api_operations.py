@@ -101,7 +101,7 @@ def test_what_is_changed_is_answered_shown_and_listed(cloud: Cloud, kind: str) -
     if kind in LBAAS:
         assert cloud.generation(tree.loadbalancer) == generation + 1
         assert cloud.agent.looked == [tree.loadbalancer]
-        assert cloud.controller.graph(tree.loadbalancer) is not None
+        assert cloud.controller.graph(HOST, tree.loadbalancer) is not None
 
 
 def test_a_port_is_changed_and_deleted(cloud: Cloud) -> None:
@@ -121,7 +121,7 @@ def test_everything_is_deleted_from_below_once_the_agent_let_go(cloud: Cloud) ->
         cloud.applied(tree.loadbalancer)
         cloud.refuses(cloud.ann, "GET", paths[kind], status=404, kind="EntityNotFound")
     cloud.ann.ok("DELETE", paths["loadbalancer"])
-    assert cloud.controller.graph(tree.loadbalancer) is None
+    assert cloud.controller.graph(HOST, tree.loadbalancer) is None
     shown = cloud.ann.show("loadbalancer", tree.loadbalancer)
     assert shown["provisioning_status"] == "PENDING_DELETE"
     cloud.report(tree.loadbalancer, gone=True)
@@ -131,7 +131,7 @@ def test_everything_is_deleted_from_below_once_the_agent_let_go(cloud: Cloud) ->
     cloud.ann.ok("DELETE", paths["subnet"])
     cloud.ann.ok("DELETE", paths["network"])
     left = {name: rows for name, rows in cloud.contents().items() if rows}
-    assert left.keys() == {"agents", "quotas"}
+    assert left.keys() == {"agents", "quotas", "database_identity", "departures"}
     assert all(used == 0 for *_, used in left["quotas"])
 
 
@@ -139,7 +139,7 @@ def test_a_pool_goes_with_its_members_and_leaves_its_listener(cloud: Cloud) -> N
     tree = cloud.tree()
     cloud.ann.delete("healthmonitor", tree.healthmonitor)
     cloud.ann.delete("pool", tree.pool)
-    graph = cloud.controller.graph(tree.loadbalancer)
+    graph = cloud.controller.graph(HOST, tree.loadbalancer)
     assert graph is not None
     assert graph.pools == ()
     assert [listener.default_pool_id for listener in graph.listeners] == [None]
@@ -150,7 +150,7 @@ def test_a_pool_goes_with_its_members_and_leaves_its_listener(cloud: Cloud) -> N
 
 def test_a_graph_holds_everything_at_its_generation(cloud: Cloud) -> None:
     tree = cloud.tree()
-    graph = cloud.controller.graph(tree.loadbalancer)
+    graph = cloud.controller.graph(HOST, tree.loadbalancer)
     assert graph is not None
     assert graph.generation == graph.loadbalancer.generation == 5
     assert [listener.id for listener in graph.listeners] == [tree.listener]

@@ -120,11 +120,13 @@ def test_a_deleted_one_is_pending_until_the_agent_says_it_is_gone(cloud: Cloud) 
     assert cloud.ann.ids("/ports") == []
 
 
-def test_who_waits_for_a_silent_agent_is_told_so(cloud: Cloud, tree: Tree) -> None:
+def test_a_silent_agent_is_named_whatever_is_asked_of_it(cloud: Cloud, tree: Tree) -> None:
     cloud.applied(tree.loadbalancer)
     with cloud.database.write() as tx:
         tx.execute(agents.update().values(heartbeat_at=now() - timedelta(seconds=76)))
-    assert "provisioning_error" not in cloud.ann.show("loadbalancer", tree.loadbalancer)
+    shown = cloud.ann.show("loadbalancer", tree.loadbalancer)
+    assert (shown["provisioning_status"], shown["operating_status"]) == ("ACTIVE", "OFFLINE")
+    assert HOST in shown["provisioning_error"]
     cloud.ann.update("loadbalancer", tree.loadbalancer, name="x")
     shown = cloud.ann.show("loadbalancer", tree.loadbalancer)
     assert shown["provisioning_status"] == "PENDING_UPDATE"

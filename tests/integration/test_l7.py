@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from api_cloud import NOBODYS, Cloud, Tree
+from api_cloud import HOST, NOBODYS, Cloud, Tree
 
 POLICIES = "/lbaas/l7policies"
 
@@ -47,7 +47,7 @@ def test_policies_come_to_the_agent_in_order_with_their_rules(cloud: Cloud, tree
     first = policy(cloud, tree.listener, name="first", position=1)["id"]
     kept, going = rule(cloud, second, value="/a")["id"], rule(cloud, second, value="/b")["id"]
     cloud.ann.ok("DELETE", f"{POLICIES}/{second}/rules/{going}")
-    graph = cloud.controller.graph(tree.loadbalancer)
+    graph = cloud.controller.graph(HOST, tree.loadbalancer)
     assert graph is not None
     assert [node.policy.id for node in graph.policies_of(tree.listener)] == [first, second]
     assert [each.id for each in graph.policies_of(tree.listener)[1].rules] == [kept]

@@ -52,7 +52,7 @@ class Site(Cloud):
         return [each["URL"].rpartition("/")[2] for each in self.keeper.ok("GET", ref)["consumers"]]
 
     def graph(self) -> Graph:
-        graph = self.controller.graph(self.lb)
+        graph = self.controller.graph(HOST, self.lb)
         assert graph is not None
         return graph
 

@@ -107,7 +107,7 @@ def test_agents_are_told_the_physical_network_of_networks_and_of_all_ports_there
     told = {spec.id: spec.physical_network for spec in cloud.controller.networks(HOST) or ()}
     assert told == {subnet["network_id"]: "outside", other["network_id"]: None}
     balancer = cloud.admin.create("loadbalancer", vip_subnet_id=subnet["id"])
-    graph = cloud.controller.graph(balancer["id"])
+    graph = cloud.controller.graph(HOST, balancer["id"])
     assert graph is not None
     assert graph.vip_port.physical_network == "outside"
     router = cloud.admin.ok("POST", "/routers", {"router": {}})["router"]["id"]

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from api_cloud import Cloud
+from api_cloud import HOST, Cloud
 from network_service import ADMIN, ANN, BOB, NOBODYS, Service, refused, statements
 from sqlalchemy import select
 
@@ -339,7 +339,7 @@ def test_an_agent_s_graph_carries_what_a_vip_lets_in(any_cloud: Cloud) -> None:
     balancer = cloud.balancer()
 
     def security() -> Any:
-        graph = cloud.controller.graph(balancer["id"])
+        graph = cloud.controller.graph(HOST, balancer["id"])
         assert graph is not None
         return graph.security
 

@@ -1,6 +1,6 @@
 """The whole life of a load balancer on each kind of database: made, changed, reported about, gone."""
 
-from api_cloud import Cloud
+from api_cloud import HOST, Cloud
 
 from evener.resources.facts import Counters
 from evener.resources.graph import Graph
@@ -23,7 +23,7 @@ def test_a_load_balancer_lives_and_goes_without_a_trace(any_cloud: Cloud) -> Non
     )
     cloud.ann.update("pool", tree.pool, session_persistence=None)
     cloud.ann.update("listener", tree.listener, sni_container_refs=["a", HOSTILE])
-    graph = cloud.controller.graph(tree.loadbalancer)
+    graph = cloud.controller.graph(HOST, tree.loadbalancer)
     assert graph is not None
     assert Graph.model_validate_json(graph.model_dump_json()) == graph
     assert graph.listeners[0].sni_container_refs == ("a", HOSTILE)
@@ -47,5 +47,5 @@ def test_a_load_balancer_lives_and_goes_without_a_trace(any_cloud: Cloud) -> Non
     cloud.ann.ok("DELETE", paths["subnet"])
     cloud.ann.ok("DELETE", paths["network"])
     left = {name: rows for name, rows in cloud.contents().items() if rows}
-    assert left.keys() == {"agents", "quotas"}
+    assert left.keys() == {"agents", "quotas", "database_identity", "departures"}
     assert all(used == 0 for *_, used in left["quotas"])

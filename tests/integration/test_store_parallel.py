@@ -34,7 +34,7 @@ def test_each_of_fifty_parallel_members_is_made_and_counted(any_cloud: Cloud) ->
 
     assert at_once(five) == [[201] * EACH] * THREADS
     assert cloud.generation(balancer) == before + THREADS * EACH
-    graph = cloud.controller.graph(balancer)
+    graph = cloud.controller.graph(HOST, balancer)
     assert graph is not None
     assert len({member.protocol_port for member in graph.pools[0].members}) == THREADS * EACH
     assert cloud.agent.looked.count(balancer) == 2 + THREADS * EACH
@@ -105,7 +105,7 @@ def test_a_pool_that_is_deleted_while_members_come_takes_them_all_with_it(any_cl
 
     codes = {code for found in at_once(work) for code in found}
     assert codes <= {201, 204, 404}
-    graph = cloud.controller.graph(balancer)
+    graph = cloud.controller.graph(HOST, balancer)
     assert graph is not None
     assert graph.pools == ()
     cloud.applied(balancer)

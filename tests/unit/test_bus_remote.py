@@ -12,7 +12,7 @@ from evener.bus.joined import JoinedBus
 from evener.bus.outbox import Message, Outbox
 from evener.bus.remote import AgentEndpoint, ControllerEndpoint, RemoteAgent, RemoteController
 from evener.resources.errors import Unavailable
-from evener.resources.facts import Failure, Observation, Report
+from evener.resources.facts import Failure, Heard, Observation, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
 from haproxy_graphs import graphs, nth
@@ -22,6 +22,9 @@ ROUTERS = (RouterSpec(id=nth(3), snat=False),)
 SEEN = Observation.model_validate({"members": {"m": "OFFLINE"}, "listeners": {"l": {"bytes_in": 2**40}}})
 REPORT = Report(loadbalancer_id=nth(4), failure=Failure(generation=3, reason="é\n'\""), observation=SEEN)
 
+LATE = REPORT.model_copy(update={"run": "r", "number": 2**40})
+RUN, HEARD = Run(place="p", start=3, id="r"), Heard(database="d", refusal="é")
+
 
 class Control:
     """Answers with what it was made with, and notes what it was told."""
@@ -30,23 +33,28 @@ class Control:
         self._graph = graph
         self.told: list[Any] = []
 
-    def heartbeat(self, host, configurations):
-        self.told.append((host, configurations))
+    def heartbeat(self, host, configurations, run=None, database=None):
+        self.told.append((host, configurations, run, database))
+        return HEARD
 
-    def assigned(self, host):
+    def assigned(self, host, database=None):
         return {nth(1): 7} if host == "node-1" else {}
 
-    def graph(self, loadbalancer_id):
-        return self._graph
+    def graph(self, host, loadbalancer_id, database=None):
+        return self._graph if host == "node-1" else None
 
-    def networks(self, host):
+    def networks(self, host, database=None):
         return NETWORKS if host == "node-1" else None
 
-    def routers(self, host):
+    def routers(self, host, database=None):
         return ROUTERS if host == "node-1" else None
 
-    def report(self, host, report):
-        self.told.append((host, report))
+    def departed(self, host, ids, database=None):
+        return frozenset(ids) - {nth(9)}
+
+    def report(self, host, report, database=None):
+        self.told.append((host, report, database))
+        return report == REPORT
 
 
 class Service:
@@ -87,12 +95,12 @@ class Wire:
 @settings(max_examples=30)
 @given(graphs())
 def test_a_graph_arrives_as_it_was(graph: Graph) -> None:
-    assert RemoteController(Wire(Control(graph))).graph(graph.id) == graph
+    assert RemoteController(Wire(Control(graph))).graph("node-1", graph.id) == graph
 
 
 def test_what_is_not_there_arrives_as_nothing() -> None:
     control = RemoteController(Wire())
-    assert control.graph(nth(1)) is None
+    assert control.graph("elsewhere", nth(1)) is None
     assert control.networks("elsewhere") is None
     assert control.routers("elsewhere") is None
     assert RemoteAgent(Wire(agents={"a": Service()}), "a").observe(nth(1)) is None
@@ -101,9 +109,15 @@ def test_what_is_not_there_arrives_as_nothing() -> None:
 def test_what_agents_ask_and_tell_arrives() -> None:
     control = Control()
     remote = RemoteController(Wire(control))
-    remote.heartbeat("node-1", {"instances": 3})
-    remote.report("node-1", REPORT)
-    assert control.told == [("node-1", {"instances": 3}), ("node-1", REPORT)]
+    assert remote.heartbeat("node-1", {"instances": 3}, RUN, "d") == HEARD
+    assert remote.report("node-1", REPORT, "d") is True
+    assert remote.report("node-1", LATE) is False
+    assert control.told == [
+        ("node-1", {"instances": 3}, RUN, "d"),
+        ("node-1", REPORT, "d"),
+        ("node-1", LATE, None),
+    ]
+    assert remote.departed("node-1", {nth(8), nth(9)}) == {nth(8)}
     assert remote.assigned("node-1") == {nth(1): 7}
     assert remote.networks("node-1") == NETWORKS
     assert remote.routers("node-1") == ROUTERS
@@ -127,8 +141,54 @@ def test_an_answer_of_another_version_is_not_understood_and_not_quoted(answer: s
             return answer
 
     with pytest.raises(Unavailable, match="let both ends be of one version") as caught:
-        RemoteController(Newer()).graph(nth(1))
+        RemoteController(Newer()).graph("node-1", nth(1))
     assert "SECRET" not in str(caught.value)
+
+
+MAPS = {
+    "certificates",
+    "unreadable",
+    "members",
+    "listeners",
+    "servers",
+}  # by id; their keys are no attributes
+
+
+def with_more(document: Any, name: str = "") -> Any:
+    """Return a document as the next version may write it: with something more in every object."""
+    if isinstance(document, list):
+        return [with_more(each) for each in document]
+    if not isinstance(document, dict):
+        return document
+    same = {key: with_more(value, key) for key, value in document.items()}
+    return same if name in MAPS else {**same, "later": {"x": [1]}}
+
+
+class Newer(Wire):
+    """Carries what the other end, one version ahead, says: all documents, calls and answers have more in them."""
+
+    def call_controller(self, method, **arguments):
+        said = {key: self._more(value) for key, value in arguments.items()}
+        return self._more(super().call_controller(method, **said, later=1))
+
+    @staticmethod
+    def _more(value):
+        if isinstance(value, str) and value.startswith(("{", "[")):
+            return json.dumps(with_more(json.loads(value)))
+        return value
+
+
+@settings(max_examples=30)
+@given(graphs())
+def test_what_a_newer_version_says_besides_is_left_out(graph: Graph) -> None:
+    control = Control(graph)
+    remote = RemoteController(Newer(control))
+    assert remote.graph("node-1", graph.id) == graph
+    assert remote.networks("node-1") == NETWORKS
+    assert remote.routers("node-1") == ROUTERS
+    assert remote.heartbeat("node-1", {}, RUN, "d") == HEARD
+    assert remote.report("node-1", REPORT, "d") is True
+    assert control.told[-1] == ("node-1", REPORT, "d")
 
 
 def test_one_bus_leads_to_the_agent_in_this_process_and_to_all_others() -> None:

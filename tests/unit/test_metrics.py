@@ -60,6 +60,8 @@ def rows_of(name: str, project: str) -> Found:
         generation=7,
         deleted_generation=None,
         checked=True,
+        member_id="1",
+        agent_id="1",
         status="ONLINE",
         host=name,
         heartbeat_at=MOMENT - timedelta(seconds=9),

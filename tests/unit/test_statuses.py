@@ -11,6 +11,8 @@ from evener.control.statuses import (
     AGENT_DOWN_AFTER,
     Lifetime,
     Progress,
+    combined_health,
+    explanation,
     operating_tree,
     progress,
     provisioning_status,
@@ -67,6 +69,7 @@ def binding(
     applied: int, failed: int | None = None, silent_s: float = 0, host: str = "h", objects: Any = None
 ) -> dict[str, Any]:
     return {
+        "agent_id": host,
         "applied_generation": applied,
         "failed_generation": failed,
         "failure": None if failed is None else f"{host} refused {failed}",
@@ -77,7 +80,7 @@ def binding(
 
 
 def test_without_an_agent_nothing_is_applied() -> None:
-    assert progress([], MOMENT) == Progress(0, None, None)
+    assert progress([], MOMENT) == Progress(0, silence="No agent serves it", unknown=True)
 
 
 def test_the_agent_that_is_least_far_counts() -> None:
@@ -88,7 +91,23 @@ def test_the_agent_that_refused_counts_and_says_why() -> None:
     silent = AGENT_DOWN_AFTER.total_seconds() + 1
     rows = [binding(7, silent_s=silent, host="silent"), binding(7, 8, host="two"), binding(9)]
     for order in (rows, rows[::-1]):
-        assert progress(order, MOMENT) == Progress(7, 8, "two refused 8")
+        at = progress(order, MOMENT)
+        assert (at.applied, at.failed, at.reason, at.unknown) == (7, 8, "two refused 8", False)
+
+
+@given(st.lists(st.tuples(GENERATIONS, st.none() | GENERATIONS), min_size=1, max_size=4), st.data())
+def test_the_reason_is_that_of_the_newest_generation_that_failed_whoever_comes_first(
+    agents: list[tuple[int, int | None]], data: Any
+) -> None:
+    rows = [binding(applied, failed, host=f"h{n}") for n, (applied, failed) in enumerate(agents)]
+    at = progress(data.draw(st.permutations(rows)), MOMENT)
+    newest = max((failed for _, failed in agents if failed is not None), default=None)
+    last = [row for row in rows if newest is not None and row["failed_generation"] == newest]
+    assert at.failed == newest
+    assert (at.reason is None) == (not last)
+    assert {row["host"] for row in rows if f"{row['host']} refused" in (at.reason or "")} == {
+        row["host"] for row in last
+    }
 
 
 @pytest.mark.parametrize(
@@ -105,9 +124,37 @@ def test_a_failure_concerns_the_objects_it_names_or_else_all(objects: Any, conce
 
 def test_a_silent_agent_is_named() -> None:
     limit = AGENT_DOWN_AFTER.total_seconds()
-    assert progress([binding(7, silent_s=limit)], MOMENT).reason is None
-    reason = progress([binding(7), binding(7, silent_s=limit + 1, host="node-7")], MOMENT).reason
-    assert reason == "The agent on node-7 has not been heard of since 2030-01-02T03:02:49Z"
+    assert progress([binding(7, silent_s=limit)], MOMENT).silence is None
+    at = progress([binding(7), binding(7, silent_s=limit + 1, host="node-7")], MOMENT)
+    assert at.silence == "The agent on node-7 has not been heard of since 2030-01-02T03:02:49Z"
+    for status in ProvisioningStatus:
+        assert explanation(status, at) == (None if status == ProvisioningStatus.ERROR else at.silence)
+
+
+@given(st.data(), st.lists(st.booleans(), min_size=1, max_size=3))
+def test_a_member_is_well_when_every_agent_that_is_heard_of_sees_it_well(
+    data: Any, alive: list[bool]
+) -> None:
+    limit = AGENT_DOWN_AFTER.total_seconds()
+    rows = [binding(7, silent_s=0 if up else limit + 1, host=f"h{n}") for n, up in enumerate(alive)]
+    said = {row["host"]: data.draw(st.sampled_from(["ONLINE", "OFFLINE", None])) for row in rows}
+    seen = [{"member_id": "m", "agent_id": host, "status": word} for host, word in said.items() if word]
+    heard = [said[row["host"]] for row, up in zip(rows, alive, strict=True) if up]
+    found = combined_health(rows, data.draw(st.permutations(seen)), MOMENT).get("m", OperatingStatus.OFFLINE)
+    assert found == ("ONLINE" if heard and set(heard) == {"ONLINE"} else "OFFLINE")
+    assert progress(rows, MOMENT).unknown == (not heard)
+
+
+@given(graphs())
+def test_of_what_nobody_knows_nothing_is_online(whole: Graph) -> None:
+    limit = AGENT_DOWN_AFTER.total_seconds()
+    health = dict.fromkeys(everything(whole), OperatingStatus.ONLINE)
+    dead, alive = binding(7, silent_s=limit + 1), binding(7, host="other")
+    tree = operating_tree(whole, health, progress([dead], MOMENT))
+    assert {*tree.by_id.values(), tree.loadbalancer} <= {"OFFLINE", "DISABLED"}
+    both = operating_tree(whole, health, progress([dead, alive], MOMENT))
+    assert both.loadbalancer == ("DEGRADED" if whole.loadbalancer.admin_state_up else "DISABLED")
+    assert both.by_id == operating_tree(whole, health, progress([alive], MOMENT)).by_id
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 AgentError
   DeviceUnknown           no device driver of the configured name exists
   NoTransport             nobody says where control is
+  NotAlone                another agent serves this host's name
 ```
 """
 
@@ -18,3 +19,7 @@ class DeviceUnknown(AgentError):
 
 class NoTransport(AgentError):
     """`transport_url` is empty, or leads nowhere."""
+
+
+class NotAlone(AgentError):
+    """Control knows another agent, which is alive, by this host's name."""

@@ -39,6 +39,11 @@ class Journal:
             directory.mkdir(mode=0o750, parents=True, exist_ok=True)
             directory.chmod(0o750)  # what is in it says where everybody's servers are
 
+    @property
+    def home(self) -> Path:
+        """Return the directory that all this is in."""
+        return self._loadbalancers.parent
+
     def directory(self, loadbalancer_id: str) -> Path:
         """Return the directory of a load balancer, whether it exists or not."""
         return self._loadbalancers / loadbalancer_id
@@ -163,7 +168,9 @@ def _kept(directory: Path, ids: Iterable[str], kind: type[Spec]) -> tuple[Spec, 
     found = []
     for resource_id in sorted(ids):
         with suppress(FileNotFoundError, ValidationError):
-            found.append(kind.model_validate_json(_spec_file(directory, resource_id).read_text()))
+            found.append(
+                kind.model_validate_json(_spec_file(directory, resource_id).read_text(), extra="ignore")
+            )
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ from oslo_log import log
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from evener import config, daemon
+from evener.agent import memory
 from evener.agent.assembly import make_agent
 from evener.agent.errors import AgentError, NoTransport
 from evener.agent.purge import purge
@@ -24,7 +25,8 @@ PROGRAM = "evener-agent"
 CLI_OPTS = [
     cfg.BoolOpt(
         "purge", default=False, help="Remove everything that this agent has made on the host, and exit."
-    )
+    ),
+    config.ACCEPT_DATABASE,
 ]
 
 
@@ -32,6 +34,9 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 with a line on stderr when it cannot."""
     conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS, config.AGENT_GROUPS)
     lock = config.agent_lock(conf)
+    if conf.accept_database:
+        memory.accept(lock.parent, conf.accept_database)
+        return
     if conf.purge and not lock.exists():
         return
     with daemon.only_one(lock, f"{PROGRAM}: an agent runs already on {lock.parent}; stop it first"):

@@ -54,6 +54,25 @@ class AgentMetrics:
             registry=self.registry,
         )
 
+        self._kept = Gauge(
+            "evener_agent_unknown_kept",
+            "Things on this host that control does not know and that stay until a person says otherwise",
+            registry=self.registry,
+        )
+        self._other_database = Gauge(
+            "evener_agent_other_database",
+            "1 while control has another database than the one that this host serves, and is not heard",
+            registry=self.registry,
+        )
+
+    def kept(self, number: int) -> None:
+        """Show how much is kept that control does not know."""
+        self._kept.set(number)
+
+    def other_database(self, *, other: bool) -> None:
+        """Show whether control has another database than the one whose word is taken."""
+        self._other_database.set(other)
+
     def watch_queue(self, name: str, queue: Sized) -> None:
         """Show the length of `queue`, read at each scrape."""
         self._queues.labels(queue=name).set_function(lambda: len(queue))

@@ -4,7 +4,7 @@ And the host's own addresses on them, where its operator asks for them.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from ipaddress import IPv4Interface
 
@@ -43,8 +43,13 @@ def _make_one(journal: Journal, driver: InterfaceDriver, spec: NetworkSpec, *, n
         LOG.warning("Network %s: was not as it was left; repaired", spec.id)
 
 
-def clear(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, ...] | None) -> None:
-    """Remove what this agent made and nobody wants. Nothing may be plugged into it any more.
+def clear(
+    journal: Journal,
+    driver: InterfaceDriver,
+    wanted: tuple[NetworkSpec, ...] | None,
+    stay: Collection[str] = (),
+) -> None:
+    """Remove what this agent made and nobody wants, but for `stay`. Nothing may be plugged into it any more.
 
     Raises:
         HostError: when the kernel refuses.
@@ -52,7 +57,7 @@ def clear(journal: Journal, driver: InterfaceDriver, wanted: tuple[NetworkSpec, 
     if wanted is None:
         return
     with ExitStack() as attempts:
-        for network_id in journal.networks() - {spec.id for spec in wanted}:
+        for network_id in journal.networks() - {spec.id for spec in wanted} - set(stay):
             attempts.callback(_clear_one, journal, driver, network_id)
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from oslo_config import cfg
 
 from evener import config
-from evener.agent import networks
+from evener.agent import memory, networks
 from evener.agent.balancer import Balancer, Tools
 from evener.agent.journal import Journal
 from evener.agent.routers import Routers
@@ -51,6 +51,7 @@ def purge(conf: cfg.ConfigOpts) -> None:
     for network_id in sorted(journal.networks()):
         print(f"Removed network {network_id}")  # noqa: T201
     networks.clear(journal, driver, ())
+    memory.forget(journal.home)
     journal.remove()
     if groups is not None:
         with suppress(OSError):  # another agent's load balancers are in it

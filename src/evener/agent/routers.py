@@ -147,8 +147,10 @@ class Routers:
         self._changed = changed
         self._routers: dict[str, Router] = {}
 
-    def reconcile(self, wanted: tuple[RouterSpec, ...] | None) -> None:
+    def reconcile(self, wanted: tuple[RouterSpec, ...] | None, stay: Collection[str] = ()) -> None:
         """Make what is missing, and remove what this agent made and nobody wants; None leaves all to another service.
+
+        Of what nobody wants, that whose id is in `stay` is left as it is.
 
         Raises:
             HostError: when some router is not as it should be; all others are.
@@ -156,7 +158,9 @@ class Routers:
         if wanted is None:
             return
         specs = {spec.id: spec for spec in wanted}
-        self._look_at_each({each: specs.get(each) for each in sorted({*specs, *self._journal.routers()})})
+        self._look_at_each(
+            {each: specs.get(each) for each in sorted({*specs, *(self._journal.routers() - set(stay))})}
+        )
 
     def mend(self) -> None:
         """Make those that are not as they were left so again: as control said last, in this life or before.

@@ -20,7 +20,10 @@ from oslo_context.context import RequestContext
 from evener import threads
 from evener.agent.balancer import NAMESPACE_PREFIX, Balancer, Tools
 from evener.agent.balancers import Balancers
+from evener.agent.control import Control
+from evener.agent.errors import NotAlone
 from evener.agent.journal import Journal
+from evener.agent.memory import Memory
 from evener.agent.mending import NETWORKS, Mender
 from evener.agent.metrics import AgentMetrics
 from evener.agent.neighbours import NeighbourTables
@@ -80,8 +83,6 @@ class AgentService:
         workers: int = 4,
         host_addresses: Mapping[str, IPv4Interface] | None = None,
     ) -> None:
-        self._host = host
-        self._controller = controller
         self._intervals = intervals
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
         self._configurations = {**configurations, "started_at": started_at}
@@ -91,6 +92,9 @@ class AgentService:
         self._balancers = Balancers()
         self._underlay = Underlay(journal, driver, self._watcher, self._routers_changed, host_addresses)
         self.metrics = AgentMetrics()
+        self._control = Control(controller, host, journal, Memory(journal.home), self.metrics)
+        self._refused: NotAlone | None = None
+        self._strangers = 0  # load balancers that are here and not named, as of the last look
         self._neighbours = NeighbourTables(self.metrics)
         self._workers = Workers("worker", workers, self._look_at, self._try_again)
         self._queue = self._workers.queue
@@ -117,7 +121,11 @@ class AgentService:
         self._pulse = Pulse(self._balancers, self)
 
     def start(self) -> None:
-        """Look at everything, and work from now on."""
+        """Look at everything, and work from now on.
+
+        Raises:
+            NotAlone: when another agent of this host's name is alive.
+        """
         netns.make_directory()
         self._watcher.path(netns.DIRECTORY, self._on_namespace)
         self._watcher.links(self._on_link)
@@ -129,6 +137,9 @@ class AgentService:
         self._time.start()
         self._pulse.start()
         self._beat()  # once heard, all is looked at
+        if self._refused is not None:
+            self.stop()
+            raise self._refused
         if not self._heard:
             self.look()
 
@@ -261,50 +272,66 @@ class AgentService:
 
     def _look_at_all(self) -> None:
         try:
-            wanted = self._controller.assigned(self._host)
+            wanted = self._control.assigned()
         except Unavailable:
             self._mender.restore()
             raise
-        self._mender.told(wanted)
+        leaving = self._leaving(wanted)
         self._reported.clear()  # one that came late may have undone the last
         for balancer in self._balancers.all():
             balancer.doubt(closely=False)
-        all_ids = {*wanted, *self._tools.journal.loadbalancers()}
+        all_ids = {*wanted, *leaving}
         if self._first_look is None:
             self._first_look = FirstLook(all_ids)
         for balancer_id in all_ids:
             self._queue.put(balancer_id)
 
     def _compare_generations(self) -> None:
-        wanted = self._controller.assigned(self._host)
-        self._mender.told(wanted)
+        wanted = self._control.assigned()
         for balancer_id, generation in wanted.items():
             balancer = self._balancers.get(balancer_id)
             if balancer is None or balancer.generation != generation:
                 self._queue.put(balancer_id)
-        for balancer_id in self._tools.journal.loadbalancers() - wanted.keys():
+        for balancer_id in self._leaving(wanted):
             self._queue.put(balancer_id)
+
+    def _leaving(self, wanted: Collection[str]) -> frozenset[str]:
+        """Return the load balancers that are here and are to go; those that stay are mended as if they were wanted."""
+        strangers = self._tools.journal.loadbalancers() - frozenset(wanted)
+        self._strangers = len(strangers)
+        stay = self._control.to_stay(strangers)
+        self._mender.told({*wanted, *stay})
+        return strangers - stay
 
     def _look_at_networks(self) -> None:
         try:
             # Routers first: a network that one of them was told to be on cannot go before it.
-            wanted_routers = self._controller.routers(self._host)
-            wanted = self._controller.networks(self._host)
+            wanted_routers = self._control.routers()
+            wanted = self._control.networks()
+            journal, strangers = self._tools.journal, set[str]()
+            if wanted_routers is not None:
+                strangers |= journal.routers() - {each.id for each in wanted_routers}
+            if wanted is not None:
+                strangers |= journal.networks() - {each.id for each in wanted}
+            stay = self._control.to_stay(strangers)
         except Unavailable:
             self._mender.instead(NETWORKS)
             raise
-        self._underlay.reconcile(wanted, wanted_routers)
+        self._underlay.reconcile(wanted, wanted_routers, stay)
+        if not strangers and not self._strangers:
+            self._control.settled()
 
     def _look_at_balancer(self, loadbalancer_id: str) -> None:
         try:
-            graph = self._controller.graph(loadbalancer_id)
+            graph = self._control.graph(loadbalancer_id)
+            stays = graph is None and loadbalancer_id in self._control.to_stay({loadbalancer_id})
         except Unavailable:
             self._mender.instead(loadbalancer_id)
             raise
-        if graph is None:
-            self._remove(loadbalancer_id)
-        else:
+        if graph is not None:
             self._apply(graph)
+        elif not stays:
+            self._remove(loadbalancer_id)
 
     def _apply(self, graph: Graph) -> None:
         balancer = self._balancers.ensure(graph.id, self._tools)
@@ -318,7 +345,8 @@ class AgentService:
         except Exception as error:
             # Whatever it was: who waits for the load balancer is told why.
             failure = Failure(generation=graph.generation, reason=_reason(error), serving=balancer.serves)
-            self._report(Report(loadbalancer_id=graph.id, failure=failure))
+            with balancer.reporting:
+                self._report(Report(loadbalancer_id=graph.id, failure=failure))
             raise
         unreadable = "; ".join(graph.unreadable.values())
         with balancer.reporting:
@@ -334,15 +362,16 @@ class AgentService:
             raise Unavailable(unreadable)
 
     def _remove(self, loadbalancer_id: str) -> None:
-        self._balancers.ensure(loadbalancer_id, self._tools).remove()
+        balancer = self._balancers.ensure(loadbalancer_id, self._tools)
+        balancer.remove()
         self._balancers.drop(loadbalancer_id)
         self._reported.pop(loadbalancer_id, None)
-        self._report(Report(loadbalancer_id=loadbalancer_id, gone=True))
+        with balancer.reporting:
+            self._report(Report(loadbalancer_id=loadbalancer_id, gone=True))
         LOG.info("Load balancer %s: removed", loadbalancer_id)
 
     def _report(self, report: Report) -> None:
-        self._controller.report(self._host, report)
-        if report.observation is not None:
+        if self._control.report(report) and report.observation is not None:
             self._reported[report.loadbalancer_id] = report.observation
 
     def _news(self, balancer: Balancer, wait_s: float | None = None) -> Observation | None:
@@ -400,11 +429,11 @@ class AgentService:
     def _beat(self) -> None:
         """Say that the agent lives; where that was not heard before, messages have been lost as well: look at all."""
         try:
-            self._controller.heartbeat(
-                self._host, {**self._configurations, "instances": len(self._balancers)}
-            )
+            self._control.heartbeat({**self._configurations, "instances": len(self._balancers)})
+            self._refused = None
         except Exception as error:  # noqa: BLE001 - the next heartbeat comes soon
             self._heard = False
+            self._refused = error if isinstance(error, NotAlone) else None
             LOG.warning("The heartbeat was not heard: %s", error)
             return
         if not self._heard:

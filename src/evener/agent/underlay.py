@@ -4,7 +4,7 @@ Made equal to what control says, or to what it said last where it says nothing.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from ipaddress import IPv4Interface
 
@@ -38,8 +38,11 @@ class Underlay:
         self,
         wanted_networks: tuple[NetworkSpec, ...] | None,
         wanted_routers: tuple[RouterSpec, ...] | None,
+        stay: Collection[str] = (),
     ) -> None:
         """Make the host equal to what is wanted; None leaves all of a kind to another service.
+
+        Of what nobody wants, that whose id is in `stay` is left as it is.
 
         What routers are to be has to be asked for before what networks are: one that a router was told to be on
         cannot go before it.
@@ -49,8 +52,8 @@ class Underlay:
         """
         with self._lock, ExitStack() as in_reverse:  # each is done whatever became of the others
             in_reverse.callback(networks.place_host, self._journal, self._host_addresses)
-            in_reverse.callback(networks.clear, self._journal, self._driver, wanted_networks)
-            in_reverse.callback(self.routers.reconcile, wanted_routers)
+            in_reverse.callback(networks.clear, self._journal, self._driver, wanted_networks, stay)
+            in_reverse.callback(self.routers.reconcile, wanted_routers, stay)
             networks.make(self._journal, self._driver, wanted_networks)
 
     @explained("make the networks and routers again")

@@ -4,37 +4,55 @@ A message from control only says "look again" (the graph is fetched, not sent), 
 costs time and nothing else. All calls may raise `Unavailable` when the other side does not answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, cast
 
 from oslo_config import cfg
 from stevedore.driver import DriverManager
 
-from evener.resources.facts import Observation, Report
+from evener.resources.facts import Heard, Observation, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
 
 
 class Controller(Protocol):
-    """What an agent may ask of control, and tell it."""
+    """What an agent may ask of control, and tell it.
 
-    def heartbeat(self, host: str, configurations: Mapping[str, Any]) -> None:
-        """Say that the agent on `host` is alive, and how it is configured."""
+    `host` is who asks, and `database` the one whose word it takes: control with another one raises `Unavailable`.
+    """
 
-    def assigned(self, host: str) -> Mapping[str, int]:
+    def heartbeat(
+        self,
+        host: str,
+        configurations: Mapping[str, Any],
+        run: Run | None = None,
+        database: str | None = None,
+    ) -> Heard:
+        """Say that the agent on `host` is alive, and how it is configured.
+
+        It does not count where control refuses it, or has another database: the answer says so.
+        """
+
+    def assigned(self, host: str, database: str | None = None) -> Mapping[str, int]:
         """Return the ids of all load balancers `host` is to serve, with their generations."""
 
-    def graph(self, loadbalancer_id: str) -> Graph | None:
-        """Return the graph as it should be now, or None when the load balancer is to go or does not exist."""
+    def graph(self, host: str, loadbalancer_id: str, database: str | None = None) -> Graph | None:
+        """Return the graph as it should be now, or None when `host` is not to serve the load balancer."""
 
-    def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:
+    def networks(self, host: str, database: str | None = None) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that `host` realises itself; None when networks are another service's work."""
 
-    def routers(self, host: str) -> tuple[RouterSpec, ...] | None:
+    def routers(self, host: str, database: str | None = None) -> tuple[RouterSpec, ...] | None:
         """Return the routers that `host` realises itself; None when routers are another service's work."""
 
-    def report(self, host: str, report: Report) -> None:
-        """Take what the agent on `host` found or did."""
+    def departed(self, host: str, ids: Collection[str], database: str | None = None) -> frozenset[str]:
+        """Return those load balancers, networks and routers that are not to be on `host`: deleted, or elsewhere.
+
+        What is not among them, and not to be there either, was never known to control's database.
+        """
+
+    def report(self, host: str, report: Report, database: str | None = None) -> bool:
+        """Take what the agent on `host` found or did; False when it is late, or of what the host is not to serve."""
 
 
 class Agent(Protocol):

@@ -2,8 +2,9 @@
 
 Documents are the JSON of their models. How a call travels is not known here.
 """
+# ruff: noqa: ARG002 - oslo.messaging gives each call a context
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from evener.bus.base import Agent, Controller
 from evener.bus.outbox import Message
 from evener.resources.errors import Unavailable
-from evener.resources.facts import Observation, Report
+from evener.resources.facts import Heard, Observation, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
 
@@ -21,6 +22,8 @@ NETWORKS: TypeAdapter[tuple[NetworkSpec, ...] | None] = TypeAdapter(tuple[Networ
 ROUTERS: TypeAdapter[tuple[RouterSpec, ...] | None] = TypeAdapter(tuple[RouterSpec, ...] | None)
 OBSERVATION: TypeAdapter[Observation | None] = TypeAdapter(Observation | None)
 REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+RUN: TypeAdapter[Run | None] = TypeAdapter(Run | None)
+HEARD: TypeAdapter[Heard] = TypeAdapter(Heard)
 
 
 class Caller(Protocol):
@@ -42,61 +45,95 @@ class RemoteController:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def heartbeat(self, host: str, configurations: Mapping[str, Any]) -> None:
-        """Say that the agent on `host` is alive, and how it is configured."""
-        self._caller.call_controller("heartbeat", host=host, configurations=dict(configurations))
+    def heartbeat(
+        self,
+        host: str,
+        configurations: Mapping[str, Any],
+        run: Run | None = None,
+        database: str | None = None,
+    ) -> Heard:
+        """See `Controller.heartbeat`."""
+        said = {"configurations": dict(configurations), "run": _written(RUN, run)}
+        return _read(HEARD, self._call("heartbeat", host, database, **said))
 
-    def assigned(self, host: str) -> Mapping[str, int]:
-        """Return the ids of all load balancers `host` is to serve, with their generations."""
-        found: Mapping[str, int] = self._caller.call_controller("assigned", host=host)
+    def assigned(self, host: str, database: str | None = None) -> Mapping[str, int]:
+        """See `Controller.assigned`."""
+        found: Mapping[str, int] = self._call("assigned", host, database)
         return found
 
-    def graph(self, loadbalancer_id: str) -> Graph | None:
-        """Return the graph as it should be now."""
-        return _read(GRAPH, self._caller.call_controller("graph", loadbalancer_id=loadbalancer_id))
+    def graph(self, host: str, loadbalancer_id: str, database: str | None = None) -> Graph | None:
+        """See `Controller.graph`."""
+        return _read(GRAPH, self._call("graph", host, database, loadbalancer_id=loadbalancer_id))
 
-    def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:
-        """Return the networks that `host` realises itself."""
-        return _read(NETWORKS, self._caller.call_controller("networks", host=host))
+    def networks(self, host: str, database: str | None = None) -> tuple[NetworkSpec, ...] | None:
+        """See `Controller.networks`."""
+        return _read(NETWORKS, self._call("networks", host, database))
 
-    def routers(self, host: str) -> tuple[RouterSpec, ...] | None:
-        """Return the routers that `host` realises itself."""
-        return _read(ROUTERS, self._caller.call_controller("routers", host=host))
+    def routers(self, host: str, database: str | None = None) -> tuple[RouterSpec, ...] | None:
+        """See `Controller.routers`."""
+        return _read(ROUTERS, self._call("routers", host, database))
 
-    def report(self, host: str, report: Report) -> None:
-        """Say what the agent on `host` found or did."""
-        self._caller.call_controller("report", host=host, report=_written(REPORT, report))
+    def departed(self, host: str, ids: Collection[str], database: str | None = None) -> frozenset[str]:
+        """See `Controller.departed`."""
+        return frozenset(self._call("departed", host, database, ids=sorted(ids)))
+
+    def report(self, host: str, report: Report, database: str | None = None) -> bool:
+        """See `Controller.report`."""
+        return bool(self._call("report", host, database, report=_written(REPORT, report)))
+
+    def _call(self, method: str, host: str, database: str | None, **arguments: Any) -> Any:
+        return self._caller.call_controller(method, host=host, database=database, **arguments)
 
 
 class ControllerEndpoint:
-    """Answers the calls of `RemoteController`; `context` is oslo.messaging's, and empty."""
+    """Answers the calls of `RemoteController`; `context` is oslo.messaging's, and empty.
+
+    What another version says besides is left out.
+    """
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
 
-    def heartbeat(self, context: Any, host: str, configurations: dict[str, Any]) -> None:  # noqa: ARG002
+    def heartbeat(
+        self,
+        context: Any,
+        host: str,
+        configurations: dict[str, Any],
+        run: str = "null",
+        database: str | None = None,
+        **_: Any,
+    ) -> str:
         """See `Controller.heartbeat`."""
-        self._controller.heartbeat(host, configurations)
+        life = _read(RUN, run)
+        return _written(HEARD, self._controller.heartbeat(host, configurations, life, database))
 
-    def assigned(self, context: Any, host: str) -> dict[str, int]:  # noqa: ARG002
+    def assigned(self, context: Any, host: str, database: str | None = None, **_: Any) -> dict[str, int]:
         """See `Controller.assigned`."""
-        return dict(self._controller.assigned(host))
+        return dict(self._controller.assigned(host, database))
 
-    def graph(self, context: Any, loadbalancer_id: str) -> str:  # noqa: ARG002
+    def graph(
+        self, context: Any, host: str, loadbalancer_id: str, database: str | None = None, **_: Any
+    ) -> str:
         """See `Controller.graph`."""
-        return _written(GRAPH, self._controller.graph(loadbalancer_id))
+        return _written(GRAPH, self._controller.graph(host, loadbalancer_id, database))
 
-    def networks(self, context: Any, host: str) -> str:  # noqa: ARG002
+    def networks(self, context: Any, host: str, database: str | None = None, **_: Any) -> str:
         """See `Controller.networks`."""
-        return _written(NETWORKS, self._controller.networks(host))
+        return _written(NETWORKS, self._controller.networks(host, database))
 
-    def routers(self, context: Any, host: str) -> str:  # noqa: ARG002
+    def routers(self, context: Any, host: str, database: str | None = None, **_: Any) -> str:
         """See `Controller.routers`."""
-        return _written(ROUTERS, self._controller.routers(host))
+        return _written(ROUTERS, self._controller.routers(host, database))
 
-    def report(self, context: Any, host: str, report: str) -> None:  # noqa: ARG002
+    def departed(
+        self, context: Any, host: str, ids: list[str], database: str | None = None, **_: Any
+    ) -> list[str]:
+        """See `Controller.departed`."""
+        return sorted(self._controller.departed(host, ids, database))
+
+    def report(self, context: Any, host: str, report: str, database: str | None = None, **_: Any) -> bool:
         """See `Controller.report`."""
-        self._controller.report(host, REPORT.validate_json(report))
+        return self._controller.report(host, _read(REPORT, report), database)
 
 
 class RemoteAgent:
@@ -127,15 +164,15 @@ class AgentEndpoint:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
 
-    def look(self, context: Any, loadbalancer_id: str | None = None) -> None:  # noqa: ARG002
+    def look(self, context: Any, loadbalancer_id: str | None = None, **_: Any) -> None:
         """See `Agent.look`."""
         self._agent.look(loadbalancer_id)
 
-    def look_at_networks(self, context: Any) -> None:  # noqa: ARG002
+    def look_at_networks(self, context: Any, **_: Any) -> None:
         """See `Agent.look_at_networks`."""
         self._agent.look_at_networks()
 
-    def observe(self, context: Any, loadbalancer_id: str) -> str:  # noqa: ARG002
+    def observe(self, context: Any, loadbalancer_id: str, **_: Any) -> str:
         """See `Agent.observe`."""
         return _written(OBSERVATION, self._agent.observe(loadbalancer_id))
 
@@ -146,7 +183,7 @@ def _written(adapter: TypeAdapter[T], document: T) -> str:
 
 def _read(adapter: TypeAdapter[T], text: str) -> T:
     try:
-        return adapter.validate_json(text)
+        return adapter.validate_json(text, extra="ignore")  # of a newer version
     except ValidationError as error:
         what = error.errors(include_input=False, include_url=False)[0]  # there may be keys in the input
         raise Unavailable(

@@ -1,20 +1,23 @@
 """Control's end of the bus: graphs for the agents, and what they report."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import select
 
-from evener.control import facts, scheduling
+from evener.control import departing, facts, scheduling
 from evener.control.certificates import with_certificates
 from evener.control.graphs import load_graph
 from evener.network.base import Network
-from evener.resources.facts import Report
+from evener.resources.errors import Unavailable
+from evener.resources.facts import Heard, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wiring import NetworkSpec, RouterSpec
 from evener.secrets.base import Secrets
+from evener.store import departures
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.rows import table
 from evener.store.schema import agents, bindings
@@ -31,12 +34,32 @@ class BusController:
         self._secrets = secrets
 
     @retried
-    def heartbeat(self, host: str, configurations: Mapping[str, Any]) -> None:
-        """Note that the agent on `host` is alive."""
+    def heartbeat(
+        self,
+        host: str,
+        configurations: Mapping[str, Any],
+        run: Run | None = None,
+        database: str | None = None,
+    ) -> Heard:
+        """Note that the agent on `host` is alive, unless another one is, or it takes another database's word."""
         with self._database.write() as tx:
-            scheduling.record_heartbeat(tx, host, configurations)
+            mine = departures.database_id(tx)
+            if database not in (None, mine):
+                return Heard(database=mine)
+            return Heard(database=mine, refusal=scheduling.record_heartbeat(tx, host, configurations, run))
 
-    def assigned(self, host: str) -> Mapping[str, int]:
+    @contextmanager
+    def _asked(self, database: str | None) -> Iterator[Transaction]:
+        """Open a transaction to answer who takes the word of `database`.
+
+        Raises:
+            Unavailable: when that is another one than ours.
+        """
+        with self._database.read() as tx:
+            check_database(tx, database)
+            yield tx
+
+    def assigned(self, host: str, database: str | None = None) -> Mapping[str, int]:
         """Return the generations of the load balancers that `host` is to serve, or has yet to let go of."""
         own = table(LoadBalancer)
         statement = (
@@ -45,18 +68,20 @@ class BusController:
             .join(agents, agents.c.id == bindings.c.agent_id)
             .where(agents.c.host == host)
         )
-        with self._database.read() as tx:
+        with self._asked(database) as tx:
             return {row.id: row.generation for row in tx.execute(statement)}
 
-    def graph(self, loadbalancer_id: str) -> Graph | None:
-        """Return the graph as it should be now."""
-        with self._database.read() as tx:
+    def graph(self, host: str, loadbalancer_id: str, database: str | None = None) -> Graph | None:
+        """Return the graph as it should be now, to a host that is to serve it."""
+        with self._asked(database) as tx:
+            if host not in scheduling.hosts_of(tx, loadbalancer_id):
+                return None
             graph = load_graph(tx, self._network, loadbalancer_id)
         return graph if graph is None or self._secrets is None else with_certificates(self._secrets, graph)
 
-    def networks(self, host: str) -> tuple[NetworkSpec, ...] | None:
+    def networks(self, host: str, database: str | None = None) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that `host` realises itself: all but those on physical networks out of its reach."""
-        with self._database.read() as tx:
+        with self._asked(database) as tx:
             found = self._network.realised_networks(tx)
             said = tx.scalar(select(agents.c.configurations).where(agents.c.host == host))
         reached = scheduling.reach_of(said or {})
@@ -66,13 +91,13 @@ class BusController:
             spec for spec in found if spec.physical_network is None or spec.physical_network in reached
         )
 
-    def routers(self, host: str) -> tuple[RouterSpec, ...] | None:
+    def routers(self, host: str, database: str | None = None) -> tuple[RouterSpec, ...] | None:
         """Return the routers that `host` realises itself: those that are on its agent, each of them on one."""
-        with self._database.read() as tx:
+        with self._asked(database) as tx:
             waiting = self._network.waiting_routers(tx)
         if waiting:
             self._place_waiting()
-        with self._database.read() as tx:
+        with self._asked(database) as tx:
             agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
             return self._network.realised_routers(tx, str(agent_id))
 
@@ -86,20 +111,25 @@ class BusController:
                 if agent_id is not None:
                     self._network.bind_router(tx, router_id, agent_id)
 
-    @retried
-    def report(self, host: str, report: Report) -> None:
-        """Store what the agent on `host` found or did."""
-        with self._database.write() as tx:
-            agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
-            if agent_id is None:
-                LOG.warning("Load balancer %s: report of unknown agent %s", report.loadbalancer_id, host)
-                return
-            self._store(tx, str(agent_id), report)
+    def departed(self, host: str, ids: Collection[str], database: str | None = None) -> frozenset[str]:
+        """Return what was deleted, and what is known and not to be on `host`."""
+        with self._asked(database) as tx:
+            return departing.departed(tx, self._network, host, ids)
 
-    def _store(self, tx: Transaction, agent_id: str, report: Report) -> None:
-        balancer_id = report.loadbalancer_id
+    @retried
+    def report(self, host: str, report: Report, database: str | None = None) -> bool:
+        """Store what the agent on `host` found or did, if the load balancer is its own and nothing newer is known."""
+        with self._database.write() as tx:
+            check_database(tx, database)
+            sender = facts.sender(tx, host, report)
+            if sender is not None:
+                self._store(tx, sender, report)
+            return sender is not None
+
+    def _store(self, tx: Transaction, sender: facts.Sender, report: Report) -> None:
+        balancer_id, agent_id = report.loadbalancer_id, sender.agent_id
         if report.gone:
-            if facts.remove_loadbalancer(tx, self._network, self._secrets, balancer_id, agent_id):
+            if departing.let_go(tx, self._network, self._secrets, balancer_id, agent_id):
                 LOG.info("Load balancer %s is gone", balancer_id)
             return
         if report.failure is not None:
@@ -109,9 +139,19 @@ class BusController:
                 report.failure.generation,
                 report.failure.reason,
             )
-        if report.applied_generation is not None or report.failure is not None:
-            facts.store_progress(tx, balancer_id, agent_id, report.applied_generation, report.failure)
+        facts.store_progress(tx, sender, report)
         if report.observation is not None:
-            facts.store_observation(tx, balancer_id, report.observation)
+            facts.store_observation(tx, balancer_id, agent_id, report.observation)
         if report.applied_generation is not None:
             facts.remove_what_went(tx, self._secrets, balancer_id)
+
+
+def check_database(tx: Transaction, database: str | None) -> None:
+    """Refuse to speak to an agent that takes another database's word.
+
+    Raises:
+        Unavailable: naming both.
+    """
+    mine = departures.database_id(tx)
+    if database not in (None, mine):
+        raise Unavailable(f"The agent serves what database {database} says, and this one is {mine}")

@@ -1,36 +1,73 @@
 """What agents report, put where statuses and counters are derived from."""
 
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, literal, select, union_all, update
+from sqlalchemy import Row, Table, literal, select, union_all, update
 
 from evener.control.certificates import release
 from evener.control.graphs import BELOW
-from evener.network.base import Network
-from evener.resources.facts import Counters, Failure, Observation
-from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.facts import Counters, Observation, Report
 from evener.secrets.base import Secrets
-from evener.store import rows
 from evener.store.database import Transaction, now
 from evener.store.rows import table
-from evener.store.schema import bindings, counters, listeners, member_health, members
+from evener.store.schema import NOBODY, agents, bindings, counters, listeners, member_health, members
 
+LOG = logging.getLogger(__name__)
 LONGEST_REASON = 2000
 CUMULATIVE = Counters.model_fields.keys() - {"active_connections"}
 
 
-def store_progress(
-    tx: Transaction, loadbalancer_id: str, agent_id: str, applied: int | None, failure: Failure | None
-) -> None:
-    """Note how far an agent is; a report about an older generation than the last one changes nothing."""
-    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
-    known = tx.execute(select(bindings).where(*mine).with_for_update()).first()
-    if known is None:
-        return
-    reached = max(known.applied_generation, applied or 0)
-    failed = known.failed_generation or 0
-    values: dict[str, Any] = {"reported_at": now(), "applied_generation": reached}
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who has reported, and how far it was before: its row of `bindings`, locked."""
+
+    agent_id: str
+    binding: Row[Any]
+
+
+def sender(tx: Transaction, host: str, report: Report) -> Sender | None:
+    """Return who sends a report; None when it is not to be taken.
+
+    Only who is bound to the load balancer reports on it, in its present run, and nothing older than what is known.
+    """
+    balancer_id = report.loadbalancer_id
+    agent = tx.execute(select(agents.c.id, agents.c.run).where(agents.c.host == host)).first()
+    if agent is None:
+        LOG.warning("Load balancer %s: report of unknown agent %s", balancer_id, host)
+        return None
+    mine = (bindings.c.loadbalancer_id == balancer_id, bindings.c.agent_id == agent.id)
+    binding = tx.execute(select(bindings).where(*mine).with_for_update()).first()
+    if binding is None:
+        LOG.warning("Load balancer %s: the agent on %s reports, but does not serve it", balancer_id, host)
+        return None
+    if is_late(report, agent.run, binding.reported_run, binding.reported_number):
+        LOG.warning("Load balancer %s: a report of the agent on %s came too late", balancer_id, host)
+        return None
+    return Sender(str(agent.id), binding)
+
+
+def is_late(report: Report, heard_run: str | None, known_run: str | None, known_number: int | None) -> bool:
+    """Return whether a report is of another run than the one that is heard, or older than one of its own run."""
+    if report.run is None:  # of an agent that does not number them
+        return False
+    if heard_run not in (None, report.run):
+        return True
+    return known_run == report.run and report.number <= (known_number or 0)
+
+
+def store_progress(tx: Transaction, known: Sender, report: Report) -> None:
+    """Note how far an agent is; what it says of an older generation than the last one changes nothing."""
+    before, applied, failure = known.binding, report.applied_generation, report.failure
+    reached = max(before.applied_generation, applied or 0)
+    failed = before.failed_generation or 0
+    values: dict[str, Any] = {}
+    if report.run is not None:
+        values |= {"reported_run": report.run, "reported_number": report.number}
+    if applied is not None or failure is not None:
+        values |= {"reported_at": now(), "applied_generation": reached}
     if failure is not None and failure.generation >= max(reached, failed):
         values |= {"failed_generation": failure.generation, "failure": failure.reason[:LONGEST_REASON]}
         values |= {"failed_objects": list(failure.objects) or None}
@@ -38,7 +75,9 @@ def store_progress(
             values |= {"applied_generation": 0}
     elif applied is not None and failed <= applied:
         values |= {"failed_generation": None, "failure": None, "failed_objects": None}
-    tx.execute(update(bindings).where(*mine).values(**values))
+    if values:
+        mine = (bindings.c.loadbalancer_id == report.loadbalancer_id, bindings.c.agent_id == known.agent_id)
+        tx.execute(update(bindings).where(*mine).values(**values))
 
 
 def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: str) -> None:
@@ -75,49 +114,74 @@ def _something_went(tx: Transaction, loadbalancer_id: str, reached: int) -> bool
 
 def _retire_counters(tx: Transaction, loadbalancer_id: str, listener_ids: list[str]) -> None:
     """Add what vanishing listeners counted to the load balancer's own row, so that its sum never falls."""
-    if not listener_ids:
-        return
-    known = _known(tx, counters.c.owner_id, loadbalancer_id)
-    total = Counters()
-    for owner in (loadbalancer_id, *listener_ids):
-        if owner in known:
-            total = _sum(total, known[owner])
-    tx.execute(counters.delete().where(counters.c.owner_id.in_([loadbalancer_id, *listener_ids])))
-    retired = {**total.model_dump(), "active_connections": 0}
-    tx.execute(counters.insert().values(owner_id=loadbalancer_id, loadbalancer_id=loadbalancer_id, **retired))
+    if listener_ids:
+        _gather(tx, loadbalancer_id, dict.fromkeys(listener_ids, loadbalancer_id))
 
 
-def _sum(total: Counters, row: Mapping[str, Any]) -> Counters:
-    return Counters(**{name: getattr(total, name) + row[name] for name in Counters.model_fields})
+def retire_agent(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
+    """Forget what an agent saw that serves the load balancer no more; what it counted stays."""
+    tx.execute(
+        member_health.delete().where(
+            member_health.c.loadbalancer_id == loadbalancer_id, member_health.c.agent_id == agent_id
+        )
+    )
+    mine = (counters.c.loadbalancer_id == loadbalancer_id, counters.c.agent_id == agent_id)
+    _gather(
+        tx, loadbalancer_id, {each: each for each in tx.scalar_ids(select(counters.c.owner_id).where(*mine))}
+    )
 
 
-def store_observation(tx: Transaction, loadbalancer_id: str, seen: Observation) -> None:
-    """Store members' health and listeners' counters; only what differs is written."""
-    store_health(tx, loadbalancer_id, seen)
-    store_counters(tx, loadbalancer_id, seen)
+def _gather(tx: Transaction, loadbalancer_id: str, heirs: Mapping[str, str]) -> None:
+    """Add what was counted in the names of `heirs`, by whichever agent, to NOBODY's rows of their heirs."""
+    concerned = {*heirs, *heirs.values()}
+    owned = (counters.c.loadbalancer_id == loadbalancer_id, counters.c.owner_id.in_(concerned))
+    totals: dict[str, Counters] = {}
+    for row in tx.execute(select(counters).where(*owned).with_for_update()).mappings():
+        heir = heirs.get(row["owner_id"], row["owner_id"])
+        counted = Counters(**{name: row[name] for name in Counters.model_fields})
+        totals[heir] = totals.get(heir, Counters()) + counted
+    tx.execute(counters.delete().where(*owned))
+    retired = [
+        {
+            **total.model_dump(),
+            "active_connections": 0,
+            "owner_id": heir,
+            "agent_id": NOBODY,
+            "loadbalancer_id": loadbalancer_id,
+        }
+        for heir, total in totals.items()
+    ]
+    if retired:
+        tx.execute(counters.insert(), retired)
 
 
-def store_health(tx: Transaction, loadbalancer_id: str, seen: Observation) -> None:
-    """Store members' health; an agent's reports of one load balancer come in order."""
+def store_observation(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
+    """Store how an agent sees members, and what it counted; only what differs is written."""
+    store_health(tx, loadbalancer_id, agent_id, seen)
+    store_counters(tx, loadbalancer_id, agent_id, seen)
+
+
+def store_health(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
+    """Store members' health."""
     _store(
         tx,
         member_health.c.member_id,
         _living(tx, members, loadbalancer_id),
-        loadbalancer_id,
-        _known(tx, member_health.c.member_id, loadbalancer_id),
+        {"loadbalancer_id": loadbalancer_id, "agent_id": agent_id},
+        _known(tx, member_health.c.member_id, loadbalancer_id, agent_id),
         {key: {"status": str(status), "changed_at": now()} for key, status in seen.members.items()},
         compare=("status",),
     )
 
 
-def store_counters(tx: Transaction, loadbalancer_id: str, seen: Observation) -> None:
+def store_counters(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
     """Store listeners' counters, of which none falls: two readings may come in another order than they were taken."""
-    known = _known(tx, counters.c.owner_id, loadbalancer_id)
+    known = _known(tx, counters.c.owner_id, loadbalancer_id, agent_id)
     _store(
         tx,
         counters.c.owner_id,
         _living(tx, listeners, loadbalancer_id),
-        loadbalancer_id,
+        {"loadbalancer_id": loadbalancer_id, "agent_id": agent_id},
         known,
         {key: _risen(counted, known.get(key)).model_dump() for key, counted in seen.listeners.items()},
         compare=tuple(Counters.model_fields),
@@ -131,10 +195,12 @@ def _risen(counted: Counters, known: Mapping[str, Any] | None) -> Counters:
     return counted.model_copy(update={name: max(getattr(counted, name), known[name]) for name in CUMULATIVE})
 
 
-def _known(tx: Transaction, key: Any, loadbalancer_id: str) -> dict[str, Mapping[str, Any]]:
-    """Return the rows that there are, by `key`; nobody else changes them until the transaction ends."""
-    of_it = select(key.table).where(key.table.c.loadbalancer_id == loadbalancer_id).with_for_update()
-    return {row[key.name]: dict(row) for row in tx.execute(of_it).mappings()}
+def _known(tx: Transaction, key: Any, loadbalancer_id: str, agent_id: str) -> dict[str, Mapping[str, Any]]:
+    """Return the rows of an agent, by `key`; nobody else changes them until the transaction ends."""
+    of_it = select(key.table).where(
+        key.table.c.loadbalancer_id == loadbalancer_id, key.table.c.agent_id == agent_id
+    )
+    return {row[key.name]: dict(row) for row in tx.execute(of_it.with_for_update()).mappings()}
 
 
 def _living(tx: Transaction, owners: Table, loadbalancer_id: str) -> set[str]:
@@ -145,46 +211,20 @@ def _store(
     tx: Transaction,
     key: Any,
     owners: set[str],
-    loadbalancer_id: str,
+    of: Mapping[str, str],
     known: dict[str, Mapping[str, Any]],
     wanted: dict[str, dict[str, Any]],
     compare: tuple[str, ...],
 ) -> None:
-    """Make the rows of `owners` equal to `wanted`; what is observed of objects that are gone is left out."""
+    """Make an agent's rows of `owners` equal to `wanted`; what is observed of objects that are gone is left out."""
     fresh = []
     for owner, values in wanted.items():
         if owner not in owners:
             continue
         if owner not in known:
-            fresh.append({key.name: owner, "loadbalancer_id": loadbalancer_id, **values})
+            fresh.append({key.name: owner, **of, **values})
         elif any(known[owner][name] != values[name] for name in compare):
-            tx.execute(update(key.table).where(key == owner).values(**values))
+            mine = (key == owner, key.table.c.agent_id == of["agent_id"])
+            tx.execute(update(key.table).where(*mine).values(**values))
     if fresh:
         tx.execute(key.table.insert(), fresh)
-
-
-def remove_loadbalancer(
-    tx: Transaction, network: Network, secrets: Secrets | None, loadbalancer_id: str, agent_id: str
-) -> bool:
-    """Take an agent's word that nothing of a load balancer is left with it; forget it when no agent has any.
-
-    A load balancer that is not on its way out keeps its rows: the agent will be told to serve it again.
-    """
-    own = table(LoadBalancer)
-    row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).first()
-    if row is None or row.deleted_generation is None:
-        return False
-    tx.execute(
-        bindings.delete().where(
-            bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id
-        )
-    )
-    if tx.scalar(select(bindings.c.agent_id).where(bindings.c.loadbalancer_id == loadbalancer_id)):
-        return False
-    release(tx, secrets, listeners.c.loadbalancer_id == loadbalancer_id)
-    for cls in BELOW:
-        below = table(cls)
-        tx.execute(below.delete().where(below.c.loadbalancer_id == loadbalancer_id))
-    rows.delete(tx, LoadBalancer, [loadbalancer_id])
-    network.delete_vip_port(tx, row.vip_port_id)
-    return True

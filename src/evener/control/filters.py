@@ -7,32 +7,43 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
+from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.describe import Resource
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import OperatingStatus, ProvisioningStatus
+from evener.store.database import now
 from evener.store.rows import ListQuery
-from evener.store.schema import bindings, healthmonitors, loadbalancers, member_health, members, pools
+from evener.store.schema import agents, bindings, healthmonitors, loadbalancers, member_health, members, pools
 
-# Asked for each member before anything else is: most are well, and nothing more has to be read of those.
-_seen_well = exists().where(
-    member_health.c.member_id == members.c.id, member_health.c.status == OperatingStatus.ONLINE.value
-)
-# The load balancers that have a checked and enabled member that has not been seen well, once for each such member.
-MEMBERS_OUT = (
-    select(members.c.loadbalancer_id)
-    .join(pools, pools.c.id == members.c.pool_id)
-    .join(healthmonitors, healthmonitors.c.pool_id == pools.c.id)
-    .where(
-        ~_seen_well.correlate(members),
-        members.c.admin_state_up.is_(True),
-        members.c.deleted_generation.is_(None),
-        pools.c.admin_state_up.is_(True),
-        healthmonitors.c.admin_state_up.is_(True),
-        healthmonitors.c.deleted_generation.is_(None),
+
+def members_out(agent_id: ColumnElement[str]) -> Select[tuple[str]]:
+    """Return the load balancers that have a checked and enabled member that an agent does not see well.
+
+    Once for each such member. Whether it sees it well is asked before anything else is: most are well, and nothing
+    more has to be read of those.
+    """
+    seen_well = exists().where(
+        member_health.c.member_id == members.c.id,
+        member_health.c.agent_id == agent_id,
+        member_health.c.status == OperatingStatus.ONLINE.value,
     )
-)
+    return (
+        select(members.c.loadbalancer_id)
+        .join(pools, pools.c.id == members.c.pool_id)
+        .join(healthmonitors, healthmonitors.c.pool_id == pools.c.id)
+        .where(
+            ~seen_well.correlate(members, bindings),
+            members.c.admin_state_up.is_(True),
+            members.c.deleted_generation.is_(None),
+            pools.c.admin_state_up.is_(True),
+            healthmonitors.c.admin_state_up.is_(True),
+            healthmonitors.c.deleted_generation.is_(None),
+        )
+    )
+
+
 _mine = bindings.c.loadbalancer_id == loadbalancers.c.id
 _applied = func.coalesce(
     select(func.min(bindings.c.applied_generation)).where(_mine).correlate(loadbalancers).scalar_subquery(), 0
@@ -58,10 +69,20 @@ def _provisioning_status() -> ColumnElement[str]:
 
 def _operating_status() -> ColumnElement[str]:
     own = loadbalancers.c
+    deadline = now() - AGENT_DOWN_AFTER
+    bound = select(bindings.c.loadbalancer_id).join(agents, agents.c.id == bindings.c.agent_id)
+    heard = bound.where(agents.c.heartbeat_at >= deadline)
+    silent = bound.where(agents.c.heartbeat_at < deadline)
+    out = (
+        members_out(bindings.c.agent_id)
+        .join(bindings, bindings.c.loadbalancer_id == members.c.loadbalancer_id)
+        .join(agents, agents.c.id == bindings.c.agent_id)
+        .where(agents.c.heartbeat_at >= deadline)
+    )
     return case(
         (own.admin_state_up.is_(False), OperatingStatus.DISABLED.value),
-        (_applied == 0, OperatingStatus.OFFLINE.value),
-        (own.id.in_(MEMBERS_OUT), OperatingStatus.DEGRADED.value),
+        (or_(_applied == 0, own.id.not_in(heard)), OperatingStatus.OFFLINE.value),
+        (or_(own.id.in_(silent), own.id.in_(out)), OperatingStatus.DEGRADED.value),
         else_=OperatingStatus.ONLINE.value,
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import Row, and_, select
 from evener.control.statuses import (
     Lifetime,
     Progress,
+    combined_health,
     operating_tree,
     progress,
     provisioning_status,
@@ -86,6 +87,7 @@ class Found:
     listeners: Rows
     pools: Rows
     members: Rows
+    health: Rows
     counters: Rows
 
 
@@ -106,6 +108,7 @@ _STATEMENTS = {
     ),
     "bindings": select(
         bindings.c.loadbalancer_id,
+        bindings.c.agent_id,
         bindings.c.applied_generation,
         bindings.c.failed_generation,
         bindings.c.failure,
@@ -119,8 +122,12 @@ _STATEMENTS = {
         healthmonitors,
         and_(healthmonitors.c.pool_id == pools.c.id, healthmonitors.c.deleted_generation.is_(None)),
     ),
-    "members": _below(members, members.c.pool_id, member_health.c.status).outerjoin(
-        member_health, member_health.c.member_id == members.c.id
+    "members": _below(members, members.c.pool_id),
+    "health": select(
+        member_health.c.loadbalancer_id,
+        member_health.c.member_id,
+        member_health.c.agent_id,
+        member_health.c.status,
     ),
     "counters": select(counters),
 }
@@ -165,6 +172,10 @@ def _grouped(found: Rows, key: str) -> Mapping[str, list[Any]]:
     return groups
 
 
+def _mappings(found: Rows) -> list[Any]:
+    return [row._mapping for row in found]  # noqa: SLF001 - its public name for what `Result.mappings` gives
+
+
 def _families(found: Found) -> Iterator[_Family]:
     of_balancer, of_pool = _grouped(found.pools, "loadbalancer_id"), _grouped(found.members, "pool_id")
     fronts = _grouped(found.listeners, "loadbalancer_id")
@@ -206,11 +217,12 @@ def _balancers(found: Found, moment: datetime) -> Iterator[Metric]:
     up = GaugeMetricFamily(
         "evener_member_up", "1 while health checks find the member well, 0 while not", labels=LABELS["member"]
     )
-    health = {row.id: OperatingStatus(row.status) for row in found.members if row.status is not None}
-    bound = _grouped(found.bindings, "loadbalancer_id")
+    bound, seen = _grouped(found.bindings, "loadbalancer_id"), _grouped(found.health, "loadbalancer_id")
     for family in _families(found):
         own = family.loadbalancer
-        at = progress([row._mapping for row in bound.get(own.id, [])], moment)  # noqa: SLF001
+        served = _mappings(bound.get(own.id, []))
+        at = progress(served, moment)
+        health = combined_health(served, _mappings(seen.get(own.id, [])), moment)
         tree = operating_tree(family, health, at)
         life = Lifetime(own.created_generation, own.generation, own.deleted_generation)
         statuses["loadbalancer"].add(own, life, at, tree.loadbalancer)
@@ -221,7 +233,8 @@ def _balancers(found: Found, moment: datetime) -> Iterator[Metric]:
             life = Lifetime(row.created_generation, row.changed_generation)
             statuses[kind].add(row, life, at.of(row.id), tree.by_id[row.id])
         for row in _checked(family):
-            up.add_metric(_values(row, LABELS["member"]), health.get(row.id) == OperatingStatus.ONLINE)
+            well = health.get(row.id) == OperatingStatus.ONLINE and not at.unknown
+            up.add_metric(_values(row, LABELS["member"]), well)
     for each in statuses.values():
         yield from (each.provisioning, each.operating)
     yield up
@@ -243,10 +256,9 @@ def _traffic(found: Found) -> Iterator[Metric]:
     of_balancer: dict[str, list[int]] = {}
     for row in found.counters:
         values = [getattr(row, name) for name in names]
-        of_listener[row.owner_id] = values
-        known = of_balancer.get(row.loadbalancer_id)
-        both = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
-        of_balancer[row.loadbalancer_id] = both
+        for totals, key in ((of_listener, row.owner_id), (of_balancer, row.loadbalancer_id)):
+            known = totals.get(key)
+            totals[key] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
     yield from _counters("loadbalancer", found.balancers, of_balancer)
     yield from _counters("listener", found.listeners, of_listener)
 

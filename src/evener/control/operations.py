@@ -129,25 +129,26 @@ class LoadBalancing:
         """Return a load balancer's counters as of now, or of the last report where no agent answers."""
         with self._database.read() as tx:
             rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
-            hosts = scheduling.hosts_of(tx, loadbalancer_id)
+            hosts = scheduling.agents_of(tx, loadbalancer_id)
         members: dict[str, Counters] = {}
-        for host in hosts:
+        for host, agent_id in hosts.items():
             try:
                 observation = self._bus.agent(host).observe(loadbalancer_id)
             except Unavailable as error:
                 LOG.warning("Load balancer %s: counters may be old: %s", loadbalancer_id, error)
                 continue
             if observation is not None:
-                self._take(loadbalancer_id, observation)
-                members = observation.servers
+                self._take(loadbalancer_id, agent_id, observation)
+                for key, counted in observation.servers.items():
+                    members[key] = members.get(key, Counters()) + counted
         with self._database.read() as tx:
             total, listeners = counters_of(tx, loadbalancer_id)
         return Traffic(total=total, listeners=listeners, members=members)
 
     @retried  # the agent's own report may come at the same moment
-    def _take(self, loadbalancer_id: str, observation: Observation) -> None:
+    def _take(self, loadbalancer_id: str, agent_id: str, observation: Observation) -> None:
         with self._database.write() as tx:
-            store_counters(tx, loadbalancer_id, observation)
+            store_counters(tx, loadbalancer_id, agent_id, observation)
 
     def _shown(
         self, tx: Transaction, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None

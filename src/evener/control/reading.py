@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from evener.control.filters import MEMBERS_OUT
+from evener.control.filters import members_out
 from evener.control.graphs import read_family
 from evener.control.statuses import (
     Lifetime,
     OperatingTree,
     Progress,
+    combined_health,
     explanation,
+    is_silent,
     operating_tree,
     progress,
     provisioning_status,
@@ -36,11 +38,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What statuses of one load balancer are derived from; `out` says that a checked member is not well."""
+    """What statuses of one load balancer are derived from; `out` says that a checked member is not well.
+
+    `bound` are its rows of `bindings`, with their agents, and `moment` is when they were read.
+    """
 
     life: Lifetime
     at: Progress
     out: bool
+    bound: Sequence[Mapping[str, Any]]
+    moment: datetime
 
 
 @cache
@@ -53,13 +60,18 @@ def _statement(*, one: bool) -> Select[Any]:
             own.created_generation,
             own.generation,
             own.deleted_generation,
+            bindings.c.agent_id,
             bindings.c.applied_generation,
             bindings.c.failed_generation,
             bindings.c.failure,
             bindings.c.failed_objects,
             agents.c.host,
             agents.c.heartbeat_at,
-            MEMBERS_OUT.where(members.c.loadbalancer_id == own.id).exists().label("out"),
+            members_out(bindings.c.agent_id)
+            .where(members.c.loadbalancer_id == own.id)
+            .correlate(loadbalancers, bindings)
+            .exists()
+            .label("out"),
         )
         .outerjoin(bindings, bindings.c.loadbalancer_id == own.id)
         .outerjoin(agents, agents.c.id == bindings.c.agent_id)
@@ -80,7 +92,8 @@ def _standing(found: Sequence[Row[Any]], moment: datetime) -> _Standing:
     row = found[0]
     life = Lifetime(row.created_generation, row.generation, row.deleted_generation)
     bound: list[Any] = [each._mapping for each in found if each.applied_generation is not None]  # noqa: SLF001
-    return _Standing(life, progress(bound, moment), bool(row.out))
+    out = any(each["out"] for each in bound if not is_silent(each, moment))
+    return _Standing(life, progress(bound, moment), out, bound, moment)
 
 
 def balancers_with_statuses(tx: Transaction, found: Sequence[LoadBalancer]) -> list[LoadBalancer]:
@@ -103,18 +116,17 @@ def _with_statuses(balancer: LoadBalancer, standing: _Standing) -> LoadBalancer:
 def _operating(balancer: LoadBalancer, at: Progress, *, out: bool) -> OperatingStatus:
     if not balancer.admin_state_up:
         return OperatingStatus.DISABLED
-    if at.applied == 0:
+    if at.applied == 0 or at.unknown:
         return OperatingStatus.OFFLINE
-    return OperatingStatus.DEGRADED if out else OperatingStatus.ONLINE
+    return OperatingStatus.DEGRADED if out or at.silence else OperatingStatus.ONLINE
 
 
 def status_tree(tx: Transaction, network: Network, row: Row[Any]) -> Json:
     """Return the tree of statuses below a load balancer's `row`, in the form of LBaaS v2's `/statuses`."""
-    at = _standings(tx, [row.id])[row.id].at
-    health = {
-        r.member_id: OperatingStatus(r.status)
-        for r in tx.execute(select(member_health).where(member_health.c.loadbalancer_id == row.id))
-    }
+    standing = _standings(tx, [row.id])[row.id]
+    at = standing.at
+    seen = tx.execute(select(member_health).where(member_health.c.loadbalancer_id == row.id)).mappings()
+    health = combined_health(standing.bound, seen.all(), standing.moment)
     family = read_family(tx, row)
     lives = {row.id: Lifetime(row.created_generation, row.generation, row.deleted_generation)}
     for rows in family.below.values():
@@ -187,14 +199,13 @@ class _Tree:
 
 
 def counters_of(tx: Transaction, loadbalancer_id: str) -> tuple[Counters, dict[str, Counters]]:
-    """Return what went through a load balancer since it was made, deleted listeners included, and by listener."""
-    names = list(Counters.model_fields)
-    found = {
-        row["owner_id"]: Counters(**{name: row[name] for name in names})
-        for row in tx.execute(
-            select(counters).where(counters.c.loadbalancer_id == loadbalancer_id)
-        ).mappings()
-    }
-    total = Counters(**{name: sum(getattr(each, name) for each in found.values()) for name in names})
+    """Return what all agents saw go through a load balancer since it was made, and by listener.
+
+    The first has what listeners counted that are deleted, too.
+    """
+    found: dict[str, Counters] = defaultdict(Counters)
+    for row in tx.execute(select(counters).where(counters.c.loadbalancer_id == loadbalancer_id)).mappings():
+        found[row["owner_id"]] += Counters(**{name: row[name] for name in Counters.model_fields})
+    total = sum(found.values(), Counters())
     found.pop(loadbalancer_id, None)
-    return total, found
+    return total, dict(found)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Select, bindparam, func, select
 
@@ -13,16 +13,20 @@ from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.network.base import ANYWHERE, Footing
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
+from evener.resources.facts import Run
 from evener.store import rows
 from evener.store.database import Transaction, now
 from evener.store.network_tables import router_bindings
 from evener.store.schema import agents, bindings
 
 
-def record_heartbeat(tx: Transaction, host: str, configurations: Mapping[str, Any]) -> None:
-    """Note that the agent on `host` is alive; an agent never seen before is registered.
+def record_heartbeat(
+    tx: Transaction, host: str, configurations: Mapping[str, Any], run: Run | None = None
+) -> str | None:
+    """Note that the agent on `host` is alive, and return None; or why it is not taken for the one of that name.
 
-    `started_at` among the configurations is when the agent started, in ISO 8601, UTC.
+    An agent never seen before is registered. `started_at` among the configurations is when the agent started, in
+    ISO 8601, UTC.
     """
     moment = now()
     shown = dict(configurations)
@@ -30,10 +34,52 @@ def record_heartbeat(tx: Transaction, host: str, configurations: Mapping[str, An
     values: dict[str, Any] = {"heartbeat_at": moment, "configurations": shown}
     if started is not None:
         values["started_at"] = datetime.fromisoformat(started)
-    known = tx.execute(agents.update().where(agents.c.host == host).values(**values))
-    if known.rowcount == 0:
+    if run is not None:
+        values |= {"place": run.place, "start": run.start, "run": run.id}
+        known = tx.execute(select(agents).where(agents.c.host == host).with_for_update()).first()
+        reason = None if known is None else refusal(run, known, moment)
+        if reason is not None:
+            return reason
+    updated = tx.execute(agents.update().where(agents.c.host == host).values(**values))
+    if updated.rowcount == 0:
+        identity = {name: values.pop(name, None) for name in ("place", "start", "run")}
         values = {"host": host, "created_at": moment, "started_at": moment, **values}
-        rows.insert(tx, Agent.model_validate({"id": str(uuid.uuid4()), **values}))
+        rows.insert(tx, Agent.model_validate({"id": str(uuid.uuid4()), **values}), **identity)
+    return None
+
+
+class Known(Protocol):
+    """As much of an agent's row as tells whether another one is alive under its name."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def place(self) -> str | None: ...
+    @property
+    def start(self) -> int | None: ...
+    @property
+    def heartbeat_at(self) -> datetime: ...
+
+
+def refusal(run: Run, known: Known, moment: datetime) -> str | None:
+    """Return why a run is not the agent that is known by its host's name, or None when it is, or may take its place.
+
+    Of one machine and state directory, which has one agent at a time, the last start counts: what an earlier one says
+    comes late. Another place's agent is taken once the known one has not been heard of for a time.
+    """
+    if known.place is None or (known.place == run.place and run.start >= (known.start or 0)):
+        return None
+    if known.place == run.place:
+        return (
+            f"Another agent has been started on this state directory since; let only one serve {known.host}"
+        )
+    if moment - known.heartbeat_at > AGENT_DOWN_AFTER:
+        return None
+    return (
+        f"An agent on another machine or state directory runs as host {known.host}, last heard of at"
+        f" {known.heartbeat_at.isoformat(timespec='seconds')}Z; give each its own [DEFAULT] host, or stop that one and"
+        f" wait {AGENT_DOWN_AFTER.total_seconds():.0f} seconds"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +217,12 @@ def living_hosts(tx: Transaction, moment: datetime) -> list[str]:
 
 def hosts_of(tx: Transaction, loadbalancer_id: str) -> list[str]:
     """Return the hosts whose agents serve a load balancer."""
-    return [row.host for row in tx.execute(_HOSTS, {"served": loadbalancer_id})]
+    return list(agents_of(tx, loadbalancer_id))
+
+
+def agents_of(tx: Transaction, loadbalancer_id: str) -> dict[str, str]:
+    """Return the ids of the agents that serve a load balancer, by their hosts."""
+    return {row.host: row.id for row in tx.execute(_HOSTS, {"served": loadbalancer_id})}
 
 
 def hosts_of_all(tx: Transaction, loadbalancer_ids: Sequence[str]) -> list[tuple[str, str]]:
@@ -202,7 +253,7 @@ _CANDIDATES = select(
     _routers.label("routers"),
 )
 _HOSTS = (
-    select(agents.c.host)
+    select(agents.c.host, agents.c.id)
     .join(bindings, bindings.c.agent_id == agents.c.id)
     .where(bindings.c.loadbalancer_id == bindparam("served"))
 )

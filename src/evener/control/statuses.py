@@ -1,6 +1,7 @@
 """Statuses, derived from generations and reports. Pure: rows and graphs in, statuses out."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -8,21 +9,28 @@ from typing import Any, Protocol
 from evener.resources.types import OperatingStatus, ProvisioningStatus
 
 AGENT_DOWN_AFTER = timedelta(seconds=75)  # Neutron's agent_down_time
-NEVER = 2**31
+
+
+ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
+DEGRADED, DISABLED = OperatingStatus.DEGRADED, OperatingStatus.DISABLED
+NO_MONITOR = OperatingStatus.NO_MONITOR
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the agents of one load balancer are: the one that is least far counts.
 
-    `failed` is the generation that could not be applied (None when all is well), `reason` what the agent said, or
-    that an agent has not been heard of, `concerned` the ids of what failed below the load balancer, None for all.
+    `failed` is the newest generation that could not be applied (None when all is well), `reason` what the agents said
+    of it, `concerned` the ids of what failed below the load balancer, None for all. `silence` says which agents have
+    not been heard of, or that there are none; where `unknown`, that is all of them, and nobody knows how it is.
     """
 
     applied: int = 0
     failed: int | None = None
     reason: str | None = None
     concerned: frozenset[str] | None = None
+    silence: str | None = None
+    unknown: bool = False
 
     def of(self, object_id: str) -> "Progress":
         """Return how far an object below the load balancer is: a failure that does not concern it is none."""
@@ -40,22 +48,52 @@ class Lifetime:
     deleted: int | None = None
 
 
-def progress(bindings: Iterable[Mapping[str, Any]], moment: datetime) -> Progress:
+def is_silent(binding: Mapping[str, Any], moment: datetime) -> bool:
+    """Return whether the agent of a row has not been heard of for a time."""
+    return bool(moment - binding["heartbeat_at"] > AGENT_DOWN_AFTER)
+
+
+def progress(bindings: Sequence[Mapping[str, Any]], moment: datetime) -> Progress:
     """Return the progress of a load balancer from its `bindings` rows, each with its agent's host and heartbeat."""
-    applied, failed, reason = NEVER, None, None
-    concerned: list[Collection[str] | None] = []
-    for row in bindings:
-        applied = min(applied, row["applied_generation"])
-        if row["failed_generation"] is not None:
-            failed = max(failed or 0, row["failed_generation"])
-            reason = row["failure"]
-            concerned.append(row["failed_objects"])
-        elif reason is None and moment - row["heartbeat_at"] > AGENT_DOWN_AFTER:
-            since = row["heartbeat_at"].isoformat(timespec="seconds")
-            reason = f"The agent on {row['host']} has not been heard of since {since}Z"
-    named = [objects for objects in concerned if objects]
-    only = frozenset().union(*named) if named and len(named) == len(concerned) else None
-    return Progress(0 if applied == NEVER else applied, failed, reason, only)
+    applied = min((row["applied_generation"] for row in bindings), default=0)
+    silent = [row for row in bindings if is_silent(row, moment)]
+    silence = "; ".join(map(_silence, silent)) or (None if bindings else "No agent serves it")
+    unknown = len(silent) == len(bindings)
+    failing = [row for row in bindings if row["failed_generation"] is not None]
+    if not failing:
+        return Progress(applied, silence=silence, unknown=unknown)
+    newest = max(row["failed_generation"] for row in failing)
+    last = [row for row in failing if row["failed_generation"] == newest]
+    named = [row["failed_objects"] for row in failing if row["failed_objects"]]
+    only = frozenset().union(*named) if len(named) == len(failing) else None
+    return Progress(applied, newest, _reason(last), only, silence, unknown)
+
+
+def _silence(row: Mapping[str, Any]) -> str:
+    since = row["heartbeat_at"].isoformat(timespec="seconds")
+    return f"The agent on {row['host']} has not been heard of since {since}Z"
+
+
+def _reason(failing: Sequence[Mapping[str, Any]]) -> str:
+    """Return why a generation failed; who says what, where several say something."""
+    if len(failing) == 1:
+        return str(failing[0]["failure"])
+    return "; ".join(sorted(f"{row['host']}: {row['failure']}" for row in failing))
+
+
+def combined_health(
+    bindings: Iterable[Mapping[str, Any]], seen: Iterable[Any], moment: datetime
+) -> dict[str, OperatingStatus]:
+    """Return the members' health as the agents of a load balancer see it, put together.
+
+    `seen` are rows of `member_health`. A member is well when every agent that is heard of sees it well.
+    """
+    heard = {row["agent_id"] for row in bindings if not is_silent(row, moment)}
+    well: dict[str, set[str]] = defaultdict(set)
+    for row in seen:
+        if row["agent_id"] in heard:
+            well[row["member_id"]] |= {row["agent_id"]} if row["status"] == ONLINE else set()
+    return {member: ONLINE if by >= heard else OFFLINE for member, by in well.items()}
 
 
 def provisioning_status(life: Lifetime, at: Progress) -> ProvisioningStatus:
@@ -76,16 +114,9 @@ def provisioning_status(life: Lifetime, at: Progress) -> ProvisioningStatus:
 def explanation(status: ProvisioningStatus, at: Progress) -> str | None:
     """Return why a load balancer has the status it has, where there is something to say.
 
-    An old failure does not explain what is on its way now; an agent that is silent does.
+    An old failure does not explain what is on its way now; an agent that is silent is named whatever the status.
     """
-    if status == ProvisioningStatus.ACTIVE or (status != ProvisioningStatus.ERROR and at.failed is not None):
-        return None
-    return at.reason
-
-
-ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
-DEGRADED, DISABLED = OperatingStatus.DEGRADED, OperatingStatus.DISABLED
-NO_MONITOR = OperatingStatus.NO_MONITOR
+    return at.reason if status == ProvisioningStatus.ERROR else at.silence
 
 
 class Switched(Protocol):
@@ -169,7 +200,8 @@ def operating_tree(graph: Parts, health: Mapping[str, OperatingStatus], at: Prog
     """Return the operating statuses of all that is in `graph`.
 
     A pool is DEGRADED when some of its checked members are out, OFFLINE when all are; a listener and the load
-    balancer are DEGRADED when something they use is not well. What no agent has applied yet is OFFLINE.
+    balancer are DEGRADED when something they use is not well, the load balancer too when one of its agents is silent.
+    What no agent has applied yet is OFFLINE, and so is what nobody knows of, since all its agents are silent.
     """
     found: dict[str, OperatingStatus] = {}
     up = graph.loadbalancer.admin_state_up
@@ -182,12 +214,13 @@ def operating_tree(graph: Parts, health: Mapping[str, OperatingStatus], at: Prog
         found[listener.id] = _listener(listener, found) if up else DISABLED
     if not up:
         return OperatingTree(DISABLED, found)
-    if at.applied == 0:
+    if at.applied == 0 or at.unknown:
         return OperatingTree(OFFLINE, {key: _unless_disabled(value) for key, value in found.items()})
     parts = [found[listener.id] for listener in graph.listeners] + [
         found[node.pool.id] for node in graph.pools
     ]
-    return OperatingTree(_combined(parts, worst=DEGRADED), found)
+    well = _combined(parts, worst=DEGRADED)
+    return OperatingTree(DEGRADED if at.silence else well, found)
 
 
 def _listener(listener: Front, found: Mapping[str, OperatingStatus]) -> OperatingStatus:

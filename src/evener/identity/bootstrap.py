@@ -3,10 +3,12 @@
 The password stands in these files and nowhere else.
 """
 
+import logging
 import os
 import secrets
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -24,7 +26,9 @@ from evener.store.identity_tables import (
     identity_users,
 )
 
+LOG = logging.getLogger(__name__)
 REGION = "RegionOne"
+OF_DATABASE = "# of the database "  # begins the files, before its name
 CLOUD = "evener"
 # Settings of another cloud, left in a shell, that would contradict or override those of openrc.
 _CONTRADICTING = (
@@ -97,12 +101,45 @@ def _fill(tx: Transaction, password_hash: str) -> None:
     )
 
 
-def write_credentials(state_path: Path, auth_url: str, password: str) -> None:
+def deliver_credentials(state_path: Path, auth_url: str, password: str, database: str) -> None:
+    """Write the credentials of a new `database`; those of another one that are there already stay as they are.
+
+    Then they get the database's name: they may be the only place of the other one's password.
+    """
+    if _database_of(state_path) in (None, database):
+        write_credentials(state_path, auth_url, password, database)
+        return
+    suffix = f"-{database[:8]}"
+    LOG.warning(
+        "%s is of another database, and stays as it is; the administrator's password in the database %s is in"
+        " clouds%s.yaml and openrc%s beside it",
+        state_path / "clouds.yaml",
+        database,
+        suffix,
+        suffix,
+    )
+    write_credentials(state_path, auth_url, password, database, suffix)
+
+
+def _database_of(state_path: Path) -> str | None:
+    """Return which database the credentials are for; None where there are none, "" where they do not say."""
+    found = None
+    for name in ("clouds.yaml", "openrc"):
+        with suppress(FileNotFoundError):
+            first, _, _ = (state_path / name).read_text().partition("\n")
+            found = first.removeprefix(OF_DATABASE) if first.startswith(OF_DATABASE) else found or ""
+    return found
+
+
+def write_credentials(
+    state_path: Path, auth_url: str, password: str, database: str | None = None, suffix: str = ""
+) -> None:
     """Write `clouds.yaml` and `openrc` for user `admin` into `state_path`, readable by their owner only.
 
     `auth_url` is the service's, with version: `http://127.0.0.1:9876/identity/v3`. Each file appears whole or
-    not at all.
+    not at all. Its first line says which database it is for.
     """
+    head = f"{OF_DATABASE}{database}\n" if database else ""
     auth = {
         "auth_url": auth_url,
         "username": ADMIN,
@@ -112,12 +149,13 @@ def write_credentials(state_path: Path, auth_url: str, password: str) -> None:
         "project_domain_id": DEFAULT_DOMAIN,
     }
     cloud = {"auth_type": "password", "auth": auth, "region_name": REGION, "identity_api_version": "3"}
-    _write_private(state_path / "clouds.yaml", yaml.safe_dump({"clouds": {CLOUD: cloud}}, sort_keys=False))
+    clouds = yaml.safe_dump({"clouds": {CLOUD: cloud}}, sort_keys=False)
+    _write_private(state_path / f"clouds{suffix}.yaml", head + clouds)
     exports = {f"OS_{name.upper()}": value for name, value in auth.items()}
     exports |= {"OS_AUTH_TYPE": "password", "OS_REGION_NAME": REGION, "OS_IDENTITY_API_VERSION": "3"}
     lines = [f"unset {' '.join(_CONTRADICTING)}"]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
-    _write_private(state_path / "openrc", "\n".join(lines) + "\n")
+    _write_private(state_path / f"openrc{suffix}", head + "\n".join(lines) + "\n")
 
 
 def follow_address(state_path: Path, auth_url: str) -> None:
@@ -131,7 +169,7 @@ def follow_address(state_path: Path, auth_url: str) -> None:
     except (OSError, yaml.YAMLError, LookupError, TypeError):
         return
     if known != auth_url and auth.get("username") == ADMIN and isinstance(password, str):
-        write_credentials(state_path, auth_url, password)
+        write_credentials(state_path, auth_url, password, _database_of(state_path))
 
 
 def _write_private(path: Path, text: str) -> None:

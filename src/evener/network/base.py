@@ -130,6 +130,9 @@ class Network(Protocol):
     def bind_router(self, tx: Transaction, router_id: str, agent_id: str) -> None:
         """Let an agent realise a router, instead of any other."""
 
+    def known(self, tx: Transaction, ids: Sequence[str]) -> Collection[str]:
+        """Return those of `ids` that are networks or routers, wherever they are realised."""
+
     def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
         """Return what a VIP port's security groups let in, or None where it has none."""
 

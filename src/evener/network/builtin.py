@@ -45,8 +45,8 @@ from evener.resources.security_group import SecurityGroup
 from evener.resources.security_group_rule import SecurityGroupRule
 from evener.resources.subnet import HostRoute, Subnet
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
+from evener.store import departures, rows, usage
 from evener.store import network_tables as tables
-from evener.store import rows, usage
 from evener.store.database import Database, Transaction, retried
 
 R = TypeVar("R", bound=Resource)
@@ -225,6 +225,8 @@ class BuiltinNetwork:
             associated = cls is Port and associations.exist_on_port(tx, object_id)
             before = packets.effect_of(tx, cls, object_id)
             _OPERATIONS[cls.KIND].delete(tx, caller.scope, object_id)
+            if cls in (Network, Router):
+                departures.note(tx, [object_id])
             self._tell_balancers(tx, before, packets.NOTHING)
             usage.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
             self._tell(tx, Router if associated else cls)
@@ -425,6 +427,17 @@ class BuiltinNetwork:
     def bind_router(self, tx: Transaction, router_id: str, agent_id: str) -> None:
         """Let an agent realise a router, instead of any other."""
         hosting.bind(tx, router_id, agent_id)
+
+    def known(self, tx: Transaction, ids: Sequence[str]) -> Collection[str]:
+        """Return those of `ids` that are networks or routers."""
+        return {
+            found
+            for each in (tables.networks, tables.routers)
+            for start in range(0, len(ids), rows.IDS_AT_ONCE)
+            for found in tx.scalar_ids(
+                select(each.c.id).where(each.c.id.in_(ids[start : start + rows.IDS_AT_ONCE]))
+            )
+        }
 
     def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
         """Return what a VIP port's security groups let in, or None where it has none."""

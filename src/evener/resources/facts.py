@@ -1,4 +1,7 @@
-"""What an agent found out about a load balancer, on its way back to control."""
+"""What an agent found out about a load balancer, on its way back to control, and who the agent is.
+
+Another version may say more than this one knows: that is left out, and not refused.
+"""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,7 +9,7 @@ from evener.resources.types import OperatingStatus
 
 
 class _Fact(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Counters(_Fact):
@@ -17,6 +20,12 @@ class Counters(_Fact):
     bytes_in: int = 0
     bytes_out: int = 0
     request_errors: int = 0
+
+    def __add__(self, other: "Counters") -> "Counters":
+        """Return what both counted."""
+        return Counters(
+            **{name: getattr(self, name) + getattr(other, name) for name in Counters.model_fields}
+        )
 
 
 class Observation(_Fact):
@@ -55,11 +64,29 @@ class Failure(_Fact):
 class Report(_Fact):
     """What an agent tells control about one load balancer; a part that is None says nothing.
 
-    `gone` is true once nothing of the load balancer is left on the host.
+    `gone` is true once nothing of the load balancer is left on the host. `run` and `number` say which report it is, so
+    that one that comes late undoes nothing.
     """
 
     loadbalancer_id: str
+    run: str | None = None
+    number: int = 0
     applied_generation: int | None = None
     failure: Failure | None = None
     observation: Observation | None = None
     gone: bool = False
+
+
+class Run(_Fact):
+    """One life of an agent: on which machine and state directory, and the how manieth there; `id` is no other's."""
+
+    place: str
+    start: int
+    id: str
+
+
+class Heard(_Fact):
+    """What control answers to a heartbeat: which database it has, and why it does not take the agent for its host's."""
+
+    database: str
+    refusal: str | None = None

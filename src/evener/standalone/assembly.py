@@ -24,12 +24,13 @@ from evener.control.operations import LoadBalancing
 from evener.control.telling import Telling
 from evener.host import hostaddress
 from evener.host.linuxbridge import bridge_name
-from evener.identity.bootstrap import follow_address, write_credentials
+from evener.identity.bootstrap import deliver_credentials, follow_address
 from evener.identity.builtin import BuiltinIdentity
 from evener.network.builtin import BuiltinNetwork
 from evener.secrets.bounds import Bounds
 from evener.secrets.builtin import BuiltinSecrets
 from evener.store.database import Database
+from evener.store.departures import database_id
 from evener.store.manage import upgrade
 
 KEY_FILE = "token.key"
@@ -69,8 +70,11 @@ class Assembly:
             self.database, config.state_path(conf) / KEY_FILE, conf.identity.token_lifetime
         )
         auth_url = f"{url}/identity/v3"
-        identity.bootstrap(lambda password: write_credentials(config.state_path(conf), auth_url, password))
-        follow_address(config.state_path(conf), auth_url)
+        state = config.state_path(conf)
+        with self.database.read() as tx:
+            database = database_id(tx)
+        identity.bootstrap(lambda password: deliver_credentials(state, auth_url, password, database))
+        follow_address(state, auth_url)
         network = BuiltinNetwork(
             self.database, Telling(self.database, self._bus), config.physical_networks(conf)
         )

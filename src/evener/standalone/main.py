@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from oslo_config import cfg
 
 from evener import config, daemon
+from evener.agent import memory
 from evener.agent.errors import AgentError
 from evener.dataplane.haproxy.errors import HaproxyError
 from evener.host.errors import HostError
@@ -17,7 +18,10 @@ from evener.standalone.purge import purge
 from evener.standalone.serving import Server
 
 LOG = logging.getLogger(__name__)
-CLI_OPTS = [cfg.BoolOpt("purge", default=False, help="Remove every trace of Evener on this host, and exit.")]
+CLI_OPTS = [
+    cfg.BoolOpt("purge", default=False, help="Remove every trace of Evener on this host, and exit."),
+    config.ACCEPT_DATABASE,
+]
 PROGRAM = "evener-standalone"
 
 
@@ -25,6 +29,9 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 with a line on stderr when it cannot."""
     conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS)
     state = config.state_path(conf)
+    if conf.accept_database:
+        memory.accept(config.agent_lock(conf).parent, conf.accept_database)
+        return
     if conf.purge and not state.exists():
         return
     busy = f"{PROGRAM} runs already on {state}; stop it first"

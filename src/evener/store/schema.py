@@ -6,6 +6,7 @@ migrations make.
 
 import types
 import typing
+import uuid
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     DateTime,
     ForeignKey,
     Index,
@@ -24,6 +26,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    event,
 )
 from sqlalchemy.dialects import mysql
 
@@ -135,7 +138,14 @@ healthmonitors = table_of(HealthMonitor, *_generations())
 l7policies = table_of(L7Policy, *_generations())
 l7rules = table_of(L7Rule, *_generations())
 
-agents = table_of(Agent)
+# `place`: the machine and state directory that the agent runs on; `start`: how often it has been started there; `run`:
+# the run that is heard. Reports of another run are not taken.
+agents = table_of(
+    Agent,
+    Column("place", string(80), nullable=True),
+    Column("start", Integer, nullable=True),
+    Column("run", string(36), nullable=True),
+)
 agents.append_constraint(UniqueConstraint("host", name="uq_agents_host"))
 
 flavors = table_of(Flavor)
@@ -174,12 +184,17 @@ bindings = Table(
     Column("failure", string(2000), nullable=True),
     Column("failed_objects", JSON(none_as_null=True), nullable=True),
     Column("reported_at", timestamp(), nullable=True),
+    # The last report that was taken, of those that an agent's run numbers.
+    Column("reported_run", string(36), nullable=True),
+    Column("reported_number", BigInteger, nullable=True),
 )
 
+# How each agent sees each member.
 member_health = Table(
     "member_health",
     metadata,
     Column("member_id", string(36), ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
+    Column("agent_id", string(36), ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column(
         "loadbalancer_id",
         string(36),
@@ -191,11 +206,14 @@ member_health = Table(
     Column("changed_at", timestamp(), nullable=False),
 )
 
-# A row per listener, and one in the load balancer's own name for the listeners that are gone.
+# A row for each listener and agent; with NOBODY as the agent what those counted that let go of it, and in the load
+# balancer's own name the listeners that are gone.
+NOBODY = ""
 counters = Table(
     "counters",
     metadata,
     Column("owner_id", string(36), primary_key=True),
+    Column("agent_id", string(36), primary_key=True),
     Column(
         "loadbalancer_id",
         string(36),
@@ -208,4 +226,21 @@ counters = Table(
     Column("bytes_in", BigInteger, nullable=False),
     Column("bytes_out", BigInteger, nullable=False),
     Column("request_errors", BigInteger, nullable=False),
+)
+
+# Which database this is, wherever it is moved: one row, from the moment that the table is made.
+database_identity = Table("database_identity", metadata, Column("id", string(36), primary_key=True))
+
+
+@event.listens_for(database_identity, "after_create")
+def _name_database(_table: Table, connection: Connection, **_more: Any) -> None:
+    connection.execute(database_identity.insert().values(id=str(uuid.uuid4())))
+
+
+# What agents served and was deleted: what is not here either was never known to this database.
+departures = Table(
+    "departures",
+    metadata,
+    Column("id", string(36), primary_key=True),
+    Column("departed_at", timestamp(), nullable=False, index=True),
 )

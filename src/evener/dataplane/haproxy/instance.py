@@ -271,7 +271,7 @@ class Instance:
         """Return the graph that was applied last, by this object or by one before it, if it can be read."""
         text = files.read(self.paths.graph)
         with contextlib.suppress(ValidationError):
-            return None if text is None else Graph.model_validate_json(text)
+            return None if text is None else Graph.model_validate_json(text, extra="ignore")
         return None
 
     def forget_graph(self) -> None:

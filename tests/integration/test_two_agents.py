@@ -1,0 +1,238 @@
+"""Two agents bound to one load balancer: what each reports is its own, and what is shown is put together from both."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from api_cloud import HOST, Cloud
+from test_metrics_database import assert_like_the_api, values
+
+from evener.control import scheduling
+from evener.resources.facts import Counters, Failure, Observation, Report, Run
+from evener.store.database import now
+from evener.store.schema import agents
+
+OTHER, STRANGER = "node-2", "node-3"
+BALANCERS = "/lbaas/loadbalancers"
+
+
+class Pair:
+    """A load balancer with two agents; each numbers its reports."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud, self.tree = cloud, cloud.tree()
+        self.numbers = {HOST: 0, OTHER: 0, STRANGER: 0}
+        self.runs = {host: Run(place=host, start=1, id=f"run of {host}") for host in self.numbers}
+        for host, run in self.runs.items():
+            cloud.controller.heartbeat(host, {}, run)
+        with cloud.database.write() as tx:
+            agent = next(row.id for row in tx.execute(agents.select()) if row.host == OTHER)
+            scheduling.bind(tx, self.lb, agent)
+
+    @property
+    def lb(self) -> str:
+        return self.tree.loadbalancer
+
+    def report(self, host: str, *, number: int | None = None, run: str | None = None, **parts: Any) -> bool:
+        self.numbers[host] += 1
+        report = Report(
+            loadbalancer_id=self.lb,
+            run=run or self.runs[host].id,
+            number=number or self.numbers[host],
+            **parts,
+        )
+        return self.cloud.controller.report(host, report)
+
+    def seen(self, host: str, member: str, **counted: int) -> bool:
+        listeners = {self.tree.listener: Counters(**counted)}
+        return self.report(
+            host, observation=Observation(members={self.tree.member: member}, listeners=listeners)
+        )
+
+    def applied(self, *hosts: str) -> None:
+        generation = self.cloud.generation(self.lb)
+        for host in hosts:
+            assert self.report(host, applied_generation=generation)
+
+    def shown(self) -> tuple[str, str, str | None]:
+        entry = self.cloud.ann.show("loadbalancer", self.lb)
+        return entry["provisioning_status"], entry["operating_status"], entry.get("provisioning_error")
+
+    def member(self) -> str:
+        tree = self.cloud.ann.ok("GET", f"{BALANCERS}/{self.lb}/statuses")["statuses"]["loadbalancer"]
+        return str(tree["pools"][0]["members"][0]["operating_status"])
+
+    @contextmanager
+    def silent(self, *hosts: str) -> Iterator[None]:
+        for host in hosts:
+            with self.cloud.database.write() as tx:
+                old = {"heartbeat_at": now() - timedelta(seconds=76)}
+                tx.execute(agents.update().where(agents.c.host == host).values(**old))
+        yield
+        for host in hosts:
+            self.cloud.controller.heartbeat(host, {}, self.runs[host])
+
+    def is_listed_as(self, operating: str) -> None:
+        """Expect that the filter, the list and the metrics say what is shown."""
+        every = {status: self.cloud.ann.ids(BALANCERS, f"operating_status={status}") for status in STATUSES}
+        assert {status for status, found in every.items() if self.lb in found} == {operating}
+        assert_like_the_api(self.cloud)
+
+
+STATUSES = ("ONLINE", "OFFLINE", "DEGRADED", "DISABLED")
+
+
+@pytest.fixture
+def pair(any_cloud: Cloud) -> Pair:
+    return Pair(any_cloud)
+
+
+def test_what_two_agents_see_is_put_together(pair: Pair) -> None:
+    pair.applied(HOST)
+    assert pair.shown()[0] == "PENDING_CREATE"  # the other one has yet to come to it
+    pair.applied(OTHER)
+    pair.seen(HOST, "ONLINE", total_connections=3, bytes_in=10, active_connections=1)
+    assert (pair.member(), pair.shown()) == ("OFFLINE", ("ACTIVE", "DEGRADED", None))
+    pair.is_listed_as("DEGRADED")
+    pair.seen(OTHER, "ONLINE", total_connections=4, bytes_in=2**40, active_connections=2)
+    assert (pair.member(), pair.shown()) == ("ONLINE", ("ACTIVE", "ONLINE", None))
+    pair.is_listed_as("ONLINE")
+    stats = pair.cloud.ann.ok("GET", f"{BALANCERS}/{pair.lb}/stats")["stats"]
+    assert (stats["total_connections"], stats["bytes_in"], stats["active_connections"]) == (7, 2**40 + 10, 3)
+    assert values(pair.cloud, "evener_listener_connections_total") == {pair.tree.listener: 7}
+    assert values(pair.cloud, "evener_loadbalancer_bytes_in_total") == {pair.lb: 2**40 + 10}
+    pair.seen(OTHER, "OFFLINE")
+    assert pair.member() == "OFFLINE"
+    # What a listener counted on both stays when it goes.
+    pair.cloud.ann.delete("listener", pair.tree.listener)
+    pair.applied(HOST, OTHER)
+    assert values(pair.cloud, "evener_loadbalancer_connections_total") == {pair.lb: 7}
+
+
+def test_when_two_agents_fail_what_is_shown_is_why_the_newest_generation_did(pair: Pair) -> None:
+    old = pair.cloud.generation(pair.lb)
+    pair.report(OTHER, failure=Failure(generation=old, reason="old"))
+    pair.cloud.ann.update("loadbalancer", pair.lb, description="x")
+    pair.report(HOST, failure=Failure(generation=old + 1, reason="new"))
+    assert pair.shown()[::2] == ("ERROR", "new")
+    pair.report(OTHER, failure=Failure(generation=old + 1, reason="disk full"))
+    assert pair.shown()[::2] == ("ERROR", f"{HOST}: new; {OTHER}: disk full")
+    pair.applied(HOST)
+    assert pair.shown()[::2] == ("ERROR", "disk full")
+
+
+def test_a_dead_agent_s_word_does_not_count_and_it_is_named(pair: Pair) -> None:
+    pair.applied(HOST, OTHER)
+    pair.seen(HOST, "ONLINE")
+    pair.seen(OTHER, "OFFLINE")
+    with pair.silent(OTHER):
+        assert pair.member() == "ONLINE"
+        provisioning, operating, why = pair.shown()
+        assert (provisioning, operating) == ("ACTIVE", "DEGRADED")
+        assert f"The agent on {OTHER} has not been heard of since" in str(why)
+        pair.is_listed_as("DEGRADED")
+    with pair.silent(HOST, OTHER):
+        assert pair.member() == "OFFLINE"
+        provisioning, operating, why = pair.shown()
+        assert (provisioning, operating) == ("ACTIVE", "OFFLINE")
+        assert all(f"The agent on {host} has not been heard of" in str(why) for host in (HOST, OTHER))
+        pair.is_listed_as("OFFLINE")
+        assert values(pair.cloud, "evener_member_up") == {pair.tree.member: 0}
+    pair.seen(OTHER, "ONLINE")
+    assert (pair.member(), pair.shown()) == ("ONLINE", ("ACTIVE", "ONLINE", None))
+
+
+def test_a_report_that_comes_late_undoes_nothing(pair: Pair) -> None:
+    pair.applied(HOST, OTHER)
+    pair.seen(HOST, "ONLINE", total_connections=9)
+    pair.seen(OTHER, "ONLINE", total_connections=1)
+    before = pair.cloud.contents()
+    old = Observation(members={pair.tree.member: "OFFLINE"})
+    for number in (1, pair.numbers[HOST] - 1, pair.numbers[HOST]):
+        assert not pair.report(HOST, number=number, observation=old)
+    assert not pair.report(HOST, number=99, run="an earlier run", observation=old)
+    assert not pair.report(HOST, number=99, run="an earlier run", failure=Failure(generation=99, reason="no"))
+    assert pair.cloud.contents() == before
+    # A new run begins to count again.
+    pair.runs[HOST] = Run(place=HOST, start=2, id="second")
+    pair.cloud.controller.heartbeat(HOST, {}, pair.runs[HOST])
+    assert pair.report(HOST, number=1, observation=old)
+    assert pair.member() == "OFFLINE"
+    assert not pair.report(HOST, number=1000, run=f"run of {HOST}", observation=Observation())
+
+
+def test_an_agent_gets_and_reports_what_it_is_bound_to_and_nothing_else(pair: Pair) -> None:
+    cloud = pair.cloud
+    assert cloud.controller.graph(HOST, pair.lb) == cloud.controller.graph(OTHER, pair.lb) is not None
+    assert cloud.controller.graph(STRANGER, pair.lb) is None
+    assert cloud.controller.graph("nobody", pair.lb) is None
+    before = cloud.contents()
+    for parts in (
+        {"applied_generation": 99},
+        {"failure": Failure(generation=99, reason="no")},
+        {"observation": Observation(members={pair.tree.member: "ONLINE"})},
+        {"gone": True},
+    ):
+        assert not pair.report(STRANGER, **parts)
+    assert cloud.contents() == before
+
+
+def test_a_load_balancer_is_gone_when_both_agents_have_let_go_of_it(pair: Pair) -> None:
+    cloud = pair.cloud
+    pair.applied(HOST, OTHER)
+    pair.seen(HOST, "ONLINE", total_connections=1)
+    cloud.ann.delete("listener", pair.tree.listener)
+    for kind in ("healthmonitor", "member", "pool", "loadbalancer"):
+        cloud.ann.ok("DELETE", pair.tree.paths()[kind])
+    assert cloud.controller.departed(HOST, [pair.lb]) == {pair.lb}
+    assert pair.report(HOST, gone=True)
+    assert pair.shown()[0] == "PENDING_DELETE"
+    assert cloud.controller.departed(HOST, [pair.lb]) == {pair.lb}
+    with pair.silent(OTHER):
+        assert pair.shown()[0] == "PENDING_DELETE"
+    assert pair.report(OTHER, gone=True)
+    assert cloud.ann.ids(BALANCERS) == cloud.ann.ids("/ports") == []
+    assert cloud.controller.departed(OTHER, [pair.lb]) == {pair.lb}
+    assert not any(cloud.contents()[name] for name in ("bindings", "member_health", "counters"))
+
+
+def test_a_host_is_told_that_what_it_holds_went_elsewhere_and_of_nothing_that_nobody_knows(
+    pair: Pair,
+) -> None:
+    cloud, tree = pair.cloud, pair.tree
+    unknown = "00000000-0000-4000-8000-00000000dead"
+    asked = [pair.lb, tree.network, unknown]
+    assert cloud.controller.departed(HOST, asked) == {
+        tree.network
+    }  # which only asks who was not told to have it
+    assert cloud.controller.departed(STRANGER, asked) == {pair.lb, tree.network}
+    network = cloud.subnet()["network_id"]
+    cloud.ann.delete("network", network)
+    assert cloud.controller.departed(HOST, [network, unknown]) == {network}
+
+
+def test_the_second_agent_of_a_name_is_refused_while_the_first_is_alive(any_cloud: Cloud) -> None:
+    cloud = any_cloud
+
+    def beat(place: str, start: int) -> str | None:
+        run = Run(place=place, start=start, id=f"{place}{start}")
+        return cloud.controller.heartbeat("node-9", {"from": place}, run).refusal
+
+    def owner() -> str:
+        (found,) = cloud.admin.entries("/agents", "host=node-9")
+        return str(found["configurations"]["from"])
+
+    assert beat("here", 1) is None
+    assert "node-9" in str(beat("there", 1))
+    assert beat("here", 1) is None
+    assert beat("here", 2) is None  # a restart
+    assert "has been started on this state directory since" in str(beat("here", 1))  # what came late
+    assert owner() == "here"
+    with cloud.database.write() as tx:
+        old = {"heartbeat_at": now() - timedelta(seconds=76)}
+        tx.execute(agents.update().where(agents.c.host == "node-9").values(**old))
+    assert beat("there", 1) is None
+    assert "node-9" in str(beat("here", 3))
+    assert owner() == "there"
