@@ -174,7 +174,7 @@ class Cloud:
             app,
             self.balancing,
             self.network,
-            administration(database),
+            administration(database, self.network, self.bus, secrets=secrets),
             policy,
             MAX_BODY,
             Answers(database.version),

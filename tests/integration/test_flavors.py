@@ -53,7 +53,7 @@ def declared(cloud: Cloud, *declarations: str) -> User:
         app,
         LoadBalancing(cloud.database, cloud.network, cloud.bus, providers),
         cloud.network,
-        administration(cloud.database, providers),
+        administration(cloud.database, cloud.network, cloud.bus, providers),
         Policy(config.load([], "evener-test"), networking.KINDS),
         MAX_BODY,
         Answers(cloud.database.version),

@@ -236,3 +236,74 @@ def test_the_second_agent_of_a_name_is_refused_while_the_first_is_alive(any_clou
     assert beat("there", 1) is None
     assert "node-9" in str(beat("here", 3))
     assert owner() == "there"
+
+
+def test_a_lost_node_is_removed_by_force_and_what_it_served_goes_to_others(any_cloud: Cloud) -> None:
+    cloud, tree = any_cloud, any_cloud.tree()
+    cloud.applied(tree.loadbalancer)
+    cloud.seen(tree.loadbalancer, **{tree.listener: Counters(total_connections=5, active_connections=2)})
+    going = cloud.balancer()
+    cloud.ann.delete("loadbalancer", going["id"])
+    (lost,) = cloud.admin.ids("/agents")
+    path = f"/agents/{lost}"
+    cloud.refuses(cloud.admin, "DELETE", path, status=409, kind="AgentInUse", says="by force")
+    force = {"query_string": "force=true"}
+    cloud.refuses(cloud.admin, "DELETE", path, status=409, kind="AgentInUse", says="is alive", **force)
+    cloud.refuses(
+        cloud.admin,
+        "DELETE",
+        path,
+        status=400,
+        kind="HTTPBadRequest",
+        query_string="leave=true",
+        says="force",
+    )
+    cloud.refuses(
+        cloud.admin,
+        "DELETE",
+        path,
+        status=400,
+        kind="HTTPBadRequest",
+        query_string="force=maybe",
+        says="force",
+    )
+    with cloud.database.write() as tx:
+        tx.execute(agents.update().values(heartbeat_at=now() - timedelta(seconds=76)))
+    nobody = cloud.refuses(cloud.admin, "DELETE", path, status=409, kind="NoActiveLbaasAgent", **force)
+    assert "start an agent" in nobody
+    assert cloud.ann.send("DELETE", path, **force).status_code in (403, 404)
+    cloud.controller.heartbeat(OTHER, {})
+    cloud.admin.ok("DELETE", path, **force)
+    assert cloud.admin.ids("/agents", f"host={HOST}") == []
+    assert cloud.controller.assigned(OTHER).keys() == {tree.loadbalancer}
+    assert cloud.ann.ids(BALANCERS) == [tree.loadbalancer]
+    assert cloud.ann.ids("/ports", f"id={going['vip_port_id']}") == []  # its address is free again
+    assert cloud.ann.show("loadbalancer", tree.loadbalancer)["provisioning_status"] == "PENDING_CREATE"
+    stats = cloud.ann.ok("GET", f"{BALANCERS}/{tree.loadbalancer}/stats")["stats"]
+    assert (stats["total_connections"], stats["active_connections"]) == (5, 0)
+    # Should the node come back, it learns that what it holds is elsewhere, or gone.
+    cloud.controller.heartbeat(HOST, {})
+    assert cloud.controller.departed(HOST, [tree.loadbalancer, going["id"]]) == {
+        tree.loadbalancer,
+        going["id"],
+    }
+
+
+def test_what_a_lost_node_served_goes_to_nobody_where_that_is_wanted_until_it_is_changed(
+    any_cloud: Cloud,
+) -> None:
+    cloud = any_cloud
+    kept, dropped = cloud.balancer()["id"], cloud.balancer()["id"]
+    (lost,) = cloud.admin.ids("/agents")
+    with cloud.database.write() as tx:
+        tx.execute(agents.update().values(heartbeat_at=now() - timedelta(seconds=76)))
+    cloud.admin.ok("DELETE", f"/agents/{lost}", query_string="force=true&leave=true")
+    shown = cloud.ann.show("loadbalancer", kept)
+    assert (shown["operating_status"], shown["provisioning_error"]) == ("OFFLINE", "No agent serves it")
+    assert_like_the_api(cloud)
+    cloud.ann.update("loadbalancer", kept, description="still nobody")
+    cloud.ann.delete("loadbalancer", dropped)  # there is nobody to wait for
+    assert cloud.ann.ids(BALANCERS) == [kept]
+    cloud.controller.heartbeat(OTHER, {})
+    cloud.ann.update("loadbalancer", kept, description="somebody")
+    assert cloud.controller.assigned(OTHER).keys() == {kept}

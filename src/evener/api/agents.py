@@ -1,15 +1,38 @@
 """Which load balancers an agent serves, and which agent serves a load balancer."""
 
+from typing import cast
+
 import falcon
 
-from evener.api.collections import only
+from evener.api.collections import Collection, only
 from evener.api.documented import Documented, documented, exactly, many, reference
 from evener.api.policy import Policy
 from evener.api.query import parse
 from evener.control.agents import Agents
 from evener.resources.agent import Agent
+from evener.resources.errors import InvalidInput
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wire import to_wire
+from evener.store.filters import boolean
+
+
+class AgentCollection(Collection):
+    """`/agents`: one whose node is lost goes by `?force=true`, and with `&leave=true` what it has goes to nobody."""
+
+    def on_delete_one(
+        self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
+    ) -> None:
+        """Delete one."""
+        flags = {name: boolean(name, request.get_param(name) or "false") for name in ("force", "leave")}
+        if flags["leave"] and not flags["force"]:
+            raise InvalidInput("Invalid input for leave. Reason: it goes with force=true only.")
+        if not flags["force"]:
+            super().on_delete_one(request, response, object_id, parent_id)
+            return
+        caller = request.context.caller
+        self._policy.check(caller, "delete", Agent)
+        cast("Agents", self._operations).remove(caller, object_id, leave=flags["leave"])
+        response.status = falcon.HTTP_204
 
 
 class SchedulerViews:

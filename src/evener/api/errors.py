@@ -8,6 +8,7 @@ import falcon
 from sqlalchemy.exc import SQLAlchemyError
 
 from evener.resources import errors
+from evener.store.failures import Failure, failure_of
 
 LOG = logging.getLogger(__name__)
 
@@ -21,6 +22,15 @@ STATUS: dict[type[errors.EvenerError], tuple[int, str]] = {
     errors.QuotaExceeded: (409, "OverQuota"),
     errors.Conflict: (409, "Conflict"),
     errors.Unavailable: (503, "ServiceUnavailable"),
+}
+FAILURES = {
+    Failure.FAULT: (500, "HTTPInternalServerError", "An unexpected error occurred"),
+    Failure.OUTAGE: (503, "ServiceUnavailable", "The database does not answer"),
+    Failure.CONFLICT: (
+        409,
+        "Conflict",
+        "Another change was made at the same time; see what there is, and try again",
+    ),
 }
 
 
@@ -74,9 +84,7 @@ def unexpected(request: falcon.Request, response: falcon.Response, error: Except
     """Answer what should not happen: the log gets everything, the client a request id."""
     LOG.exception("%s %s failed", request.method, request.path, exc_info=error)
     request_id = getattr(request.context, "request_id", "")
-    if isinstance(error, SQLAlchemyError):
-        status, name, what = 503, "ServiceUnavailable", "The database does not answer"
-    else:
-        status, name, what = 500, "HTTPInternalServerError", "An unexpected error occurred"
+    failure = failure_of(error) if isinstance(error, SQLAlchemyError) else Failure.FAULT
+    status, name, what = FAILURES[failure]
     response.status = status
     response.media = _body(request.path, status, name, f"{what} (request {request_id})")

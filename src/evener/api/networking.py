@@ -4,7 +4,7 @@ from typing import Any
 
 import falcon
 
-from evener.api.agents import SchedulerViews
+from evener.api.agents import AgentCollection, SchedulerViews
 from evener.api.answers import Answers
 from evener.api.balancer_views import LoadBalancerViews
 from evener.api.collections import Collection, Operations, Served, add_collection
@@ -231,5 +231,6 @@ def add_routes(
     for served in served_here:
         bulk, bounds = network if served.bulk else None, balancing.bounds
         operation = operations[served.cls]
-        collection = Collection(served.cls, operation, policy, largest_body, answers, bulk, bounds)
+        kind = AgentCollection if served.cls is Agent else Collection
+        collection = kind(served.cls, operation, policy, largest_body, answers, bulk, bounds)
         add_collection(app, served, collection)

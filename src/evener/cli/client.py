@@ -126,9 +126,15 @@ class Client:
         """Change the attributes `body` of the object."""
         self.request("PUT", self._path(resource, parent_id, object_id), {resource.kind: body})
 
-    def delete(self, resource: Resource, object_id: str, parent_id: str | None = None) -> None:
-        """Delete the object."""
-        self.request("DELETE", self._path(resource, parent_id, object_id))
+    def delete(
+        self,
+        resource: Resource,
+        object_id: str,
+        parent_id: str | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Delete the object; `query` says how, where there is a choice."""
+        self.request("DELETE", self._path(resource, parent_id, object_id), query=query)
 
     def by_ids(self, kind: str, ids: Sequence[str], fields: Sequence[str]) -> list[Object]:
         """Return `fields` of those objects of `kind` that have one of `ids`."""

@@ -16,6 +16,7 @@ from evener.cli.top import Top
 from evener.cli.verbs import Create, Delete, List, Show, Table, Update, client_of, say
 
 SPECIAL: dict[str, type[Command]] = {
+    "agent-delete": scheduling.DeleteAgent,
     "flavor-associate": scheduling.AssociateFlavor,
     "flavor-disassociate": scheduling.DisassociateFlavor,
     "lbaas-agent-hosting-loadbalancer": scheduling.HostingAgent,

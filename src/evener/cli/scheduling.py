@@ -14,7 +14,7 @@ from evener.cli import arguments
 from evener.cli.catalogue import BY_KIND
 from evener.cli.describe import Resource
 from evener.cli.printed import Lister
-from evener.cli.verbs import Table, client_of, listed, say
+from evener.cli.verbs import Delete, Table, client_of, listed, say
 
 
 class OnAgent(Lister):
@@ -39,6 +39,30 @@ class OnAgent(Lister):
         path = f"agents/{quote(agent_id, safe='')}/agent-loadbalancers"
         answer = client.request("GET", path, query=arguments.show_query(parsed_args))
         return listed(client, self.resource, answer[self.resource.plural], parsed_args)
+
+
+class DeleteAgent(Delete):
+    """Delete one or more agents."""
+
+    resource: ClassVar[Resource] = BY_KIND["agent"]
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="Delete an agent whose node is lost for good; its load balancers go to other agents.",
+        )
+        parser.add_argument(
+            "--leave-loadbalancers",
+            action="store_true",
+            help="With --force: let nobody serve them until they are changed.",
+        )
+        return parser
+
+    def how(self, parsed_args: argparse.Namespace) -> dict[str, str]:
+        flags = {"force": parsed_args.force, "leave": parsed_args.leave_loadbalancers}
+        return {name: "true" for name, wanted in flags.items() if wanted}
 
 
 class HostingAgent(Lister):

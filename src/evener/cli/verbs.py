@@ -198,6 +198,10 @@ class Delete(Command):
         arguments.add_delete(parser, self.resource)
         return parser
 
+    def how(self, parsed_args: argparse.Namespace) -> dict[str, str]:  # noqa: ARG002 - others have a choice
+        """Return what the request says besides the id."""
+        return {}
+
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client, resource = client_of(self.app), self.resource
         parent_id = _parent_id(client, resource, parsed_args)
@@ -210,7 +214,7 @@ class Delete(Command):
                 if _waits(resource, parsed_args):
                     found = client.show(resource, object_id, parent_id)
                     touched += loadbalancer_ids(client, resource, found, parent_id)
-                client.delete(resource, object_id, parent_id)
+                client.delete(resource, object_id, parent_id, self.how(parsed_args))
                 deleted.append(name)
             except (NotFound, NotUnique, Refused) as failure:
                 failures.append(failure)

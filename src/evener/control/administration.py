@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evener.bus.base import Bus
 from evener.control.agents import Agents
 from evener.control.flavors import Flavors
 from evener.control.quotas import Quotas
+from evener.network.base import Network
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider
+from evener.secrets.base import Secrets
 from evener.store.database import Database
 
 
@@ -20,6 +23,13 @@ class Administration:
     providers: Sequence[Provider]
 
 
-def administration(database: Database, providers: Sequence[Provider] = DEFAULT_PROVIDERS) -> Administration:
+def administration(
+    database: Database,
+    network: Network,
+    bus: Bus,
+    providers: Sequence[Provider] = DEFAULT_PROVIDERS,
+    secrets: Secrets | None = None,
+) -> Administration:
     """Return the operations on what `database` holds, with the declared `providers`."""
-    return Administration(Agents(database), Flavors(database, providers), Quotas(database), tuple(providers))
+    agents = Agents(database, network, bus, secrets)
+    return Administration(agents, Flavors(database, providers), Quotas(database), tuple(providers))

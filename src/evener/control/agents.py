@@ -1,31 +1,40 @@
 """The agents as administrators see them, and which load balancers they serve. Nobody else sees any."""
 # ruff: noqa: ARG002 - `parent_id` is part of the calls that all operations behind the API take
 
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
 
-from evener.control import filters
+from evener.bus.base import Bus
+from evener.control import departing, filters, scheduling
 from evener.control.reading import balancers_with_statuses
 from evener.control.statuses import AGENT_DOWN_AFTER
+from evener.network.base import Network
 from evener.resources.agent import Agent
 from evener.resources.caller import Caller
-from evener.resources.errors import Forbidden, InUse, NotFound
+from evener.resources.errors import Forbidden, InUse, NotFound, Unavailable
 from evener.resources.loadbalancer import LoadBalancer
+from evener.secrets.base import Secrets
 from evener.store import rows
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.filters import boolean
 from evener.store.rows import ListQuery
 from evener.store.schema import agents, bindings, loadbalancers
 
+LOG = logging.getLogger(__name__)
+
 
 class Agents:
     """Implements the API's operations on agents."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, network: Network, bus: Bus, secrets: Secrets | None = None
+    ) -> None:
+        self._database, self._network, self._bus, self._secrets = database, network, bus, secrets
 
     def list(
         self, caller: Caller, cls: type[Agent], query: ListQuery, parent_id: str | None = None
@@ -95,10 +104,38 @@ class Agents:
             serves = tx.scalar(select(func.count()).where(bindings.c.agent_id == object_id))
             if serves:
                 raise InUse(
-                    f"Agent {object_id} is in use: it serves {serves} load balancers; delete them first",
+                    f"Agent {object_id} is in use: it serves {serves} load balancers; delete them first, or, where its"
+                    " node is lost for good, delete the agent by force",
                     "AgentInUse",
                 )
             rows.delete(tx, Agent, [object_id])
+
+    @retried
+    def remove(self, caller: Caller, agent_id: str, *, leave: bool) -> None:
+        """Forget an agent whose node is lost; its load balancers go to others, or with `leave` to nobody.
+
+        Raises:
+            NotFound: when there is none.
+            InUse: when it is alive: what it serves would be served twice.
+            Conflict: when no other agent can take what it has.
+        """
+        with self._database.write() as tx:
+            agent = _get(tx, caller, agent_id)
+            if agent.alive:
+                raise InUse(
+                    f"Agent {agent_id} on {agent.host} is alive: stop it first, and wait until it is not heard of"
+                    f" for {AGENT_DOWN_AFTER.total_seconds():.0f} seconds",
+                    "AgentInUse",
+                )
+            moved = departing.lose_agent(tx, self._network, self._secrets, agent_id, leave=leave)
+            told = [(host, each) for each in moved for host in scheduling.hosts_of(tx, each)]
+            tx.after_commit(lambda: self._tell(told))
+        LOG.warning("Agent %s was removed by force; %d load balancers go to others", agent.host, len(moved))
+
+    def _tell(self, told: Sequence[tuple[str, str]]) -> None:
+        for host, balancer_id in told:
+            with suppress(Unavailable):  # it looks by itself once it is heard again
+                self._bus.agent(host).look(balancer_id)
 
     def loadbalancers(self, caller: Caller, agent_id: str, query: ListQuery) -> Sequence[LoadBalancer]:
         """Return the load balancers that an agent serves.

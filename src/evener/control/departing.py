@@ -4,18 +4,21 @@ Absence says nothing: an agent removes what was deleted here, or is elsewhere, a
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Row, select
 
-from evener.control import facts
+from evener.control import facts, scheduling
 from evener.control.certificates import release
 from evener.control.graphs import BELOW
 from evener.network.base import Network
+from evener.resources.agent import Agent
+from evener.resources.errors import Conflict
 from evener.resources.loadbalancer import LoadBalancer
 from evener.secrets.base import Secrets
 from evener.store import departures, rows
-from evener.store.database import Transaction
+from evener.store.database import Transaction, now
 from evener.store.rows import table
 from evener.store.schema import agents, bindings, listeners
 
@@ -54,6 +57,46 @@ def forget(tx: Transaction, network: Network, secrets: Secrets | None, row: Row[
     departures.note(tx, [row.id])
     network.delete_vip_port(tx, row.vip_port_id)
     return True
+
+
+def lose_agent(
+    tx: Transaction, network: Network, secrets: Secrets | None, agent_id: str, *, leave: bool
+) -> list[str]:
+    """Forget an agent that will not be heard of again, and return the load balancers that go to others.
+
+    What was on its way out is gone with it. With `leave`, the others are served by nobody until they are changed.
+
+    Raises:
+        Conflict: when no agent can take one of them.
+    """
+    own, moved = table(LoadBalancer), []
+    served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
+    for balancer_id in tx.scalar_ids(served.order_by(bindings.c.loadbalancer_id)):
+        row = tx.execute(select(own).where(own.c.id == balancer_id).with_for_update()).one()
+        unbind(tx, balancer_id, agent_id)
+        if row.deleted_generation is not None:
+            forget(tx, network, secrets, row)
+        elif not leave and not scheduling.hosts_of(tx, balancer_id):
+            _bind(tx, network, row)
+            moved.append(balancer_id)
+    rows.delete(tx, Agent, [agent_id])
+    return moved
+
+
+def rehouse(tx: Transaction, network: Network, secrets: Secrets | None, loadbalancer_id: str) -> None:
+    """Give a load balancer that nobody serves to an agent, where one can take it; or forget it, if it is to go."""
+    own = table(LoadBalancer)
+    row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).one()
+    if row.deleted_generation is not None:
+        forget(tx, network, secrets, row)
+        return
+    with suppress(Conflict):
+        _bind(tx, network, row)
+
+
+def _bind(tx: Transaction, network: Network, row: Row[Any]) -> None:
+    footing = network.footing_of_vip_port(tx, row.vip_port_id)
+    scheduling.bind(tx, row.id, scheduling.choose_agent(tx, now(), footing))
 
 
 def departed(tx: Transaction, network: Network, host: str, ids: Collection[str]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
-from evener.control import certificates, children, filters, flavors, l7, scheduling, whole
+from evener.control import certificates, children, departing, filters, flavors, l7, scheduling, whole
 from evener.control.bounds import check_certificates
 from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
@@ -402,6 +402,9 @@ class LoadBalancing:
 
     def _tell_agents(self, tx: Transaction, loadbalancer_id: str) -> None:
         hosts = scheduling.hosts_of(tx, loadbalancer_id)
+        if not hosts:  # its agent was removed
+            departing.rehouse(tx, self._network, self._secrets, loadbalancer_id)
+            hosts = scheduling.hosts_of(tx, loadbalancer_id)
 
         def tell() -> None:
             for host in hosts:

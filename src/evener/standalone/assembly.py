@@ -90,7 +90,7 @@ class Assembly:
         keystone.add_routes(app, identity, url)
         barbican.add_routes(app, secrets, url, conf.api.max_body_bytes)
         policy = Policy(conf, networking.KINDS)
-        administrative = administration(self.database, providers)
+        administrative = administration(self.database, network, self._bus, providers, secrets)
         answers = Answers(self.database.version)
         networking.add_routes(
             app, balancing, network, administrative, policy, conf.api.max_body_bytes, answers
