@@ -33,7 +33,7 @@ from evener.network import (
 from evener.network.base import Footing, Onlooker, SubnetInfo, VipAllocation
 from evener.network.interfaces import Interface
 from evener.network.listing import listed
-from evener.network.visibility import find, owns
+from evener.network.visibility import find, find_subnet, owns
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
@@ -382,8 +382,7 @@ class BuiltinNetwork:
         Raises:
             NotFound: when there is none.
         """
-        found = find(tx, Subnet, subnet_id, caller_project)
-        return SubnetInfo(found.id, found.network_id, found.cidr, found.ip_version)
+        return find_subnet(tx, subnet_id, caller_project)
 
     def subnets(self, tx: Transaction, caller_project: str | None, network_id: str) -> tuple[SubnetInfo, ...]:
         """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first.

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, or_, select
 
 from evener.network.addresses import Right
+from evener.network.base import SubnetInfo
 from evener.network.errors import not_found
 from evener.resources.describe import Resource
 from evener.resources.network import Network
@@ -101,6 +102,28 @@ def _one(cls: type[Resource], *, scoped: bool) -> Select[Any]:
     table = rows.table(cls)
     statement = select(table).where(table.c.id == bindparam("wanted_id"))
     condition = CONDITIONS[cls.KIND](bindparam("scope")) if scoped else None
+    return statement if condition is None else statement.where(condition)
+
+
+def find_subnet(tx: Transaction, subnet_id: str, scope: str | None) -> SubnetInfo:
+    """Return what control needs of a subnet that `scope` sees: each member that is made asks, and for no more.
+
+    Raises:
+        NotFound: in Neutron's words.
+    """
+    if subnet_id.isprintable():
+        row = tx.execute(_subnet(scoped=scope is not None), {"wanted_id": subnet_id, "scope": scope}).first()
+        if row is not None:
+            return SubnetInfo(*row)
+    raise not_found(Subnet.KIND.capitalize(), subnet_id)
+
+
+@cache
+def _subnet(*, scoped: bool) -> Select[Any]:
+    columns = subnets.c
+    statement = select(columns.id, columns.network_id, columns.cidr, columns.ip_version)
+    statement = statement.where(columns.id == bindparam("wanted_id"))
+    condition = sees_subnets(bindparam("scope")) if scoped else None
     return statement if condition is None else statement.where(condition)
 
 
