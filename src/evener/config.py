@@ -120,7 +120,7 @@ HAPROXY_OPTS = [
         "user_group",
         default="haproxy",
         deprecated_group="DEFAULT",
-        help="Group HAProxy runs as, with the user of that name, or nobody where there is none.",
+        help="Group HAProxy runs as; without `uids`, with the user of that name, or nobody where there is none.",
     ),
     cfg.StrOpt(
         "loadbalancer_state_path",

@@ -73,7 +73,7 @@ def test_an_agent_on_a_node_serves_with_the_files_of_neutrons(
 ) -> None:
     assert set(cloud.client.spread(serving.vip, 6)) == {"web1", "web2"}
     directory = node.state / "lbaas" / "v2" / serving.lb["id"]
-    assert "user nobody\n" in (directory / "haproxy.conf").read_text()
+    assert "    group nogroup\n" in (directory / "haproxy.conf").read_text()
     assert (directory / "chroot").group() == "nogroup"
     assert not cloud.standalone.directory_of(serving.lb).exists()
 
