@@ -65,6 +65,29 @@ def test_openstack_manages_networks_subnets_and_ports(admin: Shell, subnet: dict
     assert "web7" in gone.stderr
 
 
+def test_openstack_and_neutron_tag_and_clear_and_openstacksdk_makes_many_at_once(
+    admin: Shell, server: Standalone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = admin.openstack("network", "create", "--tag", "red", "--tag", "blue", "TAGGED")
+    assert sorted(admin.openstack("network", "show", "TAGGED")["tags"]) == ["blue", "red"]
+    admin.openstack("network", "unset", "--tag", "red", "TAGGED")
+    for words, names in ((("--tags", "blue"), ["TAGGED"]), (("--any-tags", "red,green"), [])):
+        assert [each["Name"] for each in admin.openstack("network", "list", *words)] == names
+    servers = ("--dns-nameserver", "10.0.0.3")
+    given = ("--network", "TAGGED", "--subnet-range", "10.7.0.0/24", *servers, "CLEARED")
+    assert admin.openstack("subnet", "create", *given)["dns_nameservers"] == ["10.0.0.3"]
+    admin("neutron", "subnet-update", "CLEARED", "--dns-nameservers", "action=clear")
+    assert admin.openstack("subnet", "show", "CLEARED")["dns_nameservers"] == []
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(server.state / "clouds.yaml"))
+    with openstack.connect(cloud="evener") as cloud:
+        ports = [{"network_id": made["id"], "name": name} for name in ("one", "two")]
+        found = list(cloud.network.create_ports(ports))
+        assert [port.name for port in found] == ["one", "two"]
+        for port in found:
+            cloud.network.delete_port(port)
+    admin.openstack("network", "delete", "TAGGED")
+
+
 @pytest.fixture(scope="module")
 def demonstration(admin: Shell, subnet: dict[str, Any]) -> dict[str, Any]:
     """Build the demonstration's load balancer with neutron, and return what it showed."""

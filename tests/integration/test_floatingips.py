@@ -53,6 +53,7 @@ def test_a_floating_ip_reads_as_neutron_s(service: Service, inside: Inside) -> N
         "fixed_ip_address": "10.0.0.2",
         "router_id": inside.router.id,
         "status": "ACTIVE",
+        "tags": [],
         "port_details": {
             "name": "vip",
             "network_id": inside.subnet.network_id,

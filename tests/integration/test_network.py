@@ -41,6 +41,7 @@ def test_a_network_with_a_subnet_and_a_port_reads_as_it_was_written(service: Ser
         "provider:physical_network": None,
         "provider:segmentation_id": None,
         "subnets": [subnet.id],
+        "tags": [],
     }
     shown = wire.to_wire(service.show(subnet))
     assert shown["cidr"] == "10.0.0.0/24"

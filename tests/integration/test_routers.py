@@ -38,6 +38,7 @@ def test_a_router_reads_as_neutron_s(service: Service) -> None:
         },
         "distributed": False,
         "ha": False,
+        "tags": [],
     }
     assert wire.to_wire(service.create(Router))["external_gateway_info"] is None
 
