@@ -27,21 +27,21 @@ def lead_to(server: Standalone, url: str) -> None:
 def test_an_empty_database_removes_nothing_and_overwrites_nothing(cloud: Cloud, tmp_path: Path) -> None:
     server, own = cloud.standalone, f"sqlite:///{cloud.standalone.state / 'evener.sqlite'}"
     balancer = cloud.balancer("serving")
-    before, credentials = haproxies(), (server.state / "clouds.yaml").read_text()
+    before, credentials = haproxies(balancer.lb["id"]), (server.state / "clouds.yaml").read_text()
     with Traffic(cloud.client, balancer.vip) as traffic:
         lead_to(server, f"sqlite:///{tmp_path / 'empty.sqlite'}")
         eventually(lambda: any("--accept-database" in line for line in server.warnings()))
         beats = sum("was not heard" in line for line in server.warnings())
         eventually(lambda: sum("was not heard" in line for line in server.warnings()) > beats + 2)
     traffic.assert_unharmed()
-    assert haproxies() == before
+    assert haproxies(balancer.lb["id"]) == before
     assert (server.state / "clouds.yaml").read_text() == credentials
     assert [path.name for path in server.state.glob("clouds-*.yaml")]
 
     lead_to(server, own)
     cloud.api = server.api()  # with the credentials that were there before
     cloud.api.wait_active(balancer.lb)
-    assert haproxies() == before
+    assert haproxies(balancer.lb["id"]) == before
     eventually(lambda: set(cloud.client.spread(balancer.vip, 4)) == {"web1", "web2"})
     cloud.delete(balancer)
 
@@ -61,11 +61,16 @@ def test_a_person_s_word_makes_the_host_serve_the_other_database(cloud: Cloud, t
     balancer = cloud.balancer("lost for a time")
     lead_to(server, f"sqlite:///{tmp_path / 'other.sqlite'}")
     accept(server)
-    eventually(lambda: not haproxies() and not traces(balancer.lb["id"], balancer.lb["vip_port_id"]), 30)
+    eventually(
+        lambda: (
+            not haproxies(balancer.lb["id"]) and not traces(balancer.lb["id"], balancer.lb["vip_port_id"])
+        ),
+        30,
+    )
     assert not server.directory_of(balancer.lb).exists()
 
     lead_to(server, own)
     cloud.api = server.api()
-    eventually(haproxies, 30)
+    eventually(lambda: haproxies(balancer.lb["id"]), 30)
     cloud.api.wait_active(balancer.lb)
     cloud.delete(balancer)
