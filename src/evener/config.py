@@ -214,6 +214,12 @@ HAPROXY_OPTS = [
     ),
 ]
 IDENTITY_OPTS = [
+    cfg.StrOpt(
+        "admin_project",
+        default="admin",
+        help="Project, of the domain default, whose administrators are everybody's; those of others are of their own.",
+    ),
+    cfg.IntOpt("min_password_length", default=8, min=1, help="Characters of a new password, at least."),
     cfg.IntOpt("token_lifetime", default=3600, min=60, help="Seconds a token is valid."),
 ]
 LINUX_BRIDGE_OPTS = [

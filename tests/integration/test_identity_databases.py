@@ -61,11 +61,15 @@ def test_a_member_is_a_reader_too_and_an_administrator_everything(rig: Rig) -> N
     for role, roles in (
         ("reader", {"reader"}),
         ("member", {"member", "reader"}),
-        ("admin", {"admin", "member", "reader"}),
+        ("admin", {"member", "reader"}),  # of its own project
     ):
         user, project = rig.user(f"a-{role}", role)
         caller = rig.identity.validate(rig.login(user))
         assert (caller.user_id, caller.project_id, caller.roles) == (user, project, roles)
+    (admin,) = rig.directory.listing(USER, {"name": "admin"})
+    scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+    caller = rig.identity.validate(rig.login(admin["id"], rig.admin_password, scope))
+    assert caller.roles == {"admin", "member", "reader"}
 
 
 def test_validation_takes_one_statement(rig: Rig) -> None:

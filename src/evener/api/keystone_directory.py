@@ -3,17 +3,36 @@
 The shapes are those of the Identity API v3 reference. What the requests mean is decided in `evener.identity`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from evener.api.keystone_http import NOTHING, Call, Handler, Reply, forbidden
+from evener.api.keystone_rights import administrator, check_changes, check_grants, check_sees
 from evener.identity.access import InDomain, Named
 from evener.identity.directory import BUILTIN_ROLES, DOMAIN, PROJECT, ROLE, USER, Kind, Record
 from evener.identity.grants import Assignment, Grant, TargetKind
 from evener.identity.models import PasswordChange
-from evener.resources.errors import InvalidInput
+from evener.resources.errors import InvalidInput, NotFound
 
 _GRANT_FILTERS = ("user.id", "role.id", "scope.project.id", "scope.domain.id")
+_NOWHERE = ("group.id", "scope.system", "scope.OS-INHERIT:inherited_to")
+_COLUMNS = ("name", "domain_id", "default_project_id", "email", "enabled", "description", "id")
+_PAGING = ("limit", "marker", "sort_key", "sort_dir")
+# Of each kind, what is asked for besides columns; what no project, user or role has finds nothing.
+_MORE = {
+    DOMAIN: ("tags", "tags-any", "not-tags", "not-tags-any"),
+    PROJECT: ("parent_id", "is_domain", "tags", "tags-any", "not-tags", "not-tags-any"),
+    USER: ("idp_id", "protocol_id", "unique_id", "password_expires_at"),
+    ROLE: ("domain_id",),
+}
+_TAGGED = ("tags", "tags-any", "idp_id", "protocol_id", "unique_id", "password_expires_at")
+# Keystone's comparisons (Identity API v3, "Filtering and searching"), of text as it is and without case.
+_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
+    "contains": lambda have, want: want in have,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+}
 
 
 def _wire(call: Call, kind: Kind, record: Record) -> dict[str, Any]:
@@ -59,20 +78,61 @@ def lister(kind: Kind) -> Handler:
     """Return the handler of GET /KINDs."""
 
     def list_them(call: Call) -> Reply:
-        call.admin()
-        filters = _filters(call, kind)
-        found = [] if filters is None else call.identity.directory.listing(kind, filters)
-        return shown(call, kind, found)
+        access = administrator(call)
+        wanted = _filters(call, kind)
+        found = [] if wanted is None else call.identity.directory.listing(kind, wanted)
+        if access.administers is not None:
+            column = "id" if kind is DOMAIN else "domain_id"
+            found = [each for each in found if kind is ROLE or each[column] == access.administers]
+        return shown(call, kind, [each for each in found if _matches(call, kind, each)])
 
     return list_them
 
 
+def refuse_unknown(call: Call, known: Iterable[str]) -> None:
+    """Refuse a query for what nobody looks at: a script would take all there is for what it asked for.
+
+    Raises:
+        InvalidInput: naming it, and what there is.
+    """
+    unknown = sorted(set(call.request.params) - set(known))
+    if unknown:
+        raise InvalidInput(
+            f"Nothing is filtered by '{unknown[0][:64]}'; there are: {', '.join(sorted(known))}."
+        )
+
+
+def _comparisons(kind: Kind) -> dict[str, tuple[str, Callable[[str, str], bool]]]:
+    """Return the parameters that compare, such as `name__icontains`, with the column and how."""
+    found: dict[str, tuple[str, Callable[[str, str], bool]]] = {}
+    for column in ("name", "description", "email"):
+        for word, compare in _COMPARISONS.items() if column in kind.table.c else ():
+            found[f"{column}__{word}"] = (column, compare)
+            found[f"{column}__i{word}"] = (column, partial(_caseless, compare))
+    return found
+
+
+def _caseless(compare: Callable[[str, str], bool], have: str, want: str) -> bool:
+    return compare(have.casefold(), want.casefold())
+
+
+def _matches(call: Call, kind: Kind, record: Record) -> bool:
+    asked = ((call.query(name), how) for name, how in _comparisons(kind).items())
+    return all(compare(record[column] or "", want) for want, (column, compare) in asked if want is not None)
+
+
 def _filters(call: Call, kind: Kind) -> dict[str, Any] | None:
-    """Return what the query asks columns to be; None when nothing can fit."""
+    """Return what the query asks columns to be; None when nothing can fit.
+
+    Raises:
+        InvalidInput: when it asks for what there is not.
+    """
+    columns = [name for name in _COLUMNS if name in kind.table.c]
+    refuse_unknown(call, (*columns, *_MORE[kind], *_PAGING, *_comparisons(kind)))
+    if any(call.query(name) for name in _TAGGED):
+        return None
     filters: dict[str, Any] = {
-        name: value
-        for name in ("name", "domain_id", "default_project_id", "email")
-        if name in kind.table.c and (value := call.query(name)) is not None
+        name: value for name in columns if name != "enabled" and (value := call.query(name)) is not None
     }
     if "enabled" in kind.table.c and call.query("enabled") is not None:
         filters["enabled"] = call.flag("enabled")
@@ -89,8 +149,16 @@ def creator(kind: Kind) -> Handler:
     """Return the handler of POST /KINDs."""
 
     def create(call: Call) -> Reply:
-        call.admin()
-        record = call.identity.directory.create(kind, call.parse(kind.model, kind.name))
+        access = administrator(call)
+        given = call.parse(kind.model, kind.name)
+        if not access.is_admin:
+            if kind not in (PROJECT, USER) or getattr(given, "domain_id", None) not in (
+                None,
+                access.administers,
+            ):
+                raise forbidden()
+            given = given.model_copy(update={"domain_id": access.administers})
+        record = call.identity.directory.create(kind, given)
         return Reply(201, {kind.name: _wire(call, kind, record)})
 
     return create
@@ -101,14 +169,14 @@ def shower(kind: Kind) -> Handler:
 
     def show(call: Call) -> Reply:
         access = call.access()
-        object_id = call.path["object_id"]
-        mine = kind is USER and object_id == access.user.id
-        if kind is PROJECT and not access.is_admin:
-            projects = call.identity.directory.projects_of(access.user.id)
-            mine = object_id in [project["id"] for project in projects]
-        if not access.is_admin and not mine:
-            raise forbidden()
-        return Reply(200, {kind.name: _wire(call, kind, call.identity.directory.get(kind, object_id))})
+        try:
+            record = call.identity.directory.get(kind, call.path["object_id"])
+        except NotFound:
+            if access.is_admin:
+                raise
+            raise forbidden() from None
+        check_sees(call, access, kind, record)
+        return Reply(200, {kind.name: _wire(call, kind, record)})
 
     return show
 
@@ -117,7 +185,7 @@ def changer(kind: Kind) -> Handler:
     """Return the handler of PATCH /KINDs/ID."""
 
     def change(call: Call) -> Reply:
-        call.admin()
+        check_changes(call, administrator(call), kind, call.path["object_id"])
         given = call.parse(kind.model, kind.name)
         record = call.identity.directory.change(kind, call.path["object_id"], given)
         return Reply(200, {kind.name: _wire(call, kind, record)})
@@ -129,7 +197,7 @@ def deleter(kind: Kind) -> Handler:
     """Return the handler of DELETE /KINDs/ID."""
 
     def delete(call: Call) -> Reply:
-        call.admin()
+        check_changes(call, administrator(call), kind, call.path["object_id"])
         call.identity.directory.delete(kind, call.path["object_id"])
         return NOTHING
 
@@ -146,7 +214,7 @@ def change_password(call: Call) -> Reply:
 def list_projects_of_user(call: Call) -> Reply:
     """GET /users/ID/projects."""
     user_id = call.path["object_id"]
-    call.admin_or(user_id)
+    _own_or_administered(call, user_id)
     call.identity.directory.get(USER, user_id)
     return shown(call, PROJECT, call.identity.directory.projects_of(user_id))
 
@@ -160,7 +228,7 @@ def granter(target: TargetKind) -> Handler:
     """Return the handler of PUT /TARGETs/ID/users/ID/roles/ID."""
 
     def grant(call: Call) -> Reply:
-        call.admin()
+        check_grants(call, administrator(call), _grant(call, target))
         call.identity.grants.add(_grant(call, target))
         return NOTHING
 
@@ -171,7 +239,7 @@ def grant_checker(target: TargetKind) -> Handler:
     """Return the handler of HEAD /TARGETs/ID/users/ID/roles/ID."""
 
     def check(call: Call) -> Reply:
-        call.admin_or(call.path["user_id"])
+        _own_or_administered(call, call.path["user_id"])
         call.identity.grants.check(_grant(call, target))
         return NOTHING
 
@@ -182,7 +250,7 @@ def revoker(target: TargetKind) -> Handler:
     """Return the handler of DELETE /TARGETs/ID/users/ID/roles/ID."""
 
     def revoke(call: Call) -> Reply:
-        call.admin()
+        check_grants(call, administrator(call), _grant(call, target))
         call.identity.grants.remove(_grant(call, target))
         return NOTHING
 
@@ -194,7 +262,7 @@ def grant_lister(target: TargetKind) -> Handler:
 
     def list_grants(call: Call) -> Reply:
         user_id = call.path["user_id"]
-        call.admin_or(user_id)
+        _own_or_administered(call, user_id)
         roles = call.identity.grants.roles_on(user_id, target, call.path["object_id"])
         records = [{"id": role.id, "name": role.name, "description": ""} for role in roles]
         return shown(call, ROLE, records)
@@ -203,17 +271,46 @@ def grant_lister(target: TargetKind) -> Handler:
 
 
 def list_assignments(call: Call) -> Reply:
-    """GET /role_assignments: with `include_names` and `effective`; users see their own."""
-    call.admin_or(call.query("user.id"))
+    """GET /role_assignments: with `include_names` and `effective`; users see their own, of a domain its own."""
+    refuse_unknown(call, (*_GRANT_FILTERS, *_NOWHERE, "include_names", "effective", "include_subtree"))
+    access = call.access()
+    mine = access.user.id == call.query("user.id")
+    if not (mine or access.is_admin or access.administers):
+        raise forbidden()
     filters = {name: value for name in _GRANT_FILTERS if (value := call.query(name)) is not None}
-    nowhere = ("group.id", "scope.system", "scope.OS-INHERIT:inherited_to")
     found: list[Assignment] = []
-    if not any(call.query(name) for name in nowhere):
+    if not any(call.query(name) for name in _NOWHERE):
         found = call.identity.grants.listing(filters, effective=call.flag("effective"))
+    if not (mine or access.is_admin):
+        found = [each for each in found if access.administers in _domains(each)]
     name_of = _with_names if call.flag("include_names") else _id_only
     links = {"self": call.site.url("/identity/v3/role_assignments"), "next": None, "previous": None}
     wires = [_assignment(call, each, name_of) for each in found]
     return Reply(200, {"role_assignments": wires, "links": links})
+
+
+def _domains(found: Assignment) -> set[str]:
+    """Return the ids of the domains that a role assignment concerns."""
+    place = found.domain.id if found.project is None and found.domain is not None else ""
+    return {found.project.domain.id if found.project is not None else place, found.user.domain.id}
+
+
+def _own_or_administered(call: Call, user_id: str) -> None:
+    """Refuse who is neither that user nor administers it.
+
+    Raises:
+        Forbidden: as `check_changes`.
+    """
+    access = call.access()
+    if access.user.id != user_id and not access.is_admin:
+        check_sees(call, access, USER, _user(call, user_id))
+
+
+def _user(call: Call, user_id: str) -> Record:
+    try:
+        return call.identity.directory.get(USER, user_id)
+    except NotFound:
+        raise forbidden() from None
 
 
 Naming = Callable[[Named | InDomain], dict[str, Any]]

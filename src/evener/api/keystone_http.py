@@ -18,11 +18,13 @@ from evener.identity.access import Access
 from evener.identity.builtin import BuiltinIdentity
 from evener.resources import wording
 from evener.resources.errors import (
+    Busy,
     Conflict,
     EvenerError,
     Forbidden,
     InvalidInput,
     NotFound,
+    TooManyAttempts,
     Unauthorized,
     Unavailable,
 )
@@ -35,6 +37,7 @@ STATUSES: tuple[tuple[type[EvenerError], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 M = TypeVar("M", bound=BaseModel)
@@ -61,6 +64,11 @@ class Call:
     request: falcon.Request
     path: Mapping[str, str]
 
+    @property
+    def address(self) -> str:
+        """Where the request comes from."""
+        return str(self.request.remote_addr)
+
     def query(self, name: str) -> str | None:
         """Return the (last) value of a query parameter."""
         value = self.request.params.get(name)
@@ -81,30 +89,6 @@ class Call:
         if not token:
             raise Unauthorized("There is no token")
         return self.identity.access(token)
-
-    def admin(self) -> Access:
-        """Return the administrator's access.
-
-        Raises:
-            Unauthorized: as `access`.
-            Forbidden: when the caller is none.
-        """
-        access = self.access()
-        if not access.is_admin:
-            raise forbidden()
-        return access
-
-    def admin_or(self, user_id: str | None) -> Access:
-        """Return the access of an administrator or of that very user.
-
-        Raises:
-            Unauthorized: as `access`.
-            Forbidden: when the caller is somebody else.
-        """
-        access = self.access()
-        if not access.is_admin and access.user.id != user_id:
-            raise forbidden()
-        return access
 
     def parse(self, model: type[M], key: str) -> M:
         """Return the object named `key` in the body as a `model`.
@@ -191,7 +175,10 @@ def error_reply(status: HTTPStatus, message: str) -> Reply:
 def _reply_to(error: EvenerError, site: Site) -> Reply:
     status = next((s for kind, s in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is not HTTPStatus.UNAUTHORIZED:
-        return error_reply(status, error.message)
+        reply = error_reply(status, error.message)
+        if isinstance(error, TooManyAttempts | Busy):
+            return Reply(reply.status, reply.body, {"Retry-After": str(error.retry_after_s)})
+        return reply
     # Why is for the log alone: it would say which users and projects exist.
     LOG.info("Refused: %s", error.message)
     reply = error_reply(status, "The request you have made requires authentication.")

@@ -31,7 +31,7 @@ def show_version(call: Call) -> Reply:
 
 def issue_token(call: Call) -> Reply:
     """POST /auth/tokens: log in."""
-    sealed, access = call.identity.login(call.parse(Login, "auth"))
+    sealed, access = call.identity.login(call.parse(Login, "auth"), call.address)
     return Reply(201, _token_body(call, access), {"X-Subject-Token": sealed})
 
 
@@ -68,12 +68,13 @@ def _token_body(call: Call, access: Access) -> dict[str, Any]:
     body: dict[str, Any] = {
         "methods": list(token.methods),
         "user": _in_domain(access.user) | {"password_expires_at": None},
-        "audit_ids": list(token.audit_ids),
+        "audit_ids": list(dict.fromkeys((token.audit_ids[0], token.audit_ids[-1]))),
         "issued_at": _moment(token.issued_at),
         "expires_at": _moment(token.expires_at),
     }
     if access.project is not None:
         body |= {"project": _in_domain(access.project), "is_domain": False}
+        body["is_admin_project"] = access.in_admin_project
     if access.domain is not None:
         body["domain"] = {"id": access.domain.id, "name": access.domain.name}
     if access.roles:

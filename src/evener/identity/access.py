@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, or_, select
 
 from evener.identity.tokens import Token
-from evener.resources.caller import ADMIN, MEMBER, READER
+from evener.resources.caller import ADMIN, DEFAULT_DOMAIN, MEMBER, READER
 from evener.resources.errors import Unauthorized
 from evener.store.database import Transaction
 from evener.store.identity_tables import (
@@ -53,16 +53,24 @@ class Access:
     project: InDomain | None
     domain: Named | None
     roles: tuple[Named, ...]
+    in_admin_project: bool  # whether `project` is the one whose administrators are everybody's
 
     @property
     def role_names(self) -> frozenset[str]:
-        """The names of the roles, implied ones included."""
-        return frozenset(role.name for role in self.roles)
+        """What the token may, in names of roles, implied ones included; `admin` is who administers everything."""
+        names = frozenset(role.name for role in self.roles)
+        return names if self.in_admin_project else names - {ADMIN}
 
     @property
     def is_admin(self) -> bool:
-        """Whether the token is for managing domains, projects, users and roles."""
+        """Whether the token is for managing all domains, projects, users and roles."""
         return ADMIN in self.role_names
+
+    @property
+    def administers(self) -> str | None:
+        """The id of the domain that the token is for managing, where it is for one."""
+        has_role = any(role.name == ADMIN for role in self.roles)
+        return self.domain.id if self.domain is not None and has_role else None
 
 
 def implied_by(held: Any, role: Any) -> Any:
@@ -115,7 +123,7 @@ def _statement() -> Select[Any]:
         )
         .outerjoin(_held, _held.c.id == assignments.c.role_id)
         .outerjoin(roles, implied_by(_held, roles))
-        .outerjoin(revocations, revocations.c.audit_id == bindparam("of_token"))
+        .outerjoin(revocations, revocations.c.audit_id.in_(bindparam("of_tokens", expanding=True)))
         .where(users.c.id == bindparam("of_user"))
     )
 
@@ -124,18 +132,18 @@ def _statement() -> Select[Any]:
 _ACCESS = _statement()
 
 
-def load_access(tx: Transaction, token: Token) -> Access:
-    """Return what `token` gives access to now: one statement.
+def load_access(tx: Transaction, token: Token, admin_project: str) -> Access:
+    """Return what `token` gives access to now: one statement. `admin_project` is of the domain `default`.
 
     Raises:
-        Unauthorized: when it was revoked, its user, project or domain is disabled or gone, the user has got a
-            new password since, or has no role any more in what the token is for.
+        Unauthorized: when it was revoked, or one that it was made from, its user, project or domain is disabled or
+            gone, the user has got a new password since, or has no role any more in what the token is for.
     """
     parameters = {
         "of_user": token.user_id,
         "of_project": token.project_id or "",
         "of_domain": token.domain_id or "",
-        "of_token": token.audit_ids[0],
+        "of_tokens": list(token.audit_ids),
     }
     rows = tx.execute(_ACCESS, parameters).all()
     if not rows or not _holds(token, rows[0]):
@@ -154,6 +162,7 @@ def load_access(tx: Transaction, token: Token) -> Access:
         else None,
         domain=Named(row.domain_id, row.domain_name) if token.domain_id else None,
         roles=tuple(Named(role_id, name) for name, role_id in roles),
+        in_admin_project=(row.project_domain_id, row.project_name) == (DEFAULT_DOMAIN, admin_project),
     )
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import yaml
 from sqlalchemy import insert, select
 
-from evener.identity.directory import BUILTIN_ROLES, DEFAULT_DOMAIN, new_id
+from evener.identity.directory import BUILTIN_ROLES, new_id
 from evener.identity.passwords import hash_password
-from evener.resources.caller import ADMIN
+from evener.resources.caller import ADMIN, DEFAULT_DOMAIN
 from evener.store.database import Database, Transaction, retried
 from evener.store.identity_tables import (
     identity_assignments,
@@ -52,8 +52,10 @@ _CONTRADICTING = (
 
 
 @retried
-def bootstrap(database: Database, deliver: Callable[[str], None] | None = None) -> str | None:
-    """Make, in an empty service, the domain `default`, the roles, and project and user `admin`.
+def bootstrap(
+    database: Database, deliver: Callable[[str], None] | None = None, project: str = ADMIN
+) -> str | None:
+    """Make, in an empty service, the domain `default`, the roles, the administrators' `project` and user `admin`.
 
     Returns the user's password, or None when the service is not empty. `deliver` is called with it before the
     commit, so that no crash leaves an administrator whose password nobody has.
@@ -64,13 +66,13 @@ def bootstrap(database: Database, deliver: Callable[[str], None] | None = None) 
         if tx.scalar(select(identity_domains.c.id).where(identity_domains.c.id == DEFAULT_DOMAIN)):
             return None
         # Of several that start at once, the first insert lets one through: only that one delivers.
-        _fill(tx, password_hash)
+        _fill(tx, password_hash, project)
         if deliver is not None:
             deliver(password)
     return password
 
 
-def _fill(tx: Transaction, password_hash: str) -> None:
+def _fill(tx: Transaction, password_hash: str, project: str) -> None:
     project_id, user_id = new_id(), new_id()
     role_ids = {name: new_id() for name in BUILTIN_ROLES}
     common = {"description": "", "enabled": True}
@@ -80,7 +82,7 @@ def _fill(tx: Transaction, password_hash: str) -> None:
         )
     )
     tx.execute(
-        insert(identity_projects).values(id=project_id, domain_id=DEFAULT_DOMAIN, name=ADMIN, **common)
+        insert(identity_projects).values(id=project_id, domain_id=DEFAULT_DOMAIN, name=project, **common)
     )
     tx.execute(
         insert(identity_users).values(
@@ -101,13 +103,15 @@ def _fill(tx: Transaction, password_hash: str) -> None:
     )
 
 
-def deliver_credentials(state_path: Path, auth_url: str, password: str, database: str) -> None:
+def deliver_credentials(
+    state_path: Path, auth_url: str, password: str, database: str, project: str = ADMIN
+) -> None:
     """Write the credentials of a new `database`; those of another one that are there already stay as they are.
 
     Then they get the database's name: they may be the only place of the other one's password.
     """
     if _database_of(state_path) in (None, database):
-        write_credentials(state_path, auth_url, password, database)
+        write_credentials(state_path, auth_url, password, database, project=project)
         return
     suffix = f"-{database[:8]}"
     LOG.warning(
@@ -118,7 +122,7 @@ def deliver_credentials(state_path: Path, auth_url: str, password: str, database
         suffix,
         suffix,
     )
-    write_credentials(state_path, auth_url, password, database, suffix)
+    write_credentials(state_path, auth_url, password, database, suffix, project)
 
 
 def _database_of(state_path: Path) -> str | None:
@@ -132,9 +136,14 @@ def _database_of(state_path: Path) -> str | None:
 
 
 def write_credentials(
-    state_path: Path, auth_url: str, password: str, database: str | None = None, suffix: str = ""
+    state_path: Path,
+    auth_url: str,
+    password: str,
+    database: str | None = None,
+    suffix: str = "",
+    project: str = ADMIN,
 ) -> None:
-    """Write `clouds.yaml` and `openrc` for user `admin` into `state_path`, readable by their owner only.
+    """Write `clouds.yaml` and `openrc` for user `admin` in `project` into `state_path`, readable by their owner only.
 
     `auth_url` is the service's, with version: `http://127.0.0.1:9876/identity/v3`. Each file appears whole or
     not at all. Its first line says which database it is for.
@@ -144,7 +153,7 @@ def write_credentials(
         "auth_url": auth_url,
         "username": ADMIN,
         "password": password,
-        "project_name": ADMIN,
+        "project_name": project,
         "user_domain_id": DEFAULT_DOMAIN,
         "project_domain_id": DEFAULT_DOMAIN,
     }
@@ -169,7 +178,8 @@ def follow_address(state_path: Path, auth_url: str) -> None:
     except (OSError, yaml.YAMLError, LookupError, TypeError):
         return
     if known != auth_url and auth.get("username") == ADMIN and isinstance(password, str):
-        write_credentials(state_path, auth_url, password, _database_of(state_path))
+        project = str(auth.get("project_name", ADMIN))
+        write_credentials(state_path, auth_url, password, _database_of(state_path), project=project)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -10,13 +10,15 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from evener.identity.access import Access, load_access
+from evener.identity.administrators import Administrators
+from evener.identity.attempts import Attempts
 from evener.identity.bootstrap import bootstrap
 from evener.identity.directory import Directory
 from evener.identity.grants import Grants
 from evener.identity.models import DomainRef, Login, ProjectRef, Scope, UserCredentials
 from evener.identity.passwords import verify_password
 from evener.identity.tokens import Token, TokenSealer, new_audit_id
-from evener.resources.caller import Caller
+from evener.resources.caller import ADMIN, Caller
 from evener.resources.errors import Unauthorized
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.identity_tables import (
@@ -26,6 +28,7 @@ from evener.store.identity_tables import (
     identity_users,
 )
 
+MOST_ANCESTORS = 16  # tokens that one was made from, one from the other
 REMEMBERED_S = 1  # at most so long an answer stands after another process has changed the database
 
 
@@ -35,19 +38,32 @@ class BuiltinIdentity:
     `directory` holds domains, projects, users and roles, `grants` who has which role where.
     """
 
-    def __init__(self, database: Database, key_file: Path, token_lifetime_s: int) -> None:
-        """Serve from `database`; tokens live `token_lifetime_s`, sealed by `key_file`, made if missing."""
+    def __init__(
+        self,
+        database: Database,
+        key_file: Path,
+        token_lifetime_s: int,
+        admin_project: str = ADMIN,
+        min_password_length: int = 1,
+    ) -> None:
+        """Serve from `database`; tokens live `token_lifetime_s`, sealed by `key_file`, made if missing.
+
+        Administrators of `admin_project`, of the domain `default`, administer everything.
+        """
         # Nobody else changes the tables of this room, so what others change leaves tokens as they are.
         self._database = database.apart()
-        self.directory = Directory(self._database)
-        self.grants = Grants(self._database)
+        administrators = Administrators(admin_project)
+        self.directory = Directory(self._database, administrators, min_password_length)
+        self.grants = Grants(self._database, administrators)
+        self._admin_project = admin_project
+        self._attempts = Attempts()
         self._sealer = TokenSealer(key_file)
         self._lifetime = timedelta(seconds=token_lifetime_s)
         self._remembered = lru_cache(maxsize=1000)(self._load)
 
     def bootstrap(self, deliver: Callable[[str], None] | None = None) -> str | None:
         """Make the first user; see `evener.identity.bootstrap.bootstrap`."""
-        return bootstrap(self._database, deliver)
+        return bootstrap(self._database, deliver, self._admin_project)
 
     def validate(self, token: str) -> Caller:
         """Return whose `token` this is.
@@ -76,21 +92,24 @@ class BuiltinIdentity:
         """Return what the database says; nothing that this process changes leaves an old answer standing."""
         opened = self._sealer.open(token, now())
         with self._database.read() as tx:
-            return load_access(tx, opened)
+            return load_access(tx, opened, self._admin_project)
 
-    def login(self, login: Login) -> tuple[str, Access]:
-        """Return a new token, sealed and open.
+    def login(self, login: Login, address: str = "") -> tuple[str, Access]:
+        """Return a new token, sealed and open; `address` is where the request comes from.
 
         Without a scope it is for the user's default project, or for nothing when the user has no role there.
 
         Raises:
             Unauthorized: for wrong credentials, and for a scope in which the user has no role. The message is
                 for logs: a client that learns which of them it was, learns who exists.
+            TooManyAttempts: when too many logins have failed just before.
         """
-        user, parent = self._authenticate(login)
+        user, parent = self._authenticate(login, address)
         with self._database.read() as tx:
             if login.scope is not None:
-                access = load_access(tx, self._token(tx, login, user, parent, login.scope))
+                access = load_access(
+                    tx, self._token(tx, login, user, parent, login.scope), self._admin_project
+                )
             else:
                 access = self._default_access(tx, login, user, parent)
         return self._sealer.seal(access.token), access
@@ -99,14 +118,14 @@ class BuiltinIdentity:
         if user.default_project_id is not None:
             scope = Scope(project=ProjectRef(id=user.default_project_id))
             try:
-                return load_access(tx, self._token(tx, login, user, parent, scope))
+                return load_access(tx, self._token(tx, login, user, parent, scope), self._admin_project)
             except Unauthorized:
                 pass
-        return load_access(tx, self._token(tx, login, user, parent, "unscoped"))
+        return load_access(tx, self._token(tx, login, user, parent, "unscoped"), self._admin_project)
 
     @retried
     def revoke(self, token: str) -> None:
-        """Make `token` void; tokens made from it live on until they expire.
+        """Make `token` void, and all that were made from it.
 
         Raises:
             Unauthorized: when it is not valid, or not any more.
@@ -117,15 +136,17 @@ class BuiltinIdentity:
             tx.execute(delete(revocations).where(revocations.c.expires_at < now()))
             tx.execute(insert(revocations).values(audit_id=opened.audit_ids[0], expires_at=opened.expires_at))
 
-    def _authenticate(self, login: Login) -> tuple[Row[Any], Token | None]:
+    def _authenticate(self, login: Login, address: str) -> tuple[Row[Any], Token | None]:
         """Return the user that all methods of `login` prove, and the token among them."""
         methods = login.identity
         user: Row[Any] | None = None
         parent: Token | None = None
         if "password" in methods.methods and methods.password is not None:
-            user = self._by_password(methods.password.user)
+            user = self._by_password(methods.password.user, address)
         if "token" in methods.methods and methods.token is not None:
             parent = self.access(methods.token.id).token
+            if len(parent.audit_ids) >= MOST_ANCESTORS:
+                raise Unauthorized("The token comes from too many others, one from the other")
             if user is not None and user.id != parent.user_id:
                 raise Unauthorized("The token is another user's")
             with self._database.read() as tx:
@@ -134,14 +155,17 @@ class BuiltinIdentity:
             raise Unauthorized("Nobody logs in")
         return user, parent
 
-    def _by_password(self, credentials: UserCredentials) -> Row[Any]:
-        users = identity_users
+    def _by_password(self, credentials: UserCredentials, address: str) -> Row[Any]:
+        users, who = identity_users, _called(credentials)
+        self._attempts.check(who, address)
         with self._database.read() as tx:
             statement = select(users).where(_is(users, credentials.id, credentials.name, credentials.domain))
             user = tx.execute(statement).first()
         # Outside of the transaction, because it takes its time; for unknown users too, so that none can tell.
         if not verify_password(user.password_hash if user else None, credentials.password) or user is None:
+            self._attempts.failed(who, address)
             raise Unauthorized("The user or the password is not right")
+        self._attempts.succeeded(who, address)
         return user
 
     def _token(
@@ -159,10 +183,16 @@ class BuiltinIdentity:
             issued_at=issued_at,
             # A token made from a token must not outlive it, or a stolen one would live for ever.
             expires_at=parent.expires_at if parent else issued_at + self._lifetime,
-            audit_ids=(*audit_ids, parent.audit_ids[0]) if parent else audit_ids,
+            audit_ids=(*audit_ids, *parent.audit_ids) if parent else audit_ids,
             # Of the row that the password was checked against: a change since makes this token void.
             generation=parent.generation if parent else user.token_generation,
         )
+
+
+def _called(credentials: UserCredentials) -> str:
+    """Return how the caller names the user who logs in."""
+    domain = credentials.domain
+    return str(credentials.id or f"{credentials.name}@{domain and (domain.id or domain.name)}")
 
 
 def _is(table: Any, object_id: str | None, name: str | None, domain: DomainRef | None) -> Any:

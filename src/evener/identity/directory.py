@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Row, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from evener.identity.administrators import Administrators
 from evener.identity.models import DomainInput, Input, ProjectInput, RoleInput, UserInput
 from evener.identity.passwords import hash_password, verify_password
-from evener.resources.caller import ADMIN, MEMBER, READER
+from evener.resources.caller import ADMIN, DEFAULT_DOMAIN, MEMBER, READER
 from evener.resources.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
 from evener.store.database import Database, Transaction, retried
 from evener.store.identity_tables import (
@@ -24,7 +25,6 @@ from evener.store.identity_tables import (
     identity_users,
 )
 
-DEFAULT_DOMAIN = "default"
 BUILTIN_ROLES = (ADMIN, MEMBER, READER)
 Record = Mapping[str, Any]
 
@@ -75,8 +75,10 @@ def _record(row: Row[Any]) -> Record:
 class Directory:
     """The domains, projects, users and roles of `database`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, administrators: Administrators, min_password_length: int) -> None:
         self._database = database
+        self._administrators = administrators
+        self._min_password_length = min_password_length
 
     def get(self, kind: Kind, object_id: str) -> Record:
         """Return one object.
@@ -86,6 +88,15 @@ class Directory:
         """
         with self._database.read() as tx:
             return get_record(tx, kind, object_id)
+
+    def is_protected(self, kind: Kind, object_id: str) -> bool:
+        """Return whether only who administers everything may touch the object."""
+        with self._database.read() as tx:
+            return self._administrators.protects(
+                tx,
+                project_id=object_id if kind is PROJECT else None,
+                user_id=object_id if kind is USER else None,
+            )
 
     def listing(self, kind: Kind, filters: Mapping[str, Any]) -> list[Record]:
         """Return the objects whose columns have the values of `filters`, by name."""
@@ -101,9 +112,10 @@ class Directory:
         """Make an object and return it.
 
         Raises:
-            InvalidInput: when the name is missing, or an object that is named does not exist.
+            InvalidInput: when the name is missing, the password too short, or an object that is named does not exist.
             Conflict: when the name is taken.
         """
+        self._check_password(getattr(given, "password", None))
         values = _columns(kind, given)
         if not values.get("name"):
             raise InvalidInput(f"'name' is a required property of a {kind.name}")
@@ -134,14 +146,19 @@ class Directory:
             NotFound: when there is none.
             InvalidInput: when an object that is named does not exist, or the domain would change.
             Conflict: when the name is taken.
-            Forbidden: for the name of a builtin role.
+            Forbidden: for the name of a builtin role, and where nobody would be left who administers.
         """
+        self._check_password(getattr(given, "password", None))
         return self._change(kind, object_id, given, _columns(kind, given))
+
+    def _check_password(self, password: str | None) -> None:
+        if password is not None and len(password) < self._min_password_length:
+            raise InvalidInput(f"'password' must have at least {self._min_password_length} characters")
 
     @retried
     def _change(self, kind: Kind, object_id: str, given: Input, values: dict[str, Any]) -> Record:
         table = kind.table
-        with self._database.write() as tx:
+        with self._database.write() as tx, self._administrators.kept(tx):
             record = get_record(tx, kind, object_id)
             _check_parent(given, record)
             changed = {name: value for name, value in values.items() if record.get(name, ...) != value}
@@ -162,9 +179,10 @@ class Directory:
 
         Raises:
             NotFound: when there is none.
-            Forbidden: for a builtin role, the domain `default`, and a domain that is enabled.
+            Forbidden: for a builtin role, the domain `default`, and a domain that is enabled; and where nobody would
+                be left who administers.
         """
-        with self._database.write() as tx:
+        with self._database.write() as tx, self._administrators.kept(tx):
             record = get_record(tx, kind, object_id)
             if kind is ROLE:
                 _check_role(record)
@@ -179,7 +197,9 @@ class Directory:
 
         Raises:
             Unauthorized: when that is not the password, or there is no such user.
+            InvalidInput: when the new one is too short.
         """
+        self._check_password(password)
         users = identity_users
         known = select(users.c.password_hash).where(users.c.id == user_id.replace("\x00", ""))
         with self._database.read() as tx:

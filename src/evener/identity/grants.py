@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, delete, insert, select
 
 from evener.identity.access import InDomain, Named, implied_by
+from evener.identity.administrators import Administrators
 from evener.identity.directory import DOMAIN, PROJECT, ROLE, USER, get_record, new_id
 from evener.resources.errors import NotFound
 from evener.store.database import Database, Transaction, retried
@@ -62,8 +63,9 @@ def _conditions(grant: Grant) -> list[ColumnElement[bool]]:
 class Grants:
     """The role assignments of `database`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, administrators: Administrators) -> None:
         self._database = database
+        self._administrators = administrators
 
     @retried
     def add(self, grant: Grant) -> None:
@@ -97,8 +99,9 @@ class Grants:
 
         Raises:
             NotFound: when the user does not have it.
+            Forbidden: where nobody would be left who administers.
         """
-        with self._database.write() as tx:
+        with self._database.write() as tx, self._administrators.kept(tx):
             _check_existence(tx, grant)
             if tx.execute(delete(identity_assignments).where(*_conditions(grant))).rowcount == 0:
                 raise _no_such(grant)

@@ -23,8 +23,8 @@ _LONGEST_TOKEN = 4096
 class Token:
     """What a token says; moments are UTC without a zone.
 
-    `audit_ids` are the token's own and, for one made from another token, that one's. `generation` is the
-    user's at the time of issue.
+    `audit_ids` are the token's own and, for one made from another token, all of that one's: it goes when any of
+    those is given back. `generation` is the user's at the time of issue.
     """
 
     user_id: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 ADMIN = "admin"
 MEMBER = "member"
 READER = "reader"
+DEFAULT_DOMAIN = "default"  # the id of the domain of who names none
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ EvenerError
     InUse                 the object is used by another
   Forbidden               the caller may not do that
   Unauthorized            the caller is nobody we know
+  TooManyAttempts         to log in has failed too often just before
   QuotaExceeded           the project has no room for one more
   Unavailable             a part that is needed does not answer
     Busy                  it has too much to do; the same may be asked later
@@ -47,6 +48,14 @@ class Forbidden(EvenerError):
 
 class Unauthorized(EvenerError):
     """No valid token."""
+
+
+class TooManyAttempts(EvenerError):
+    """To log in has failed too often; it may be tried again after `retry_after_s` seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Too many failed logins; try again in {retry_after_s} seconds.")
+        self.retry_after_s = retry_after_s
 
 
 class QuotaExceeded(EvenerError):

@@ -67,13 +67,17 @@ class Assembly:
     def _make_app(self) -> falcon.App[Any, Any]:
         conf, url = self._conf, config.public_url(self._conf)
         identity = BuiltinIdentity(
-            self.database, config.state_path(conf) / KEY_FILE, conf.identity.token_lifetime
+            self.database,
+            config.state_path(conf) / KEY_FILE,
+            conf.identity.token_lifetime,
+            conf.identity.admin_project,
+            conf.identity.min_password_length,
         )
         auth_url = f"{url}/identity/v3"
-        state = config.state_path(conf)
+        state, project = config.state_path(conf), conf.identity.admin_project
         with self.database.read() as tx:
             database = database_id(tx)
-        identity.bootstrap(lambda password: deliver_credentials(state, auth_url, password, database))
+        identity.bootstrap(lambda password: deliver_credentials(state, auth_url, password, database, project))
         follow_address(state, auth_url)
         network = BuiltinNetwork(
             self.database, Telling(self.database, self._bus), config.physical_networks(conf)
