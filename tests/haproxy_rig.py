@@ -19,13 +19,12 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
-from evener.dataplane.haproxy.settings import Settings, probe
+from evener.dataplane.haproxy.settings import Settings, most_files, probe
 from evener.host import netns
 
 VIP = "127.0.1.1"
-SETTINGS = Settings(
-    version=probe(os.environ.get("HAPROXY", "haproxy")), binary=os.environ.get("HAPROXY", "haproxy")
-)
+BINARY = os.environ.get("HAPROXY", "haproxy")
+SETTINGS = Settings(version=probe(BINARY), binary=BINARY, files=most_files())
 
 
 class Web:

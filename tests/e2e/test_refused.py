@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from standalone import Balancer, Cloud, Traffic, eventually
 
+from evener.dataplane.haproxy.settings import most_files
+
 pytestmark = pytest.mark.root
 
 TAKEN = 8080
@@ -72,3 +74,21 @@ def test_the_next_good_change_heals_a_refused_one(
         api.wait_active(balancer.lb)
         assert "provisioning_error" not in api.show(balancer.lb)
     traffic.assert_unharmed()
+
+
+def test_a_limit_of_connections_that_the_host_cannot_keep_is_said_of_its_listener_while_it_serves(
+    cloud: Cloud, balancer: Balancer
+) -> None:
+    api, limit = cloud.api, 100_000
+    api.update(balancer.listener, connection_limit=limit)
+    if most_files() > 3 * limit:
+        api.wait_active(balancer.lb)
+    else:
+        eventually(lambda: api.show(balancer.lb)["provisioning_status"] == "ERROR")
+        assert f"connection_limit {limit} of listener" in api.show(balancer.lb)["provisioning_error"]
+    cloud.client.answers(balancer.vip)
+    api.update(balancer.listener, connection_limit=9000)
+    api.wait_active(balancer.lb)
+    configuration = (cloud.standalone.directory_of(balancer.lb) / "haproxy.conf").read_text()
+    assert "maxconn 9000\n" in configuration
+    assert "provisioning_error" not in api.show(balancer.lb)

@@ -71,6 +71,7 @@ GRAPH: dict[str, Callable[[int, str], list[Json]]] = {
     "certificates_per_listener": lambda n, _: listeners(
         1, default_tls_container_ref="default", sni_container_refs=[f"ref-{each}" for each in range(n - 1)]
     ),
+    "connections_per_listener": lambda n, _: listeners(1, connection_limit=n),
 }
 
 
@@ -137,7 +138,17 @@ def test_one_object_more_than_a_bound_allows_is_refused_by_its_name(database: Da
     kwargs = {"status": 409, "kind": "OverQuota", "says": "certificates_per_listener"}
     change = {"listener": {"sni_container_refs": ["a", "b"]}}
     cloud.refuses(cloud.ann, "PUT", f"/lbaas/listeners/{two}", change, **kwargs)
-    assert names | {"certificates_per_listener", "objects_per_request"} == WHAT.keys()
+    kwargs = {
+        "status": 409,
+        "kind": "OverQuota",
+        "says": "2 connections in the connection_limit of a listener",
+    }
+    cloud.refuses(
+        cloud.ann, "PUT", f"/lbaas/listeners/{two}", {"listener": {"connection_limit": 3}}, **kwargs
+    )
+    cloud.ann.ok("PUT", f"/lbaas/listeners/{two}", {"listener": {"connection_limit": -1}})
+    elsewhere = {"certificates_per_listener", "connections_per_listener", "objects_per_request"}
+    assert names | elsewhere == WHAT.keys()
 
 
 def test_what_the_agents_have_let_go_of_makes_room(database: Database, subnet: str) -> None:

@@ -1,10 +1,14 @@
 """A listener's limit of connections, in a real HAProxy: what it keeps out, and how it changes."""
 
+import contextlib
+from dataclasses import replace
+
 import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy import process, runtime, stats
 from evener.dataplane.haproxy.plan import Reload, SetLimit
+from evener.dataplane.haproxy.settings import most_files
 from haproxy_rig import SETTINGS, VIP, Rig, member_of
 
 pytestmark = pytest.mark.root
@@ -59,3 +63,19 @@ def test_who_waits_for_a_higher_limit_is_served_once_it_is_there(rig):
         first.settimeout(10)
         assert first.recv(4).startswith(b"HTTP")
     assert rig.instance.check()
+
+
+def test_a_limit_above_the_usual_is_kept_as_far_as_there_are_files(rig):
+    rig.instance.settings = replace(SETTINGS, maxconn=20, files=most_files())
+    for limit, expected in ((30, 30), (20, 20), (45, 45), (-1, 20)):
+        limited(rig, limit)
+        (row,) = stats.rows(runtime.ask(rig.instance.paths.socket, "show stat -1 1 -1"))
+        assert int(row["slim"]) == expected
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(rig.socket()) for _ in range(expected)]
+            for client in clients:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert client.recv(4096).startswith(b"HTTP/1.1 200")
+    limited(rig, 10_000_000)  # started all the same
+    most = int(stats.rows(runtime.ask(rig.instance.paths.socket, "show stat -1 1 -1"))[0]["slim"])
+    assert 0.4 * most_files() < most < 0.5 * most_files()

@@ -31,8 +31,10 @@ from evener.agent.pulse import Pulse
 from evener.agent.underlay import Underlay
 from evener.agent.work import Workers
 from evener.bus.base import Controller
+from evener.dataplane.haproxy import limits
 from evener.dataplane.haproxy.errors import Busy, HaproxyError
 from evener.dataplane.haproxy.pings import Pinger
+from evener.dataplane.haproxy.render import served
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns, router
 from evener.host.driver import InterfaceDriver
@@ -354,7 +356,7 @@ class AgentService:
                 Report(
                     loadbalancer_id=graph.id,
                     applied_generation=graph.generation,
-                    failure=_failure(graph, unreadable) if unreadable else None,
+                    failure=_failure(graph, limits.too_high(graph, served(graph), self._tools.settings)),
                     observation=self._news(balancer),
                 )
             )
@@ -466,11 +468,17 @@ def _reason(error: Exception) -> str:
     return f"The agent has met what it did not expect; see its log: {type(error).__name__}: {error}"
 
 
-def _failure(graph: Graph, reason: str) -> Failure:
-    """Return what certificates that cannot be read mean: the listeners that name them are not as they should be."""
+def _failure(graph: Graph, too_high: Mapping[str, str]) -> Failure | None:
+    """Return which listeners are not as they should be, and why, though all else is applied.
+
+    They name certificates that cannot be read, or have a limit of connections that is `too_high`.
+    """
     listeners = (
         each.id
         for each in graph.listeners
-        if graph.unreadable.keys() & {each.default_tls_container_ref, *each.sni_container_refs}
+        if each.id in too_high
+        or graph.unreadable.keys() & {each.default_tls_container_ref, *each.sni_container_refs}
     )
-    return Failure(generation=graph.generation, reason=reason, objects=tuple(listeners))
+    reasons = [*graph.unreadable.values(), *too_high.values()]
+    failure = Failure(generation=graph.generation, reason="; ".join(reasons), objects=tuple(listeners))
+    return failure if reasons else None

@@ -93,9 +93,14 @@ def check_all(bounds: Bounds, cls: type[Resource], new: Collection[Values]) -> N
         bounds.check(bound, max(of_each.values(), default=0))
 
 
-def check_certificates(bounds: Bounds, values: Values) -> None:
-    """Let pass the certificates that a listener is given."""
+def check_listener(bounds: Bounds, values: Values) -> None:
+    """Let pass the certificates and the limit of connections that a listener is given.
+
+    Raises:
+        QuotaExceeded: naming the bound.
+    """
     bounds.check("certificates_per_listener", len(values.get("sni_container_refs") or ()) + 1)
+    bounds.check("connections_per_listener", values.get("connection_limit", 0))
 
 
 _REGEXES = (

@@ -14,7 +14,7 @@ from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
 from evener.control import certificates, children, departing, filters, flavors, l7, scheduling, whole
-from evener.control.bounds import check_certificates
+from evener.control.bounds import check_listener
 from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
 from evener.control.facts import store_counters
@@ -171,7 +171,7 @@ class LoadBalancing:
         Raises:
             EvenerError: when a rule forbids it; then nothing has changed.
         """
-        check_certificates(self.bounds, values)
+        check_listener(self.bounds, values)
         return self._create(caller, cls, values, parent_id, self._ask_for_new(caller, cls, values))
 
     @retried
@@ -232,7 +232,7 @@ class LoadBalancing:
         Raises:
             EvenerError: when a rule forbids it; then nothing has changed.
         """
-        check_certificates(self.bounds, values)
+        check_listener(self.bounds, values)
         asked = self._ask_for_changed(caller, cls, object_id, values)
         return self._update(caller, cls, object_id, values, parent_id, asked)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from evener.control import certificates, children, l7
-from evener.control.bounds import check_all, check_certificates
+from evener.control.bounds import check_all, check_listener
 from evener.control.change import Change
 from evener.resources.bounds import Bounds
 from evener.resources.describe import Child, Children, Resource, descriptors
@@ -99,7 +99,7 @@ def check(bounds: Bounds, new: New) -> None:
     )
     bounds.check("regexes_per_listener", max(regexes.values(), default=0))
     for listener in new[Listener]:
-        check_certificates(bounds, listener)
+        check_listener(bounds, listener)
 
 
 def create_below(change: Change, new: New) -> None:

@@ -28,6 +28,7 @@ class Bounds:
     rules_per_loadbalancer: int = _at_most(2000, "L7 rules of a load balancer")
     regexes_per_listener: int = _at_most(20, "L7 rules with a regular expression on a listener")
     certificates_per_listener: int = _at_most(100, "certificates of a listener")
+    connections_per_listener: int = _at_most(100_000, "connections in the connection_limit of a listener")
 
     def check(self, name: str, number: int) -> None:
         """Let pass as many as the bound `name` allows.

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from evener.dataplane.haproxy import access, l7, persistence, tls
+from evener.dataplane.haproxy import access, l7, limits, persistence, tls
 from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.model import Backend, Bind, Config, Frontend, Server, socket_address
 from evener.dataplane.haproxy.modes import mode, reads_requests, sends_requests
@@ -39,10 +39,11 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     pools = {pool_id: node for pool_id, node in graph.pools_by_id.items() if node.pool.admin_state_up}
     paths = Paths(directory)
     addresses = [fixed_ip.address for fixed_ip in graph.vip_port.fixed_ips]
+    most = limits.of_process(graph, listeners, settings)
     remembers = any(persistence.table(node.pool) for node in pools.values())
     return Config(
         global_lines=(
-            *_global(graph.id, paths, settings),
+            *_global(graph.id, paths, settings, most),
             *tls.global_lines(listeners),
         ),
         defaults_lines=tuple(_defaults(settings)),
@@ -52,8 +53,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
                 each.id,
                 tuple(Bind(address, each.protocol_port, tls.bind_words(each)) for address in addresses),
                 (*_frontend_lines(graph, each, pools), *_access_lines(each, settings)),
-                # Without a limit of its own it has the global one (section 4.2, "maxconn"), which can be set too.
-                each.connection_limit if each.connection_limit > 0 else settings.maxconn,
+                limits.of_listener(each, settings, most),
                 tls.certificates(graph, each),
             )
             for each in sorted(listeners, key=lambda one: one.id)
@@ -69,11 +69,11 @@ def served(graph: Graph) -> list[Listener]:
     return [each for each in graph.listeners if each.admin_state_up and tls.servable(graph, each)]
 
 
-def _global(loadbalancer_id: str, paths: Paths, settings: Settings) -> Iterator[str]:
+def _global(loadbalancer_id: str, paths: Paths, settings: Settings, most: int) -> Iterator[str]:
     yield line("user", settings.user) if settings.uid is None else line("uid", settings.uid)
     yield line("group", settings.group)
     yield line("chroot", str(paths.chroot))
-    yield line("maxconn", settings.maxconn)
+    yield line("maxconn", most)
     if settings.nbthread:
         yield line("nbthread", settings.nbthread)
     yield line("hard-stop-after", f"{settings.hard_stop_after_s}s")

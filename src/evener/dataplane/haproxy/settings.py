@@ -4,6 +4,7 @@ import grp
 import logging
 import pwd
 import re
+import resource
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from evener.host.cgroups import CgroupsMissing, Limits
 LOG = logging.getLogger(__name__)
 NOBODY = "nobody"
 MEGABYTE = 1_048_576
+_CAP_SYS_RESOURCE = 24  # capabilities(7)
 Version = tuple[int, int, int]
 # Before, HAProxy locks itself up when the limit of a frontend is raised for which clients wait, and its watchdog
 # ends it: https://github.com/haproxy/haproxy/issues/2726. The first good release of each branch; later ones are good.
@@ -34,7 +36,8 @@ class Settings:
     then ends the oldest. A client has `request_timeout_s` and `handshake_timeout_s` seconds for a request's head and
     for a TLS handshake. `ping_rate` is of one project, in a second. `sysctls` are what the kernel is told for the
     namespaces of load balancers. Where there are `uids`, each load balancer has one of them, `uid`, in place of `user`;
-    where there are `cgroups`, it has a group of processes in there with these `limits`.
+    where there are `cgroups`, it has a group of processes in there with these `limits`. `files` are how many HAProxy
+    may have open.
     """
 
     user: str = "haproxy"
@@ -46,6 +49,7 @@ class Settings:
     patience_s: float = 5.0
     request_timeout_s: int = 10
     handshake_timeout_s: int = 10
+    files: int = 1_048_576
     access_log: bool = False
     log_size: int = 10_000_000
     log_count: int = 3
@@ -85,6 +89,15 @@ def probe(binary: str = "haproxy") -> Version:
         raise Misconfigured(f"{binary} -v does not name a version: {run.stdout[:200]!r}")
     major, minor, patch = (int(part) for part in found.groups())
     return major, minor, patch
+
+
+def most_files() -> int:
+    """Return how many files a HAProxy that we start may have open: it raises its own limit as far as it may."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    effective = re.search(r"^CapEff:\s*([0-9a-f]+)", status, re.MULTILINE)
+    if effective is not None and int(effective[1], 16) >> _CAP_SYS_RESOURCE & 1:
+        return int(Path("/proc/sys/fs/nr_open").read_text(encoding="ascii"))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def user_of(group: str) -> str:
@@ -138,6 +151,7 @@ def from_conf(conf: Any) -> Settings:
         patience_s=group.patience,
         request_timeout_s=group.request_timeout,
         handshake_timeout_s=group.handshake_timeout,
+        files=most_files(),
         access_log=group.access_log,
         log_size=group.log_size,
         log_count=group.log_count,
