@@ -9,7 +9,7 @@ import evener
 ROOT = Path(evener.__file__).parent
 DATAPLANE = ROOT / "dataplane" / "haproxy"
 # Those that run HAProxy: to serve, to check a file that is to be served, to ask its version.
-RUNS_PROGRAMS = {"instance.py", "process.py", "settings.py"}
+RUNS_PROGRAMS = {"candidate.py", "process.py", "settings.py"}
 
 
 def nodes(paths: Iterator[Path]) -> Iterator[tuple[Path, ast.AST]]:

@@ -49,7 +49,7 @@ def root(mounts: Path = MOUNTS) -> Path:
     Raises:
         CgroupsMissing: when they are not, or without the controllers.
     """
-    entries = (line.split() for line in mounts.read_text().splitlines())
+    entries = (line.split() for line in mounts.read_text().strip().split("\n"))
     found = [Path(entry[1].encode().decode("unicode_escape")) for entry in entries if entry[2] == "cgroup2"]
     for each in found:
         with suppress(OSError):

@@ -176,7 +176,7 @@ def _private_key(payload: bytes, passphrase: bytes | None) -> Any:
 
 def _content(block: bytes) -> bytes:
     """Return what a PEM block holds; some of no meaning where its headers say that it is encrypted."""
-    return base64.b64decode(b"".join(line for line in block.splitlines()[1:-1] if b":" not in line))
+    return base64.b64decode(b"".join(line for line in block.strip().split(b"\n")[1:-1] if b":" not in line))
 
 
 def _refuse_large(der: bytes) -> None:

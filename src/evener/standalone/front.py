@@ -199,7 +199,7 @@ def check(place: Place, given: Descriptors) -> None:
 
 
 def _said(output: str) -> str:
-    alerts = [line for line in output.splitlines() if "ALERT" in line] or output.splitlines()
+    alerts = [line for line in output.split("\n") if "ALERT" in line] or output.split("\n")
     return "; ".join(alerts)[:1000]
 
 

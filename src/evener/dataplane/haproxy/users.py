@@ -45,7 +45,7 @@ def usable(uids: range | None) -> range | None:
     """Return `uids`, where this system has such users; a container may not (user_namespaces(7))."""
     if uids is None or not (mapped := files.read(_OWN)):
         return uids
-    ranges = (tuple(map(int, line.split())) for line in mapped.splitlines())
+    ranges = (tuple(map(int, line.split())) for line in mapped.strip().split("\n"))
     if any(first <= uids.start and uids.stop <= first + count for first, _, count in ranges):
         return uids
     LOG.warning(
