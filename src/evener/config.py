@@ -5,7 +5,7 @@ Runs with no file at all. Reads `/etc/evener/evener.conf` where it exists, or th
 
 import socket
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from oslo_config import cfg, types
 from oslo_log import log
 
+from evener import config_check
 from evener.resources import bounds, destinations, provider
 from evener.resources.quota import DEFAULT_LIMITS
 from evener.resources.types import validate_uuid
@@ -43,7 +44,12 @@ class InterfaceDriverName(types.String):
 
 DEFAULT_OPTS = [
     cfg.StrOpt("state_path", default="/var/lib/evener", help="Directory of all state."),
-    cfg.StrOpt("host", default=socket.gethostname(), help="Name of this node; an agent's identity."),
+    cfg.StrOpt(
+        "host",
+        default=socket.gethostname(),
+        sample_default="node-1",
+        help="Name of this node; an agent's identity.",
+    ),
     cfg.StrOpt(
         "transport_url",
         default="",
@@ -220,7 +226,7 @@ IDENTITY_OPTS = [
         help="Project, of the domain default, whose administrators are everybody's; those of others are of their own.",
     ),
     cfg.IntOpt("min_password_length", default=8, min=1, help="Characters of a new password, at least."),
-    cfg.IntOpt("token_lifetime", default=3600, min=60, help="Seconds a token is valid."),
+    cfg.IntOpt("token_lifetime", default=3600, min=60, max=604_800, help="Seconds a token is valid."),
 ]
 LINUX_BRIDGE_OPTS = [
     cfg.DictOpt(
@@ -306,7 +312,7 @@ ACCEPT_DATABASE = cfg.Opt(
     metavar="ID",
     help="Have the agent on this host serve what the database ID says, remove what that does not know, and exit.",
 )
-GROUPS = {
+GROUPS: dict[str, Any] = {
     "DEFAULT": DEFAULT_OPTS,
     "api": API_OPTS,
     "database": DATABASE_OPTS,
@@ -342,27 +348,24 @@ def load(
     conf.set_default("logging_context_format_string", LOG_FORMAT)
     for group in groups:
         conf.register_opts(GROUPS[group], None if group == "DEFAULT" else group)
-    conf(list(argv), project="evener", prog=prog, default_config_files=_files(), default_config_dirs=[])
-    try:
-        if "service_providers" in groups:
-            service_providers(conf)
-    except ValueError as error:
-        sys.exit(f"{prog}: [service_providers] {error}")
-    try:
-        if "standalone" in groups:
-            host_addresses(conf)
-    except ValueError as error:
-        sys.exit(f"{prog}: [standalone] host_addresses: {error}")
-    try:
-        if "networking" in groups:
-            reserved_ips(conf)
-    except ValueError as error:
-        sys.exit(f"{prog}: [networking] reserved_ips: {error}")
-    try:
-        physical_networks(conf)
-    except ValueError as error:
-        sys.exit(f"{prog}: {error}; write PHYSICAL_NETWORK:NAME,…, each of both once")
+    config_check.parse(conf, list(argv), prog, _files())
+    checks: tuple[tuple[str, str, Callable[[cfg.ConfigOpts], object]], ...] = (
+        ("service_providers", "[service_providers] ", service_providers),
+        ("standalone", "[standalone] host_addresses: ", host_addresses),
+        ("networking", "[networking] reserved_ips: ", reserved_ips),
+        ("DEFAULT", "", physical_networks),
+    )
+    for group, where, check in checks:
+        try:
+            _ = check(conf) if group in groups else None
+        except ValueError as error:
+            sys.exit(f"{prog}: {where}{error}")
     return conf
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """Return all settings, for `oslo-config-generator --namespace evener`."""
+    return [(group, list(options)) for group, options in GROUPS.items()]
 
 
 def _files() -> list[str]:
@@ -464,7 +467,8 @@ def physical_networks(conf: cfg.ConfigOpts) -> tuple[str, ...]:
     """
     for group, setting, mapping in mappings(conf):
         if not all((*mapping, *mapping.values())) or len(set(mapping.values())) < len(mapping):
-            raise ValueError(f"[{group}] {setting}: a name is missing, or there twice")
+            why = "a name is missing, or there twice; write PHYSICAL_NETWORK:NAME,…, each of both once"
+            raise ValueError(f"[{group}] {setting}: {why}")
     return tuple(sorted({name for _, _, mapping in mappings(conf) for name in mapping}))
 
 

@@ -14,6 +14,7 @@ from typing import TextIO
 from oslo_config import cfg
 from oslo_log import log
 
+from evener import config_check, logs
 from evener.threads import lasting
 
 LOG = logging.getLogger(__name__)
@@ -78,6 +79,9 @@ def log_to_file(conf: cfg.ConfigOpts, file: Path) -> None:
     log.setup(conf, "evener")
     if conf.log_file and (found := Path(conf.log_dir or "") / conf.log_file).is_file():
         found.chmod(found.stat().st_mode & ~OTHERS_NOTHING)  # of a start before it was so
+    logs.tame(logging.getLogger())
+    for setting in config_check.unknown(conf):
+        LOG.warning("There is no setting %s: it is ignored", setting)
 
 
 def on_signals(end: Callable[[], None], reload: Callable[[], None]) -> None:

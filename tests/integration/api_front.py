@@ -23,9 +23,32 @@ bind_port = {port}
 """
 
 
+class Counted:
+    """How many are inside at once, at most."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        yield
+        with self._lock:
+            self.now -= 1
+
+
+WAITING = Counted()
+
+
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """The application: it says what it heard, and answers `/large` with many bytes."""
     body = environ["wsgi.input"].read()
+    if environ["PATH_INFO"] == "/stats":
+        with WAITING.inside():
+            time.sleep(0.1)
     heard = {
         "remote": environ["REMOTE_ADDR"],
         "scheme": environ["wsgi.url_scheme"],

@@ -8,11 +8,13 @@ import ssl
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from api_front import Entrance, entrance, free_port
+from api_front import WAITING, Entrance, entrance, free_port
 
+from evener.standalone import front
 from evener.standalone.errors import BadCertificate, CannotListen
 from evener.standalone.serving import bound, certificate
 from haproxy_rig import eventually
@@ -45,6 +47,12 @@ def test_two_thousand_slow_connections_leave_others_their_time(served: Entrance)
         if during_ms < 2 * quiet_ms + 2:
             break
         assert not last, f"{during_ms} ms, {quiet_ms} ms without them"
+
+
+def test_readers_that_wait_for_agents_hold_two_threads_and_are_all_answered(served: Entrance) -> None:
+    with ThreadPoolExecutor(12) as readers:
+        assert len(list(readers.map(served.ask, ["/stats"] * 12))) == 12
+    assert WAITING.most == front.WAITING
 
 
 def test_a_client_cannot_say_who_it_is(served: Entrance) -> None:

@@ -10,6 +10,7 @@ import falcon
 from oslo_context.context import RequestContext
 
 from evener.api import errors
+from evener.api.lanes import Lanes
 from evener.identity.base import Identity
 from evener.resources.errors import EvenerError, Unauthorized
 
@@ -108,12 +109,15 @@ class App(falcon.App[Any, Any]):
         super().add_route(uri_template, resource, suffix=suffix, **kwargs)
 
 
-def make_app(identity: Identity, check: Callable[[], str | None], base_url: str) -> App:
+def make_app(
+    identity: Identity, check: Callable[[], str | None], base_url: str, slow_at_once: int = 64
+) -> App:
     """Return an application with authentication and error handling, to which rooms add their routes.
 
     `base_url` is how clients reach it (`http://127.0.0.1:9876`): all links begin with it, whatever they say.
+    Of requests that wait for something else than the database, `slow_at_once` of a kind are served at once.
     """
-    app = App(middleware=[Authentication(identity, base_url)])
+    app = App(middleware=[Authentication(identity, base_url), Lanes(slow_at_once)])
     app.req_options.strip_url_path_trailing_slash = False
     app.add_error_handler(Exception, errors.unexpected)
     app.add_error_handler(falcon.HTTPError, errors.refuse_http)

@@ -66,7 +66,8 @@ def refuse(
         }
     else:
         response.media = _body(request.path, status, name, error.message)
-    LOG.info("%s %s refused with %d: %s", request.method, request.path, status, error.message)
+    who = request.env.get("REMOTE_ADDR")
+    LOG.info("%s %s of %s refused with %d: %s", request.method, request.path, who, status, error.message)
 
 
 def refuse_http(

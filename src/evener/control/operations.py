@@ -14,6 +14,7 @@ from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
 from evener.control import certificates, children, departing, filters, flavors, l7, scheduling, whole
+from evener.control.asking import Asking
 from evener.control.bounds import check_listener
 from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
@@ -95,6 +96,7 @@ class LoadBalancing:
         self._database = database
         self._network = network
         self._bus = bus
+        self._asking = Asking(self._observe)
         self._providers = providers
         self._secrets = secrets
         self._reserved = reserved
@@ -126,24 +128,30 @@ class LoadBalancing:
             return status_tree(tx, self._network, row)
 
     def stats(self, caller: Caller, loadbalancer_id: str) -> Traffic:
-        """Return a load balancer's counters as of now, or of the last report where no agent answers."""
+        """Return a load balancer's counters as of now, or of the last report where no agent answers at once."""
         with self._database.read() as tx:
             rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
             hosts = scheduling.agents_of(tx, loadbalancer_id)
         members: dict[str, Counters] = {}
         for host, agent_id in hosts.items():
             try:
-                observation = self._bus.agent(host).observe(loadbalancer_id)
+                observation = self._asking(host, loadbalancer_id, agent_id)
             except Unavailable as error:
                 LOG.warning("Load balancer %s: counters may be old: %s", loadbalancer_id, error)
                 continue
             if observation is not None:
-                self._take(loadbalancer_id, agent_id, observation)
                 for key, counted in observation.servers.items():
                     members[key] = members.get(key, Counters()) + counted
         with self._database.read() as tx:
             total, listeners = counters_of(tx, loadbalancer_id)
         return Traffic(total=total, listeners=listeners, members=members)
+
+    def _observe(self, host: str, loadbalancer_id: str, agent_id: str) -> Observation | None:
+        """Return what an agent sees now, once its counters are stored."""
+        observation = self._bus.agent(host).observe(loadbalancer_id)
+        if observation is not None:
+            self._take(loadbalancer_id, agent_id, observation)
+        return observation
 
     @retried  # the agent's own report may come at the same moment
     def _take(self, loadbalancer_id: str, agent_id: str, observation: Observation) -> None:

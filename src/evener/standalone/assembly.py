@@ -90,7 +90,7 @@ class Assembly:
         bounds = config.largest(conf)
         balancing = LoadBalancing(self.database, network, self._bus, providers, secrets, reserved, bounds)
         self._bus.serve_controller(BusController(self.database, network, secrets))
-        app = make_app(identity, self._check, url)
+        app = make_app(identity, self._check, url, max(1, conf.api.threads // 2))
         keystone.add_routes(app, identity, url)
         barbican.add_routes(app, secrets, url, conf.api.max_body_bytes)
         policy = Policy(conf, networking.KINDS)

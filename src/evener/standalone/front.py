@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evener.api import lanes
 from evener.dataplane.haproxy import process
 from evener.standalone.errors import FrontFailed
 from evener.threads import lasting
@@ -27,6 +28,8 @@ PROGRAM = "haproxy"
 CONFIGURATION, SOCKET, ERRORS = "haproxy.conf", "api.sock", "haproxy.err"
 FILES_FOR_OTHERS = 100  # of its open files: for what is no connection
 UPSTREAM, UPSTREAM_LARGE, LARGE_BY_ADDRESS = 128, 32, 8  # requests under way at once
+WAITING = 2  # of requests that look at passwords, and of those that ask agents; the others queue
+HASHING_BY_ADDRESS = 100
 BUFFERED = 12_000  # bytes of a body that are waited for here; HAProxy's buffer has 16,384 for it and the head
 PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)  # before it is started again, once more each time
 LIVED_S = 60.0  # who has lived so long starts again at once
@@ -35,7 +38,7 @@ GRACE_S = 1.0  # for answers that are on their way when all ends
 _ERRORS = {
     400: "The request is malformed, or its head is longer than 15 KB",
     408: "The request did not come within the time that it may take",
-    429: "Too many large requests from one address at once",
+    429: "Too many such requests from one address at once",
     500: "Internal error",
     502: "The API ended before it answered",
     503: "The API does not answer, or has too much to do; try again",
@@ -55,7 +58,7 @@ defaults
   timeout http-keep-alive {idle_s}s
   timeout client {idle_s}s
   timeout connect 5s
-  timeout queue 30s
+  timeout queue 10s
   timeout server 120s
   http-reuse always
 {errors}
@@ -70,6 +73,13 @@ frontend api
   acl large req.hdr(transfer-encoding) -m found
   http-request track-sc1 src table large_by_address if large
   http-request deny deny_status 429 if large {{ sc1_conn_cur gt {large_by_address} }}
+  acl hashing path,url_dec -m beg {hashing}
+  acl writes method {hashing_methods}
+  acl asking path,url_dec -m end {asking}
+  http-request track-sc2 src table hashing_by_address if hashing writes
+  http-request deny deny_status 429 if hashing writes {{ sc2_conn_cur gt {hashing_by_address} }}
+  use_backend hashing if hashing writes
+  use_backend asking if asking
   use_backend large if large
   default_backend whole
 
@@ -78,6 +88,15 @@ backend whole
 
 backend large
   server api unix@/proc/self/fd/{directory}/{socket} maxconn {upstream_large}
+
+backend hashing
+  server api unix@/proc/self/fd/{directory}/{socket} maxconn {waiting}
+
+backend asking
+  server api unix@/proc/self/fd/{directory}/{socket} maxconn {waiting}
+
+backend hashing_by_address
+  stick-table type ipv6 size 100k expire 1m store conn_cur
 
 backend by_address
   stick-table type ipv6 size 100k expire 1m store conn_cur
@@ -130,6 +149,11 @@ def render(given: Descriptors, limits: Limits) -> str:
         errors="\n".join(_error(status, words) for status, words in _ERRORS.items()),
         buffered=BUFFERED,
         large_by_address=LARGE_BY_ADDRESS,
+        hashing=lanes.HASHING,
+        hashing_methods=" ".join(lanes.HASHING_METHODS),
+        asking=" ".join(lanes.ASKING),
+        waiting=WAITING,
+        hashing_by_address=HASHING_BY_ADDRESS,
         upstream=UPSTREAM,
         upstream_large=UPSTREAM_LARGE,
         socket=SOCKET,

@@ -192,12 +192,19 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
-            parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, isolation_level="READ COMMITTED"
+            parsed,
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=20,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,
         )
     if parsed.database not in _IN_MEMORY:
         # It holds hashes of passwords; SQLite gives its journals the same mode.
         os.close(os.open(str(parsed.database), os.O_CREAT | os.O_RDWR, 0o600))
-    engine = create_engine(parsed, connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False})
+    engine = create_engine(
+        parsed, hide_parameters=True, connect_args={"timeout": LOCK_WAIT_S, "check_same_thread": False}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

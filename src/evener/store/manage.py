@@ -43,7 +43,7 @@ def main() -> None:
         position = sys.argv.index("--config-file")
         options = sys.argv[position : position + 2]
         words = [w for w in sys.argv[1:] if w not in options]
-    if not words:
+    if not words and "--version" not in options:
         sys.exit(USAGE)
     conf = config.load(options, "evener-db-manage")
     config.state_path(conf).mkdir(mode=0o755, parents=True, exist_ok=True)

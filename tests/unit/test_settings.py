@@ -1,0 +1,97 @@
+"""What is wrong with settings is said in one line; nobody is told an address that nobody can use."""
+
+import subprocess
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from evener import config, config_check
+
+PROGRAMS = Path(sys.executable).parent
+
+
+def load(tmp_path: Path, text: str):
+    file = tmp_path / "evener.conf"
+    file.write_text(text)
+    return config.load(["--config-file", str(file)], "evener-test")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[api]\nbind_port = seven\n", "bind_port"),
+        ("[api]\nthreads = 0\n", "threads"),
+        ("[api]\nmetrics = all\n", "metrics"),
+        ("[identity]\ntoken_lifetime = 999999999\n", "token_lifetime"),
+        ("no section\n", "evener.conf"),
+        ("[api\n", "evener.conf"),
+    ],
+)
+def test_a_bad_setting_ends_the_start_with_one_line_that_names_it(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        load(tmp_path, text)
+    message = str(ended.value.code)
+    assert message.startswith("evener-test: ")
+    assert says in message
+    assert len(message.splitlines()) == 1
+
+
+def test_a_file_of_settings_that_is_not_there_is_named() -> None:
+    with pytest.raises(SystemExit, match=r"/nowhere/evener\.conf"):
+        config.load(["--config-file", "/nowhere/evener.conf"], "evener-test")
+
+
+def test_unknown_settings_are_named_and_known_ones_not(tmp_path: Path) -> None:
+    text = """[DEFAULT]
+debug = true
+bind_port = 1
+rpc_response_timeout = 20
+user_group = nogroup
+[api]
+bind-port = 9000
+bindport = 9000
+[apj]
+x = 1
+[oslo_messaging_rabbit]
+ssl = true
+"""
+    found = [each.partition(",")[0] for each in config_check.unknown(load(tmp_path, text))]
+    assert found == ["[DEFAULT] bind_port", "[api] bindport", "[apj] x"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_clients_are_told_an_address_where_all_are_listened_on(tmp_path: Path, host: str) -> None:
+    told = config.public_url(load(tmp_path, f"[api]\nbind_host = {host}\n"))
+    address = ip_address(told.removeprefix("http://").rpartition(":")[0].strip("[]"))
+    assert not address.is_unspecified
+
+
+def test_an_address_of_ipv6_is_bracketed_and_a_certificate_makes_it_https(tmp_path: Path) -> None:
+    assert config.public_url(load(tmp_path, "[api]\nbind_host = ::1\n")) == "http://[::1]:9876"
+    assert config.public_url(load(tmp_path, "[api]\ncertificate = x.pem\n")) == "https://127.0.0.1:9876"
+
+
+def test_every_setting_is_in_the_sample() -> None:
+    assert dict(config.list_opts()).keys() == config.GROUPS.keys()
+
+
+@pytest.mark.parametrize("program", ["evener-standalone", "evener-agent", "evener-db-manage"])
+def test_every_daemon_says_its_version(program: str) -> None:
+    done = subprocess.run([PROGRAMS / program, "--version"], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith(f"{program} 0.")
+
+
+def test_settings_can_be_checked(tmp_path: Path) -> None:
+    file = tmp_path / "evener.conf"
+    file.write_text("[api]\nbindport = 1\n")
+    command = [PROGRAMS / "evener-standalone", "--config-file", file, "--check-config"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "bindport" in done.stderr
+    file.write_text("[api]\ncertificate = /nowhere.pem\n")
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "/nowhere.pem" in done.stderr
