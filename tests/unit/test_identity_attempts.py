@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.identity.attempts import FORGOTTEN_S, FREE, LONGEST_PAUSE_S, MOST, Attempts
+from evener.identity.attempts import FORGOTTEN_S, MOST, OF_ADDRESS, OF_USER, Attempts
 from evener.resources.errors import TooManyAttempts
+
+FREE, LONGEST_PAUSE_S = OF_USER
 
 
 class Clock:
@@ -47,8 +49,12 @@ def test_who_fails_keeps_nobody_from_logging_in_elsewhere(clock):
         attempts.failed("ada", "a")
         attempts.failed(f"user{number}", "b")
     assert wait_s(attempts, "ada", "c") == 0
-    assert wait_s(attempts, "grace", "a") > 0  # an address that guesses pauses for all names
-    assert wait_s(attempts, "grace", "b") > 0
+    # An address that guesses pauses for all names, but for who has logged in there.
+    assert 0 < wait_s(attempts, "grace", "a") <= OF_ADDRESS[1] + 1
+    assert 0 < wait_s(attempts, "grace", "b") <= OF_ADDRESS[1] + 1
+    attempts.succeeded("grace", "b")
+    attempts.failed("user1", "b")
+    assert wait_s(attempts, "grace", "b") == 0
 
 
 def test_a_success_and_time_make_failures_forgotten(clock):
@@ -80,4 +86,5 @@ def test_many_names_do_not_fill_the_memory(clock):
     attempts = Attempts(clock)
     for number in range(MOST + 500):
         attempts.failed(f"u{number}", f"a{number}")
-    assert len(attempts._failures) == MOST
+        attempts.succeeded(f"v{number}", f"a{number}")
+    assert len(attempts._failures) == len(attempts._known) == MOST
