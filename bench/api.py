@@ -39,11 +39,12 @@ class Api:
         self._connection = http.client.HTTPConnection(API_HOST, port, timeout=30)
         auth = yaml.safe_load((state / "clouds.yaml").read_text())["clouds"]["evener"]["auth"]
         self._project = auth["project_name"]
-        self.token = self._log_in(auth["username"], auth["password"])
+        self.token = self.log_in(auth["username"], auth["password"], self._project)
 
-    def _log_in(self, name: str, password: str) -> str:
+    def log_in(self, name: str, password: str, project: str) -> str:
+        """Return a token."""
         user = {"name": name, "domain": {"id": "default"}, "password": password}
-        scope = {"project": {"name": self._project, "domain": {"id": "default"}}}
+        scope = {"project": {"name": project, "domain": {"id": "default"}}}
         identity = {"methods": ["password"], "password": {"user": user}}
         body = json.dumps({"auth": {"identity": identity, "scope": scope}})
         self._connection.request(
@@ -64,7 +65,7 @@ class Api:
         status, document = self.call("PUT", path)
         if status != 204:
             raise RuntimeError(f"PUT {path}: {status} {document}")
-        self.token = self._log_in("bench", password)
+        self.token = self.log_in("bench", password, self._project)
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Return the status and the answer's document, None where it has none."""

@@ -15,19 +15,32 @@ SECRETS = "/key-manager/v1/secrets"
 VALID = timedelta(days=1)
 
 
-def make(api: Api) -> tuple[bytes, str]:
-    """Return a certificate with its key in PEM, and the reference under which the secret service has both."""
+def pair(name: str) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
+    """Return a certificate for the host `name`, and its key."""
     key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench.example")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName("bench.example")])
+    names = x509.SubjectAlternativeName([x509.DNSName(name)])
     certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - VALID)
         .not_valid_after(now + VALID)
         .add_extension(names, critical=False)
         .sign(key, hashes.SHA256())
     )
+    return certificate, key
+
+
+def pem(made: x509.Certificate | rsa.RSAPrivateKey) -> bytes:
+    """Return a certificate or a key in PEM."""
+    if isinstance(made, x509.Certificate):
+        return made.public_bytes(Encoding.PEM)
+    return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def make(api: Api) -> tuple[bytes, str]:
+    """Return a certificate with its key in PEM, and the reference under which the secret service has both."""
+    certificate, key = pair("bench.example")
     bundle = pkcs12.serialize_key_and_certificates(b"bench", key, certificate, None, NoEncryption())
     body = {
         "name": "bench",
@@ -38,6 +51,4 @@ def make(api: Api) -> tuple[bytes, str]:
     status, document = api.call("POST", SECRETS, body)
     if status != 201:
         raise RuntimeError(f"POST {SECRETS}: {status} {document}")
-    pem = certificate.public_bytes(Encoding.PEM)
-    pem += key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return pem, str(document["secret_ref"])
+    return pem(certificate) + pem(key), str(document["secret_ref"])
