@@ -118,15 +118,15 @@ class Api:
     def statuses(self, balancer: Thing) -> dict[str, Any]:
         return self._good("GET", f"{balancer.path}/statuses")["statuses"]["loadbalancer"]
 
-    def operating(self, balancer: Thing) -> dict[str, str]:
-        """Return the operating status of everything in the tree of statuses, by id."""
+    def operating(self, balancer: Thing, attribute: str = "operating_status") -> dict[str, str]:
+        """Return the operating status, or another attribute, of what has it in the tree of statuses, by id."""
         found: dict[str, str] = {}
 
         def walk(node: Any) -> None:
             for child in node if isinstance(node, list) else node.values() if isinstance(node, dict) else ():
                 walk(child)
-            if isinstance(node, dict) and "operating_status" in node:
-                found[node["id"]] = node["operating_status"]
+            if isinstance(node, dict) and attribute in node:
+                found[node["id"]] = node[attribute]
 
         walk(self.statuses(balancer))
         return found

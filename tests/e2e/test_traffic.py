@@ -40,6 +40,12 @@ def wait_for(cloud: Cloud, balancer: Balancer, within_s: float = 8.0, **expected
     eventually(reached, within_s, lambda: statuses(cloud, balancer))
 
 
+def reason(cloud: Cloud, balancer: Balancer) -> str:
+    """Return why the one member is out that is."""
+    (only,) = cloud.api.operating(balancer.lb, "operating_reason").values()
+    return only
+
+
 ALL_ONLINE = dict.fromkeys(("lb", "listener", "pool", "web1", "web2"), "ONLINE")
 
 
@@ -58,6 +64,7 @@ def test_a_member_that_is_pinged_is_out_while_its_host_does_not_answer(
         **{**ALL_ONLINE, "lb": "DEGRADED", "listener": "DEGRADED", "pool": "DEGRADED", "web1": "OFFLINE"},
     )
     assert cloud.client.spread(balancer.vip, 4) == Counter(web2=4)
+    assert reason(cloud, balancer).startswith("PING: no answer, since 20")
     ip(f"link set {host.link} up")
     wait_for(cloud, balancer, **ALL_ONLINE)
     cloud.api.delete(monitor)
@@ -85,6 +92,7 @@ def test_a_member_is_out_after_exactly_max_retries_failed_checks(
         cloud, balancer, lb="DEGRADED", listener="DEGRADED", pool="DEGRADED", web1="OFFLINE", web2="ONLINE"
     )
     failed = len(web1.checks()) - before
+    assert reason(cloud, balancer).startswith("HTTP check: answered 500 instead of 200, since 20")
 
     # One check may have been answered well just before, or have come between the last and our look.
     assert retries <= failed <= retries + 1

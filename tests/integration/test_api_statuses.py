@@ -11,6 +11,7 @@ from evener.control.operations import LoadBalancing
 from evener.network.base import Nobody
 from evener.network.builtin import BuiltinNetwork
 from evener.resources.facts import Counters, Failure, Observation, Report
+from evener.resources.types import OperatingStatus
 from evener.store.database import now
 from evener.store.schema import agents
 
@@ -118,6 +119,24 @@ def test_a_deleted_one_is_pending_until_the_agent_says_it_is_gone(cloud: Cloud) 
     cloud.refuses(cloud.ann, "GET", path, status=404, kind="EntityNotFound")
     cloud.refuses(cloud.ann, "GET", f"{path}/statuses", status=404, kind="EntityNotFound")
     assert cloud.ann.ids("/ports") == []
+
+
+def test_a_member_that_is_out_says_why_and_since_when(cloud: Cloud, tree: Tree) -> None:
+    cloud.applied(tree.loadbalancer)
+
+    def why(status: str, said: str | None = None) -> str | None:
+        reasons = {} if said is None else {tree.member: said}
+        seen = Observation(members={tree.member: OperatingStatus(status)}, reasons=reasons)
+        cloud.report(tree.loadbalancer, observation=seen)
+        return flat(statuses(cloud, tree), "operating_reason").get(tree.member)
+
+    assert why("ONLINE") is None
+    first = why("OFFLINE", said="PING: no answer") or ""
+    assert first.startswith("PING: no answer, since 2")
+    assert why("OFFLINE") == first  # the agent has forgotten
+    assert why("OFFLINE", said="x" * 9999) == first.replace("PING: no answer", "x" * 255)
+    assert why("ONLINE") is None
+    assert (why("OFFLINE") or "").startswith("Its checks fail, since 2")
 
 
 def test_a_silent_agent_is_named_whatever_is_asked_of_it(cloud: Cloud, tree: Tree) -> None:

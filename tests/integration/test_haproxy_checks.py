@@ -100,6 +100,28 @@ def test_a_dead_member_goes_out_however_often_there_is_a_reload(rig):
     shop.until("ONLINE")
 
 
+def test_why_a_member_is_out_is_said_once_and_stays(rig):
+    shop = Checked(rig, max_retries=1)
+    refused = g.member(id=g.nth(50), address="127.0.2.9", protocol_port=9)
+    other = (g.pool(id=g.nth(51), protocol="TCP"), [refused], g.monitor(max_retries=1))
+    pools = [(shop.pool, shop.members, shop.monitor), other]
+    rig.instance.apply(shop.graph().model_copy(update={"pools": g.graph(pools=pools).pools}))
+    shop.webs[0].status = 503
+    shop.until("OFFLINE")
+    eventually(lambda: rig.health()[refused.id] == "OFFLINE")
+    reasons = rig.instance.observe().reasons
+    assert reasons == {
+        MEMBER: "HTTP check: answered 503 instead of 200",
+        refused.id: "TCP check: connection refused",
+    }
+    shop.webs[0].status = 500
+    shop.wait_for_checks(1)
+    assert rig.instance.observe().reasons == reasons
+    shop.webs[0].status = 200
+    shop.until("ONLINE")
+    assert rig.instance.observe().reasons.keys() == {refused.id}
+
+
 def silent(rig: Rig, **given):
     """A member whose packets nobody answers."""
     for command in (

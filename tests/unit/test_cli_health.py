@@ -5,6 +5,7 @@ import sys
 import pytest
 
 LB, POOLS = "lbaas/loadbalancers", "lbaas/pools"
+WHY = "HTTP check: answered 503 instead of 200, since 2026-11-26 09:14:03 UTC"
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def pool(server):
     other = server.put(members, name="m2", address="10.0.0.2")
     below = [
         {"id": one["id"], "operating_status": "ONLINE"},
-        {"id": other["id"], "operating_status": "OFFLINE"},
+        {"id": other["id"], "operating_status": "OFFLINE", "operating_reason": WHY},
     ]
     tree = {"id": pool["id"], "operating_status": "DEGRADED", "members": below}
     path = f"{LB}/{balancer['id']}/statuses"
@@ -41,8 +42,15 @@ def test_lists_and_objects_have_their_operating_status_on_a_terminal(run, termin
     assert heading[-1] == "operating_status"
     assert {row[1]: row[-1] for row in members} == {"m1": "ONLINE", "m2": "OFFLINE"}
     assert ["operating_status", "OFFLINE"] in rows(run("lbaas-member-show m2 P"))
+    assert ["operating_reason", WHY] in rows(run("lbaas-member-show m2 P"))
+    assert "operating_reason" not in run("lbaas-member-show m1 P")
     assert rows(run("lbaas-pool-list"))[1][-1] == "DEGRADED"
     assert ["operating_status", "DEGRADED"] in rows(run("lbaas-pool-show P"))
+
+
+def test_the_tree_says_why_a_member_is_out(run, terminal, pool):
+    lines = run("lbaas-loadbalancer-status --format tree LB").splitlines()
+    assert [line for line in lines if "OFFLINE" in line] == [line for line in lines if WHY in line] != []
 
 
 def test_scripts_and_who_chooses_columns_get_what_neutron_prints(run, pool, server):

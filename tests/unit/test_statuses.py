@@ -16,6 +16,8 @@ from evener.control.statuses import (
     operating_tree,
     progress,
     provisioning_status,
+    reasons_out,
+    why_out,
 )
 from evener.resources.graph import Graph
 from evener.resources.types import OperatingStatus, ProvisioningStatus
@@ -143,6 +145,28 @@ def test_a_member_is_well_when_every_agent_that_is_heard_of_sees_it_well(
     found = combined_health(rows, data.draw(st.permutations(seen)), MOMENT).get("m", OperatingStatus.OFFLINE)
     assert found == ("ONLINE" if heard and set(heard) == {"ONLINE"} else "OFFLINE")
     assert progress(rows, MOMENT).unknown == (not heard)
+
+
+def test_why_a_member_is_out_is_what_the_agents_say_that_are_heard_of() -> None:
+    limit = AGENT_DOWN_AFTER.total_seconds()
+    one, other, dead = binding(7, host="a"), binding(7, host="b"), binding(7, silent_s=limit + 1, host="c")
+
+    def row(agent: str, status: str, reason: str | None) -> dict[str, Any]:
+        values = {"agent_id": agent, "status": status, "reason": reason}
+        return {"member_id": "m", "changed_at": MOMENT, **values}
+
+    out, since = row("a", "OFFLINE", "PING: no answer"), "since 2030-01-02 03:04:05 UTC"
+    assert reasons_out([one], [out], MOMENT) == {"m": f"PING: no answer, {since}"}
+    assert reasons_out([one], [row("a", "OFFLINE", None)], MOMENT) == {"m": f"Its checks fail, {since}"}
+    assert reasons_out([one], [row("a", "ONLINE", None)], MOMENT) == {}
+    seen = [row("b", "OFFLINE", "No HAProxy runs"), out, row("c", "OFFLINE", "x")]
+    both = {"m": f"a: PING: no answer, {since}; b: No HAProxy runs, {since}"}
+    assert reasons_out([one, other, dead], seen, MOMENT) == both
+    assert why_out("m", progress([one, other, dead], MOMENT), both) == both["m"]
+    assert why_out("n", progress([one], MOMENT), both) == "No agent has said how it is"
+    assert why_out("m", progress([dead], MOMENT), {}).startswith("The agent on c has not been heard of since")
+    assert why_out("m", progress([binding(0)], MOMENT), both) == "Nothing of its load balancer is served"
+    assert why_out("m", progress([], MOMENT), {}) == "No agent serves it"
 
 
 @given(graphs())

@@ -20,7 +20,13 @@ def _entry(*optional: str, **more: Schema) -> Schema:
     return {"type": "object", "properties": found, "required": required, "additionalProperties": False}
 
 
-_MEMBER = _entry(name=STRING, address=STRING, protocol_port={"type": "integer"})
+_MEMBER = _entry(
+    "operating_reason",
+    name=STRING,
+    address=STRING,
+    protocol_port={"type": "integer"},
+    operating_reason=STRING,
+)
 _MONITOR: Schema = {
     "anyOf": [_entry(name=STRING, type=STRING), {"type": "object", "additionalProperties": False}]
 }

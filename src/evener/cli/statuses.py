@@ -43,8 +43,9 @@ def _label(kind: str, node: Node) -> "Text":
     for key in ("operating_status", "provisioning_status"):
         if node.get(key):
             text.append("  ").append(str(node[key]), style=STYLES.get(str(node[key]), ""))
-    if node.get("provisioning_error"):
-        text.append(f"  {visible(str(node['provisioning_error']))}", style="red")
+    for key in ("operating_reason", "provisioning_error"):
+        if node.get(key):
+            text.append(f"  {visible(str(node[key]))}", style="red")
     return text
 
 

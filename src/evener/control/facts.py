@@ -10,6 +10,7 @@ from sqlalchemy import Row, Table, literal, select, union_all, update
 from evener.control.certificates import release
 from evener.control.graphs import BELOW
 from evener.resources.facts import Counters, Observation, Report
+from evener.resources.types import OperatingStatus
 from evener.secrets.base import Secrets
 from evener.store.database import Transaction, now
 from evener.store.rows import table
@@ -17,6 +18,7 @@ from evener.store.schema import NOBODY, agents, bindings, counters, listeners, m
 
 LOG = logging.getLogger(__name__)
 LONGEST_REASON = 2000
+LONGEST_WHY = 255
 CUMULATIVE = Counters.model_fields.keys() - {"active_connections"}
 
 
@@ -163,15 +165,29 @@ def store_observation(tx: Transaction, loadbalancer_id: str, agent_id: str, seen
 
 def store_health(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
     """Store members' health."""
+    known = _known(tx, member_health.c.member_id, loadbalancer_id, agent_id)
     _store(
         tx,
         member_health.c.member_id,
         _living(tx, members, loadbalancer_id),
         {"loadbalancer_id": loadbalancer_id, "agent_id": agent_id},
-        _known(tx, member_health.c.member_id, loadbalancer_id, agent_id),
-        {key: {"status": str(status), "changed_at": now()} for key, status in seen.members.items()},
-        compare=("status",),
+        known,
+        {key: _fares(status, seen.reasons.get(key), known.get(key)) for key, status in seen.members.items()},
+        compare=("status", "reason"),
     )
+
+
+def _fares(status: OperatingStatus, reason: str | None, known: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what is stored of a member; why it went out stands until it is said otherwise, or it is back."""
+    if known is None or known["status"] != status:
+        changed_at, before = now(), None
+    else:
+        changed_at, before = known["changed_at"], known["reason"]
+    return {
+        "status": str(status),
+        "changed_at": changed_at,
+        "reason": reason[:LONGEST_WHY] if reason else before,
+    }
 
 
 def store_counters(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:

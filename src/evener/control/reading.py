@@ -21,6 +21,8 @@ from evener.control.statuses import (
     operating_tree,
     progress,
     provisioning_status,
+    reasons_out,
+    why_out,
 )
 from evener.network.base import Network
 from evener.resources.facts import Counters
@@ -125,8 +127,10 @@ def status_tree(tx: Transaction, network: Network, row: Row[Any]) -> Json:
     """Return the tree of statuses below a load balancer's `row`, in the form of LBaaS v2's `/statuses`."""
     standing = _standings(tx, [row.id])[row.id]
     at = standing.at
-    seen = tx.execute(select(member_health).where(member_health.c.loadbalancer_id == row.id)).mappings()
-    health = combined_health(standing.bound, seen.all(), standing.moment)
+    of_it = select(member_health).where(member_health.c.loadbalancer_id == row.id)
+    seen = tx.execute(of_it).mappings().all()
+    health = combined_health(standing.bound, seen, standing.moment)
+    said = reasons_out(standing.bound, seen, standing.moment)
     family = read_family(tx, row)
     lives = {row.id: Lifetime(row.created_generation, row.generation, row.deleted_generation)}
     for rows in family.below.values():
@@ -138,16 +142,21 @@ def status_tree(tx: Transaction, network: Network, row: Row[Any]) -> Json:
     if port is None:
         return {"id": row.id, "name": row.name, "provisioning_status": provisioning_status(lives[row.id], at)}
     graph = family.graph(port)
-    return _Tree(graph, operating_tree(graph, health, at), at, lives).loadbalancer()
+    return _Tree(graph, operating_tree(graph, health, at), at, lives, said).loadbalancer()
 
 
 class _Tree:
     """Draws the statuses of one graph."""
 
     def __init__(
-        self, graph: Graph, operating: OperatingTree, at: Progress, lives: Mapping[str, Lifetime]
+        self,
+        graph: Graph,
+        operating: OperatingTree,
+        at: Progress,
+        lives: Mapping[str, Lifetime],
+        said: Mapping[str, str],
     ) -> None:
-        self.graph, self.operating, self.at, self.lives = graph, operating, at, lives
+        self.graph, self.operating, self.at, self.lives, self.said = graph, operating, at, lives, said
 
     def _provisioning(self, object_id: str) -> str:
         at = self.at if object_id == self.graph.id else self.at.of(object_id)
@@ -193,9 +202,12 @@ class _Tree:
         )
 
     def _member(self, member: Member) -> Json:
-        return self._entry(
+        entry = self._entry(
             member.id, name=member.name, address=member.address, protocol_port=member.protocol_port
         )
+        if entry["operating_status"] == OperatingStatus.OFFLINE:
+            entry["operating_reason"] = why_out(member.id, self.at, self.said)
+        return entry
 
 
 def counters_of(tx: Transaction, loadbalancer_id: str) -> tuple[Counters, dict[str, Counters]]:

@@ -96,6 +96,32 @@ def combined_health(
     return {member: ONLINE if by >= heard else OFFLINE for member, by in well.items()}
 
 
+def reasons_out(
+    bindings: Sequence[Mapping[str, Any]], seen: Iterable[Any], moment: datetime
+) -> dict[str, str]:
+    """Return why members are out, by their ids, as those agents say that are heard of, and since when.
+
+    `seen` are rows of `member_health`; where several agents serve the load balancer, each is named.
+    """
+    heard = {row["agent_id"]: row["host"] for row in bindings if not is_silent(row, moment)}
+    said: dict[str, list[str]] = defaultdict(list)
+    for row in seen:
+        if row["agent_id"] in heard and row["status"] == OFFLINE:
+            who = f"{heard[row['agent_id']]}: " if len(bindings) > 1 else ""
+            why = row["reason"] or "Its checks fail"
+            said[row["member_id"]].append(f"{who}{why}, since {row['changed_at']:%Y-%m-%d %H:%M:%S} UTC")
+    return {member: "; ".join(sorted(each)) for member, each in said.items()}
+
+
+def why_out(member_id: str, at: Progress, said: Mapping[str, str]) -> str:
+    """Return why a member is OFFLINE, from `reasons_out` and how far its agents are."""
+    if at.unknown and at.silence is not None:
+        return at.silence
+    if at.applied == 0:
+        return "Nothing of its load balancer is served"
+    return said.get(member_id, "No agent has said how it is")
+
+
 def provisioning_status(life: Lifetime, at: Progress) -> ProvisioningStatus:
     """Return an object's provisioning status."""
     if life.deleted is not None:

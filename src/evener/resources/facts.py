@@ -31,11 +31,13 @@ class Counters(_Fact):
 class Observation(_Fact):
     """The state of traffic at one moment: each member's health by its id, and counters by listener's id.
 
+    `reasons` say why members are OFFLINE, each in a sentence without an end; it stays the same while the member does.
     `servers` are the members' counters by their ids. They begin anew with each of HAProxy's workers, so they are for
     who watches, and never reported or added up.
     """
 
     members: dict[str, OperatingStatus] = {}
+    reasons: dict[str, str] = {}
     listeners: dict[str, Counters] = {}
     servers: dict[str, Counters] = {}
 

@@ -204,6 +204,7 @@ member_health = Table(
     ),
     Column("status", string(16), nullable=False),
     Column("changed_at", timestamp(), nullable=False),
+    Column("reason", string(255)),
 )
 
 # A row for each listener and agent; with NOBODY as the agent what those counted that let go of it, and in the load

@@ -21,6 +21,7 @@ from evener.dataplane.haproxy import (
     ports,
     process,
     reach,
+    reasons,
     runtime,
     stats,
     tls,
@@ -81,6 +82,7 @@ class Instance:
         self._handover = Handover(self.paths, settings)
         self._bounds = Bounds(directory.name, settings)
         self._frozen: process.Process | None = None  # the worker that did not answer
+        self._reasons = reasons.Reasons()
 
     @property
     def id(self) -> str:
@@ -425,8 +427,10 @@ class Instance:
                     access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
             except DiskUnusable as error:  # what was observed is worth more
                 LOG.warning("Load balancer %s: %s", self.id, error)
+            health, why = self._reasons.with_health(table, config, frozen=self.is_frozen)
             return Observation(
-                members=stats.nobody(config) if table is None else stats.members(table, config),
+                members=health,
+                reasons=why,
                 listeners=self._handover.meter.totals(),
                 servers=stats.servers(table or (), config) if servers else {},
             )

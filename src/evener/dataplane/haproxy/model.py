@@ -63,6 +63,14 @@ class Server:
         return line("server", self.name, *self.words(), *(() if self.enabled else ("disabled",)))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How the members of a pool are asked, for who reads of it: the monitor's type, and the codes that are good."""
+
+    by: str = ""
+    codes: str = ""
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A certificate with its key in PEM, in a file of that name, for `hosts`, wildcards as they stand."""
@@ -102,12 +110,16 @@ class Frontend:
 
 @dataclass(frozen=True)
 class Backend:
-    """A pool: its name, its lines but for servers, its servers, and the type of its table of clients."""
+    """A pool: its name, its lines but for servers, its servers, and the type of its table of clients.
+
+    `asked` is words about what is in the lines.
+    """
 
     name: str
     lines: tuple[str, ...]
     servers: tuple[Server, ...] = ()
     table: str | None = None
+    asked: Asked = field(default=Asked(), compare=False)
 
     @cached_property
     def servers_by_name(self) -> dict[str, Server]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evener.dataplane.haproxy import access, l7, limits, persistence, tls
 from evener.dataplane.haproxy.errors import unknown
-from evener.dataplane.haproxy.model import Backend, Bind, Config, Frontend, Server, socket_address
+from evener.dataplane.haproxy.model import Asked, Backend, Bind, Config, Frontend, Server, socket_address
 from evener.dataplane.haproxy.modes import mode, reads_requests, sends_requests
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.quoting import line
@@ -171,8 +171,13 @@ def _access_lines(listener: Listener, settings: Settings) -> Iterator[str]:
 
 
 def _backend(node: PoolNode) -> Backend:
+    monitor = _monitor(node)
     return Backend(
-        node.pool.id, tuple(_backend_lines(node)), tuple(_servers(node)), persistence.table(node.pool)
+        node.pool.id,
+        tuple(_backend_lines(node)),
+        tuple(_servers(node)),
+        persistence.table(node.pool),
+        Asked() if monitor is None else Asked(monitor.type.value, monitor.expected_codes),
     )
 
 

@@ -1,7 +1,9 @@
 """Reads what HAProxy prints: statistics, processes, states of servers. Pure: text in, facts out."""
 
+import csv
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from evener.dataplane.haproxy.model import PEERS, Config, Server
@@ -14,19 +16,23 @@ WHO = "show info"
 Row = dict[str, str]
 _TABLE = "# pxname,"  # what the answer begins with
 _COLUMNS = 24  # up to `lastchg`
+_REST = "rest"  # all that follows, as it was printed
+_STATUS, _CODE, _TEXT = (
+    number - _COLUMNS for number in (36, 37, 56)
+)  # `check_status`, `check_code`, `last_chk`
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20  # forced, inherited, configured, unresolved
 _CHECK_IN_FLIGHT, _CHECK_CONFIGURED, _CHECK_ENABLED = 0x01, 0x02, 0x04
 _CHECKED = 2  # the least `srv_check_result` of a check that has ended; while one is in flight, nothing is known of it
 
 
 def rows(text: str) -> list[Row]:
-    """Return the lines of `show stat` by their columns' names, up to the last column that we read.
+    """Return the lines of `show stat` by their columns' names, up to the last column that is always read.
 
     What was answered before them is passed over. Manual, section 9.1 "CSV format": none of these is quoted, others are.
     """
     _, begin, table = text.rpartition(_TABLE)
     lines = [line for line in (begin + table).lstrip("# ").split("\n") if line]
-    names = lines[0].split(",")[:_COLUMNS] if lines else []
+    names = [*lines[0].split(",")[:_COLUMNS], _REST] if lines else []
     return [dict(zip(names, line.split(",", _COLUMNS), strict=False)) for line in lines[1:]]
 
 
@@ -39,6 +45,24 @@ def members(table: Iterable[Row], config: Config) -> dict[str, OperatingStatus]:
         if server is not None:
             health[server.name] = health_of(row["status"], checked=server.checked, pinged=server.pinged)
     return health
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a server's last check met: HAProxy's word for it, a code that was answered, and what HAProxy adds."""
+
+    status: str = ""
+    code: str = ""
+    text: str = ""
+
+
+def last_check(row: Row) -> Check:
+    """Return what the last check of a server met; the text may be anything, and be the member's."""
+    fields: list[str] = []
+    with suppress(csv.Error):
+        fields = next(csv.reader([row.get(_REST, "")]), [])
+    fields += [""] * (_TEXT + 1 - len(fields))
+    return Check(fields[_STATUS], fields[_CODE], fields[_TEXT])
 
 
 def nobody(config: Config) -> dict[str, OperatingStatus]:
