@@ -50,7 +50,8 @@ def test_head_is_answered_as_get_wherever_that_is(cloud: Cloud) -> None:
     network = cloud.ann.create("network")
     below = [f"{V2}/networks", f"{V2}/networks/{network['id']}", f"{V2}/extensions", f"{V2}/quotas"]
     views = [view.path for view in networking.VIEWS if "{" not in view.path]
-    for path in {*below, *views, "/", "/healthcheck"}:
+    others = ["/identity", "/identity/v3/auth/catalog", "/identity/v3/users", "/key-manager/v1/secrets"]
+    for path in {*below, *views, *others, "/", "/healthcheck"}:
         headers = {"X-Auth-Token": cloud.admin.token}
         got = cloud.client.simulate_get(path, headers=headers)
         answer = cloud.client.simulate_head(path, headers=headers)

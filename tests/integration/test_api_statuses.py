@@ -291,9 +291,8 @@ def test_another_agent_s_word_does_not_make_a_load_balancer_gone(cloud: Cloud, t
 
 def test_load_balancers_go_to_the_living_agent_with_the_fewest(cloud: Cloud) -> None:
     cloud.controller.heartbeat("node-2", {})
-    subnet = cloud.subnet()["id"]
-    for _ in range(4):
-        cloud.ann.create("loadbalancer", vip_subnet_id=subnet)
+    for _ in range(4):  # on a network each: one that is local has one host
+        cloud.ann.create("loadbalancer", vip_subnet_id=cloud.subnet()["id"])
     assert [len(cloud.controller.assigned(host)) for host in (HOST, "node-2")] == [2, 2]
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import falcon
 
+from evener.api.heads import with_head
 from evener.resources import errors
 from evener.resources.caller import ADMIN, MEMBER, READER, Caller
 from evener.resources.types import validate_uuid
@@ -216,7 +217,7 @@ class Endpoint:
         self._secrets = secrets
         self._base_url = base_url
         self._largest_body = largest_body
-        self._handlers = handlers
+        self._handlers = with_head(handlers)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
         """Answer a GET."""

@@ -44,8 +44,8 @@ def _routes() -> Routes:
 
 
 def _version_routes() -> Routes:
-    versions: dict[str, Handler] = {"GET": tokens.list_versions, "HEAD": tokens.list_versions}
-    version: dict[str, Handler] = {"GET": tokens.show_version, "HEAD": tokens.show_version}
+    versions: dict[str, Handler] = {"GET": tokens.list_versions}
+    version: dict[str, Handler] = {"GET": tokens.show_version}
     return {"": versions, "/": versions, "/v3": version, "/v3/": version}
 
 
@@ -54,7 +54,6 @@ def _token_routes() -> Routes:
         "/v3/auth/tokens": {
             "POST": tokens.issue_token,
             "GET": tokens.show_token,
-            "HEAD": tokens.show_token,
             "DELETE": tokens.revoke_token,
         },
         "/v3/auth/catalog": {"GET": tokens.show_catalog},

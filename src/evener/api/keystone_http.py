@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import falcon
 from pydantic import BaseModel, ValidationError
 
+from evener.api.heads import with_head
 from evener.api.keystone_site import Site
 from evener.identity.access import Access
 from evener.identity.builtin import BuiltinIdentity
@@ -134,7 +135,7 @@ class Endpoint:
     def __init__(self, identity: BuiltinIdentity, site: Site, handlers: Mapping[str, Handler]) -> None:
         self._identity = identity
         self._site = site
-        self._handlers = handlers
+        self._handlers = with_head(handlers)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
         """Answer a GET."""
