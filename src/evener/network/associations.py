@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select, union_all
 
 from evener.network import errors
 from evener.network.visibility import lock
@@ -19,9 +19,16 @@ def exist_on_port(tx: Transaction, port_id: str) -> bool:
     return _exist(tx, floatingips.c.port_id == port_id)
 
 
-def standing_for(tx: Transaction, port_id: str) -> list[str]:
-    """Return the floating addresses that stand for the port."""
-    return tx.scalar_ids(select(floatingips.c.floating_ip_address).where(floatingips.c.port_id == port_id))
+# Built once: members that are reached over routers come by the hundred.
+_CALLED_BY = union_all(
+    select(ip_allocations.c.ip_address).where(ip_allocations.c.port_id == bindparam("of_port")),
+    select(floatingips.c.floating_ip_address).where(floatingips.c.port_id == bindparam("of_port")),
+)
+
+
+def called_by(tx: Transaction, port_id: str) -> frozenset[str]:
+    """Return the addresses of a port, and the floating ones that stand for them."""
+    return frozenset(address for (address,) in tx.execute(_CALLED_BY, {"of_port": port_id}))
 
 
 def exist_over_router(tx: Transaction, router_id: str) -> bool:

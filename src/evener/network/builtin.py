@@ -358,7 +358,7 @@ class BuiltinNetwork:
 
     def addresses_of_vip_port(self, tx: Transaction, port_id: str) -> frozenset[str]:
         """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
-        return frozenset({*vips.of_version(tx, port_id), *associations.standing_for(tx, port_id)})
+        return associations.called_by(tx, port_id)
 
     def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
         """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""

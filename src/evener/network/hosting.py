@@ -1,9 +1,9 @@
 """Which agents are under a network, and which one serves which router: read, and noted. Must not choose any."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, select, union
+from sqlalchemy import CompoundSelect, Select, select, union
 
 from evener.network.base import Footing
 from evener.resources.network import NetworkType
@@ -14,44 +14,60 @@ from evener.store.schema import agents, bindings, loadbalancers
 
 
 def footing_of_port(tx: Transaction, port_id: str) -> Footing:
-    """Return what the agent needs that a load balancer with this port is on; one that it has does not count."""
+    """Return what the agent needs that a load balancer with this port is on; one that it has does not count.
+
+    Of the load balancers on a network of one host alone the first that is found tells where that is: there may be ten
+    thousand, and all follow the first one.
+    """
     found = select(networks).join(ports, ports.c.network_id == networks.c.id).where(ports.c.id == port_id)
-    return _footing(tx, found, not_port=port_id)
+    local, physical = _local_and_physical(tx, found)
+    homes = {each: _agents(tx, _balancing(each).where(ports.c.id != port_id).limit(1)) for each in local}
+    homes |= {each: _agents(tx, _routing(each)) for each in local if not homes[each]}
+    return _footing(physical, homes)
 
 
 def footing_of_router(tx: Transaction, router_id: str) -> Footing:
     """Return what the agent needs that a router is on; the one that it has does not count."""
     own = (ports.c.device_id == router_id, ports.c.device_owner.in_(sorted(ROUTER_OWNERS)))
     found = select(networks).where(networks.c.id.in_(select(ports.c.network_id).where(*own)))
-    return _footing(tx, found, not_router=router_id)
+    local, physical = _local_and_physical(tx, found)
+    others = router_bindings.c.router_id != router_id
+    homes = {each: _agents(tx, union(_balancing(each), _routing(each).where(others))) for each in local}
+    return _footing(physical, homes)
 
 
-def _footing(tx: Transaction, statement: Select[Any], not_port: str = "", not_router: str = "") -> Footing:
+def _local_and_physical(tx: Transaction, statement: Select[Any]) -> tuple[list[str], dict[str, str]]:
     found = tx.execute(statement).all()
     local = [row.id for row in found if row.network_type == NetworkType.LOCAL]
-    physical = {row.id: row.physical_network for row in found if row.physical_network is not None}
-    return Footing(physical, _homes(tx, local, not_port, not_router) if local else {})
+    return local, {row.id: row.physical_network for row in found if row.physical_network is not None}
 
 
-def _homes(
-    tx: Transaction, network_ids: Collection[str], not_port: str, not_router: str
-) -> dict[str, frozenset[str]]:
-    """Return the agents that are on networks of one host alone: with a load balancer's port, or with a router's."""
-    balancing = (
-        select(ports.c.network_id, bindings.c.agent_id)
+def _footing(physical: Mapping[str, str], homes: Mapping[str, frozenset[str]]) -> Footing:
+    return Footing(physical, {network_id: there for network_id, there in homes.items() if there})
+
+
+def _agents(tx: Transaction, statement: Select[Any] | CompoundSelect[Any]) -> frozenset[str]:
+    return frozenset(row.agent_id for row in tx.execute(statement))
+
+
+def _balancing(network_id: str) -> Select[Any]:
+    """Return the statement for the agents with load balancers' ports on a network."""
+    return (
+        select(bindings.c.agent_id)
+        .select_from(ports)
         .join(loadbalancers, loadbalancers.c.vip_port_id == ports.c.id)
         .join(bindings, bindings.c.loadbalancer_id == loadbalancers.c.id)
-        .where(ports.c.network_id.in_(network_ids), ports.c.id != not_port)
+        .where(ports.c.network_id == network_id)
     )
-    routing = (
-        select(ports.c.network_id, router_bindings.c.agent_id)
-        .join(router_bindings, router_bindings.c.router_id == ports.c.device_id)
-        .where(ports.c.network_id.in_(network_ids), router_bindings.c.router_id != not_router)
+
+
+def _routing(network_id: str) -> Select[Any]:
+    """Return the statement for the agents with routers' ports on a network."""
+    return (
+        select(router_bindings.c.agent_id)
+        .join(ports, ports.c.device_id == router_bindings.c.router_id)
+        .where(ports.c.network_id == network_id)
     )
-    homes: dict[str, set[str]] = {}
-    for network_id, agent_id in tx.execute(union(balancing, routing)):
-        homes.setdefault(network_id, set()).add(agent_id)
-    return {network_id: frozenset(there) for network_id, there in homes.items()}
 
 
 def agent_of(tx: Transaction, router_id: str) -> str | None:

@@ -57,10 +57,10 @@ def create(
     return VipAllocation(port_id, str(taken.ip_address), str(taken.subnet_id), network_id, footing)
 
 
-def of_version(tx: Transaction, port_id: str, ip_version: int | None = None) -> tuple[str, ...]:
-    """Return the addresses that a port has of an IP version, or of both."""
+def of_version(tx: Transaction, port_id: str, ip_version: int) -> tuple[str, ...]:
+    """Return the addresses that a port has of an IP version."""
     present = [str(each.ip_address) for each in addresses_of(tx, [port_id]).get(port_id, ())]
-    return tuple(each for each in present if ip_version in (None, ipaddress.ip_address(each).version))
+    return tuple(each for each in present if ipaddress.ip_address(each).version == ip_version)
 
 
 def reach(tx: Transaction, port_id: str, subnet: SubnetInfo, avoid: str) -> None:
