@@ -199,3 +199,18 @@ def test_top_refreshes_in_place_on_a_terminal_and_prints_plain_text_elsewhere(si
     ]
     assert first.splitlines()[1].split()[3:6] == ["-", "-", "-"]
     assert second.splitlines()[1].split()[3:6] == ["0", "0", "0"]
+
+
+def test_quotas_are_set_for_a_project_by_name_or_id_and_for_none_that_is_not_there(site):
+    project = site.get("quotas/project")["project_id"]
+    name = site.environment["OS_PROJECT_NAME"]
+    for given, limit in ((name, "7"), (project, "8")):
+        done = site.run("quota-update", "--tenant-id", given, "--security-group", limit)
+        assert done.returncode == 0, done.stderr
+        assert site.get(f"quotas/{project}")["security_group"] == int(limit)
+    for unknown in ("nobody", "0" * 32):
+        done = site.run("quota-update", "--tenant-id", unknown, "--pool", "1")
+        assert (done.returncode, done.stderr) == (1, f"There is no project with the id {unknown}\n")
+    assert [each["project_id"] for each in site.get("quotas")] == [project]
+    assert site.run("quota-delete", "--tenant-id", name).returncode == 0
+    assert site.get("quotas") == []

@@ -57,6 +57,7 @@ def declared(cloud: Cloud, *declarations: str) -> User:
         Policy(config.load([], "evener-test"), networking.KINDS),
         MAX_BODY,
         Answers(cloud.database.version),
+        Tokens(),
     )
     return User(testing.TestClient(app), "ann:ann:member", "ann")
 

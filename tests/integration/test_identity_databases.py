@@ -334,3 +334,11 @@ def _at_once(actions: list[Callable[[], object]]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_it_says_which_projects_there_are(rig: Rig) -> None:
+    _, project = rig.user("ann")
+    rig.directory.change(PROJECT, project, ProjectInput(enabled=False))
+    assert rig.identity.has_project(project)
+    for other in ("", "ann", project.upper(), project + " ", "0" * 32, "\x00", "\u2603"):
+        assert not rig.identity.has_project(other)

@@ -75,6 +75,18 @@ def test_only_administrators_change_limits_and_see_others(cloud: Cloud) -> None:
     assert limit(cloud, "anybody", pool=1)["pool"] == 1
 
 
+def test_a_project_that_nobody_knows_gets_no_limits_but_is_shown_and_reset(cloud: Cloud) -> None:
+    path, body = "/quotas/unknown-1", {"quota": {"pool": 1}}
+    cloud.refuses(cloud.admin, "PUT", path, body, status=404, kind="TenantQuotaNotFound", says="unknown-1")
+    cloud.refuses(cloud.admin, "PUT", path, {"quota": {"x": 1}}, status=400, kind="HTTPBadRequest")
+    cloud.refuses(cloud.ann, "PUT", path, body, status=403, kind="PolicyNotAuthorized")
+    assert cloud.admin.ok("GET", path) == {"quota": DEFAULT_LIMITS}
+    with cloud.database.write() as tx:  # as it was before its project went
+        tx.execute(quotas.insert().values(project_id="unknown-1", resource="pool", used=0, hard_limit=1))
+    cloud.admin.ok("DELETE", path)
+    assert cloud.admin.ok("GET", "/quotas") == {"quotas": []}
+
+
 def test_a_reset_gives_the_defaults_back(cloud: Cloud) -> None:
     cloud.tree()
     limit(cloud, pool=3)

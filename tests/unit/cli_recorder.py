@@ -33,6 +33,7 @@ class Recorder:
         self.objects = {}
         self.requests = []
         self.logins = []  # what was sent to log in
+        self.projects = {}  # ids by name, where the catalogue has the identity service
         self.refusals = {}  # (method, path): (status, body)
         self.answers = {}  # what is answered to every request on a path, whatever is stored
         self.statuses = []  # provisioning statuses that a load balancer shows, one per GET
@@ -77,6 +78,14 @@ class Recorder:
                 "catalog": [{"type": "network", "name": "neutron", "id": "n", "endpoints": [endpoint]}],
             }
         }
+        if self.projects:
+            own = {**endpoint, "url": f"{self.url}/identity/v3"}
+            resp.media["token"]["catalog"].append(
+                {"type": "identity", "name": "keystone", "id": "k", "endpoints": [own]}
+            )
+
+    def project(self, req, resp):
+        resp.media = {"projects": [{"id": each} for each in self.projects.get(req.params["name"], ())]}
 
     def network(self, req, resp, path):
         body = req.media if req.content_length else None
@@ -159,6 +168,7 @@ def serve(recorder):
     app.req_options.auto_parse_qs_csv = False
     app.add_sink(recorder.version, r"/identity/v3/?$")
     app.add_sink(recorder.token, r"/identity/v3/auth/tokens")
+    app.add_sink(recorder.project, r"/identity/v3/projects")
     app.add_sink(recorder.network, r"/networking/v2.0/(?P<path>.+)")
     server = make_server("127.0.0.1", 0, app, server_class=_Server, handler_class=_Quiet)
     recorder.url = f"http://127.0.0.1:{server.server_port}"

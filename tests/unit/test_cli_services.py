@@ -162,6 +162,20 @@ def test_quotas_are_ones_own_or_of_a_named_project(server, run):
     assert last(server)[:2] == ("DELETE", "quotas/mine")
 
 
+def test_a_project_with_quotas_is_given_by_name_or_id(server, run):
+    ids = ["a" * 32, "b" * 32]
+    server.projects = {"shop": ids[:1], "twice": ids, ids[1]: ids[:1]}
+    for project in (*ids, "unknown"):
+        server.answers[f"quotas/{project}"] = {"quota": {"pool": 3}}
+    for given, path in (("shop", ids[0]), (ids[1], ids[1]), ("unknown", "unknown")):
+        run(f"quota-update --tenant-id {given} --pool 3")
+        assert last(server)[:2] == ("PUT", f"quotas/{path}")
+        run(f"quota-show {given}")
+        assert server.queries(f"quotas/{path}")[-1:] == [{}]
+    said = run("quota-delete --tenant-id twice", code=1)
+    assert said == f"Several projects are called twice: {ids[0]}, {ids[1]}; give an id\n"
+
+
 def test_a_quota_is_a_number_and_there_is_one(run):
     assert run("quota-update --pool many", code=1) == "Quota limit for pool must be an integer\n"
     assert run("quota-update --l7rule 4", code=1) == "Quota limit for l7rule must be an integer\n"

@@ -18,6 +18,7 @@ from evener.api.tags import TagViews
 from evener.api.whole import Graphs
 from evener.control.administration import Administration
 from evener.control.operations import LoadBalancing
+from evener.identity.base import Identity
 from evener.resources.agent import Agent
 from evener.resources.describe import Resource
 from evener.resources.errors import NotFound
@@ -197,6 +198,7 @@ def add_routes(
     policy: Policy,
     largest_body: int,
     answers: Answers,
+    identity: Identity,
 ) -> None:
     """Add everything below `/networking`; the network's own collections only where `network` serves them."""
     operations: dict[type[Resource], Operations] = {
@@ -218,7 +220,7 @@ def add_routes(
         SchedulerViews: SchedulerViews(administration.agents, policy),
         ProviderViews: ProviderViews(administration.providers, policy),
         ProfileViews: ProfileViews(administration.flavors, policy, largest_body),
-        QuotaViews: QuotaViews(administration.quotas, policy, largest_body),
+        QuotaViews: QuotaViews(administration.quotas, identity, policy, largest_body),
     }
     if network is not None:
         views[RouterViews] = RouterViews(network, policy, largest_body)

@@ -8,6 +8,7 @@ from evener.api.collections import read_json
 from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
 from evener.api.policy import Policy
 from evener.control.quotas import Quotas
+from evener.identity.base import Identity
 from evener.resources.caller import Caller
 from evener.resources.errors import InvalidInput, NotFound
 from evener.resources.quota import DEFAULT_LIMITS, UNLIMITED
@@ -36,8 +37,9 @@ BODY: Schema = {
 class QuotaViews:
     """`/quotas` and everything below it."""
 
-    def __init__(self, quotas: Quotas, policy: Policy, largest_body: int) -> None:
+    def __init__(self, quotas: Quotas, identity: Identity, policy: Policy, largest_body: int) -> None:
         self._quotas = quotas
+        self._identity = identity
         self._policy = policy
         self._largest = largest_body
 
@@ -87,10 +89,12 @@ class QuotaViews:
 
     @documented(Documented(QUOTA, body=BODY))
     def on_put_one(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
-        """Set limits of a project."""
+        """Set limits of a project; what is asked of one that is gone is answered, for who cleans up."""
         self._policy.enforce(request.context.caller, "update_quota")
         _check_project(project_id)
         limits, check = parse(read_json(request, self._largest))
+        if not self._identity.has_project(project_id):
+            raise NotFound(f"There is no project with the id {project_id}", "TenantQuotaNotFound")
         response.media = {"quota": self._quotas.update(project_id, limits, check=check)}
 
     @documented(Documented({}, status=204))

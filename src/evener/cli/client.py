@@ -73,6 +73,17 @@ class Client:
             raise refusal(answer.status_code, document, answer.text)
         return document
 
+    def projects(self, name: str) -> list[str]:
+        """Return the ids of the projects of that name, as far as the identity service tells the caller."""
+        endpoint = self._connection.endpoint("identity")
+        if endpoint is None:
+            return []
+        base = endpoint.rstrip("/").removesuffix("/v3")
+        answer, document = self._exchange("GET", f"{base}/v3/projects", None, {"name": name})
+        if answer.status_code >= 400 or not isinstance(document, dict):
+            return []
+        return [str(each["id"]) for each in document.get("projects", ())]
+
     def _exchange(self, method: str, url: str, body: Any, query: Mapping[str, Any] | None) -> tuple[Any, Any]:
         """Return the answer, and the document in it; None where that is no JSON."""
         more = {} if body is None else {"json": body}

@@ -4,6 +4,7 @@ Source: python-neutronclient 8.1.0, `neutron/v2_0/quota.py`. Limits are whole nu
 """
 
 import argparse
+import re
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -12,12 +13,14 @@ from cliff.command import Command
 
 from evener.cli.arguments import add_request_format
 from evener.cli.describe import Resource
-from evener.cli.errors import CliError
+from evener.cli.errors import CliError, NotUnique
 from evener.cli.output import one
 from evener.cli.printed import Lister, ShowOne
 from evener.cli.spelling import unknown_attributes
 from evener.cli.verbs import Table, client_of, say
 
+# What identity services give projects as ids; whatever else is given may be a name.
+ID = re.compile("[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 QUOTA = Resource(kind="quota", plural="quotas", command="quota", path="quotas", title="quota", columns=())
 # The name of a limit on the wire, and its option where that is another.
 LIMITS = {
@@ -45,8 +48,8 @@ def _add_project(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tenant-id",
         "--project-id",
-        metavar="PROJECT_ID",
-        help="Id of the project, where it is not your own.",
+        metavar="PROJECT",
+        help="Id or name of the project, where it is not your own.",
     )
     parser.add_argument("pos_tenant_id", nargs="?", help=argparse.SUPPRESS)
 
@@ -55,7 +58,12 @@ def _project_id(app: App, parsed: argparse.Namespace) -> str:
     given = parsed.pos_tenant_id or parsed.tenant_id
     if parsed.pos_tenant_id and parsed.tenant_id and parsed.pos_tenant_id != parsed.tenant_id:
         raise CliError(f"Two projects are given: {parsed.tenant_id} and {parsed.pos_tenant_id}")
-    return str(given or client_of(app).request("GET", "quotas/tenant")["tenant"]["tenant_id"])
+    if not given:
+        return str(client_of(app).request("GET", "quotas/tenant")["tenant"]["tenant_id"])
+    found = [] if ID.fullmatch(given) else client_of(app).projects(given)
+    if len(found) > 1:
+        raise NotUnique(f"Several projects are called {given}: {', '.join(sorted(found))}; give an id")
+    return str(found[0] if found else given)
 
 
 def _path(project_id: str) -> str:

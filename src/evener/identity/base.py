@@ -16,3 +16,10 @@ class Identity(Protocol):
                 disabled or gone, or when it is for no project.
             Unavailable: when the service does not answer.
         """
+
+    def has_project(self, project_id: str) -> bool:
+        """Return whether there is a project with that id, enabled or not.
+
+        Raises:
+            Unavailable: when the service does not answer.
+        """

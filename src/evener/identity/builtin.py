@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -13,13 +14,13 @@ from evener.identity.access import Access, load_access
 from evener.identity.administrators import Administrators
 from evener.identity.attempts import Attempts
 from evener.identity.bootstrap import bootstrap
-from evener.identity.directory import Directory
+from evener.identity.directory import PROJECT, Directory
 from evener.identity.grants import Grants
 from evener.identity.models import DomainRef, Login, ProjectRef, Scope, UserCredentials
 from evener.identity.passwords import verify_password
 from evener.identity.tokens import Token, TokenSealer, new_audit_id
 from evener.resources.caller import ADMIN, Caller
-from evener.resources.errors import Unauthorized
+from evener.resources.errors import NotFound, Unauthorized
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.identity_tables import (
     identity_domains,
@@ -75,6 +76,12 @@ class BuiltinIdentity:
         if access.project is None:
             raise Unauthorized("The token is for no project")
         return Caller(user_id=access.user.id, project_id=access.project.id, roles=access.role_names)
+
+    def has_project(self, project_id: str) -> bool:
+        """Return whether there is a project with that id, enabled or not."""
+        with suppress(NotFound):
+            return bool(self.directory.get(PROJECT, project_id))
+        return False
 
     def access(self, token: str) -> Access:
         """Return all that `token` gives access to; it may be for a project, a domain or nothing.

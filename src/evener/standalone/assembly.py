@@ -97,7 +97,7 @@ class Assembly:
         administrative = administration(self.database, network, self._bus, providers, secrets)
         answers = Answers(self.database.version)
         networking.add_routes(
-            app, balancing, network, administrative, policy, conf.api.max_body_bytes, answers
+            app, balancing, network, administrative, policy, conf.api.max_body_bytes, answers, identity
         )
         return app
 
