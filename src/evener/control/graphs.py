@@ -34,31 +34,45 @@ class Family:
 
     def graph(self, port: WiredPort, security: tuple[PacketRule, ...] | None = None) -> Graph:
         """Return the rows as a graph."""
-        monitors = {row.pool_id: bare(HealthMonitor, row) for row in self.below[HealthMonitor]}
-        members: dict[str, list[Member]] = defaultdict(list)
-        for row in self.below[Member]:
-            members[row.pool_id].append(bare(Member, row))
+        nodes = arranged({cls: [bare(cls, row) for row in found] for cls, found in self.below.items()})
         return Graph(
             generation=self.balancer.generation,
             loadbalancer=bare(LoadBalancer, self.balancer),
             vip_port=port,
             security=security,
-            listeners=tuple(bare(Listener, row) for row in self.below[Listener]),
-            pools=tuple(
-                PoolNode(
-                    pool=bare(Pool, row), members=tuple(members[row.id]), healthmonitor=monitors.get(row.id)
-                )
-                for row in self.below[Pool]
-            ),
-            l7policies=self._policies(),
+            listeners=nodes.listeners,
+            pools=nodes.pools,
+            l7policies=nodes.l7policies,
         )
 
-    def _policies(self) -> tuple[PolicyNode, ...]:
-        rules: dict[str, list[L7Rule]] = defaultdict(list)
-        for row in self.below[L7Rule]:
-            rules[row.l7policy_id].append(bare(L7Rule, row))
-        in_order = sorted(self.below[L7Policy], key=lambda row: (row.listener_id, row.position))
-        return tuple(PolicyNode(policy=bare(L7Policy, row), rules=tuple(rules[row.id])) for row in in_order)
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """What is below a load balancer: each with what it holds, the policies by position within each listener."""
+
+    listeners: tuple[Listener, ...]
+    pools: tuple[PoolNode, ...]
+    l7policies: tuple[PolicyNode, ...]
+
+
+def arranged(below: Mapping[type[Resource], Sequence[Any]]) -> Nodes:
+    """Arrange everything below a load balancer, given by kind, oldest first."""
+    monitors = {monitor.pool_id: monitor for monitor in below[HealthMonitor]}
+    members: dict[str, list[Member]] = defaultdict(list)
+    for member in below[Member]:
+        members[member.pool_id].append(member)
+    rules: dict[str, list[L7Rule]] = defaultdict(list)
+    for rule in below[L7Rule]:
+        rules[rule.l7policy_id].append(rule)
+    policies = sorted(below[L7Policy], key=lambda policy: (policy.listener_id, policy.position))
+    return Nodes(
+        listeners=tuple(below[Listener]),
+        pools=tuple(
+            PoolNode(pool=pool, members=tuple(members[pool.id]), healthmonitor=monitors.get(pool.id))
+            for pool in below[Pool]
+        ),
+        l7policies=tuple(PolicyNode(policy=policy, rules=tuple(rules[policy.id])) for policy in policies),
+    )
 
 
 def read_family(tx: Transaction, balancer: Row[Any]) -> Family:

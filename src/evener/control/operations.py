@@ -19,7 +19,6 @@ from evener.control.bounds import check_listener
 from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
 from evener.control.facts import store_counters
-from evener.control.graphs import load_graph
 from evener.control.reading import balancers_with_statuses, counters_of, status_tree
 from evener.network.base import Network
 from evener.resources.bounds import DEFAULTS, Bounds
@@ -220,12 +219,11 @@ class LoadBalancing:
             change = Change(
                 tx, caller, self._network, row, row.generation, asked, self._reserved, self.bounds
             )
-            whole.create_below(change, found)
+            made = whole.create_below(change, found)
             self._tell_agents(tx, row.id)
             balancer = to_wire(self._shown(tx, caller, LoadBalancer, row.id))
-            graph = load_graph(tx, self._network, row.id)
         LOG.info("Load balancer %s: created with all below it", row.id)
-        return balancer if graph is None else whole.shown(balancer, graph)
+        return whole.shown(balancer, made)
 
     def update(
         self,

@@ -13,9 +13,10 @@ from typing import Any, cast
 from evener.control import certificates, children, l7
 from evener.control.bounds import check_all, check_listener
 from evener.control.change import Change
+from evener.control.graphs import arranged
 from evener.resources.bounds import Bounds
 from evener.resources.describe import Child, Children, Resource, descriptors
-from evener.resources.graph import Graph, PolicyNode, PoolNode
+from evener.resources.graph import PolicyNode, PoolNode
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -65,6 +66,7 @@ class BalancerPlan:
 
 
 New = Mapping[type[Resource], Sequence[dict[str, Any]]]
+Made = Mapping[type[Resource], Sequence[Resource]]
 # In the order in which they are inserted: whoever names another comes after it.
 ORDER: tuple[type[Resource], ...] = (Pool, Listener, Member, HealthMonitor, L7Policy, L7Rule)
 
@@ -102,7 +104,7 @@ def check(bounds: Bounds, new: New) -> None:
         check_listener(bounds, listener)
 
 
-def create_below(change: Change, new: New) -> None:
+def create_below(change: Change, new: New) -> Made:
     """Make everything below a load balancer that was just made: in a constant number of statements for each kind."""
     pools = {pool["id"]: pool for pool in new[Pool]}
     listeners = {listener["id"]: listener for listener in new[Listener]}
@@ -113,9 +115,10 @@ def create_below(change: Change, new: New) -> None:
         l7.check_listener(protocol)
         if policy["redirect_pool_id"] is not None:
             children.check_protocols(protocol, pools[policy["redirect_pool_id"]]["protocol"])
-    made = {cls: change.insert_all(cls, new[cls]) for cls in ORDER}
+    made: Made = {cls: change.insert_all(cls, new[cls]) for cls in ORDER}
     for listener in made[Listener]:
         certificates.claim(change.tx, change.certificates, cast("Listener", listener))
+    return made
 
 
 def _check_listeners(change: Change, listeners: Sequence[Values], pools: Mapping[str, Values]) -> None:
@@ -174,23 +177,27 @@ def _add_pool(found: New, plan: PoolPlan) -> str:
     return pool
 
 
-def shown(balancer: Json, graph: Graph) -> Json:
-    """Return a load balancer as it is shown, with everything below it in place of ids."""
+def shown(balancer: Json, made: Made) -> Json:
+    """Return a load balancer as it is shown, with everything that was made below it in place of ids."""
+    nodes = arranged(made)
+    pools = {node.pool.id: node for node in nodes.pools}
+    policies: dict[str, list[Json]] = {listener.id: [] for listener in nodes.listeners}
+    for node in nodes.l7policies:
+        policies[node.policy.listener_id].append(_policy(pools, node))
     listeners = []
-    for listener in graph.listeners:
+    for listener in nodes.listeners:
         entry = _own(listener)
         if listener.default_pool_id is not None:
-            entry["default_pool"] = _pool(graph.pools_by_id[listener.default_pool_id])
-        entry["l7policies"] = [_policy(graph, node) for node in graph.policies_of(listener.id)]
-        listeners.append(entry)
+            entry["default_pool"] = _pool(pools[listener.default_pool_id])
+        listeners.append({**entry, "l7policies": policies[listener.id]})
     without_pools = {name: value for name, value in balancer.items() if name != "pools"}
     return {**without_pools, "listeners": listeners}
 
 
-def _policy(graph: Graph, node: PolicyNode) -> Json:
+def _policy(pools: Mapping[str, PoolNode], node: PolicyNode) -> Json:
     entry = {**_own(node.policy), "rules": [_own(rule) for rule in node.rules]}
     if node.policy.redirect_pool_id is not None:
-        entry["redirect_pool"] = _pool(graph.pools_by_id[node.policy.redirect_pool_id])
+        entry["redirect_pool"] = _pool(pools[node.policy.redirect_pool_id])
     return entry
 
 
