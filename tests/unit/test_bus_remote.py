@@ -19,7 +19,13 @@ from haproxy_graphs import graphs, nth
 
 NETWORKS = (NetworkSpec(id=nth(1)), NetworkSpec(id=nth(2), mtu=9000, physical_network="outside"))
 ROUTERS = (RouterSpec(id=nth(3), snat=False),)
-SEEN = Observation.model_validate({"members": {"m": "OFFLINE"}, "listeners": {"l": {"bytes_in": 2**40}}})
+SEEN = Observation.model_validate(
+    {
+        "members": {"m": "OFFLINE"},
+        "reasons": {"m": "PING: no answer"},
+        "listeners": {"l": {"bytes_in": 2**40}},
+    }
+)
 REPORT = Report(loadbalancer_id=nth(4), failure=Failure(generation=3, reason="é\n'\""), observation=SEEN)
 
 LATE = REPORT.model_copy(update={"run": "r", "number": 2**40})
@@ -149,6 +155,7 @@ MAPS = {
     "certificates",
     "unreadable",
     "members",
+    "reasons",
     "listeners",
     "servers",
 }  # by id; their keys are no attributes
