@@ -12,7 +12,7 @@ from standalone import eventually
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 USER = "rabbitmq"
 PORT, DIST_PORT, EPMD_PORT = 19672, 19673, 19674
-START_S, STOP_S = 90, 60
+START_S, STOP_S, CONTROL_S = 90, 60, 90
 CONFIG = f"""listeners.tcp.1 = 127.0.0.1:{PORT}
 log.console = true
 log.file = false
@@ -36,10 +36,19 @@ class RabbitMQ:
         self._names = self._run("/usr/bin/epmd", "-port", str(EPMD_PORT), "-address", "127.0.0.1")
         self._server: subprocess.Popen[bytes] | None = None
 
+    def url_of(self, user: str, password: str) -> str:
+        """Return the `transport_url` of a user."""
+        return self.url.replace("guest:guest", f"{user}:{password}")
+
+    def shell(self, script: str) -> None:
+        """Run a script with rabbitmqctl, as RabbitMQ's own user; all of its commands must succeed."""
+        process = self._run("bash", "-ec", script)
+        assert process.wait(CONTROL_S) == 0, (self.directory / "output").read_text()[-2000:]
+
     def _run(self, *command: str) -> subprocess.Popen[bytes]:
         home = self.directory
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{Path(SERVER).parent}:{os.environ['PATH']}",
             "HOME": str(home),
             "ERL_EPMD_PORT": str(EPMD_PORT),
             "RABBITMQ_NODENAME": "evener@localhost",

@@ -1,10 +1,15 @@
-"""evener-agent on a network node, and control in another process: they meet over RabbitMQ only."""
+"""evener-agent on a network node, and control in another process: they meet over RabbitMQ only.
 
+The agent is a user of RabbitMQ's with the permissions of docs/agents.md.
+"""
+
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import amqp
 import pytest
 import requests
 from node import HOST, Node
@@ -13,6 +18,7 @@ from standalone import NETWORKING, Balancer, Cloud, Standalone, Traffic, eventua
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
 LONG_S = 60.0  # for what waits for reconnections on a busy machine
+DOCUMENT = Path(__file__).parents[2] / "docs" / "agents.md"
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +27,8 @@ def rabbitmq() -> Iterator[RabbitMQ]:
         server = RabbitMQ(Path(directory))
         try:
             server.start()
+            (script,) = re.findall(r"^```sh\n(NODE=.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+            server.shell(script)
             yield server
         finally:
             server.close()
@@ -34,7 +42,7 @@ def settings(rabbitmq: RabbitMQ) -> str:
 @pytest.fixture(scope="module")
 def node(rabbitmq: RabbitMQ, tmp_path_factory, standalone: Standalone) -> Iterator[Node]:
     """Start an agent; at the end, see that it leaves what is Neutron's, and nothing of its own."""
-    made = Node(tmp_path_factory.mktemp("node") / "etc", rabbitmq.url)
+    made = Node(tmp_path_factory.mktemp("node") / "etc", rabbitmq.url_of(HOST, "PASSWORD"))
     made.start()
     yield made
     made.stop()
@@ -110,6 +118,42 @@ def test_a_second_agent_on_the_same_state_is_refused(node: Node, serving: Balanc
     assert refused.returncode == 1
     assert "an agent runs already" in refused.stderr
     assert node.run("--purge").returncode == 1
+
+
+def test_a_second_agent_of_the_same_name_is_refused_and_says_why(
+    cloud: Cloud, node: Node, serving: Balancer, rabbitmq: RabbitMQ, tmp_path: Path
+) -> None:
+    refused = Node(tmp_path / "etc", rabbitmq.url_of(HOST, "PASSWORD")).run()
+    assert refused.returncode == 1
+    assert f"An agent on another machine or state directory runs as host {HOST}" in refused.stderr
+    assert agents(cloud)[0]["alive"]
+
+
+REFUSED = {
+    "read what control is told": lambda bus: bus.basic_consume("evener-controller"),
+    "read what another agent is told": lambda bus: bus.basic_consume("evener-agent.node-2"),
+    "make another agent's queue": lambda bus: bus.queue_declare("evener-agent.node-2"),
+    "empty another agent's queue": lambda bus: bus.queue_purge("evener-agent.node-2"),
+    "remove control's queue": lambda bus: bus.queue_delete("evener-controller"),
+    **{
+        f"have copies of {key}": lambda bus, key=key: bus.queue_bind(MINE, "evener", key)
+        for key in ("evener-controller", "evener-agent.node-2", "evener-agent.#", "#", "*")
+    },
+}
+MINE = "reply_" + 32 * "0"
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_node_that_listens_hears_only_what_it_is_told_itself(
+    node: Node, serving: Balancer, rabbitmq: RabbitMQ, what: str
+) -> None:
+    address = rabbitmq.url.split("@")[1].strip("/")
+    with amqp.Connection(address, "guest", "guest") as control, control.channel() as bus:
+        bus.queue_declare("evener-agent.node-2", exclusive=True, auto_delete=True)
+        with amqp.Connection(address, HOST, "PASSWORD") as own, own.channel() as channel:
+            channel.queue_declare(MINE, auto_delete=True)
+            with pytest.raises(amqp.AccessRefused):
+                REFUSED[what](channel)
 
 
 @pytest.mark.parametrize("end", [Node.kill, Node.stop], ids=["killed", "stopped"])

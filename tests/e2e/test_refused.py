@@ -92,3 +92,20 @@ def test_a_limit_of_connections_that_the_host_cannot_keep_is_said_of_its_listene
     configuration = (cloud.standalone.directory_of(balancer.lb) / "haproxy.conf").read_text()
     assert "maxconn 9000\n" in configuration
     assert "provisioning_error" not in api.show(balancer.lb)
+
+
+def test_what_cannot_be_removed_stays_pending_with_the_reason_until_it_can(cloud: Cloud) -> None:
+    api, balancer = cloud.api, cloud.api.create("loadbalancer", vip_subnet_id=cloud.subnet["id"])
+    api.wait_active(balancer)
+    held = cloud.standalone.directory_of(balancer) / "held"
+    held.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", held], check=True)
+    try:
+        api.delete(balancer)
+        eventually(lambda: "provisioning_error" in api.show(balancer))
+        shown = api.show(balancer)
+        assert shown["provisioning_status"] == "PENDING_DELETE"
+        assert "busy" in shown["provisioning_error"].lower()
+    finally:
+        subprocess.run(["umount", held], check=True)
+    api.wait_gone(balancer)

@@ -105,7 +105,9 @@ def test_a_new_load_balancer_that_is_refused_is_an_error(cloud: Cloud) -> None:
     assert shown["provisioning_error"] == "x" * 2000
 
 
-def test_a_deleted_one_is_pending_until_the_agent_says_it_is_gone(cloud: Cloud) -> None:
+def test_a_deleted_one_is_pending_and_says_what_keeps_it_until_the_agent_says_it_is_gone(
+    cloud: Cloud,
+) -> None:
     made = cloud.balancer()
     cloud.ann.delete("loadbalancer", made["id"])
     assert cloud.ann.show("loadbalancer", made["id"])["provisioning_status"] == "PENDING_DELETE"
@@ -114,7 +116,14 @@ def test_a_deleted_one_is_pending_until_the_agent_says_it_is_gone(cloud: Cloud) 
     assert found["provisioning_status"] == "PENDING_DELETE"
     assert cloud.ann.ids("/ports") == [made["vip_port_id"]]
     cloud.applied(made["id"])
-    assert cloud.ann.show("loadbalancer", made["id"])["provisioning_status"] == "PENDING_DELETE"
+    assert "provisioning_error" not in cloud.ann.show("loadbalancer", made["id"])
+    cloud.failed(made["id"], "It is held")
+    for shown in (
+        cloud.ann.show("loadbalancer", made["id"]),
+        cloud.ann.ok("GET", f"{path}/statuses")["statuses"]["loadbalancer"],
+    ):
+        assert shown["provisioning_status"] == "PENDING_DELETE"
+        assert shown["provisioning_error"] == "It is held"
     cloud.report(made["id"], gone=True)
     cloud.refuses(cloud.ann, "GET", path, status=404, kind="EntityNotFound")
     cloud.refuses(cloud.ann, "GET", f"{path}/statuses", status=404, kind="EntityNotFound")

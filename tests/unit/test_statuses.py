@@ -129,8 +129,17 @@ def test_a_silent_agent_is_named() -> None:
     assert progress([binding(7, silent_s=limit)], MOMENT).silence is None
     at = progress([binding(7), binding(7, silent_s=limit + 1, host="node-7")], MOMENT)
     assert at.silence == "The agent on node-7 has not been heard of since 2030-01-02T03:02:49Z"
-    for status in ProvisioningStatus:
-        assert explanation(status, at) == (None if status == ProvisioningStatus.ERROR else at.silence)
+    for life in (Lifetime(1, 7), Lifetime(1, 8), Lifetime(8, 8), Lifetime(1, 8, 8)):
+        assert explanation(life, at) == at.silence
+
+
+@pytest.mark.parametrize(("failed", "said"), [(None, None), (7, None), (8, "why")])
+def test_what_cannot_be_removed_says_why_and_an_older_failure_does_not(
+    failed: int | None, said: str | None
+) -> None:
+    at, life = Progress(6, failed, "why"), Lifetime(created=1, changed=8, deleted=8)
+    assert provisioning_status(life, at) == ProvisioningStatus.PENDING_DELETE
+    assert explanation(life, at) == said
 
 
 @given(st.data(), st.lists(st.booleans(), min_size=1, max_size=3))

@@ -365,12 +365,24 @@ class AgentService:
 
     def _remove(self, loadbalancer_id: str) -> None:
         balancer = self._balancers.ensure(loadbalancer_id, self._tools)
-        balancer.remove()
+        try:
+            balancer.remove()
+        except Exception as error:
+            self._not_removed(balancer, _reason(error))
+            raise
         self._balancers.drop(loadbalancer_id)
         self._reported.pop(loadbalancer_id, None)
         with balancer.reporting:
             self._report(Report(loadbalancer_id=loadbalancer_id, gone=True))
         LOG.info("Load balancer %s: removed", loadbalancer_id)
+
+    def _not_removed(self, balancer: Balancer, reason: str) -> None:
+        """Say why a load balancer that was told to go is still here; of one that is elsewhere now nobody asks."""
+        generation = self._control.assigned().get(balancer.id)
+        if generation is not None:
+            failure = Failure(generation=generation, reason=reason)
+            with balancer.reporting:
+                self._report(Report(loadbalancer_id=balancer.id, failure=failure))
 
     def _report(self, report: Report) -> None:
         if self._control.report(report) and report.observation is not None:

@@ -110,7 +110,7 @@ def _with_statuses(balancer: LoadBalancer, standing: _Standing) -> LoadBalancer:
         **vars(balancer),
         "provisioning_status": status,
         "operating_status": _operating(balancer, standing.at, out=standing.out),
-        "provisioning_error": explanation(status, standing.at),
+        "provisioning_error": explanation(standing.life, standing.at),
     }
     return LoadBalancer.trusted(values)
 
@@ -177,7 +177,7 @@ class _Tree:
             listeners=[self._listener(listener) for listener in self.graph.listeners],
             pools=[self._pool(node) for node in self.graph.pools],
         )
-        reason = explanation(provisioning_status(self.lives[balancer.id], self.at), self.at)
+        reason = explanation(self.lives[balancer.id], self.at)
         if reason is not None:
             entry["provisioning_error"] = reason
         return entry

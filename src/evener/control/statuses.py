@@ -137,12 +137,15 @@ def provisioning_status(life: Lifetime, at: Progress) -> ProvisioningStatus:
     return ProvisioningStatus.PENDING_UPDATE
 
 
-def explanation(status: ProvisioningStatus, at: Progress) -> str | None:
+def explanation(life: Lifetime, at: Progress) -> str | None:
     """Return why a load balancer has the status it has, where there is something to say.
 
-    An old failure does not explain what is on its way now; an agent that is silent is named whatever the status.
+    An old failure does not explain what is on its way now; an agent that is silent is named whatever the status. One
+    that was told to go stays PENDING_DELETE while an agent fails to remove it.
     """
-    return at.reason if status == ProvisioningStatus.ERROR else at.silence
+    stays = life.deleted is not None and at.failed is not None and at.failed >= life.deleted
+    failing = stays or provisioning_status(life, at) == ProvisioningStatus.ERROR
+    return at.reason if failing else at.silence
 
 
 class Switched(Protocol):
