@@ -2,6 +2,8 @@
 
 import logging
 import re
+from copy import copy
+from weakref import ref
 
 LONGEST = 2048  # characters of a message
 LONGEST_TRACE = 16_384  # characters of a message with a traceback
@@ -29,10 +31,19 @@ class OneLine(logging.Formatter):
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
         self._inner = inner
+        self._last: tuple[ref[logging.LogRecord], str] | None = None
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the lines."""
-        tame = logging.makeLogRecord(record.__dict__)
+        """Return the lines. A handler that rotates files asks twice for each record."""
+        last = self._last
+        if last is not None and last[0]() is record:
+            return last[1]
+        lines = self._lines(record)
+        self._last = ref(record), lines
+        return lines
+
+    def _lines(self, record: logging.LogRecord) -> str:
+        tame = copy(record)
         tame.msg, tame.args = escaped(_cut(record.getMessage(), LONGEST)), ()
         return _BUT_LINES.sub(_named, _cut(self._inner.format(tame), LONGEST_TRACE))
 

@@ -43,3 +43,24 @@ def test_an_error_s_text_ends_no_line_but_with_a_line_feed_and_is_cut() -> None:
     written = FORMAT.format(record)
     assert written.splitlines() == written.split("\n")
     assert len(written) < LONGEST_TRACE + 100
+
+
+def test_a_record_that_is_asked_for_twice_is_formatted_once_and_another_one_anew() -> None:
+    asked: list[str] = []
+
+    class Inner(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            asked.append(record.getMessage())
+            return super().format(record)
+
+    one_line = OneLine(Inner())
+    first, second = (
+        logging.LogRecord("x", logging.INFO, "f", 1, "%s\n", (number,), None) for number in (1, 2)
+    )
+    assert [one_line.format(each) for each in (first, first, second, first)] == [
+        "1\\n",
+        "1\\n",
+        "2\\n",
+        "1\\n",
+    ]
+    assert asked == ["1\\n", "2\\n", "1\\n"]
