@@ -169,7 +169,7 @@ def _commits() -> int:
 
 
 _RETRYING = Retrying(
-    stop=stop_after_attempt(8), wait=wait_random_exponential(multiplier=0.01, max=1), reraise=True
+    stop=stop_after_attempt(7), wait=wait_random_exponential(multiplier=0.01, max=1), reraise=True
 )
 
 
@@ -182,8 +182,18 @@ def retried(operation: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(operation)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         before = _commits()
-        lost = retry_if_exception(lambda error: is_transient(error) and _commits() == before)
-        return _RETRYING.copy(retry=lost)(operation, *args, **kwargs)
+
+        def is_lost(error: BaseException) -> bool:
+            return is_transient(error) and _commits() == before
+
+        try:
+            return operation(
+                *args, **kwargs
+            )  # most need no more, and what retries takes as long as a statement
+        except Exception as error:
+            if not is_lost(error):
+                raise
+        return _RETRYING.copy(retry=retry_if_exception(is_lost))(operation, *args, **kwargs)
 
     return run
 
