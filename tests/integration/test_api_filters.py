@@ -79,7 +79,7 @@ def test_a_list_is_filtered(cloud: Cloud, pools: str, query: str, found: list[st
         ("limit=x", "limit"),
         ("limit=1.5", "limit"),
         ("page_reverse=maybe", "page_reverse"),
-        (f"nonsense{'x' * 10_000}=1", "nonsense"),
+        (f"nonsense{'x' * 5_000}=1", "nonsense"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused_by_name(
@@ -117,7 +117,7 @@ def test_only_the_fields_that_are_asked_for_are_shown(cloud: Cloud, pools: str) 
         ("sort_key=lb_algorithm&sort_key=name&sort_dir=asc&sort_dir=desc", ["", "a", "c", "b"]),
         ("sort_key=admin_state_up&sort_key=name", ["", "b", "a", "c"]),
         ("sort_key=name&sort_key=name&sort_dir=desc&sort_dir=asc", ["c", "b", "a", ""]),
-        ("&".join(["sort_key=name"] * 2000), ["", "a", "b", "c"]),
+        ("&".join(["sort_key=name"] * 500), ["", "a", "b", "c"]),
     ],
 )
 def test_a_list_is_sorted(cloud: Cloud, pools: str, query: str, order: list[str]) -> None:
