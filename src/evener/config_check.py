@@ -32,11 +32,21 @@ def parse(conf: cfg.ConfigOpts, argv: list[str], prog: str, files: list[str]) ->
         conf(argv, "evener", prog, version_of(prog), default_config_files=files, default_config_dirs=[])
         for group in (None, *conf._groups):  # noqa: SLF001 - there is no other way to name them all
             for option in conf._groups[group]._opts if group else conf._opts:  # noqa: SLF001
-                _ = conf[group][option] if group else conf[option]
+                _value(conf, group, option, prog)
     except (cfg.Error, OSError) as error:
         if isinstance(error, cfg.RequiredOptError):
             raise
         sys.exit(f"{prog}: {' '.join(str(error).split())}")
+
+
+def _value(conf: cfg.ConfigOpts, group: str | None, option: str, prog: str) -> None:
+    """Read one setting; where it is none, end with what is wrong and what it is for."""
+    try:
+        _ = conf[group][option] if group else conf[option]
+    except (cfg.ConfigFileValueError, ValueError) as error:
+        options = conf._groups[group]._opts if group else conf._opts  # noqa: SLF001 - as above
+        reason = str(error).rpartition("is not valid: ")[2]
+        sys.exit(f"{prog}: [{group or 'DEFAULT'}] {option}: {reason}; {options[option]['opt'].help}")
 
 
 def unknown(conf: cfg.ConfigOpts) -> Iterator[str]:

@@ -175,7 +175,7 @@ def test_an_unknown_path_is_not_found(rig: Rig, path: str) -> None:
 def test_a_method_that_a_path_does_not_have_is_not_allowed(rig: Rig) -> None:
     reply = rig.send("PUT", "/users")
     assert refused(reply) == 405
-    assert reply.headers["Allow"] == "GET, POST"
+    assert reply.headers["Allow"] == "HEAD, GET, POST"
 
 
 @pytest.mark.parametrize(

@@ -42,5 +42,7 @@ def test_each_driver_has_the_mappings_of_its_own_section(tmp_path: Path) -> None
 def test_a_mapping_that_makes_no_sense_ends_the_program_with_the_setting_s_name(
     tmp_path: Path, mapping: str
 ) -> None:
-    with pytest.raises(SystemExit, match=r"evener-test: .*bridge_mappings.* write PHYSICAL_NETWORK:NAME"):
+    with pytest.raises(
+        SystemExit, match=r"^evener-test: \[linux_bridge\] bridge_mappings: .*PHYSICAL_NETWORK:"
+    ):
         load(tmp_path, f"[linux_bridge]\nbridge_mappings = {mapping}")
