@@ -24,7 +24,7 @@ FUNCTIONS = (
     "evener.dataplane.haproxy.files:replace",
     "evener.dataplane.haproxy.files:move",
     "evener.dataplane.haproxy.process:start",
-    "evener.dataplane.haproxy.process:_ready",
+    "evener.dataplane.haproxy.process:ready",
     "evener.dataplane.haproxy.process:reload",
     "evener.dataplane.haproxy.process:stop",
     "evener.dataplane.haproxy.runtime:tell",

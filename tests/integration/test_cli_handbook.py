@@ -93,7 +93,7 @@ if [ -n "$AGENTS" ]; then
   run agent-list
   run agent-show "$agent"
   run agent-update "$agent" --admin-state-down --description node
-  run agent-update "$agent" --description ""
+  run agent-update "$agent" --description "" --admin-state-up True
   run lbaas-loadbalancer-list-on-agent "$agent"
   run lbaas-agent-hosting-loadbalancer LB_WEB
   run agent-show NO_SUCH_AGENT
