@@ -169,7 +169,9 @@ class Standalone:
 
     def _answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, (self.directory / "output").read_text()[-2000:]
+        assert self.process.poll() is None, (
+            f"{self.process.returncode} {(self.directory / 'output').read_text()[-2000:]}"
+        )
         try:
             return requests.get(f"{self.url}/healthcheck", timeout=5).ok
         except requests.ConnectionError:
