@@ -19,10 +19,10 @@ def project_api(standalone: Standalone, name: str, directory: Path) -> Api:
         assert answer.ok, answer.text
         return str(answer.json()[kind]["id"])
 
-    project, user = made("project"), made("user", password=f"{name} {name}")
+    project, user = made("project"), made("user", password=f"password of {name}")
     role = admin.request("GET", f"{IDENTITY}/roles?name=member").json()["roles"][0]["id"]
     assert admin.request("PUT", f"{IDENTITY}/projects/{project}/users/{user}/roles/{role}").ok
     cloud = yaml.safe_load((standalone.state / "clouds.yaml").read_text())["clouds"]["evener"]
-    cloud["auth"] |= {"username": name, "password": f"{name} {name}", "project_name": name}
+    cloud["auth"] |= {"username": name, "password": f"password of {name}", "project_name": name}
     (directory / f"{name}.yaml").write_text(yaml.safe_dump({"clouds": {"evener": cloud}}))
     return Api(admin.url, directory / f"{name}.yaml")
