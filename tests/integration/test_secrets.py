@@ -476,7 +476,7 @@ def test_errors_that_nobody_expects_come_in_the_form_of_their_api(tmp_path: Path
     status, words = service.user().refused("GET", "/secrets")
     assert (status, "database" in words) == (503, True)
     identity = BuiltinIdentity(nowhere, tmp_path / "token.key", 3600)
-    app = make_app(identity, lambda: None)
+    app = make_app(identity, lambda: None, "http://evener.test:9876")
     barbican.add_routes(app, service.secrets, BASE, 1000)
     keystone.add_routes(app, identity, BASE)
     client = testing.TestClient(app)
