@@ -441,13 +441,14 @@ def _names(directory: str) -> list[str]:
 
 
 def haproxies(balancer_id: str = "") -> dict[int, str]:
-    """Return the command lines of living HAProxy processes, by process id."""
+    """Return the command lines of living HAProxy processes that serve load balancers, by process id."""
     found = {}
     for entry in Path("/proc").iterdir():
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except (OSError, NotADirectoryError):
             continue
-        if "haproxy" in command.partition(" ")[0] and balancer_id in command:
+        of_the_api = "-L evener:" in command
+        if "haproxy" in command.partition(" ")[0] and balancer_id in command and not of_the_api:
             found[int(entry.name)] = command
     return found
