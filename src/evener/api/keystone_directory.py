@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from evener.api.keystone_http import NOTHING, Call, Handler, Reply, forbidden
-from evener.api.keystone_rights import administrator, check_changes, check_grants, check_sees
+from evener.api.keystone_rights import administrator, check_changes, check_grants, check_sees, get_unseen
 from evener.identity.access import InDomain, Named
 from evener.identity.directory import BUILTIN_ROLES, DOMAIN, PROJECT, ROLE, USER, Kind, Record
 from evener.identity.grants import Assignment, Grant, TargetKind
 from evener.identity.models import PasswordChange
-from evener.resources.errors import InvalidInput, NotFound
+from evener.resources.errors import InvalidInput
 
 _GRANT_FILTERS = ("user.id", "role.id", "scope.project.id", "scope.domain.id")
 _NOWHERE = ("group.id", "scope.system", "scope.OS-INHERIT:inherited_to")
@@ -169,12 +169,9 @@ def shower(kind: Kind) -> Handler:
 
     def show(call: Call) -> Reply:
         access = call.access()
-        try:
-            record = call.identity.directory.get(kind, call.path["object_id"])
-        except NotFound:
-            if access.is_admin:
-                raise
-            raise forbidden() from None
+        object_id = call.path["object_id"]
+        directory = call.identity.directory
+        record = directory.get(kind, object_id) if access.is_admin else get_unseen(call, kind, object_id)
         check_sees(call, access, kind, record)
         return Reply(200, {kind.name: _wire(call, kind, record)})
 
@@ -303,14 +300,7 @@ def _own_or_administered(call: Call, user_id: str) -> None:
     """
     access = call.access()
     if access.user.id != user_id and not access.is_admin:
-        check_sees(call, access, USER, _user(call, user_id))
-
-
-def _user(call: Call, user_id: str) -> Record:
-    try:
-        return call.identity.directory.get(USER, user_id)
-    except NotFound:
-        raise forbidden() from None
+        check_sees(call, access, USER, get_unseen(call, USER, user_id))
 
 
 Naming = Callable[[Named | InDomain], dict[str, Any]]

@@ -25,6 +25,18 @@ def administrator(call: Call) -> Access:
     return access
 
 
+def get_unseen(call: Call, kind: Kind, object_id: str) -> Record:
+    """Return an object for who may not learn whether there is one.
+
+    Raises:
+        Forbidden: when there is none.
+    """
+    try:
+        return call.identity.directory.get(kind, object_id)
+    except NotFound:
+        raise forbidden() from None
+
+
 def check_sees(call: Call, access: Access, kind: Kind, record: Record) -> None:
     """Refuse what is neither the caller's own nor in the caller's domain.
 
@@ -48,10 +60,7 @@ def check_changes(call: Call, access: Access, kind: Kind, object_id: str) -> Non
     """
     if access.is_admin:
         return
-    try:
-        record = call.identity.directory.get(kind, object_id)
-    except NotFound:
-        raise forbidden() from None
+    record = get_unseen(call, kind, object_id)
     if kind not in (PROJECT, USER) or not _in(access, kind, record):
         raise forbidden()
     if call.identity.directory.is_protected(kind, object_id):
