@@ -83,6 +83,10 @@ def freeze_worker(victim: Victim) -> None:
         os.kill(worker, signal.SIGSTOP)
 
 
+def freeze_master(victim: Victim) -> None:
+    os.kill(victim.master(), signal.SIGSTOP)
+
+
 def remove_sockets(victim: Victim) -> None:
     for path in (victim.paths.pid_file, victim.paths.socket, victim.paths.master_socket):
         path.unlink()
@@ -152,6 +156,7 @@ DRIFTS = [
     kill_worker,
     kill_all,
     freeze_worker,
+    freeze_master,
     remove_sockets,
     edit_configuration,
     replace_configuration,
@@ -188,7 +193,7 @@ def test_what_someone_changed_is_repaired_within_five_seconds_and_logged(
 
     eventually(
         lambda: victim.state() == victim.before and cloud.client.answers(balancer.vip),
-        KNOWN_WITHIN_S if drift is freeze_worker else REPAIRED_WITHIN_S,
+        KNOWN_WITHIN_S if drift in (freeze_worker, freeze_master) else REPAIRED_WITHIN_S,
         lambda: {
             key: (value, victim.before[key])
             for key, value in victim.state().items()

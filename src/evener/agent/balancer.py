@@ -291,6 +291,17 @@ class Balancer:
         """Whether its HAProxy lives and does nothing, as far as is known; waits for nobody."""
         return not self.leaving and self._instance.is_frozen
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether a process of its HAProxy lives and does nothing, as far as is known; waits for nobody."""
+        stopped = any(map(process.is_halted, self._instance.processes))
+        return not self.leaving and (stopped or self._instance.is_frozen)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether its HAProxy does something now, other than to wait."""
+        return not self.leaving and any(map(process.is_working, self._instance.processes))
+
     def observe(self, *, servers: bool = False, wait_s: float | None = None) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied.
 

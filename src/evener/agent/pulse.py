@@ -1,7 +1,7 @@
 """Finds HAProxies that live and do nothing, such as stopped ones: nothing on the host tells of that.
 
-Looks at the kernel's word for their state, asks nobody, and so waits for nobody. One that answers nobody for another
-reason is found by the readings of counters.
+Looks at the kernel's word for their state, asks nobody, and so waits for nobody. One that is at work at two looks in a
+row may be busy, or stuck in a loop or in the kernel: it is read, which who is stuck does not answer.
 """
 
 import logging
@@ -16,11 +16,12 @@ INTERVAL_S = 3.0
 
 
 class Pulse:
-    """One thread; it tells `events` of each load balancer whose HAProxy is halted."""
+    """One thread; it tells `events` of each load balancer whose HAProxy is halted, or may be stuck."""
 
     def __init__(self, balancers: Balancers, events: Events) -> None:
         self._balancers, self._events = balancers, events
         self._stopped = threading.Event()
+        self._at_work: set[str] = set()
         self._thread = threads.lasting("pulse", self._run)
 
     def start(self) -> None:
@@ -33,8 +34,17 @@ class Pulse:
         if self._thread.is_alive():
             self._thread.join()
 
+    def look(self) -> None:
+        """Look once."""
+        before, self._at_work = self._at_work, set()
+        for balancer in self._balancers.all():
+            if balancer.is_halted:
+                self._events.drifted(balancer.id, "its HAProxy does not answer")
+            elif balancer.is_working:
+                self._at_work.add(balancer.id)
+                if balancer.id in before:
+                    self._events.health_changed(balancer.id)
+
     def _run(self) -> None:
         while not self._stopped.wait(INTERVAL_S):
-            for balancer in self._balancers.all():
-                if balancer.is_frozen:
-                    self._events.drifted(balancer.id, "its HAProxy does not answer")
+            self.look()

@@ -83,6 +83,11 @@ def is_halted(process: Process) -> bool:
     return _status(process.pid)[0] in "Tt"
 
 
+def is_working(process: Process) -> bool:
+    """Return whether the process computes, or is in a call to the kernel that nothing ends: it does not just wait."""
+    return _status(process.pid)[0] in "RD"
+
+
 def of(pid: int | None) -> Process | None:
     """Return the process with that id; None where it does not live."""
     started = None if pid is None else _started(pid)

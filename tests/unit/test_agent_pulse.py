@@ -1,0 +1,41 @@
+"""Which HAProxies are looked at because they may do nothing: those that are halted, or at work twice in a row."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from evener.agent.pulse import Pulse
+
+
+class Told:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.drifts: list[str] = []
+        self.readings: list[str] = []
+
+    def drifted(self, loadbalancer_id: str, what: str) -> None:
+        self.drifts.append(loadbalancer_id)
+
+    def health_changed(self, loadbalancer_id: str) -> None:
+        self.readings.append(loadbalancer_id)
+
+
+def balancer(name: str, *, halted: bool = False, working: bool = False) -> Any:
+    return SimpleNamespace(id=name, is_halted=halted, is_working=working)
+
+
+def test_who_is_halted_is_mended_and_who_is_always_at_work_is_read() -> None:
+    told, all_of_them = (
+        Told(),
+        [balancer("idle"), balancer("halted", halted=True), balancer("busy", working=True)],
+    )
+    pulse = Pulse(SimpleNamespace(all=lambda: all_of_them), told)  # type: ignore[arg-type]
+    pulse.look()
+    assert (told.drifts, told.readings) == (["halted"], [])
+    pulse.look()
+    assert (told.drifts, told.readings) == (["halted"] * 2, ["busy"])
+    all_of_them[-1] = balancer("busy")
+    pulse.look()
+    all_of_them[-1] = balancer("busy", working=True)
+    pulse.look()
+    assert told.readings == ["busy"]
