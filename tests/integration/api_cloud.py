@@ -28,10 +28,11 @@ from evener.network.builtin import BuiltinNetwork
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.errors import Unauthorized
-from evener.resources.facts import Counters, Failure, Observation, Report
+from evener.resources.facts import Asker, Counters, Failure, Observation, Report
 from evener.secrets.builtin import BuiltinSecrets
 from evener.store.all_tables import metadata
 from evener.store.database import Database
+from evener.store.schema import agents
 
 HOST = "node-1"
 V2 = networking.V2
@@ -244,11 +245,17 @@ class Cloud:
 
     def generation(self, balancer_id: str) -> int:
         """Return the generation that the agent would be given."""
-        return self.controller.assigned(HOST)[balancer_id]
+        return self.controller.assigned(HOST, self.asker)[balancer_id]
+
+    @property
+    def asker(self) -> Asker:
+        """The agent on HOST that is heard of."""
+        with self.database.read() as tx:
+            return Asker(run=tx.scalar(select(agents.c.run).where(agents.c.host == HOST)))
 
     def report(self, balancer_id: str, **parts: Any) -> None:
         """Report as the agent does."""
-        self.controller.report(HOST, Report(loadbalancer_id=balancer_id, **parts))
+        self.controller.report(HOST, Report(loadbalancer_id=balancer_id, **parts), self.asker)
 
     def applied(self, balancer_id: str) -> int:
         """Report that the newest generation is applied, and return it."""

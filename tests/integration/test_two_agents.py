@@ -10,7 +10,8 @@ from api_cloud import HOST, Cloud
 from test_metrics_database import assert_like_the_api, values
 
 from evener.control import scheduling
-from evener.resources.facts import Counters, Failure, Observation, Report, Run
+from evener.resources.errors import Unavailable
+from evener.resources.facts import ANYONE, Asker, Counters, Failure, Observation, Report, Run
 from evener.store.database import now
 from evener.store.schema import agents
 
@@ -43,7 +44,10 @@ class Pair:
             number=number or self.numbers[host],
             **parts,
         )
-        return self.cloud.controller.report(host, report)
+        return self.cloud.controller.report(host, report, Asker(run=report.run))
+
+    def asker(self, host: str) -> Asker:
+        return Asker(run=self.runs[host].id)
 
     def seen(self, host: str, member: str, **counted: int) -> bool:
         listeners = {self.tree.listener: Counters(**counted)}
@@ -152,21 +156,24 @@ def test_a_report_that_comes_late_undoes_nothing(pair: Pair) -> None:
     old = Observation(members={pair.tree.member: "OFFLINE"})
     for number in (1, pair.numbers[HOST] - 1, pair.numbers[HOST]):
         assert not pair.report(HOST, number=number, observation=old)
-    assert not pair.report(HOST, number=99, run="an earlier run", observation=old)
-    assert not pair.report(HOST, number=99, run="an earlier run", failure=Failure(generation=99, reason="no"))
+    for parts in ({"observation": old}, {"failure": Failure(generation=99, reason="no")}):
+        with pytest.raises(Unavailable, match="Another agent"):
+            pair.report(HOST, number=99, run="an earlier run", **parts)
     assert pair.cloud.contents() == before
     # A new run begins to count again.
     pair.runs[HOST] = Run(place=HOST, start=2, id="second")
     pair.cloud.controller.heartbeat(HOST, {}, pair.runs[HOST])
     assert pair.report(HOST, number=1, observation=old)
     assert pair.member() == "OFFLINE"
-    assert not pair.report(HOST, number=1000, run=f"run of {HOST}", observation=Observation())
+    with pytest.raises(Unavailable, match="Another agent"):
+        pair.report(HOST, number=1000, run=f"run of {HOST}", observation=Observation())
 
 
 def test_an_agent_gets_and_reports_what_it_is_bound_to_and_nothing_else(pair: Pair) -> None:
     cloud = pair.cloud
-    assert cloud.controller.graph(HOST, pair.lb) == cloud.controller.graph(OTHER, pair.lb) is not None
-    assert cloud.controller.graph(STRANGER, pair.lb) is None
+    first, second = (cloud.controller.graph(each, pair.lb, pair.asker(each)) for each in (HOST, OTHER))
+    assert first == second is not None
+    assert cloud.controller.graph(STRANGER, pair.lb, pair.asker(STRANGER)) is None
     assert cloud.controller.graph("nobody", pair.lb) is None
     before = cloud.contents()
     for parts in (
@@ -179,6 +186,26 @@ def test_an_agent_gets_and_reports_what_it_is_bound_to_and_nothing_else(pair: Pa
     assert cloud.contents() == before
 
 
+def test_who_gives_the_name_of_another_host_learns_nothing_and_changes_nothing(pair: Pair) -> None:
+    control, before = pair.cloud.controller, pair.cloud.contents()
+    report = Report(loadbalancer_id=pair.lb, number=99, gone=True)
+    for asker in (ANYONE, pair.asker(STRANGER)):
+        for call in (control.assigned, control.networks, control.routers):
+            with pytest.raises(Unavailable, match="Another agent"):
+                call(HOST, asker)
+        for asked in (control.graph, control.departed):
+            with pytest.raises(Unavailable, match="Another agent"):
+                asked(HOST, pair.lb, asker)
+        with pytest.raises(Unavailable, match="Another agent"):
+            control.report(HOST, report.model_copy(update={"run": asker.run}), asker)
+    assert pair.cloud.contents() == before
+    for run in (None, pair.runs[STRANGER]):
+        assert "runs as host" in str(control.heartbeat(HOST, {}, run).refusal)
+    assert pair.cloud.contents() == before
+    with pair.silent(HOST):
+        assert control.heartbeat(HOST, {}, None).refusal is not None
+
+
 def test_a_load_balancer_is_gone_when_both_agents_have_let_go_of_it(pair: Pair) -> None:
     cloud = pair.cloud
     pair.applied(HOST, OTHER)
@@ -186,15 +213,15 @@ def test_a_load_balancer_is_gone_when_both_agents_have_let_go_of_it(pair: Pair) 
     cloud.ann.delete("listener", pair.tree.listener)
     for kind in ("healthmonitor", "member", "pool", "loadbalancer"):
         cloud.ann.ok("DELETE", pair.tree.paths()[kind])
-    assert cloud.controller.departed(HOST, [pair.lb]) == {pair.lb}
+    assert cloud.controller.departed(HOST, [pair.lb], pair.asker(HOST)) == {pair.lb}
     assert pair.report(HOST, gone=True)
     assert pair.shown()[0] == "PENDING_DELETE"
-    assert cloud.controller.departed(HOST, [pair.lb]) == {pair.lb}
+    assert cloud.controller.departed(HOST, [pair.lb], pair.asker(HOST)) == {pair.lb}
     with pair.silent(OTHER):
         assert pair.shown()[0] == "PENDING_DELETE"
     assert pair.report(OTHER, gone=True)
     assert cloud.ann.ids(BALANCERS) == cloud.ann.ids("/ports") == []
-    assert cloud.controller.departed(OTHER, [pair.lb]) == {pair.lb}
+    assert cloud.controller.departed(OTHER, [pair.lb], pair.asker(OTHER)) == {pair.lb}
     assert not any(cloud.contents()[name] for name in ("bindings", "member_health", "counters"))
 
 
@@ -204,13 +231,13 @@ def test_a_host_is_told_that_what_it_holds_went_elsewhere_and_of_nothing_that_no
     cloud, tree = pair.cloud, pair.tree
     unknown = "00000000-0000-4000-8000-00000000dead"
     asked = [pair.lb, tree.network, unknown]
-    assert cloud.controller.departed(HOST, asked) == {
+    assert cloud.controller.departed(HOST, asked, pair.asker(HOST)) == {
         tree.network
     }  # which only asks who was not told to have it
-    assert cloud.controller.departed(STRANGER, asked) == {pair.lb, tree.network}
+    assert cloud.controller.departed(STRANGER, asked, pair.asker(STRANGER)) == {pair.lb, tree.network}
     network = cloud.subnet()["network_id"]
     cloud.ann.delete("network", network)
-    assert cloud.controller.departed(HOST, [network, unknown]) == {network}
+    assert cloud.controller.departed(HOST, [network, unknown], pair.asker(HOST)) == {network}
 
 
 def test_the_second_agent_of_a_name_is_refused_while_the_first_is_alive(any_cloud: Cloud) -> None:

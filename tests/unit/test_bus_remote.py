@@ -12,7 +12,7 @@ from evener.bus.joined import JoinedBus
 from evener.bus.outbox import Message, Outbox
 from evener.bus.remote import AgentEndpoint, ControllerEndpoint, RemoteAgent, RemoteController
 from evener.resources.errors import Unavailable
-from evener.resources.facts import Failure, Heard, Observation, Report, Run
+from evener.resources.facts import ANYONE, Asker, Failure, Heard, Observation, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
 from haproxy_graphs import graphs, nth
@@ -30,6 +30,7 @@ REPORT = Report(loadbalancer_id=nth(4), failure=Failure(generation=3, reason="é
 
 LATE = REPORT.model_copy(update={"run": "r", "number": 2**40})
 RUN, HEARD = Run(place="p", start=3, id="r"), Heard(database="d", refusal="é")
+ASKER = Asker(run="r", database="d")
 
 
 class Control:
@@ -43,23 +44,23 @@ class Control:
         self.told.append((host, configurations, run, database))
         return HEARD
 
-    def assigned(self, host, database=None):
+    def assigned(self, host, asker=ANYONE):
         return {nth(1): 7} if host == "node-1" else {}
 
-    def graph(self, host, loadbalancer_id, database=None):
+    def graph(self, host, loadbalancer_id, asker=ANYONE):
         return self._graph if host == "node-1" else None
 
-    def networks(self, host, database=None):
+    def networks(self, host, asker=ANYONE):
         return NETWORKS if host == "node-1" else None
 
-    def routers(self, host, database=None):
+    def routers(self, host, asker=ANYONE):
         return ROUTERS if host == "node-1" else None
 
-    def departed(self, host, ids, database=None):
+    def departed(self, host, ids, asker=ANYONE):
         return frozenset(ids) - {nth(9)}
 
-    def report(self, host, report, database=None):
-        self.told.append((host, report, database))
+    def report(self, host, report, asker=ANYONE):
+        self.told.append((host, report, asker))
         return report == REPORT
 
 
@@ -116,12 +117,12 @@ def test_what_agents_ask_and_tell_arrives() -> None:
     control = Control()
     remote = RemoteController(Wire(control))
     assert remote.heartbeat("node-1", {"instances": 3}, RUN, "d") == HEARD
-    assert remote.report("node-1", REPORT, "d") is True
+    assert remote.report("node-1", REPORT, ASKER) is True
     assert remote.report("node-1", LATE) is False
     assert control.told == [
         ("node-1", {"instances": 3}, RUN, "d"),
-        ("node-1", REPORT, "d"),
-        ("node-1", LATE, None),
+        ("node-1", REPORT, ASKER),
+        ("node-1", LATE, ANYONE),
     ]
     assert remote.departed("node-1", {nth(8), nth(9)}) == {nth(8)}
     assert remote.assigned("node-1") == {nth(1): 7}
@@ -194,8 +195,8 @@ def test_what_a_newer_version_says_besides_is_left_out(graph: Graph) -> None:
     assert remote.networks("node-1") == NETWORKS
     assert remote.routers("node-1") == ROUTERS
     assert remote.heartbeat("node-1", {}, RUN, "d") == HEARD
-    assert remote.report("node-1", REPORT, "d") is True
-    assert control.told[-1] == ("node-1", REPORT, "d")
+    assert remote.report("node-1", REPORT, ASKER) is True
+    assert control.told[-1] == ("node-1", REPORT, ASKER)
 
 
 def test_one_bus_leads_to_the_agent_in_this_process_and_to_all_others() -> None:

@@ -15,7 +15,7 @@ from evener.agent.memory import Memory
 from evener.agent.metrics import AgentMetrics
 from evener.bus.base import Controller
 from evener.resources.errors import Unavailable
-from evener.resources.facts import Report
+from evener.resources.facts import Asker, Report
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
 
@@ -53,6 +53,10 @@ class Control:
     def _database(self) -> str | None:
         return self._memory.look().database
 
+    @property
+    def _asker(self) -> Asker:
+        return Asker(run=self._run.id, database=self._database)
+
     def heartbeat(self, configurations: Mapping[str, Any]) -> None:
         """Say that this agent is alive.
 
@@ -84,24 +88,24 @@ class Control:
 
     def assigned(self) -> Mapping[str, int]:
         """Return the generations of the load balancers that this host is to serve."""
-        return self._controller.assigned(self._host, self._database)
+        return self._controller.assigned(self._host, self._asker)
 
     def graph(self, loadbalancer_id: str) -> Graph | None:
         """Return the graph as it should be now."""
-        return self._controller.graph(self._host, loadbalancer_id, self._database)
+        return self._controller.graph(self._host, loadbalancer_id, self._asker)
 
     def networks(self) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that this host realises itself."""
-        return self._controller.networks(self._host, self._database)
+        return self._controller.networks(self._host, self._asker)
 
     def routers(self) -> tuple[RouterSpec, ...] | None:
         """Return the routers that this host realises itself."""
-        return self._controller.routers(self._host, self._database)
+        return self._controller.routers(self._host, self._asker)
 
     def report(self, report: Report) -> bool:
         """Say what was found or done; False when control did not take it. One at a time of each load balancer."""
         numbered = report.model_copy(update={"run": self._run.id, "number": next(self._numbers)})
-        return self._controller.report(self._host, numbered, self._database)
+        return self._controller.report(self._host, numbered, self._asker)
 
     def to_stay(self, absent: Collection[str]) -> frozenset[str]:
         """Return those of `absent`, which this host holds and control did not name, that are not to be removed yet.
@@ -139,7 +143,7 @@ class Control:
             self._memory.settle()
 
     def _departed(self, ids: Collection[str]) -> frozenset[str]:
-        return self._controller.departed(self._host, ids, self._database) if ids else frozenset()
+        return self._controller.departed(self._host, ids, self._asker) if ids else frozenset()
 
     def _held(self) -> frozenset[str]:
         return self._journal.loadbalancers() | self._journal.networks() | self._journal.routers()

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 from oslo_config import cfg
 from stevedore.driver import DriverManager
 
-from evener.resources.facts import Heard, Observation, Report, Run
+from evener.resources.facts import ANYONE, Asker, Heard, Observation, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
 
@@ -18,7 +18,8 @@ from evener.resources.wiring import NetworkSpec, RouterSpec
 class Controller(Protocol):
     """What an agent may ask of control, and tell it.
 
-    `host` is who asks, and `database` the one whose word it takes: control with another one raises `Unavailable`.
+    Who asks names the host, and tells by `asker` that it is the agent on it, and whose word it takes. Control that
+    hears another run of that host's agent, or has another database, raises `Unavailable`; it takes no such report.
     """
 
     def heartbeat(
@@ -33,25 +34,25 @@ class Controller(Protocol):
         It does not count where control refuses it, or has another database: the answer says so.
         """
 
-    def assigned(self, host: str, database: str | None = None) -> Mapping[str, int]:
+    def assigned(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
         """Return the ids of all load balancers `host` is to serve, with their generations."""
 
-    def graph(self, host: str, loadbalancer_id: str, database: str | None = None) -> Graph | None:
+    def graph(self, host: str, loadbalancer_id: str, asker: Asker = ANYONE) -> Graph | None:
         """Return the graph as it should be now, or None when `host` is not to serve the load balancer."""
 
-    def networks(self, host: str, database: str | None = None) -> tuple[NetworkSpec, ...] | None:
+    def networks(self, host: str, asker: Asker = ANYONE) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that `host` realises itself; None when networks are another service's work."""
 
-    def routers(self, host: str, database: str | None = None) -> tuple[RouterSpec, ...] | None:
+    def routers(self, host: str, asker: Asker = ANYONE) -> tuple[RouterSpec, ...] | None:
         """Return the routers that `host` realises itself; None when routers are another service's work."""
 
-    def departed(self, host: str, ids: Collection[str], database: str | None = None) -> frozenset[str]:
+    def departed(self, host: str, ids: Collection[str], asker: Asker = ANYONE) -> frozenset[str]:
         """Return those load balancers, networks and routers that are not to be on `host`: deleted, or elsewhere.
 
         What is not among them, and not to be there either, was never known to control's database.
         """
 
-    def report(self, host: str, report: Report, database: str | None = None) -> bool:
+    def report(self, host: str, report: Report, asker: Asker = ANYONE) -> bool:
         """Take what the agent on `host` found or did; False when it is late, or of what the host is not to serve."""
 
 

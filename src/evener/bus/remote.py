@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from evener.bus.base import Agent, Controller
 from evener.bus.outbox import Message
 from evener.resources.errors import Unavailable
-from evener.resources.facts import Heard, Observation, Report, Run
+from evener.resources.facts import ANYONE, Asker, Heard, Observation, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
 
@@ -23,6 +23,7 @@ ROUTERS: TypeAdapter[tuple[RouterSpec, ...] | None] = TypeAdapter(tuple[RouterSp
 OBSERVATION: TypeAdapter[Observation | None] = TypeAdapter(Observation | None)
 REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 RUN: TypeAdapter[Run | None] = TypeAdapter(Run | None)
+ASKER: TypeAdapter[Asker] = TypeAdapter(Asker)
 HEARD: TypeAdapter[Heard] = TypeAdapter(Heard)
 
 
@@ -54,35 +55,35 @@ class RemoteController:
     ) -> Heard:
         """See `Controller.heartbeat`."""
         said = {"configurations": dict(configurations), "run": _written(RUN, run)}
-        return _read(HEARD, self._call("heartbeat", host, database, **said))
+        return _read(HEARD, self._caller.call_controller("heartbeat", host=host, database=database, **said))
 
-    def assigned(self, host: str, database: str | None = None) -> Mapping[str, int]:
+    def assigned(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
         """See `Controller.assigned`."""
-        found: Mapping[str, int] = self._call("assigned", host, database)
+        found: Mapping[str, int] = self._call("assigned", host, asker)
         return found
 
-    def graph(self, host: str, loadbalancer_id: str, database: str | None = None) -> Graph | None:
+    def graph(self, host: str, loadbalancer_id: str, asker: Asker = ANYONE) -> Graph | None:
         """See `Controller.graph`."""
-        return _read(GRAPH, self._call("graph", host, database, loadbalancer_id=loadbalancer_id))
+        return _read(GRAPH, self._call("graph", host, asker, loadbalancer_id=loadbalancer_id))
 
-    def networks(self, host: str, database: str | None = None) -> tuple[NetworkSpec, ...] | None:
+    def networks(self, host: str, asker: Asker = ANYONE) -> tuple[NetworkSpec, ...] | None:
         """See `Controller.networks`."""
-        return _read(NETWORKS, self._call("networks", host, database))
+        return _read(NETWORKS, self._call("networks", host, asker))
 
-    def routers(self, host: str, database: str | None = None) -> tuple[RouterSpec, ...] | None:
+    def routers(self, host: str, asker: Asker = ANYONE) -> tuple[RouterSpec, ...] | None:
         """See `Controller.routers`."""
-        return _read(ROUTERS, self._call("routers", host, database))
+        return _read(ROUTERS, self._call("routers", host, asker))
 
-    def departed(self, host: str, ids: Collection[str], database: str | None = None) -> frozenset[str]:
+    def departed(self, host: str, ids: Collection[str], asker: Asker = ANYONE) -> frozenset[str]:
         """See `Controller.departed`."""
-        return frozenset(self._call("departed", host, database, ids=sorted(ids)))
+        return frozenset(self._call("departed", host, asker, ids=sorted(ids)))
 
-    def report(self, host: str, report: Report, database: str | None = None) -> bool:
+    def report(self, host: str, report: Report, asker: Asker = ANYONE) -> bool:
         """See `Controller.report`."""
-        return bool(self._call("report", host, database, report=_written(REPORT, report)))
+        return bool(self._call("report", host, asker, report=_written(REPORT, report)))
 
-    def _call(self, method: str, host: str, database: str | None, **arguments: Any) -> Any:
-        return self._caller.call_controller(method, host=host, database=database, **arguments)
+    def _call(self, method: str, host: str, asker: Asker, **arguments: Any) -> Any:
+        return self._caller.call_controller(method, host=host, asker=_written(ASKER, asker), **arguments)
 
 
 class ControllerEndpoint:
@@ -107,33 +108,29 @@ class ControllerEndpoint:
         life = _read(RUN, run)
         return _written(HEARD, self._controller.heartbeat(host, configurations, life, database))
 
-    def assigned(self, context: Any, host: str, database: str | None = None, **_: Any) -> dict[str, int]:
+    def assigned(self, context: Any, host: str, asker: str = "{}", **_: Any) -> dict[str, int]:
         """See `Controller.assigned`."""
-        return dict(self._controller.assigned(host, database))
+        return dict(self._controller.assigned(host, _read(ASKER, asker)))
 
-    def graph(
-        self, context: Any, host: str, loadbalancer_id: str, database: str | None = None, **_: Any
-    ) -> str:
+    def graph(self, context: Any, host: str, loadbalancer_id: str, asker: str = "{}", **_: Any) -> str:
         """See `Controller.graph`."""
-        return _written(GRAPH, self._controller.graph(host, loadbalancer_id, database))
+        return _written(GRAPH, self._controller.graph(host, loadbalancer_id, _read(ASKER, asker)))
 
-    def networks(self, context: Any, host: str, database: str | None = None, **_: Any) -> str:
+    def networks(self, context: Any, host: str, asker: str = "{}", **_: Any) -> str:
         """See `Controller.networks`."""
-        return _written(NETWORKS, self._controller.networks(host, database))
+        return _written(NETWORKS, self._controller.networks(host, _read(ASKER, asker)))
 
-    def routers(self, context: Any, host: str, database: str | None = None, **_: Any) -> str:
+    def routers(self, context: Any, host: str, asker: str = "{}", **_: Any) -> str:
         """See `Controller.routers`."""
-        return _written(ROUTERS, self._controller.routers(host, database))
+        return _written(ROUTERS, self._controller.routers(host, _read(ASKER, asker)))
 
-    def departed(
-        self, context: Any, host: str, ids: list[str], database: str | None = None, **_: Any
-    ) -> list[str]:
+    def departed(self, context: Any, host: str, ids: list[str], asker: str = "{}", **_: Any) -> list[str]:
         """See `Controller.departed`."""
-        return sorted(self._controller.departed(host, ids, database))
+        return sorted(self._controller.departed(host, ids, _read(ASKER, asker)))
 
-    def report(self, context: Any, host: str, report: str, database: str | None = None, **_: Any) -> bool:
+    def report(self, context: Any, host: str, report: str, asker: str = "{}", **_: Any) -> bool:
         """See `Controller.report`."""
-        return self._controller.report(host, _read(REPORT, report), database)
+        return self._controller.report(host, _read(REPORT, report), _read(ASKER, asker))
 
 
 class RemoteAgent:

@@ -12,7 +12,7 @@ from evener.control.certificates import with_certificates
 from evener.control.graphs import load_graph
 from evener.network.base import Network
 from evener.resources.errors import Unavailable
-from evener.resources.facts import Heard, Report, Run
+from evener.resources.facts import ANYONE, Asker, Heard, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wiring import NetworkSpec, RouterSpec
@@ -20,7 +20,7 @@ from evener.secrets.base import Secrets
 from evener.store import departures
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.rows import table
-from evener.store.schema import agents, bindings
+from evener.store.schema import agents, bindings, database_identity
 
 LOG = logging.getLogger(__name__)
 
@@ -49,17 +49,17 @@ class BusController:
             return Heard(database=mine, refusal=scheduling.record_heartbeat(tx, host, configurations, run))
 
     @contextmanager
-    def _asked(self, database: str | None) -> Iterator[Transaction]:
-        """Open a transaction to answer who takes the word of `database`.
+    def _asked(self, host: str, asker: Asker) -> Iterator[Transaction]:
+        """Open a transaction to answer the agent on `host`.
 
         Raises:
-            Unavailable: when that is another one than ours.
+            Unavailable: when the asker is not that agent, or takes another database's word.
         """
         with self._database.read() as tx:
-            check_database(tx, database)
+            check(tx, host, asker)
             yield tx
 
-    def assigned(self, host: str, database: str | None = None) -> Mapping[str, int]:
+    def assigned(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
         """Return the generations of the load balancers that `host` is to serve, or has yet to let go of."""
         own = table(LoadBalancer)
         statement = (
@@ -68,20 +68,20 @@ class BusController:
             .join(agents, agents.c.id == bindings.c.agent_id)
             .where(agents.c.host == host)
         )
-        with self._asked(database) as tx:
+        with self._asked(host, asker) as tx:
             return {row.id: row.generation for row in tx.execute(statement)}
 
-    def graph(self, host: str, loadbalancer_id: str, database: str | None = None) -> Graph | None:
+    def graph(self, host: str, loadbalancer_id: str, asker: Asker = ANYONE) -> Graph | None:
         """Return the graph as it should be now, to a host that is to serve it."""
-        with self._asked(database) as tx:
+        with self._asked(host, asker) as tx:
             if host not in scheduling.hosts_of(tx, loadbalancer_id):
                 return None
             graph = load_graph(tx, self._network, loadbalancer_id)
         return graph if graph is None or self._secrets is None else with_certificates(self._secrets, graph)
 
-    def networks(self, host: str, database: str | None = None) -> tuple[NetworkSpec, ...] | None:
+    def networks(self, host: str, asker: Asker = ANYONE) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that `host` realises itself: all but those on physical networks out of its reach."""
-        with self._asked(database) as tx:
+        with self._asked(host, asker) as tx:
             found = self._network.realised_networks(tx)
             said = tx.scalar(select(agents.c.configurations).where(agents.c.host == host))
         reached = scheduling.reach_of(said or {})
@@ -91,13 +91,13 @@ class BusController:
             spec for spec in found if spec.physical_network is None or spec.physical_network in reached
         )
 
-    def routers(self, host: str, database: str | None = None) -> tuple[RouterSpec, ...] | None:
+    def routers(self, host: str, asker: Asker = ANYONE) -> tuple[RouterSpec, ...] | None:
         """Return the routers that `host` realises itself: those that are on its agent, each of them on one."""
-        with self._asked(database) as tx:
+        with self._asked(host, asker) as tx:
             waiting = self._network.waiting_routers(tx)
         if waiting:
             self._place_waiting()
-        with self._asked(database) as tx:
+        with self._asked(host, asker) as tx:
             agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
             return self._network.realised_routers(tx, str(agent_id))
 
@@ -111,16 +111,16 @@ class BusController:
                 if agent_id is not None:
                     self._network.bind_router(tx, router_id, agent_id)
 
-    def departed(self, host: str, ids: Collection[str], database: str | None = None) -> frozenset[str]:
+    def departed(self, host: str, ids: Collection[str], asker: Asker = ANYONE) -> frozenset[str]:
         """Return what was deleted, and what is known and not to be on `host`."""
-        with self._asked(database) as tx:
+        with self._asked(host, asker) as tx:
             return departing.departed(tx, self._network, host, ids)
 
     @retried
-    def report(self, host: str, report: Report, database: str | None = None) -> bool:
+    def report(self, host: str, report: Report, asker: Asker = ANYONE) -> bool:
         """Store what the agent on `host` found or did, if the load balancer is its own and nothing newer is known."""
         with self._database.write() as tx:
-            check_database(tx, database)
+            check(tx, host, asker)
             sender = facts.sender(tx, host, report)
             if sender is not None:
                 self._store(tx, sender, report)
@@ -146,12 +146,16 @@ class BusController:
             facts.remove_what_went(tx, self._secrets, balancer_id)
 
 
-def check_database(tx: Transaction, database: str | None) -> None:
-    """Refuse to speak to an agent that takes another database's word.
+def check(tx: Transaction, host: str, asker: Asker) -> None:
+    """Refuse to speak to who is not the agent on `host` that is heard, or takes another database's word.
 
     Raises:
-        Unavailable: naming both.
+        Unavailable: saying which of both.
     """
-    mine = departures.database_id(tx)
-    if database not in (None, mine):
-        raise Unavailable(f"The agent serves what database {database} says, and this one is {mine}")
+    heard = select(agents.c.run).where(agents.c.host == host).scalar_subquery()
+    mine, run = tx.execute(select(database_identity.c.id, heard)).one()
+    if asker.database not in (None, mine):
+        raise Unavailable(f"The agent serves what database {asker.database} says, and this one is {mine}")
+    if run not in (None, asker.run):
+        LOG.warning("Somebody asked in the name of host %s who is not its agent", host)
+        raise Unavailable(f"Another agent than the one that asks is heard as host {host}")

@@ -34,12 +34,12 @@ def record_heartbeat(
     values: dict[str, Any] = {"heartbeat_at": moment, "configurations": shown}
     if started is not None:
         values["started_at"] = datetime.fromisoformat(started)
+    known = tx.execute(select(agents).where(agents.c.host == host).with_for_update()).first()
+    reason = None if known is None else refusal(run, known, moment)
+    if reason is not None:
+        return reason
     if run is not None:
         values |= {"place": run.place, "start": run.start, "run": run.id}
-        known = tx.execute(select(agents).where(agents.c.host == host).with_for_update()).first()
-        reason = None if known is None else refusal(run, known, moment)
-        if reason is not None:
-            return reason
     updated = tx.execute(agents.update().where(agents.c.host == host).values(**values))
     if updated.rowcount == 0:
         identity = {name: values.pop(name, None) for name in ("place", "start", "run")}
@@ -61,19 +61,22 @@ class Known(Protocol):
     def heartbeat_at(self) -> datetime: ...
 
 
-def refusal(run: Run, known: Known, moment: datetime) -> str | None:
+def refusal(run: Run | None, known: Known, moment: datetime) -> str | None:
     """Return why a run is not the agent that is known by its host's name, or None when it is, or may take its place.
 
     Of one machine and state directory, which has one agent at a time, the last start counts: what an earlier one says
-    comes late. Another place's agent is taken once the known one has not been heard of for a time.
+    comes late. Another place's agent is taken once the known one has not been heard of for a time. Nobody but an agent
+    and control knows its place and run, so who lies about its host does not get what that agent is to serve.
     """
-    if known.place is None or (known.place == run.place and run.start >= (known.start or 0)):
+    if known.place is None:
         return None
-    if known.place == run.place:
+    if run is not None and known.place == run.place:
+        if run.start >= (known.start or 0):
+            return None
         return (
             f"Another agent has been started on this state directory since; let only one serve {known.host}"
         )
-    if moment - known.heartbeat_at > AGENT_DOWN_AFTER:
+    if run is not None and moment - known.heartbeat_at > AGENT_DOWN_AFTER:
         return None
     return (
         f"An agent on another machine or state directory runs as host {known.host}, last heard of at"

@@ -87,6 +87,19 @@ class Run(_Fact):
     id: str
 
 
+class Asker(_Fact):
+    """Which agent asks: its run, which nobody else knows, and the database whose word it takes.
+
+    One that has no run yet, or serves no database yet, says nothing of it.
+    """
+
+    run: str | None = None
+    database: str | None = None
+
+
+ANYONE = Asker()
+
+
 class Heard(_Fact):
     """What control answers to a heartbeat: which database it has, and why it does not take the agent for its host's."""
 
