@@ -18,6 +18,7 @@ NETWORKING = "/networking/v2.0"
 LBAAS = f"{NETWORKING}/lbaas"
 GONE_S, ACTIVE_S = 20.0, 60.0
 POLL_S = 0.005
+IDLE_S = 30  # after so long a connection is not used again: the server may be closing it
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Api:
 
     def __init__(self, port: int = API_PORT, state: Path = STATE) -> None:
         self._connection = http.client.HTTPConnection(API_HOST, port, timeout=30)
+        self._used_at = time.monotonic()
         auth = yaml.safe_load((state / "clouds.yaml").read_text())["clouds"]["evener"]["auth"]
         self._project = auth["project_name"]
         self.token = self.log_in(auth["username"], auth["password"], self._project)
@@ -70,9 +72,12 @@ class Api:
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Return the status and the answer's document, None where it has none."""
         headers = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
+        if time.monotonic() - self._used_at > IDLE_S:
+            self._connection.close()
         self._connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = self._connection.getresponse()
         text = answer.read()
+        self._used_at = time.monotonic()
         return answer.status, json.loads(text) if text else None
 
     def create(self, path: str, kind: str, **values: Any) -> dict[str, Any]:

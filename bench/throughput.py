@@ -10,7 +10,7 @@ from bench.topology import CLIENT
 
 AIM = 0.97
 CONNECTIONS = 32
-ROUND_S, ROUNDS, ROUNDS_TLS_CLOSED = 1, 14, 6
+ROUND_S, ROUNDS, ROUNDS_TLS_CLOSED = 1, 20, 8
 CLOSE = ("Connection: close",)
 BARE = "bench-bare"
 CERTIFICATE = topology.STATE / "bench.pem"

@@ -143,26 +143,15 @@ def _frontend_lines(graph: Graph, listener: Listener, pools: Mapping[str, PoolNo
 def _hop_by_hop() -> Iterator[str]:
     """Let no client say what a member is to drop or to speak: it would drop what we add, or never hear our rules.
 
-    RFC 9110 section 7.6.1, RFC 9113 section 3.1: `h2c` is obsolete.
+    RFC 9110 section 7.6.1, RFC 9113 section 3.1: `h2c` is obsolete. What is asked first is false for most requests, and
+    each condition looks through all headers.
     """
     old = ("{", "req.hdr(Upgrade)", "-i", "-m", "beg", "h2", "http", "}")
-    asked = (
-        "{",
-        "req.hdr(Connection)",
-        "-i",
-        "-m",
-        "str",
-        "upgrade",
-        "}",
-        "{",
-        "req.hdr(Upgrade)",
-        "-m",
-        "found",
-        "}",
-    )
+    connection = ("{", "req.hdr(Connection)", "-m", "found", "}")
+    upgrade = ("!{", "req.hdr(Connection)", "-i", "-m", "str", "upgrade", "}")
     yield line("http-request", "del-header", "Upgrade", "if", *old)
-    yield line("http-request", "del-header", "Connection", "unless", *asked)
-    yield line("http-request", "set-header", "Connection", "upgrade", "if", *asked)
+    yield line("http-request", "del-header", "Connection", "if", *connection, *upgrade)
+    yield line("http-request", "set-header", "Connection", "upgrade", "if", *connection)
 
 
 def _access_lines(listener: Listener, settings: Settings) -> Iterator[str]:
