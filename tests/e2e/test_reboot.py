@@ -52,6 +52,8 @@ class Deleted:
     def assigned(self, *_: object) -> dict[str, int]:
         return {}
 
+    settled = assigned
+
     def departed(self, _host: str, ids: Collection[str], _database: str) -> frozenset[str]:
         return frozenset(ids)
 

@@ -41,4 +41,6 @@ def test_a_client_may_ask_a_member_for_web_sockets_and_not_for_http2_past_the_po
             rig, shop, f"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\nUpgrade: {other}\r\n"
         )
         assert "upgrade" not in headers
-        assert headers.get("connection", "upgrade").lower() == "upgrade"  # to nothing: it names what is not there
+        assert (
+            headers.get("connection", "upgrade").lower() == "upgrade"
+        )  # to nothing: it names what is not there

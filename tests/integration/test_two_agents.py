@@ -190,7 +190,7 @@ def test_who_gives_the_name_of_another_host_learns_nothing_and_changes_nothing(p
     control, before = pair.cloud.controller, pair.cloud.contents()
     report = Report(loadbalancer_id=pair.lb, number=99, gone=True)
     for asker in (ANYONE, pair.asker(STRANGER)):
-        for call in (control.assigned, control.networks, control.routers):
+        for call in (control.assigned, control.settled, control.networks, control.routers):
             with pytest.raises(Unavailable, match="Another agent"):
                 call(HOST, asker)
         for asked in (control.graph, control.departed):
@@ -334,3 +334,18 @@ def test_what_a_lost_node_served_goes_to_nobody_where_that_is_wanted_until_it_is
     cloud.controller.heartbeat(OTHER, {})
     cloud.ann.update("loadbalancer", kept, description="somebody")
     assert cloud.controller.assigned(OTHER).keys() == {kept}
+
+
+def test_control_tells_an_agent_that_comes_back_of_what_it_knows_all(pair: Pair) -> None:
+    settled = pair.cloud.controller.settled
+    hosts = {host: pair.asker(host) for host in (HOST, OTHER)}
+    assert [settled(*each) for each in hosts.items()] == [{}, {}]
+    pair.applied(HOST)
+    generation = pair.cloud.generation(pair.lb)
+    assert [settled(*each) for each in hosts.items()] == [{pair.lb: generation}, {}]
+    failure = Failure(generation=generation, reason="no", objects=(pair.tree.listener,))
+    pair.report(HOST, applied_generation=generation, failure=failure)
+    assert settled(HOST, hosts[HOST]) == {}
+    pair.applied(HOST)
+    pair.cloud.ann.update("loadbalancer", pair.lb, description="another")
+    assert settled(HOST, hosts[HOST]) == {}

@@ -47,6 +47,8 @@ class Control:
     def assigned(self, host, asker=ANYONE):
         return {nth(1): 7} if host == "node-1" else {}
 
+    settled = assigned
+
     def graph(self, host, loadbalancer_id, asker=ANYONE):
         return self._graph if host == "node-1" else None
 
@@ -125,7 +127,7 @@ def test_what_agents_ask_and_tell_arrives() -> None:
         ("node-1", LATE, ANYONE),
     ]
     assert remote.departed("node-1", {nth(8), nth(9)}) == {nth(8)}
-    assert remote.assigned("node-1") == {nth(1): 7}
+    assert remote.assigned("node-1") == remote.settled("node-1") == {nth(1): 7}
     assert remote.networks("node-1") == NETWORKS
     assert remote.routers("node-1") == ROUTERS
 

@@ -136,6 +136,21 @@ class Balancer:
             self._tools.events.health_changed(self.id)
         return mended
 
+    def adopt(self, generation: int) -> bool:
+        """Make the host equal to the graph that was applied last, if that is all that control wants of `generation`.
+
+        Certificates may be others by now, so control is asked for a graph with any.
+
+        Raises:
+            HostError, HaproxyError: as `apply`.
+        """
+        with self._lock:
+            graph = None if self.leaving else self._instance.last_graph()
+            if graph is None or graph.generation != generation or graph.certificates or graph.unreadable:
+                return False
+            self.apply(graph)
+            return True
+
     def _ping(self, graph: Graph) -> None:
         """Ping the members that are to be pinged, while HAProxy serves."""
         wanted = targets(graph) if self._instance.pid is not None else ()
@@ -294,13 +309,13 @@ class Balancer:
     @property
     def is_halted(self) -> bool:
         """Whether a process of its HAProxy lives and does nothing, as far as is known; waits for nobody."""
-        stopped = any(map(process.is_halted, self._instance.processes))
-        return not self.leaving and (stopped or self._instance.is_frozen)
+        master = self._instance.processes[:1]
+        return not self.leaving and (self._instance.is_frozen or any(map(process.is_halted, master)))
 
     @property
     def is_working(self) -> bool:
         """Whether its HAProxy does something now, other than to wait."""
-        return not self.leaving and any(map(process.is_working, self._instance.processes))
+        return not self.leaving and any(map(process.is_working, self._instance.processes[1:]))
 
     def observe(self, *, servers: bool = False, wait_s: float | None = None) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied.

@@ -90,6 +90,10 @@ class Control:
         """Return the generations of the load balancers that this host is to serve."""
         return self._controller.assigned(self._host, self._asker)
 
+    def applied(self) -> Mapping[str, int]:
+        """Return those of which control knows that this host has applied all."""
+        return self._controller.settled(self._host, self._asker)
+
     def graph(self, loadbalancer_id: str) -> Graph | None:
         """Return the graph as it should be now."""
         return self._controller.graph(self._host, loadbalancer_id, self._asker)

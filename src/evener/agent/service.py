@@ -22,6 +22,7 @@ from evener.agent.balancer import NAMESPACE_PREFIX, Balancer, Tools
 from evener.agent.balancers import Balancers
 from evener.agent.control import Control
 from evener.agent.errors import NotAlone
+from evener.agent.first_look import FirstLook
 from evener.agent.journal import Journal
 from evener.agent.memory import Memory
 from evener.agent.mending import NETWORKS, Mender
@@ -284,7 +285,7 @@ class AgentService:
             balancer.doubt(closely=False)
         all_ids = {*wanted, *leaving}
         if self._first_look is None:
-            self._first_look = FirstLook(all_ids)
+            self._first_look = FirstLook(all_ids, self._control.applied())
         for balancer_id in all_ids:
             self._queue.put(balancer_id)
 
@@ -323,7 +324,18 @@ class AgentService:
         if not strangers and not self._strangers:
             self._control.settled()
 
+    def _adopts(self, loadbalancer_id: str) -> bool:
+        """Take over what an agent before this one has left, where control knows of it all there is to know."""
+        generation = self._first_look.applied(loadbalancer_id) if self._first_look is not None else None
+        if generation is None or self._tools.journal.port_of(loadbalancer_id) is None:
+            return False
+        balancer = self._balancers.ensure(loadbalancer_id, self._tools)
+        with self.metrics.apply():
+            return balancer.adopt(generation)
+
     def _look_at_balancer(self, loadbalancer_id: str) -> None:
+        if self._adopts(loadbalancer_id):
+            return
         try:
             graph = self._control.graph(loadbalancer_id)
             stays = graph is None and loadbalancer_id in self._control.to_stay({loadbalancer_id})
@@ -453,25 +465,6 @@ class AgentService:
         if not self._heard:
             self._heard = True
             self.look()
-
-
-class FirstLook:
-    """Tells the operator when all that control listed first has been compared with the host, and made equal to it."""
-
-    def __init__(self, keys: Collection[str]) -> None:
-        self._begun, self._number, self._left = time.monotonic(), len(keys), set(keys)
-        self._lock = threading.Lock()
-
-    def done(self, key: str) -> None:
-        """Hear that a load balancer is as control wants it."""
-        with self._lock:
-            if key in self._left:
-                self._left.remove(key)
-                if not self._left:
-                    seconds = time.monotonic() - self._begun
-                    LOG.info(
-                        "All %d load balancers are as control wants, after %.2f s", self._number, seconds
-                    )
 
 
 def _reason(error: Exception) -> str:

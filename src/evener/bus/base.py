@@ -37,6 +37,9 @@ class Controller(Protocol):
     def assigned(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
         """Return the ids of all load balancers `host` is to serve, with their generations."""
 
+    def settled(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
+        """Return those of `assigned` of which `host` has reported that all is applied, and nothing failed."""
+
     def graph(self, host: str, loadbalancer_id: str, asker: Asker = ANYONE) -> Graph | None:
         """Return the graph as it should be now, or None when `host` is not to serve the load balancer."""
 

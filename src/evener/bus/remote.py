@@ -62,6 +62,11 @@ class RemoteController:
         found: Mapping[str, int] = self._call("assigned", host, asker)
         return found
 
+    def settled(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
+        """See `Controller.settled`."""
+        found: Mapping[str, int] = self._call("settled", host, asker)
+        return found
+
     def graph(self, host: str, loadbalancer_id: str, asker: Asker = ANYONE) -> Graph | None:
         """See `Controller.graph`."""
         return _read(GRAPH, self._call("graph", host, asker, loadbalancer_id=loadbalancer_id))
@@ -111,6 +116,10 @@ class ControllerEndpoint:
     def assigned(self, context: Any, host: str, asker: str = "{}", **_: Any) -> dict[str, int]:
         """See `Controller.assigned`."""
         return dict(self._controller.assigned(host, _read(ASKER, asker)))
+
+    def settled(self, context: Any, host: str, asker: str = "{}", **_: Any) -> dict[str, int]:
+        """See `Controller.settled`."""
+        return dict(self._controller.settled(host, _read(ASKER, asker)))
 
     def graph(self, context: Any, host: str, loadbalancer_id: str, asker: str = "{}", **_: Any) -> str:
         """See `Controller.graph`."""

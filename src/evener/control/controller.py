@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from evener.control import departing, facts, scheduling
 from evener.control.certificates import with_certificates
@@ -14,13 +14,11 @@ from evener.network.base import Network
 from evener.resources.errors import Unavailable
 from evener.resources.facts import ANYONE, Asker, Heard, Report, Run
 from evener.resources.graph import Graph
-from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wiring import NetworkSpec, RouterSpec
 from evener.secrets.base import Secrets
 from evener.store import departures
 from evener.store.database import Database, Transaction, now, retried
-from evener.store.rows import table
-from evener.store.schema import agents, bindings, database_identity
+from evener.store.schema import agents, bindings, database_identity, loadbalancers
 
 LOG = logging.getLogger(__name__)
 
@@ -61,12 +59,19 @@ class BusController:
 
     def assigned(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
         """Return the generations of the load balancers that `host` is to serve, or has yet to let go of."""
-        own = table(LoadBalancer)
+        return self._generations(host, asker)
+
+    def settled(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
+        """Return those of which `host` has reported that all is applied, and nothing failed."""
+        reached = bindings.c.applied_generation == loadbalancers.c.generation
+        return self._generations(host, asker, reached, bindings.c.failed_generation.is_(None))
+
+    def _generations(self, host: str, asker: Asker, *those: ColumnElement[bool]) -> Mapping[str, int]:
         statement = (
-            select(own.c.id, own.c.generation)
-            .join(bindings, bindings.c.loadbalancer_id == own.c.id)
+            select(loadbalancers.c.id, loadbalancers.c.generation)
+            .join(bindings, bindings.c.loadbalancer_id == loadbalancers.c.id)
             .join(agents, agents.c.id == bindings.c.agent_id)
-            .where(agents.c.host == host)
+            .where(agents.c.host == host, *those)
         )
         with self._asked(host, asker) as tx:
             return {row.id: row.generation for row in tx.execute(statement)}
