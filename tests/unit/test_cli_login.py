@@ -8,8 +8,8 @@ import sys
 import pytest
 from cli_recorder import Recorder, serve
 
-from evener.cli import light, openrc
-from evener.cli.connect import connect
+from evener.cli import http_session, openrc
+from evener.cli.login import connect
 from evener.cli.shell import main
 
 OPENRC = {
@@ -63,7 +63,7 @@ def openrc_of(running, monkeypatch):
 def test_a_command_says_the_same_to_the_server_and_the_user_however_it_logs_in(openrc_of, capsys, way):
     server = openrc_of(**way)
     server.put("lbaas/pools", name="a b&c", id="8f1b6de1-0a4c-4b8e-9c61-0f6f7bd0a111")
-    assert isinstance(connect(NOTHING).session, light.Session) == (way == BY_OPENRC)
+    assert isinstance(connect(NOTHING).session, http_session.Session) == (way == BY_OPENRC)
     assert main(["lbaas-pool-update", "a b&c", "--name", "ü"]) == 0
     assert capsys.readouterr().out == "Updated pool: a b&c\n"
     assert server.queries("lbaas/pools")[-1]["name"] == ["a b&c"]

@@ -12,9 +12,9 @@ from evener.cli import output
 from evener.cli.catalogue import BY_KIND, RESOURCES
 from evener.cli.client import refusal
 from evener.cli.commands import all_commands
-from evener.cli.connect import versioned
 from evener.cli.describe import ABSENT, VERBS, key_values
 from evener.cli.errors import CliError, one_line
+from evener.cli.login import versioned
 from evener.cli.spelling import normalise, unknown_attributes
 
 
@@ -192,7 +192,7 @@ def test_the_client_knows_no_other_room():
 
 def test_the_sdk_is_whole_after_the_client_used_a_part_of_it():
     code = (
-        "from evener.cli.connect import _configuration\n"
+        "from evener.cli.login import _configuration\n"
         "_configuration()\n"
         "import openstack, openstack.config\n"
         "print(callable(openstack.connect), openstack.config.OpenStackConfig.__name__)"

@@ -14,7 +14,7 @@ from cliff.command import Command
 
 from evener.cli.client import UUID, Client
 from evener.cli.errors import CliError, NotFound, NotUnique, Refused
-from evener.cli.printed import Lister, ShowOne
+from evener.cli.output import Lister, ShowOne
 from evener.cli.verbs import Table, client_of, say
 
 PAGE = 100

@@ -10,7 +10,7 @@ from evener.cli import arguments, certificates, connecting, output, quotas, sche
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, RESOURCES
 from evener.cli.describe import Resource
-from evener.cli.printed import ShowOne
+from evener.cli.output import ShowOne
 from evener.cli.statuses import Status
 from evener.cli.top import Top
 from evener.cli.verbs import Create, Delete, List, Show, Table, Update, client_of, say

@@ -13,7 +13,7 @@ CliError
 
 import re
 
-from evener.cli.visible import visible
+from evener.cli.escaping import visible
 
 CONNECTION_REASON = re.compile(
     r"Connection refused|No route to host|Network is unreachable|Connection reset by peer|timed out"

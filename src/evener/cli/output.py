@@ -1,11 +1,18 @@
-"""What is printed of the objects that the server returns: columns, and values for people. Pure."""
+"""What is printed of the objects that the server returns: columns, values for people, and the commands that print them.
 
+All commands that print a table or one object derive from the two here: cliff's own print whatever a name holds.
+"""
+
+import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from cliff import lister, show
+
 from evener.cli.describe import Resource
-from evener.cli.visible import visible
+from evener.cli.errors import CliError
+from evener.cli.escaping import cell, visible
 
 STRUCTURED = frozenset({"json", "yaml"})  # formats that have a null
 
@@ -76,11 +83,41 @@ def rows(
     """Return a row per object, with the values of the columns `names`."""
     formats = {name: joined for name, _, _ in resource.joins} | dict(resource.formats)
 
-    def cell(name: str, value: Any) -> Any:
+    def shown(name: str, value: Any) -> Any:
         if name in resource.smiles and value is not None:
             return ALIVE if value else DEAD
         if formatter == "table":
             return formats.get(name, for_people)(value)
         return "" if value is None and formatter not in STRUCTURED else value
 
-    return [tuple(cell(name, item.get(name)) for name in names) for item in found]
+    return [tuple(shown(name, item.get(name)) for name in names) for item in found]
+
+
+class Lister(lister.Lister):  # noqa: TID251 - this is the way around it
+    """A command whose `take_action` returns names of columns, and rows."""
+
+    def produce_output(
+        self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Iterable[Iterable[Any]]
+    ) -> int:
+        """Print rows."""
+        _check(parsed_args, column_names)
+        rows = [tuple(cell(value, parsed_args.formatter) for value in row) for row in data]
+        return int(super().produce_output(parsed_args, column_names, rows))
+
+
+class ShowOne(show.ShowOne):  # noqa: TID251 - as above
+    """A command whose `take_action` returns names, and as many values."""
+
+    def produce_output(
+        self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Iterable[Any]
+    ) -> int:
+        """Print one object."""
+        _check(parsed_args, column_names)
+        values = tuple(cell(value, parsed_args.formatter) for value in data)
+        return int(super().produce_output(parsed_args, column_names, values))
+
+
+def _check(parsed: argparse.Namespace, names: Sequence[str]) -> None:
+    """Refuse -c where it leaves nothing, in words of ours."""
+    if parsed.columns and not set(parsed.columns) & set(names):
+        raise CliError(f"There is no column {' or '.join(parsed.columns)}; there are: {', '.join(names)}")

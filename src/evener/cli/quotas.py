@@ -14,8 +14,7 @@ from cliff.command import Command
 from evener.cli.arguments import add_request_format
 from evener.cli.describe import Resource
 from evener.cli.errors import CliError, NotUnique
-from evener.cli.output import one
-from evener.cli.printed import Lister, ShowOne
+from evener.cli.output import Lister, ShowOne, one
 from evener.cli.spelling import unknown_attributes
 from evener.cli.verbs import Table, client_of, say
 

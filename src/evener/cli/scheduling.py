@@ -13,7 +13,7 @@ from cliff.command import Command
 from evener.cli import arguments
 from evener.cli.catalogue import BY_KIND
 from evener.cli.describe import Resource
-from evener.cli.printed import Lister
+from evener.cli.output import Lister
 from evener.cli.verbs import Delete, Table, client_of, listed, say
 
 

@@ -15,7 +15,7 @@ from cliff.app import App
 from cliff.command import Command
 from cliff.commandmanager import CommandManager
 
-from evener.cli import connect
+from evener.cli import login
 from evener.cli.client import Client
 from evener.cli.commands import Complete, all_commands
 from evener.cli.errors import CliError, NotFound, one_line
@@ -48,7 +48,7 @@ class Shell(App):
     def client(self) -> Client:
         """Return the client of the server, logging in at the first call."""
         if self._client is None:
-            self._client = Client(connect.connect(self.options))
+            self._client = Client(login.connect(self.options))
         return self._client
 
     def build_option_parser(
@@ -58,7 +58,7 @@ class Shell(App):
         parser = super().build_option_parser(
             description, version, {**(argparse_kwargs or {}), "allow_abbrev": False, "prog": self.NAME}
         )
-        connect.add_options(parser)
+        login.add_options(parser)
         return parser
 
     def _trailing_parser(self) -> argparse.ArgumentParser:
@@ -68,7 +68,7 @@ class Shell(App):
             dest = "verbose_level" if len(flags) > 1 else "debug"
             const = {"--verbose": 2, "--quiet": 0}.get(flags[-1], True)
             parser.add_argument(*flags, dest=dest, action="store_const", const=const)
-        connect.add_options(parser)
+        login.add_options(parser)
         return parser
 
     def _split(self, argv: Sequence[str]) -> tuple[list[str], list[str]]:

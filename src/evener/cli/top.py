@@ -1,4 +1,4 @@
-"""`evener top`: connections, rates and health, live. Reads only; what it shows is worked out in `readings`."""
+"""`evener top`: connections, rates and health, live. Reads only; what it shows is worked out in `top_rows`."""
 
 import argparse
 import itertools
@@ -12,9 +12,9 @@ from evener.cli.arguments import add_request_format
 from evener.cli.catalogue import BY_KIND
 from evener.cli.client import Client
 from evener.cli.errors import Refused
-from evener.cli.keys import keys
-from evener.cli.readings import HEADINGS, Reading, Row, cells, counters_by_id, fitting, rows
+from evener.cli.keyboard import keys
 from evener.cli.statuses import STYLES
+from evener.cli.top_rows import HEADINGS, Reading, Row, cells, counters_by_id, fitting, rows
 from evener.cli.verbs import client_of
 
 if TYPE_CHECKING:

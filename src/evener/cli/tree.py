@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evener.cli.visible import visible
+from evener.cli.escaping import visible
 
 # The attributes that hold what is below an object, in the order of drawing, and what one of those is called.
 BELOW = {

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evener.cli.errors import one_line
+from evener.cli.escaping import cell, visible
 from evener.cli.tree import title
-from evener.cli.visible import cell, visible
 
 ACTING = "".join(
     chr(code)

@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from evener.cli import light, openrc
+from evener.cli import http_session, openrc
 from evener.cli.errors import CliError, LoginFailed, Unreachable, one_line, unreachable
 
 NO_CLOUD = (
@@ -174,7 +174,7 @@ class Connection:
 
     def is_admin(self) -> bool:
         """Return whether the caller has the role admin; False where there are no roles to see."""
-        if isinstance(self.session, light.Session):
+        if isinstance(self.session, http_session.Session):
             return "admin" in self.session.role_names
         get_access = getattr(self.session.auth, "get_access", None)
         return get_access is not None and "admin" in get_access(self.session).role_names
@@ -182,7 +182,7 @@ class Connection:
 
 def explain(error: Exception, where: str) -> CliError:
     """Return what an error of the libraries that log in and talk to `where` (a URL) means to the user."""
-    if isinstance(error, light.ERRORS):
+    if isinstance(error, http_session.ERRORS):
         return unreachable(where, error)
     from keystoneauth1 import exceptions
 
@@ -212,11 +212,11 @@ def connect(options: argparse.Namespace) -> Connection:
     if settings is None:
         return _by_region(options)
     shown = options.debug or options.verbose_level > 1
-    if not shown and light.possible(settings, os.environ):
-        session = light.Session.login(settings, options.http_timeout)
+    if not shown and http_session.possible(settings, os.environ):
+        session = http_session.Session.login(settings, options.http_timeout)
         endpoint = session and session.endpoint()
         if session and endpoint:
-            return Connection(session, versioned(endpoint), light.ERRORS, session.endpoint)
+            return Connection(session, versioned(endpoint), http_session.ERRORS, session.endpoint)
     return _by_openrc(settings, options.http_timeout)
 
 
