@@ -106,7 +106,6 @@ def test_a_stored_certificate_serves_and_another_follows_without_a_failed_reques
     assert "PRIVATE KEY" not in log
 
 
-@pytest.mark.xfail(reason="after the restart without the key a request times out now and then", strict=False)
 def test_keys_that_cannot_be_opened_any_more_are_an_error_and_traffic_goes_on(
     cloud: Cloud, balancer: Balancer
 ) -> None:

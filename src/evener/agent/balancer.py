@@ -94,6 +94,7 @@ class Balancer:
         """
         descriptors.ensure_room()
         with self._lock:
+            graph = self._instance.completed(graph)
             port = graph.vip_port
             self._tools.journal.note_loadbalancer(self.id, port.id)
             self.port_id = port.id

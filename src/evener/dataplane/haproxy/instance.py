@@ -117,7 +117,7 @@ class Instance:
             HostError: when the namespace does not exist, or the disk is full or broken.
         """
         with self._lock, on_disk(self.paths.directory):
-            graph = tls.with_known(graph, self.last_graph() if graph.unreadable else None)
+            graph = self.completed(graph)
             text = graph.model_dump_json(ensure_ascii=True)
             self._take_user()
             wanted = render(graph, self.paths.directory, self.settings)
@@ -269,6 +269,10 @@ class Instance:
                     self._config = render(graph, self.paths.directory, self.settings)
         return self._config
 
+    def completed(self, graph: Graph) -> Graph:
+        """Return what is served of `graph`: a certificate that could not be read is the one that was applied before."""
+        return tls.with_known(graph, self.last_graph()) if graph.unreadable else graph
+
     def last_graph(self) -> Graph | None:
         """Return the graph that was applied last, by this object or by one before it, if it can be read."""
         text = files.read(self.paths.graph)
@@ -386,10 +390,8 @@ class Instance:
             return not self.paths.pid_file.exists()
         master, worker = self._master, self._worker
         return (
-            master is not None
-            and process.alive(master)
-            and worker is not None
-            and process.alive(worker)
+            (master is not None and process.alive(master))
+            and (worker is not None and process.alive(worker))
             and not (self.is_frozen or process.is_halted(master))
             and process.reachable(self.paths)
             and self.paths.pid_file.exists()
@@ -406,8 +408,10 @@ class Instance:
 
     def misses(self, name: str) -> bool:
         """Return whether a file of that name is one by which HAProxy is reached, and is not there."""
-        files_of = (self.paths.pid_file, self.paths.socket, self.paths.master_socket)
-        return self._config is not None and any(each.name == name and not each.exists() for each in files_of)
+        files_of = (
+            () if self._config is None else (self.paths.pid_file, self.paths.socket, self.paths.master_socket)
+        )
+        return any(each.name == name and not each.exists() for each in files_of)
 
     def observe(self, *, servers: bool = False) -> Observation | None:
         """Return members' health, listeners' counters, and those of `servers` where asked for.
