@@ -27,6 +27,7 @@ class Agent(Resource):
     host: Annotated[Name, SHOWN]
     availability_zone: Annotated[Name | None, Attr(nullable=True)] = None
     admin_state_up: Annotated[bool, Attr(update=True)] = True
+    """Whether load balancers may be placed on the agent from now on."""
     description: Annotated[Description | None, Attr(update=True, nullable=True)] = None
     configurations: Annotated[dict[str, Any], SHOWN]
     created_at: Annotated[Moment, SHOWN]

@@ -1,7 +1,8 @@
 """How an attribute of a resource is described: its type, default, who may set it when, and who shows it.
 
 A resource is a frozen pydantic model whose fields carry one of the descriptors below in `Annotated`. Input
-validation, output, database columns and documentation are derived from that and written nowhere else.
+validation, output, database columns, the client's options and documentation are derived from that and written nowhere
+else. The string below an attribute says what it is for.
 """
 
 from dataclasses import dataclass

@@ -19,7 +19,9 @@ class Flavor(Resource):
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[LongDescription, CHANGEABLE] = ""
     service_type: Annotated[Name, ONCE]
+    """Service type it is for: LOADBALANCERV2 (service-provider-list shows which there are)."""
     enabled: Annotated[bool, CHANGEABLE] = True
+    """Whether the flavor may be used."""
     service_profiles: Annotated[tuple[str, ...], Derived()] = ()
 
     @classmethod

@@ -37,11 +37,16 @@ class FloatingIP(Resource):
     project_id: Annotated[ProjectId, ONCE]
     description: Annotated[Description, CHANGEABLE] = ""
     floating_network_id: Annotated[Uuid, Attr(create=True, references="networks")]
+    """The external network that the floating IP is taken from."""
     floating_ip_address: Annotated[IPAddress | None, Attr(create=True, admin=True, nullable=True)] = None
+    """Address that the floating IP is to have."""
     floating_port_id: Annotated[Uuid | None, Attr(visible=False, nullable=True, references="ports")] = None
     subnet_id: Annotated[Uuid | None, Attr(create=True, stored=False, visible=False, filtered=True)] = None
+    """The subnet that the address is taken from."""
     port_id: Annotated[Uuid | None, Attr(create=True, update=True, nullable=True, references="ports")] = None
+    """The port that the floating IP stands for."""
     fixed_ip_address: Annotated[IPAddress | None, Attr(create=True, update=True, nullable=True)] = None
+    """Address of the port, where it has several."""
     router_id: Annotated[Uuid | None, Attr(nullable=True, references="routers")] = None
     status: Annotated[LinkStatus, SHOWN] = LinkStatus.DOWN
     tags: Tags = ()

@@ -46,18 +46,29 @@ class HealthMonitor(Resource):
     project_id: Annotated[ProjectId, ONCE]
     name: Annotated[Name, CHANGEABLE] = ""
     pool_id: Annotated[Uuid, Attr(create=True, visible=False, references="pools")]
+    """The pool whose members are checked."""
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
     type: Annotated[MonitorType, ONCE]
+    """How members are checked."""
     delay: Annotated[int, Between(1, MAX_INT // 1000), CHANGEABLE]
+    """Seconds between two checks of a member."""
     timeout: Annotated[int, Between(1, MAX_INT // 1000), CHANGEABLE]
+    """Seconds a check may take."""
     max_retries: Annotated[Retries, CHANGEABLE]
+    """Failed checks in a row that take a member out, 1 to 10."""
     max_retries_down: Annotated[
         Retries | None,
         Attr(create=True, update=True, nullable=True, shown_as="fall", or_else="max_retries"),
     ] = None
+    """Failed checks in a row that take a member out, 1 to 10, where max_retries is to count only the good
+    checks that bring it back.
+    """
     http_method: Annotated[HttpMethod, CHANGEABLE] = HttpMethod.GET
+    """Method of the request, for HTTP and HTTPS."""
     url_path: Annotated[UrlPath, CHANGEABLE] = "/"
+    """Path of the request, beginning with a slash, for HTTP and HTTPS."""
     expected_codes: Annotated[ExpectedCodes, CHANGEABLE] = "200"
+    """Status codes of a healthy member: one (200), a list (200,202) or a range (200-299); 200 where not given."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     pools: Annotated[tuple[str, ...], Parent("pool_id")] = ()
 

@@ -28,13 +28,18 @@ class L7Policy(Resource):
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     listener_id: Annotated[Uuid, Attr(create=True, references="listeners")]
+    """The listener the policy belongs to."""
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
     action: Annotated[L7Action, CHANGEABLE]
+    """What happens to requests that match all rules."""
     redirect_pool_id: Annotated[
         Uuid | None, Attr(create=True, update=True, nullable=True, references="pools")
     ] = None
+    """The pool, for REDIRECT_TO_POOL."""
     redirect_url: Annotated[Url | None, Attr(create=True, update=True, nullable=True)] = None
+    """URL, for REDIRECT_TO_URL."""
     position: Annotated[int, Between(1, MAX_INT), CHANGEABLE] = LAST
+    """Place among the listener's policies, from 1; the last where not given."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     rules: Annotated[tuple[str, ...], Children("l7rules", "l7policy_id")] = ()
     listeners: Annotated[tuple[str, ...], Parent("listener_id")] = ()

@@ -39,10 +39,15 @@ class L7Rule(Resource):
     l7policy_id: Annotated[Uuid, Attr(visible=False, references="l7policies")]
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
     type: Annotated[L7RuleType, CHANGEABLE]
+    """What part of a request is compared."""
     compare_type: Annotated[L7CompareType, CHANGEABLE]
+    """How it is compared."""
     invert: Annotated[bool, CHANGEABLE] = False
+    """Whether it matches what does not compare."""
     key: Annotated[Annotated[str, Text(255)] | None, Attr(create=True, update=True, nullable=True)] = None
+    """Name of the header or cookie, for HEADER and COOKIE."""
     value: Annotated[Value, CHANGEABLE]
+    """What it is compared with."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     policies: Annotated[tuple[str, ...], Parent("l7policy_id")] = ()
 

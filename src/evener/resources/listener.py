@@ -46,16 +46,23 @@ class Listener(Resource):
     loadbalancer_id: Annotated[
         Uuid | None, Attr(create=True, visible=False, nullable=True, references="loadbalancers")
     ] = None
+    """The load balancer."""
     default_pool_id: Annotated[
         Uuid | None, Attr(create=True, update=True, nullable=True, references="pools")
     ] = None
+    """The pool that gets the traffic."""
     protocol: Annotated[ListenerProtocol, ONCE]
+    """Protocol that clients speak."""
     protocol_port: Annotated[PortNumber, ONCE]
+    """Port on the VIP."""
     connection_limit: Annotated[int, Between(-1, MAX_INT), CHANGEABLE] = -1
+    """Most connections at a time; -1 (the default) is no limit."""
     default_tls_container_ref: Annotated[
         ContainerRef | None, Attr(create=True, update=True, nullable=True)
     ] = None
+    """Reference of the secret container with the certificate, for TERMINATED_HTTPS."""
     sni_container_refs: Annotated[tuple[ContainerRef, ...], BeforeValidator(_as_tuple), CHANGEABLE] = ()
+    """References of secret containers with certificates for other server names (SNI)."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     loadbalancers: Annotated[tuple[str, ...], Parent("loadbalancer_id")] = ()
     l7policies: Annotated[tuple[str, ...], Children("l7policies", "listener_id")] = ()

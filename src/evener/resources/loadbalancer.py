@@ -33,11 +33,16 @@ class LoadBalancer(Resource):
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     vip_subnet_id: Annotated[Uuid, Attr(create=True, computed=True)]
+    """The subnet the VIP is on."""
     vip_address: Annotated[IPAddress | None, Attr(create=True, nullable=True)] = None
+    """IP address for the VIP; one of the subnet's free ones where not given."""
     vip_port_id: Annotated[Uuid | None, Attr(nullable=True)] = None
     vip_network_id: Annotated[Uuid | None, Attr(create=True, nullable=True, visible=False)] = None
+    """The network the VIP is on, where no subnet is given."""
     provider: Annotated[Name, ONCE] = ""
+    """Name of the provider that is to serve the load balancer."""
     flavor_id: Annotated[Name | None, Attr(create=True, nullable=True)] = None
+    """The flavor."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     generation: Annotated[int, HIDDEN] = 0
     listeners: Annotated[tuple[str, ...], Children("listeners", "loadbalancer_id")] = ()

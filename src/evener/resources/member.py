@@ -18,7 +18,11 @@ class Member(Resource):
     pool_id: Annotated[Uuid, Attr(visible=False, references="pools")]
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
     subnet_id: Annotated[Uuid, ONCE]
+    """The subnet the member is reached on."""
     address: Annotated[IPAddress, ONCE]
+    """IP address of the member."""
     protocol_port: Annotated[PortNumber, ONCE]
+    """Port the member listens on."""
     weight: Annotated[int, Between(0, 256), CHANGEABLE] = 1
+    """Share of the traffic relative to the other members, 0 to 256; 1 where not given."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True

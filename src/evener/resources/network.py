@@ -44,17 +44,23 @@ class Network(Resource):
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     status: Annotated[LinkStatus, SHOWN] = LinkStatus.ACTIVE
     mtu: Annotated[int, Between(68, 65535), CHANGEABLE] = 1500  # RFC 791 section 3.2 names the least
+    """Largest packet in bytes."""
     shared: Annotated[bool, Attr(create=True, update=True, admin=True)] = False
+    """Whether all projects may use the network."""
     router_external: Annotated[bool, Attr(create=True, update=True, admin=True, wire="router:external")] = (
         False
     )
+    """Whether routers may have it as their way out."""
     network_type: Annotated[NetworkType, Attr(**PROVIDER, wire="provider:network_type")] = NetworkType.LOCAL
+    """Kind of the network underneath."""
     physical_network: Annotated[
         PhysicalNetworkName | None, Attr(**PROVIDER, nullable=True, wire="provider:physical_network")
     ] = None
+    """Physical network underneath."""
     segmentation_id: Annotated[
         Annotated[int, Between(0, 2**24 - 1)] | None,
         Attr(**PROVIDER, stored=False, wire="provider:segmentation_id"),
     ] = None
+    """VLAN or tunnel id underneath."""
     tags: Tags = ()
     subnets: Annotated[tuple[str, ...], Children("subnets", "network_id", plain=True)] = ()

@@ -50,16 +50,21 @@ class Pool(Resource):
     loadbalancer_id: Annotated[
         Uuid | None, Attr(create=True, visible=False, nullable=True, references="loadbalancers")
     ] = None
+    """The load balancer the pool belongs to."""
     listener_id: Annotated[
         Uuid | None, Attr(create=True, visible=False, stored=False, within="listeners")
     ] = None
+    """The listener whose default pool this becomes."""
     protocol: Annotated[PoolProtocol, ONCE]
+    """Protocol spoken with the members."""
     lb_algorithm: Annotated[LBAlgorithm, CHANGEABLE]
+    """How the members share the traffic."""
     session_persistence: Annotated[
         SessionPersistence | None,
         BeforeValidator(lambda value: None if value == {} else value),
         Attr(create=True, update=True, nullable=True),
     ] = None
+    """What keeps a client on one member: type is SOURCE_IP, HTTP_COOKIE, or APP_COOKIE with a cookie_name."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     healthmonitor_id: Annotated[str | None, Child("healthmonitors", "pool_id")] = None
     listeners: Annotated[tuple[str, ...], Children("listeners", "default_pool_id")] = ()

@@ -72,14 +72,19 @@ class Port(Resource):
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     network_id: Annotated[Uuid, Attr(create=True, references="networks")]
+    """The network."""
     mac_address: Annotated[MacAddress, AfterValidator(_unicast), Attr(create=True, computed=True)]
+    """MAC address."""
     fixed_ips: Annotated[
         tuple[PortAddress, ...],
         MaxLen(MAX_FIXED_IPS),
         Attr(create=True, update=True, computed=True, stored=False, filtered=True),
     ] = ()
+    """Subnet and/or address the port is to have."""
     device_id: Annotated[Name, CHANGEABLE] = ""
+    """Id of the device that uses the port."""
     device_owner: Annotated[str, Text(255), CHANGEABLE] = ""
+    """Kind of the device that uses the port."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     status: Annotated[LinkStatus, SHOWN] = LinkStatus.ACTIVE
     security_groups: Annotated[
@@ -89,5 +94,7 @@ class Port(Resource):
         AfterValidator(_no_doubles),
         Attr(create=True, update=True, computed=True, stored=False, filtered=True),
     ] = ()
+    """A security group."""
     allowed_address_pairs: Annotated[tuple[AddressPair, ...], MaxLen(MAX_PAIRS), CHANGEABLE] = ()
+    """Another address that may use the port."""
     tags: Tags = ()

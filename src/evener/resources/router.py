@@ -73,6 +73,7 @@ class Router(Resource):
     external_gateway_info: Annotated[
         ExternalGateway | None, BeforeValidator(_nothing), Attr(create=True, update=True, stored=False)
     ] = None
+    """The way outside."""
     enable_snat: Annotated[bool, HIDDEN] = True
     routes: Annotated[
         tuple[HostRoute, ...],
@@ -80,6 +81,9 @@ class Router(Resource):
         AfterValidator(_unlike),
         Attr(update=True),
     ] = ()
+    """Route of the router."""
     distributed: Annotated[bool, AfterValidator(_never), _NEVER] = False
+    """Whether the router is on every host."""
     ha: Annotated[bool, AfterValidator(_never), _NEVER] = False
+    """Whether the router is highly available."""
     tags: Tags = ()

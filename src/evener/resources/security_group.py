@@ -29,6 +29,7 @@ class SecurityGroup(Resource):
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     stateful: Annotated[bool, AfterValidator(_stateful), Attr(create=True, update=True, stored=False)] = True
+    """Whether answers to what may pass may pass."""
     shared: Annotated[bool, Attr(stored=False)] = False
     tags: Tags = ()
     security_group_rules: Annotated[tuple[SecurityGroupRule, ...], Derived()] = ()

@@ -144,22 +144,30 @@ class SecurityGroupRule(Resource):
 
     project_id: Annotated[ProjectId, ONCE]
     security_group_id: Annotated[Uuid, Attr(create=True, references="security_groups")]
+    """The security group that the rule is for."""
     direction: Annotated[Direction, ONCE]
+    """Direction of what the rule lets pass, ingress or egress."""
     ethertype: Annotated[
         Ethertype, BeforeValidator(_ethertype), WithJsonSchema({"type": "string"}, mode="validation"), ONCE
     ] = Ethertype.IPV4
+    """IPv4 or IPv6; IPv4 where not given, save for the protocol icmpv6."""
     protocol: Annotated[
         Annotated[str, Text(10)] | None,
         BeforeValidator(_protocol),
         WithJsonSchema(_TEXT_OR_NUMBER, mode="validation"),
         _WHEN_GIVEN,
     ] = None
+    """Protocol: icmp, icmpv6, tcp, udp, or a number from 0 to 255."""
     port_range_min: _GivenPort = None
+    """First port; of ICMP the type."""
     port_range_max: _GivenPort = None
+    """Last port; of ICMP the code."""
     remote_ip_prefix: Annotated[Annotated[str, Text(64)] | None, BeforeValidator(_prefix), _WHEN_GIVEN] = None
+    """Let only these addresses pass, as 10.0.0.0/24."""
     remote_group_id: Annotated[
         Uuid | None, Attr(create=True, nullable=True, references="security_groups")
     ] = None
+    """The security group whose ports alone may pass."""
     description: Annotated[Description, ONCE] = ""
 
     @classmethod

@@ -17,8 +17,11 @@ class ServiceProfile(Resource):
 
     description: Annotated[LongDescription, CHANGEABLE] = ""
     driver: Annotated[str, Text(1024), CHANGEABLE] = ""
+    """Driver that the profile selects, as service-provider-list calls it."""
     enabled: Annotated[bool, CHANGEABLE] = True
+    """Whether the profile may be used."""
     metainfo: Annotated[str, Text(4096), CHANGEABLE] = ""
+    """Settings for the driver."""
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:

@@ -78,15 +78,25 @@ class Subnet(Resource):
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     network_id: Annotated[Uuid, Attr(create=True, references="networks")]
+    """The network."""
     cidr: Annotated[Cidr, ONCE]
+    """Addresses of the subnet, as 10.0.0.0/24."""
     ip_version: Annotated[int, Between(-(2**31), 2**31 - 1), AfterValidator(_four_or_six), ONCE]
+    """IP version, 4 or 6."""
     gateway_ip: Annotated[IPAddress | None, Attr(create=True, update=True, computed=True, nullable=True)]
+    """Address of the gateway."""
     allocation_pools: Annotated[tuple[AllocationPool, ...], MaxLen(MAX_POOLS), _CHOSEN]
+    """Range that addresses are taken from."""
     dns_nameservers: Annotated[tuple[IPAddress, ...], MaxLen(MAX_NAMESERVERS), CHANGEABLE] = ()
+    """Name server for the hosts on the subnet."""
     host_routes: Annotated[tuple[HostRoute, ...], MaxLen(MAX_ROUTES), CHANGEABLE] = ()
+    """Route for the hosts on the subnet."""
     enable_dhcp: Annotated[bool, CHANGEABLE] = True
+    """Whether DHCP is served."""
     ipv6_ra_mode: Annotated[Ipv6Mode | None, _WHEN_GIVEN] = None
+    """IPv6 router advertisement mode."""
     ipv6_address_mode: Annotated[Ipv6Mode | None, _WHEN_GIVEN] = None
+    """How hosts get IPv6 addresses."""
     tags: Tags = ()
 
     @classmethod
