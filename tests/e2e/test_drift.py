@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from standalone import Balancer, Cloud, Traffic, eventually, haproxies, ip, ip_in, traces
 
-from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.paths import Paths
+from evener.host import processes
 
 pytestmark = pytest.mark.root
 REPAIRED_WITHIN_S = 5.0
@@ -63,19 +63,19 @@ def delete_namespace(victim: Victim) -> None:
 
 def delete_namespace_and_kill(victim: Victim) -> None:
     delete_namespace(victim)
-    process.kill({victim.master(), *victim.workers()})
+    processes.kill({victim.master(), *victim.workers()})
 
 
 def kill_master(victim: Victim) -> None:
-    process.kill({victim.master()})
+    processes.kill({victim.master()})
 
 
 def kill_worker(victim: Victim) -> None:
-    process.kill(victim.workers())
+    processes.kill(victim.workers())
 
 
 def kill_all(victim: Victim) -> None:
-    process.kill({victim.master(), *victim.workers()})
+    processes.kill({victim.master(), *victim.workers()})
 
 
 def freeze_worker(victim: Victim) -> None:

@@ -12,7 +12,7 @@ from standalone import Balancer, Cloud, Host, eventually, haproxies, ip
 
 from evener import config
 from evener.agent.assembly import make_agent
-from evener.dataplane.haproxy import process
+from evener.host import processes
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Heard
 
@@ -64,7 +64,7 @@ class Deleted:
 def reboot(cloud: Cloud, balancer: Balancer, *namespaces: str) -> None:
     """Leave of Evener what a reboot leaves: its files."""
     cloud.standalone.stop()
-    process.kill(haproxies())
+    processes.kill(haproxies())
     eventually(lambda: not haproxies())
     links = [balancer.tap, *{host.bridge for host in cloud.hosts}, *taps_of(cloud)]
     ip(*(f"link delete {link}" for link in links))
@@ -159,7 +159,7 @@ def test_what_breaks_while_control_is_silent_is_repaired(
         with agent_of(cloud, Silent()):
             eventually(lambda: "served as it was last" in caplog.text)
             killed = haproxies(site.balancer.lb["id"])
-            process.kill(killed)
+            processes.kill(killed)
             eventually(lambda: haproxies(site.balancer.lb["id"]).keys() - killed.keys() and site.answers())
             outer = site.interface("qg-").removeprefix("qg-")
             for tap in (site.balancer.tap, f"tap{outer}"):

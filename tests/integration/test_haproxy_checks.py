@@ -9,8 +9,9 @@ import time
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy import process, runtime, stats
+from evener.dataplane.haproxy import runtime, stats
 from evener.dataplane.haproxy.plan import Reload, Start
+from evener.host import processes
 from haproxy_rig import Rig, Shop, eventually
 
 pytestmark = pytest.mark.root
@@ -185,7 +186,7 @@ def test_who_hears_the_log_never_waits_for_a_frozen_haproxy_and_its_next_worker_
     assert log.read()  # something is to be told
     assert time.monotonic() - begin < 1
     assert shop.apply() == [Reload]
-    assert not process.alive(worker)
+    assert not processes.alive(worker)
     assert rig.health()[MEMBER] == "OFFLINE"
 
 

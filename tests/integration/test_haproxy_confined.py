@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.plan import Reload, Start
-from evener.host import cgroups, netns
+from evener.host import cgroups, netns, processes
 from evener.host.cgroups import CgroupsMissing, Limits
 from haproxy_rig import SETTINGS, VIP, Shop
 
@@ -107,7 +106,7 @@ def test_one_that_ran_as_the_common_user_gets_its_own_with_a_reload_that_costs_n
     assert shop.apply() == []
     assert rig.spread(2).total() == 2
     # Its log still comes through, as a user who owns nothing there.
-    assert process.alive(rig.instance.processes[0])
+    assert processes.alive(rig.instance.processes[0])
 
 
 def test_a_group_that_burns_all_it_can_leaves_another_most_of_an_even_share():

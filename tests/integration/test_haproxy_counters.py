@@ -15,6 +15,7 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.errors import SocketError
 from evener.dataplane.haproxy.plan import Reload, Start
+from evener.host import processes
 from haproxy_rig import Shop, eventually, member_of
 
 pytestmark = pytest.mark.root
@@ -75,7 +76,7 @@ def test_nothing_that_an_old_worker_counts_is_lost(rig):
     time.sleep(0.3)
     seen = counted(rig, shop)
     assert (seen.total_connections, seen.bytes_in, seen.bytes_out) == (1, len(ask), len(got))
-    eventually(lambda: not process.alive(old), 1)
+    eventually(lambda: not processes.alive(old), 1)
     assert counted(rig, shop) == seen
 
 
@@ -129,7 +130,7 @@ def test_an_old_worker_that_hangs_is_asked_once_only(rig):
         assert [counted(rig, shop) for _ in range(3)] == [seen] * 3
         assert time.monotonic() - begin < 1  # of them, a single one would have to wait so long
         os.kill(old.pid, signal.SIGCONT)
-    eventually(lambda: not process.alive(old))
+    eventually(lambda: not processes.alive(old))
 
 
 def test_every_request_is_counted_however_many_reloads_there_are(rig):

@@ -14,6 +14,7 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import meter, process, runtime
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.plan import Reload, Start
+from evener.host import processes
 from haproxy_rig import Shop, eventually
 
 pytestmark = pytest.mark.root
@@ -89,9 +90,9 @@ def test_a_frozen_worker_is_out_and_replaced_and_its_clients_are_told(rig, monke
     before = rig.instance.processes
     channel = rig.socket()
     os.kill(before[1].pid, signal.SIGSTOP)
-    eventually(lambda: process.is_halted(before[1]))
+    eventually(lambda: processes.is_halted(before[1]))
     if known_by != "looking":
-        monkeypatch.setattr(process, "is_halted", lambda _: False)
+        monkeypatch.setattr(processes, "is_halted", lambda _: False)
         monkeypatch.setattr(meter, "ANSWER_S", 0.2)
         monkeypatch.setattr(runtime.tell, "__defaults__", (0.2,))
     if known_by == "a change":
@@ -101,8 +102,8 @@ def test_a_frozen_worker_is_out_and_replaced_and_its_clients_are_told(rig, monke
         assert rig.instance.is_frozen
         assert not rig.instance.check()
     assert shop.apply() == [Reload]
-    assert not process.alive(before[1])
-    assert process.alive(before[0])
+    assert not processes.alive(before[1])
+    assert processes.alive(before[0])
     assert {rig.get()[0] for _ in range(10)} == {200}
     assert rig.instance.check()
     assert not rig.instance.is_frozen

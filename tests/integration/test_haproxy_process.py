@@ -27,7 +27,7 @@ from evener.dataplane.haproxy.plan import (
     Stop,
 )
 from evener.dataplane.haproxy.settings import Settings
-from evener.host import netns
+from evener.host import netns, processes
 from haproxy_rig import SETTINGS, VIP, PatientInstance, Shop, eventually, member_of
 from haproxy_words import LINE_ENDS
 
@@ -210,10 +210,10 @@ def test_old_connections_are_finished_up_to_a_configured_time(rig):
         shop.spare += 1
         begin = time.monotonic()
         assert shop.apply() == [Reload]
-        assert process.alive(old)
+        assert processes.alive(old)
         assert channel.recv(1) == b""
         assert 0.5 < time.monotonic() - begin < 5
-    eventually(lambda: not process.alive(old))
+    eventually(lambda: not processes.alive(old))
 
 
 @pytest.mark.parametrize("down", [False, True])

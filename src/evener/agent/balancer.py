@@ -15,13 +15,13 @@ from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.pings import Pinger, targets
 from evener.dataplane.haproxy.plan import Reload
-from evener.dataplane.haproxy.process import Process
 from evener.dataplane.haproxy.render import served
 from evener.dataplane.haproxy.settings import Settings
-from evener.host import descriptors, firewall, netns, tuning
+from evener.host import descriptors, firewall, netns, processes, tuning
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError, explained
 from evener.host.nftables import Keeper
+from evener.host.processes import Process
 from evener.host.watch import Cancel, Watcher
 from evener.resources.facts import Observation
 from evener.resources.graph import Graph
@@ -311,12 +311,12 @@ class Balancer:
     def is_halted(self) -> bool:
         """Whether a process of its HAProxy lives and does nothing, as far as is known; waits for nobody."""
         master = self._instance.processes[:1]
-        return not self.leaving and (self._instance.is_frozen or any(map(process.is_halted, master)))
+        return not self.leaving and (self._instance.is_frozen or any(map(processes.is_halted, master)))
 
     @property
     def is_working(self) -> bool:
         """Whether its HAProxy does something now, other than to wait."""
-        return not self.leaving and any(map(process.is_working, self._instance.processes[1:]))
+        return not self.leaving and any(map(processes.is_working, self._instance.processes[1:]))
 
     def observe(self, *, servers: bool = False, wait_s: float | None = None) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from evener.api import lanes
-from evener.dataplane.haproxy import process
+from evener.host import processes
 from evener.standalone.errors import FrontFailed
 from evener.threads import lasting
 
@@ -234,7 +234,7 @@ def end_left_behind(place: Place) -> None:
         with suppress(OSError):
             if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes().split(b"\0"):
                 left.add(int(entry.name))
-    process.kill(left)
+    processes.kill(left)
 
 
 class Kept:

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Collection
 from pathlib import Path
 
-from evener.dataplane.haproxy.process import Process
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import cgroups
 from evener.host.errors import HostError
+from evener.host.processes import Process
 
 LOG = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from evener.dataplane.haproxy.errors import Busy, CommandRefused, ReloadFailed, 
 from evener.dataplane.haproxy.meter import Meter
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths
-from evener.dataplane.haproxy.process import Pair, Process
+from evener.dataplane.haproxy.process import Pair
 from evener.dataplane.haproxy.settings import Settings
+from evener.host.processes import Process
 
 LOG = logging.getLogger(__name__)
 

@@ -45,8 +45,9 @@ from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Stop, plan
 from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
-from evener.host import netns
+from evener.host import netns, processes
 from evener.host.errors import DiskUnusable, on_disk
+from evener.host.processes import Process
 from evener.resources.facts import Observation
 from evener.resources.graph import Graph
 
@@ -75,13 +76,13 @@ class Instance:
         self.settings = replace(settings, uid=users.of(directory) if settings.uids else None)
         self._lock = threading.RLock()
         self._log_socket: LogSocket | None = None
-        self._master: process.Process | None = None
-        self._worker: process.Process | None = None
+        self._master: Process | None = None
+        self._worker: Process | None = None
         self._config: Config | None = None  # what was applied last
         self._signature: files.Signature | None = None
         self._handover = Handover(self.paths, settings)
         self._bounds = Bounds(directory.name, settings)
-        self._frozen: process.Process | None = None  # the worker that did not answer
+        self._frozen: Process | None = None  # the worker that did not answer
         self._reasons = reasons.Reasons()
 
     @property
@@ -93,10 +94,10 @@ class Instance:
     def pid(self) -> int | None:
         """The master's process id, or None when none runs that we know of."""
         master = self._master
-        return master.pid if master is not None and process.alive(master) else None
+        return master.pid if master is not None and processes.alive(master) else None
 
     @property
-    def processes(self) -> tuple[process.Process, ...]:
+    def processes(self) -> tuple[Process, ...]:
         """What must live for anything to be served: the master, and its current worker. They may have ended."""
         return tuple(filter(None, (self._master, self._worker)))
 
@@ -214,7 +215,7 @@ class Instance:
             LOG.warning("Load balancer %s: its HAProxy is in another namespace, replacing it", self.id)
             self.stop(grace_s=0)
             master = None
-        if master is not None and (process.is_halted(master) or not process.reachable(self.paths)):
+        if master is not None and (processes.is_halted(master) or not process.reachable(self.paths)):
             master = self._reached_again(master)
         if master is not None and not self.paths.pid_file.exists():
             files.replace(self.paths.pid_file, f"{master.pid}\n")
@@ -232,11 +233,11 @@ class Instance:
         intact = intact and not self.paths.half_done.exists()
         return last if intact else UNKNOWN
 
-    def _reached_again(self, master: process.Process) -> process.Process | None:
+    def _reached_again(self, master: Process) -> Process | None:
         """Make a HAProxy that cannot be told anything reachable again, or else end it and return None."""
         last = self._last()
         self._handover.meter.close()  # or old workers would wait for us
-        if last is not None and last.frontends and not process.is_halted(master):
+        if last is not None and last.frontends and not processes.is_halted(master):
             LOG.warning("Load balancer %s: its HAProxy's sockets are gone, making others", self.id)
             self._write_certificates(last)  # they may have gone too
             clientmaps.touch(self.paths, last)
@@ -245,17 +246,17 @@ class Instance:
             if reach.again(master, self.paths, last):
                 return master
         LOG.warning("Load balancer %s: its HAProxy can be told nothing, replacing it", self.id)
-        process.stop(self.paths, grace_s=0 if process.is_halted(master) else STOP_GRACE_S)
+        process.stop(self.paths, grace_s=0 if processes.is_halted(master) else STOP_GRACE_S)
         return None
 
-    def _find_worker(self, master: process.Process | None) -> None:
+    def _find_worker(self, master: Process | None) -> None:
         """Find the worker that takes new connections; none where it has ended, or is frozen."""
         worker = self._worker
-        if worker is not None and process.is_halted(worker):
+        if worker is not None and processes.is_halted(worker):
             self._frozen = worker
-        if self._frozen is not None and not process.alive(self._frozen):
+        if self._frozen is not None and not processes.alive(self._frozen):
             self._frozen = None
-        if worker is None or worker == self._frozen or not process.alive(worker):
+        if worker is None or worker == self._frozen or not processes.alive(worker):
             found = None if master is None or self._frozen is not None else process.serving(self.paths)
             self._worker = found
         self._handover.serves(self._worker)
@@ -390,9 +391,9 @@ class Instance:
             return not self.paths.pid_file.exists()
         master, worker = self._master, self._worker
         return (
-            (master is not None and process.alive(master))
-            and (worker is not None and process.alive(worker))
-            and not (self.is_frozen or process.is_halted(master))
+            (master is not None and processes.alive(master))
+            and (worker is not None and processes.alive(worker))
+            and not (self.is_frozen or processes.is_halted(master))
             and process.reachable(self.paths)
             and self.paths.pid_file.exists()
             and netns.identity_of(master.pid) == netns.identity(self.namespace)
@@ -404,7 +405,7 @@ class Instance:
     def is_frozen(self) -> bool:
         """Whether HAProxy lives and does nothing, as far as is known. Cheap, asks nobody, waits for nobody."""
         worker = self._worker
-        return self._frozen is not None or (worker is not None and process.is_halted(worker))
+        return self._frozen is not None or (worker is not None and processes.is_halted(worker))
 
     def misses(self, name: str) -> bool:
         """Return whether a file of that name is one by which HAProxy is reached, and is not there."""

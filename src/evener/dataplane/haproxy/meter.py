@@ -15,8 +15,9 @@ from evener.dataplane.haproxy import files, process, runtime, stats
 from evener.dataplane.haproxy.counters import Ledger
 from evener.dataplane.haproxy.errors import SocketError
 from evener.dataplane.haproxy.paths import Paths
-from evener.dataplane.haproxy.process import Process
+from evener.host import processes
 from evener.host.errors import DiskUnusable, on_disk
+from evener.host.processes import Process
 from evener.resources.facts import Counters
 
 LOG = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class Meter:
         done = {old for old in held if old not in answers or self._is_done(old, answers[old])}
         for old in done:
             self.release(old)
-        self._only = None if listed.old else process.of(pid)
+        self._only = None if listed.old else processes.of(pid)
         return current, done
 
     def _said_by(self, pid: int) -> str:
@@ -158,7 +159,7 @@ class Meter:
         Raises:
             SocketError: as `read`.
         """
-        process.wait(self._read()[1], ENDS_S)
+        processes.wait(self._read()[1], ENDS_S)
 
     def close(self) -> None:
         """Hold no worker any longer."""

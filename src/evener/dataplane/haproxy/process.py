@@ -6,7 +6,6 @@ The process does not depend on ours: it has its own session, writes to files, an
 import contextlib
 import os
 import re
-import select
 import signal
 import subprocess
 import time
@@ -18,7 +17,8 @@ from evener import threads
 from evener.dataplane.haproxy import access, files, runtime, stats
 from evener.dataplane.haproxy.errors import ReloadFailed, SocketError, StartFailed
 from evener.dataplane.haproxy.paths import Paths
-from evener.host import netns, syscalls
+from evener.host import netns, processes, syscalls
+from evener.host.processes import Process
 
 READY_S = 20.0  # a machine that starts hundreds at once after a boot is slow
 POLL_S = 0.002
@@ -31,17 +31,6 @@ _LARGEST_STDERR = 262_144  # bytes
 _CAPABILITIES = (5, 6, 7, 10, 18, 24)
 _LABEL = re.compile(r"^\[(\w+)\]\s+\((?:\d+)\)\s*: ?")
 
-# Children of ours: kept so that their end is taken notice of, and no zombie stays.
-_children: dict[int, subprocess.Popen[bytes]] = {}
-
-
-@dataclass(frozen=True)
-class Process:
-    """A running master or worker; `started` (clock ticks since boot) tells it from a later one with its id."""
-
-    pid: int
-    started: int
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -51,58 +40,15 @@ class Pair:
     worker: Process | None
 
 
-def alive(process: Process) -> bool:
-    """Return whether the very process still runs; a zombie does not."""
-    child = _children.get(process.pid)
-    if child is not None and child.poll() is not None:
-        del _children[process.pid]
-    return _started(process.pid) == process.started
-
-
-def _started(pid: int) -> int | None:
-    """Return when process `pid` started, or None when it does not live (proc(5), /proc/pid/stat)."""
-    state, *rest = _status(pid)
-    return None if state in "ZX" else int(rest[18])
-
-
-def _status(pid: int) -> list[str]:
-    """Return what stands behind the name in /proc/pid/stat, first the state; only X where there is no such process."""
-    try:
-        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)  # often: by the quickest way
-        try:
-            text = os.read(fd, 4096)
-        finally:
-            os.close(fd)
-    except OSError:
-        return ["X"]
-    return text.rpartition(b")")[2].decode("ascii").split()
-
-
-def is_halted(process: Process) -> bool:
-    """Return whether the process was stopped, by a signal or a tracer: it lives, and does nothing."""
-    return _status(process.pid)[0] in "Tt"
-
-
-def is_working(process: Process) -> bool:
-    """Return whether the process computes, or is in a call to the kernel that nothing ends: it does not just wait."""
-    return _status(process.pid)[0] in "RD"
-
-
-def of(pid: int | None) -> Process | None:
-    """Return the process with that id; None where it does not live."""
-    started = None if pid is None else _started(pid)
-    return None if pid is None or started is None else Process(pid, started)
-
-
 def find(paths: Paths) -> Process | None:
     """Return the master that runs the configuration in `paths`, by its pid file, else by looking everywhere."""
     with contextlib.suppress(OSError, ValueError):
         pid = int(paths.pid_file.read_text(encoding="ascii"))
-        started = _started(pid)
+        started = processes.started(pid)
         if started is not None and _runs(pid, paths) and _is_master(pid, paths):
             return Process(pid, started)
     for pid in sorted(processes_of(paths)):
-        started = _started(pid)
+        started = processes.started(pid)
         if started is not None and _is_master(pid, paths):
             return Process(pid, started)
     return None
@@ -110,7 +56,7 @@ def find(paths: Paths) -> Process | None:
 
 def serving(paths: Paths) -> Process | None:
     """Return the worker that answers on the command socket; None where nobody does."""
-    return of(_serving(paths))
+    return processes.of(_serving(paths))
 
 
 def ends_too(master: Process) -> bool:
@@ -118,7 +64,7 @@ def ends_too(master: Process) -> bool:
 
     A master that executes itself anew, as it does once after a start, hears of no end meanwhile.
     """
-    return not wait([master.pid], FOLLOWS_S)
+    return not processes.wait([master.pid], FOLLOWS_S)
 
 
 def processes_of(paths: Paths, *, surely: bool = False) -> set[int]:
@@ -129,8 +75,7 @@ def processes_of(paths: Paths, *, surely: bool = False) -> set[int]:
     """
     if not surely and not any(trace.exists() for trace in (*_leftovers(paths), paths.stderr, paths.graph)):
         return set()
-    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return {pid for pid in pids if _runs(pid, paths) and _started(pid) is not None}
+    return {pid for pid in processes.ids() if _runs(pid, paths) and processes.started(pid) is not None}
 
 
 def reachable(paths: Paths) -> bool:
@@ -142,21 +87,10 @@ def _leftovers(paths: Paths) -> tuple[Path, ...]:
     return (paths.pid_file, paths.socket, paths.master_socket)
 
 
-def _arguments(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="surrogateescape").split("\0")
-    except OSError:
-        return []
-
-
 def _runs(pid: int, paths: Paths) -> bool:
-    arguments = _arguments(pid)
+    arguments = processes.arguments(pid)
     # Not `haproxy -c`: a check of a file serves nobody.
     return "-W" in arguments and str(paths.conf) in arguments
-
-
-def _parent(pid: int) -> int:
-    return int((*_status(pid), "0", "0")[1])
 
 
 def _is_master(pid: int, paths: Paths) -> bool:
@@ -164,7 +98,7 @@ def _is_master(pid: int, paths: Paths) -> bool:
 
     A worker's parent is its master, or, where that was killed, another process; but it is in its chroot then.
     """
-    if _runs(_parent(pid), paths):
+    if _runs(processes.parent(pid), paths):
         return False
     try:
         root = Path(f"/proc/{pid}/root").readlink()
@@ -182,7 +116,7 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
         StartFailed: with HAProxy's words; nothing is left running.
         HostError: when there is no such namespace.
     """
-    kill(processes_of(paths, surely=_is_known_to(namespace, paths)))
+    processes.kill(processes_of(paths, surely=_is_known_to(namespace, paths)))
     for leftover in _leftovers(paths):
         leftover.unlink(missing_ok=True)
     command = [binary, "-W", "-S", f"unix@{paths.master_socket.name},mode,600"]
@@ -196,19 +130,18 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     finally:
         os.close(fd)
         os.close(served)
-    _children[child.pid] = child
+    processes.keep(child)
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and child.poll() is None:
         worker = ready(paths)
-        master = of(child.pid)
+        master = processes.of(child.pid)
         if worker is not None and master is not None:
             return Pair(master, worker)
         if _all_ended(_listed(paths)):
             break
         time.sleep(POLL_S)
-    kill(processes_of(paths) | {child.pid})
+    processes.kill(processes_of(paths) | {child.pid})
     child.wait()
-    _children.pop(child.pid, None)
     raise StartFailed(said(files.read(paths.stderr) or "", paths) or "HAProxy did not come up")
 
 
@@ -254,7 +187,7 @@ def _listed(paths: Paths) -> tuple[int, ...]:
 
 
 def _all_ended(pids: Collection[int]) -> bool:
-    return bool(pids) and all(_started(pid) is None for pid in pids)
+    return bool(pids) and all(processes.started(pid) is None for pid in pids)
 
 
 def _serving(paths: Paths) -> int | None:
@@ -289,15 +222,15 @@ def make_room(paths: Paths, most: int) -> None:
         SocketError: when the master does not answer.
     """
     old = _old(paths)
-    by_age = sorted(old, key=lambda pid: (_started(pid) or 0, pid))
+    by_age = sorted(old, key=lambda pid: (processes.started(pid) or 0, pid))
     surplus = by_age[: max(0, len(old) - most + 1)]
-    _signal(surplus, signal.SIGTERM)
-    wait(surplus, TERMINATE_S)
+    processes.send(surplus, signal.SIGTERM)
+    processes.wait(surplus, TERMINATE_S)
 
 
 def _old(paths: Paths) -> list[int]:
     """Return the old workers that live; the master lists those that ended until it hears of it."""
-    return [pid for pid in _settled(paths).old if _started(pid) is not None]
+    return [pid for pid in _settled(paths).old if processes.started(pid) is not None]
 
 
 def reload(
@@ -322,7 +255,7 @@ def reload(
     if answer.startswith("Success=0"):
         raise ReloadFailed(_reload_words(paths, offset))
     deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline and alive(master):
+    while time.monotonic() < deadline and processes.alive(master):
         now = None
         with contextlib.suppress(SocketError):
             now = workers(paths)
@@ -331,7 +264,7 @@ def reload(
         fresh = set(now.current) - set(before.workers) if now is not None else set()
         worker = serving(paths) if fresh else None
         if worker is not None and worker.pid in fresh:
-            kill(before.current if ends_at_once else _never_stopped(paths, before.current))
+            processes.kill(before.current if ends_at_once else _never_stopped(paths, before.current))
             return worker
         if fresh and not untouched():
             raise ReloadFailed(f"{paths.conf.name} was written during a reload")
@@ -351,7 +284,7 @@ def _never_stopped(paths: Paths, replaced: Iterable[int]) -> set[int]:
     listening = set(replaced)
     for pid in replaced:
         while (left_s := deadline - time.monotonic()) > 0:
-            if _started(pid) is None:
+            if processes.started(pid) is None:
                 listening.discard(pid)
                 break
             with contextlib.suppress(SocketError):
@@ -411,52 +344,11 @@ def stop(paths: Paths, grace_s: float) -> None:
     master = find(paths)
     pids = processes_of(paths, surely=True)
     if master is not None and grace_s > 0:
-        _signal([master.pid], signal.SIGUSR1)
-        pids = wait(pids, grace_s)
+        processes.send([master.pid], signal.SIGUSR1)
+        pids = processes.wait(pids, grace_s)
     if master is not None and pids:
-        _signal([master.pid], signal.SIGTERM)
-        pids = wait(pids, TERMINATE_S)
-    kill(pids | processes_of(paths, surely=True))
+        processes.send([master.pid], signal.SIGTERM)
+        pids = processes.wait(pids, TERMINATE_S)
+    processes.kill(pids | processes_of(paths, surely=True))
     for leftover in _leftovers(paths):
         leftover.unlink(missing_ok=True)
-
-
-def kill(pids: Iterable[int]) -> None:
-    """End these processes at once, and return when they have ended."""
-    remaining = set(pids)
-    _signal(remaining, signal.SIGKILL)
-    wait(remaining, TERMINATE_S)
-
-
-def _signal(pids: Iterable[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def wait(pids: Iterable[int], timeout_s: float) -> set[int]:
-    """Wait until all `pids` have ended; return those that have not after `timeout_s` seconds."""
-    descriptors: dict[int, int] = {}
-    poll = select.poll()
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            fd = os.pidfd_open(pid)
-            descriptors[fd] = pid
-            poll.register(fd, select.POLLIN)
-    deadline = time.monotonic() + timeout_s
-    try:
-        while descriptors and (left_s := deadline - time.monotonic()) > 0:
-            for fd, _ in poll.poll(left_s * 1000):
-                poll.unregister(fd)
-                _reap(descriptors.pop(fd))
-                os.close(fd)
-        return set(descriptors.values())
-    finally:
-        for fd in descriptors:
-            os.close(fd)
-
-
-def _reap(pid: int) -> None:
-    child = _children.pop(pid, None)
-    if child is not None:
-        child.wait()

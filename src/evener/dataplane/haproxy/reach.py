@@ -9,7 +9,8 @@ from dataclasses import replace
 from evener.dataplane.haproxy import files, process
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths
-from evener.dataplane.haproxy.process import Process
+from evener.host import processes
+from evener.host.processes import Process
 
 
 def again(master: Process, paths: Paths, last: Config) -> bool:
@@ -26,7 +27,7 @@ def again(master: Process, paths: Paths, last: Config) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(master.pid, signal.SIGUSR2)
     deadline = time.monotonic() + process.READY_S
-    while time.monotonic() < deadline and process.alive(master):
+    while time.monotonic() < deadline and processes.alive(master):
         if process.reachable(paths) and process.ready(paths) is not None:
             return True
         time.sleep(process.POLL_S)
