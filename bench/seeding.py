@@ -12,14 +12,14 @@ from sqlalchemy import Table, select, update
 from bench.api import LBAAS, Api, Made
 from evener.bus.base import Controller
 from evener.control.controller import BusController
-from evener.network.addresses import sort_key
-from evener.network.base import Nobody
-from evener.network.builtin import BuiltinNetwork
 from evener.resources.facts import Observation, Report
 from evener.resources.types import OperatingStatus
+from evener.services.network import Nobody
 from evener.store.all_tables import metadata
 from evener.store.database import Database, Transaction, now
 from evener.store.schema import agents, quotas
+from evener_cloud.network.addresses import sort_key
+from evener_cloud.network.builtin import BuiltinNetwork
 
 HOST = socket.gethostname()  # where an agent is told to look again, which never does
 ALIVE_FOR = timedelta(hours=1)

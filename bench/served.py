@@ -16,8 +16,8 @@ from typing import Any
 
 from bench.topology import API_HOST, END_S, START_S, healthy, wait_for
 from evener import config, daemon
-from evener.standalone.assembly import Assembly
-from evener.standalone.serving import Server
+from evener_cloud.standalone.assembly import Assembly
+from evener_cloud.standalone.serving import Server
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,6 @@ if __name__ == "__main__":
     trap = Trap(Path(sys.argv.pop(1)))
     for each in (*FUNCTIONS, *ALSO):
         trap.set_on(each)
-    from evener.standalone.main import main
+    from evener_cloud.standalone.main import main
 
     main()

@@ -15,7 +15,7 @@ from falcon import testing
 from sqlalchemy import event, select
 
 from evener import config
-from evener.api import barbican, networking
+from evener.api import networking
 from evener.api.answers import Answers
 from evener.api.app import make_app
 from evener.api.policy import Policy
@@ -24,15 +24,16 @@ from evener.control.administration import administration
 from evener.control.controller import BusController
 from evener.control.operations import LoadBalancing
 from evener.control.telling import Telling
-from evener.network.builtin import BuiltinNetwork
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.errors import Unauthorized
 from evener.resources.facts import Asker, Counters, Failure, Observation, Report
-from evener.secrets.builtin import BuiltinSecrets
 from evener.store.all_tables import metadata
 from evener.store.database import Database
 from evener.store.schema import agents
+from evener_cloud.network.builtin import BuiltinNetwork
+from evener_cloud.secrets.builtin import BuiltinSecrets
+from evener_cloud.secrets.http import routes as barbican
 
 HOST = "node-1"
 V2 = networking.V2
@@ -53,7 +54,7 @@ def path_of(kind: str) -> str:
 
 
 class Tokens:
-    """Implements `evener.identity.base.Identity`."""
+    """Implements `evener.services.identity.Identity`."""
 
     def validate(self, token: str) -> Caller:
         """Return the caller that the token names."""

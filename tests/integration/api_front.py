@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from evener import config
-from evener.standalone.serving import Server
+from evener_cloud.standalone.serving import Server
 
 OPEN_DOCUMENT = 300_000  # bytes, more than the one that anybody may read
 CONFIG = """[DEFAULT]

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from evener.network.base import Nobody
-from evener.network.builtin import BuiltinNetwork
 from evener.resources import errors, wire
 from evener.resources.caller import Caller
 from evener.resources.loadbalancer import LoadBalancer
-from evener.resources.network import Network
-from evener.resources.port import Port
-from evener.resources.subnet import Subnet
-from evener.store import network_tables, rows
+from evener.services.network import Nobody
+from evener.store import rows
 from evener.store.database import Database, retried
 from evener.store.schema import loadbalancers
+from evener_cloud.network import tables as network_tables
+from evener_cloud.network.builtin import BuiltinNetwork
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.subnet import Subnet
 
 NOBODYS = "00000000-0000-0000-0000-00000000dead"
 ADMIN = Caller("admin", "cloud", frozenset({"admin"}))

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from evener.agent import networks
 from evener.agent.journal import Journal
-from evener.agent.routers import Routers
 from evener.host import netns, nft_process
 from evener.host.linuxbridge import LinuxBridgeDriver
 from evener.host.watch import Watcher
 from evener.resources.wiring import FixedIP, FloatingAddress, RouterSpec, WiredPort
+from evener_cloud.network.node import networks
+from evener_cloud.network.node.routers import Routers
 
 PATIENCE_S = 5.0
 REFUSED_S = 0.7  # how long one waits for what must not come

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from falcon import testing
 
-from evener.api import barbican
 from evener.api.app import make_app
 from evener.resources.caller import Caller
 from evener.resources.errors import EvenerError, Unauthorized
-from evener.secrets.base import Certificate, Consumer, Secrets
-from evener.secrets.bounds import Bounds
-from evener.secrets.builtin import BuiltinSecrets
+from evener.services.secrets import Certificate, Consumer, Secrets
 from evener.store.database import Database
+from evener_cloud.secrets.bounds import Bounds
+from evener_cloud.secrets.builtin import BuiltinSecrets
+from evener_cloud.secrets.http import routes as barbican
 
 BASE = "http://evener.test:9876"
 V1 = "/key-manager/v1"
@@ -26,7 +26,7 @@ LISTENER = Consumer("listener", "5f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f")
 
 
 class Tokens:
-    """Implements `evener.identity.base.Identity`: a token is `USER:PROJECT:ROLE`."""
+    """Implements `evener.services.identity.Identity`: a token is `USER:PROJECT:ROLE`."""
 
     def validate(self, token: str) -> Caller:
         """Return the caller that the token names."""

@@ -8,12 +8,12 @@ from api_cloud import HOST, Cloud, Tree
 
 from evener.bus.inprocess import InProcessBus
 from evener.control.operations import LoadBalancing
-from evener.network.base import Nobody
-from evener.network.builtin import BuiltinNetwork
 from evener.resources.facts import Counters, Failure, Observation, Report
 from evener.resources.types import OperatingStatus
+from evener.services.network import Nobody
 from evener.store.database import now
 from evener.store.schema import agents
+from evener_cloud.network.builtin import BuiltinNetwork
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import pytest
 from network_service import ADMIN, ANN, BOB, NOBODYS, Outside, Service, addresses, refused
 
 from evener.resources import errors, wire
-from evener.resources.floatingip import FloatingIP
-from evener.resources.network import Network
-from evener.resources.port import Port
-from evener.resources.router import Router
-from evener.resources.subnet import Subnet
 from evener.store.rows import ListQuery
+from evener_cloud.network.resources.floatingip import FloatingIP
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.subnet import Subnet
 
 
 class Inside:

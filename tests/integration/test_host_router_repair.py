@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from router_rig import FLOATING_1, OUTER, Project, changed, echoes, fixed, new_id, nft, port, run, site
 
-from evener.host import conntrack, links, netns, nftables
+from evener.host import links, netns, nftables
 from evener.host.errors import HostError
+from evener_cloud.network.node import conntrack
 
 __all__ = ["site"]
 pytestmark = pytest.mark.root

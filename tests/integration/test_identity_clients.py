@@ -22,11 +22,11 @@ from keystoneauth1 import exceptions
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from evener.api.keystone import add_routes
-from evener.identity.bootstrap import write_credentials
-from evener.identity.builtin import BuiltinIdentity
 from evener.store.database import Database
 from evener.store.schema import metadata
+from evener_cloud.identity.bootstrap import write_credentials
+from evener_cloud.identity.builtin import BuiltinIdentity
+from evener_cloud.identity.http.routes import add_routes
 
 pytestmark = pytest.mark.root
 LIFETIME_S = 3600

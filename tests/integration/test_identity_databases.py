@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
-from evener.identity.access import InDomain
-from evener.identity.builtin import BuiltinIdentity
-from evener.identity.directory import DOMAIN, PROJECT, ROLE, USER
-from evener.identity.grants import Grant
-from evener.identity.models import DomainInput, Login, ProjectInput, RoleInput, UserInput
 from evener.resources.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
 from evener.store.database import Database
-from evener.store.identity_tables import identity_assignments, identity_revocations
+from evener_cloud.identity.access import InDomain
+from evener_cloud.identity.builtin import BuiltinIdentity
+from evener_cloud.identity.directory import DOMAIN, PROJECT, ROLE, USER
+from evener_cloud.identity.grants import Grant
+from evener_cloud.identity.models import DomainInput, Login, ProjectInput, RoleInput, UserInput
+from evener_cloud.identity.tables import identity_assignments, identity_revocations
 
 
 class Rig:

@@ -11,9 +11,9 @@ from secret_service import User as SecretUser
 from sqlalchemy import delete, update
 
 from evener.resources.graph import Graph
-from evener.secrets.builtin import BuiltinSecrets
 from evener.store.database import Database, now
-from evener.store.secret_tables import secrets
+from evener_cloud.secrets.builtin import BuiltinSecrets
+from evener_cloud.secrets.tables import secrets
 from made_certificates import DAY, NOW, Made, authorities, ec_key, make, rsa_key, served
 
 NOBODYS = f"{SECRETS}/key-manager/v1/containers/00000000-0000-4000-8000-00000000dead"

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.root
 SCRIPT = """
 import os, threading, urllib.request
 from evener import config, daemon
-from evener.standalone.serving import Server
+from evener_cloud.standalone.serving import Server
 daemon.open_many_files()
 held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1500)]
 conf = config.load(["--config-file", "/dev/null"], "evener-test")

@@ -5,15 +5,15 @@ import uuid
 import pytest
 from network_service import ANN, EVERYTHING, Service, addresses, refused, statements
 
-from evener.network.base import Network as NetworkService
-from evener.network.base import load
-from evener.network.builtin import BuiltinNetwork
 from evener.resources import errors, wire
-from evener.resources.network import Network
-from evener.resources.port import Port
-from evener.resources.subnet import Subnet
+from evener.services.network import Network as NetworkService
+from evener.services.network import load
 from evener.store import rows
 from evener.store.database import Database
+from evener_cloud.network.builtin import BuiltinNetwork
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.subnet import Subnet
 
 
 def test_a_network_with_a_subnet_and_a_port_reads_as_it_was_written(service: Service) -> None:

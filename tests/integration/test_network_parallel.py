@@ -9,12 +9,12 @@ from network_service import ADMIN, ANN, EVERYTHING, Outside, Service, addresses
 from sqlalchemy import select
 
 from evener.resources import errors
-from evener.resources.floatingip import FloatingIP
-from evener.resources.network import Network
-from evener.resources.port import Port
-from evener.resources.router import Router
 from evener.store import rows
-from evener.store.network_tables import ip_allocations
+from evener_cloud.network.resources.floatingip import FloatingIP
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.tables import ip_allocations
 
 
 @pytest.mark.parametrize("way", ["ports", "load balancers"])

@@ -4,11 +4,11 @@ import pytest
 from network_service import ADMIN, ANN, BOB, NOBODYS, Service, refused
 
 from evener.resources import errors
-from evener.resources.floatingip import FloatingIP
-from evener.resources.network import Network
-from evener.resources.port import Port
-from evener.resources.router import Router
-from evener.resources.subnet import Subnet
+from evener_cloud.network.resources.floatingip import FloatingIP
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.subnet import Subnet
 
 
 def test_another_project_s_objects_are_not_found(service: Service) -> None:

@@ -4,8 +4,8 @@ import pytest
 from network_service import ANN, NOBODYS, Service, addresses, refused
 
 from evener.resources import errors
-from evener.resources.network import Network
-from evener.resources.port import Port
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
 
 
 def test_the_port_of_a_load_balancer_goes_and_changes_with_it_only(service: Service) -> None:

@@ -19,11 +19,11 @@ from evener.agent.errors import NotAlone
 from evener.agent.journal import Journal
 from evener.agent.memory import Memory
 from evener.agent.metrics import AgentMetrics
-from evener.identity.bootstrap import deliver_credentials
 from evener.resources.errors import Unavailable
 from evener.store.database import now
 from evener.store.departures import database_id
 from evener.store.schema import bindings, departures, loadbalancers
+from evener_cloud.identity.bootstrap import deliver_credentials
 
 
 class Host:

@@ -5,12 +5,12 @@ from typing import Any
 from network_service import ADMIN, ANN, EVERYTHING, Outside, Service, addresses, statements
 
 from evener.resources import wire
-from evener.resources.floatingip import FloatingIP
-from evener.resources.network import Network
-from evener.resources.port import Port
-from evener.resources.router import Router
-from evener.resources.subnet import Subnet
 from evener.resources.wiring import FixedIP, FloatingAddress, Route, WiredPort
+from evener_cloud.network.resources.floatingip import FloatingIP
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.subnet import Subnet
 
 INTERFACE, GATEWAY = "network:router_interface", "network:router_gateway"
 

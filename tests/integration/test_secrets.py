@@ -15,16 +15,17 @@ from falcon import testing
 from secret_service import BASE, LISTENER, V1, Service, Tokens, User
 from sqlalchemy import select, update
 
-from evener.api import barbican, keystone
 from evener.api.app import make_app
-from evener.identity.builtin import BuiltinIdentity
 from evener.resources.errors import EvenerError, InUse, InvalidInput, NotFound, Unavailable
-from evener.secrets.base import Certificate, load
-from evener.secrets.bounds import Bounds
-from evener.secrets.builtin import BuiltinSecrets
-from evener.secrets.containers import delete as delete_container
+from evener.services.secrets import Certificate, load
 from evener.store.database import Database, retried
-from evener.store.secret_tables import secret_container_consumers, secrets
+from evener_cloud.identity.builtin import BuiltinIdentity
+from evener_cloud.identity.http import routes as keystone
+from evener_cloud.secrets.bounds import Bounds
+from evener_cloud.secrets.builtin import BuiltinSecrets
+from evener_cloud.secrets.containers import delete as delete_container
+from evener_cloud.secrets.http import routes as barbican
+from evener_cloud.secrets.tables import secret_container_consumers, secrets
 from made_certificates import DAY, NOW, authorities, ec_key, make, rsa_key, served
 
 WORDS = "confidential words"

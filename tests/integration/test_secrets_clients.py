@@ -14,14 +14,15 @@ import pytest
 import waitress.server
 from secret_service import certificate_of
 
-from evener.api import barbican, keystone
 from evener.api.app import make_app
-from evener.identity.bootstrap import write_credentials
-from evener.identity.builtin import BuiltinIdentity
-from evener.secrets.base import Consumer
-from evener.secrets.builtin import BuiltinSecrets
+from evener.services.secrets import Consumer
 from evener.store.all_tables import metadata
 from evener.store.database import Database
+from evener_cloud.identity.bootstrap import write_credentials
+from evener_cloud.identity.builtin import BuiltinIdentity
+from evener_cloud.identity.http import routes as keystone
+from evener_cloud.secrets.builtin import BuiltinSecrets
+from evener_cloud.secrets.http import routes as barbican
 from made_certificates import authorities, served
 
 pytestmark = pytest.mark.root

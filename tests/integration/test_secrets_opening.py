@@ -22,11 +22,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import made_keys as keys
+from evener.certificates.child import Child, Limits
+from evener.certificates.errors import Unusable
+from evener.certificates.opening import Opener, Patience
+from evener.certificates.parts import Parts
 from evener.resources.errors import Busy, Unavailable
-from evener.secrets.child import Child, Limits
-from evener.secrets.errors import Unusable
-from evener.secrets.opening import Opener, Patience
-from evener.secrets.parts import Parts
 from made_certificates import Made, authorities, ec_key, make, served
 
 WORD = b"word"

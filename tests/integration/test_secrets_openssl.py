@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evener.secrets import opening
-from evener.secrets.parts import Parts
+from evener.certificates import opening
+from evener.certificates.parts import Parts
 from made_certificates import authorities, make, rsa_key, served
 
 WORD = "pass word"

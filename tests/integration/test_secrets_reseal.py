@@ -11,12 +11,12 @@ import pytest
 from secret_service import Service, User
 from sqlalchemy import select, update
 
-from evener.secrets import resealing
-from evener.secrets.sealing import Sealer
-from evener.store import keys
 from evener.store.all_tables import metadata
 from evener.store.database import Database
-from evener.store.secret_tables import secrets
+from evener_cloud import keys
+from evener_cloud.secrets import resealing
+from evener_cloud.secrets.sealing import Sealer
+from evener_cloud.secrets.tables import secrets
 
 MANY = 60  # more than are read at once
 
@@ -96,7 +96,14 @@ def test_no_key_goes_that_a_payload_may_need(tmp_path: Path) -> None:
     config.write_text(f"[DEFAULT]\nstate_path = {state}\n")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "evener.secrets.resealing", "--config-file", str(config), *words]
+        command = [
+            sys.executable,
+            "-m",
+            "evener_cloud.secrets.resealing",
+            "--config-file",
+            str(config),
+            *words,
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     done = run("--new-key", "--forget")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from api_cloud import NOBODYS, Cloud, on_sqlite
 
-from evener.resources.security_group_rule import PROTOCOLS
+from evener_cloud.network.resources.security_group_rule import PROTOCOLS
 
 RULES = "/security-group-rules"
 

@@ -9,16 +9,16 @@ from network_service import ADMIN, ANN, BOB, NOBODYS, Service, refused, statemen
 from sqlalchemy import select
 
 from evener.resources import errors
-from evener.resources.network import Network
-from evener.resources.port import Port
 from evener.resources.quota import DEFAULT_LIMITS
-from evener.resources.router import Router
-from evener.resources.security_group import SecurityGroup
-from evener.resources.security_group_rule import SecurityGroupRule
 from evener.resources.wiring import PacketRule
 from evener.store import usage
 from evener.store.rows import ListQuery
 from evener.store.schema import quotas
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.security_group import SecurityGroup
+from evener_cloud.network.resources.security_group_rule import SecurityGroupRule
 
 
 def default(service: Service, caller: Any = ANN) -> Any:

@@ -14,9 +14,9 @@ from evener.api.policy import Policy, defaults, rule_name
 from evener.api.query import LONGEST, MAX_PAGE, MOST_PARAMETERS, MOST_SORT_KEYS, Listing, links, parse
 from evener.resources.caller import Caller
 from evener.resources.errors import Forbidden, InvalidInput
-from evener.resources.network import Network
 from evener.resources.pool import Pool
 from evener.store.rows import ListQuery
+from evener_cloud.network.resources.network import Network
 
 URL = "http://x/networking/v2.0/lbaas/pools"
 

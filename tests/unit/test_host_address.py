@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evener import config
-from evener.host.hostaddress import Surroundings, name_servers, refusal
+from evener_cloud.network.node.hostaddress import Surroundings, name_servers, refusal
 
 NETWORK = "8fe9a2d4-5a0c-4c1e-9b1f-0d7c1f2e3a4b"
 RESOLV_CONF = "# a comment\nnameserver 10.9.0.53\nnameserver fd00::53 \nnameserver nonsense\nnameserver\n"

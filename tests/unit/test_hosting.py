@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from evener.network import hosting
-from evener.network.base import Footing
+from evener.services.network import Footing
 from evener.store.database import Database, Transaction, now
 from evener.store.manage import upgrade
-from evener.store.network_tables import networks, ports
 from evener.store.schema import agents, bindings, loadbalancers
+from evener_cloud.network import hosting
+from evener_cloud.network.tables import networks, ports
 
 FEW, MANY, STEPS = 10, 1_000, 100
 

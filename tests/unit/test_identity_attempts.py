@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.identity.attempts import FORGOTTEN_S, MOST, OF_ADDRESS, OF_USER, Attempts
 from evener.resources.errors import TooManyAttempts
+from evener_cloud.identity.attempts import FORGOTTEN_S, MOST, OF_ADDRESS, OF_USER, Attempts
 
 FREE, LONGEST_PAUSE_S = OF_USER
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evener.api.keystone import add_routes
-from evener.identity.builtin import BuiltinIdentity
 from evener.store.database import Database
 from evener.store.schema import metadata
+from evener_cloud.identity.builtin import BuiltinIdentity
+from evener_cloud.identity.http.routes import add_routes
 
 V3 = "/identity/v3"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from evener.identity.bootstrap import follow_address, write_credentials
+from evener_cloud.identity.bootstrap import follow_address, write_credentials
 
 OLD, NEW = "http://127.0.0.1:9876/identity/v3", "http://127.0.0.1:9999/identity/v3"
 

@@ -6,19 +6,19 @@ import sys
 import pytest
 from sqlalchemy import delete, update
 
-from evener.identity import recovery
-from evener.identity.bootstrap import write_credentials
-from evener.identity.builtin import BuiltinIdentity
-from evener.identity.models import Login
 from evener.resources.errors import Unauthorized
 from evener.store.database import Database
-from evener.store.identity_tables import (
+from evener.store.manage import upgrade
+from evener_cloud.identity import recovery
+from evener_cloud.identity.bootstrap import write_credentials
+from evener_cloud.identity.builtin import BuiltinIdentity
+from evener_cloud.identity.models import Login
+from evener_cloud.identity.tables import (
     identity_assignments,
     identity_domains,
     identity_projects,
     identity_users,
 )
-from evener.store.manage import upgrade
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import falcon
 import pytest
 from falcon import testing
 
-from evener.api.keystone import add_routes
-from evener.identity.builtin import BuiltinIdentity
 from evener.store.all_tables import metadata
 from evener.store.database import Database
+from evener_cloud.identity.builtin import BuiltinIdentity
+from evener_cloud.identity.http.routes import add_routes
 
 PASSWORD = "correct horse"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.identity.passwords import hash_password, verify_password
-from evener.identity.tokens import Token, TokenSealer, new_audit_id
 from evener.resources.errors import Unauthorized
+from evener_cloud.identity.passwords import hash_password, verify_password
+from evener_cloud.identity.tokens import Token, TokenSealer, new_audit_id
 
 NOW = datetime(2030, 1, 1, 12, 0, 0, 123456)  # noqa: DTZ001 - UTC without a zone, as the tables have it
 

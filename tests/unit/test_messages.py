@@ -10,11 +10,11 @@ from pydantic import BaseModel, ValidationError
 from resource_values import JSON
 
 from evener.api.networking import KINDS
-from evener.identity import models as identity
 from evener.resources import wire, wording
 from evener.resources.describe import Attr, Resource, descriptors, wire_names
 from evener.resources.errors import InvalidInput
-from evener.secrets import models as secrets
+from evener_cloud.identity import models as identity
+from evener_cloud.secrets import models as secrets
 
 SETTABLE = [
     (cls, name)

@@ -6,10 +6,10 @@ from ipaddress import ip_address, ip_interface, ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.host import nat
-from evener.host.conntrack import Connection
-from evener.host.router import wired
 from evener.resources.wiring import FixedIP, FloatingAddress, Route, RouterSpec, WiredPort
+from evener_cloud.network.node import nat
+from evener_cloud.network.node.conntrack import Connection
+from evener_cloud.network.node.router_namespace import wired
 
 ID = "6b9f2a31-5c1e-4c58-9a80-3a3f3d4a1b2c"
 OWN = "198.51.100.50"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.network.addresses import (
+from evener_cloud.network.addresses import (
     MAC_PREFIX,
     Refusal,
     Right,
@@ -18,8 +18,8 @@ from evener.network.addresses import (
     sort_key,
     text_of,
 )
-from evener.resources.port import PortAddress
-from evener.resources.subnet import AllocationPool, Subnet, is_host, with_defaults
+from evener_cloud.network.resources.port import PortAddress
+from evener_cloud.network.resources.subnet import AllocationPool, Subnet, is_host, with_defaults
 
 SUBNETS = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002")
 ranges = st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))

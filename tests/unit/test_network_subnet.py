@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evener.resources import wire
 from evener.resources.errors import Conflict, EvenerError, InUse, InvalidInput
-from evener.resources.subnet import Subnet, host_bounds, is_host, pools_around, with_defaults
+from evener_cloud.network.resources.subnet import Subnet, host_bounds, is_host, pools_around, with_defaults
 
 NETWORK_ID = "00000000-0000-0000-0000-000000000001"
 

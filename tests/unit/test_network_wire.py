@@ -7,9 +7,9 @@ import pytest
 from evener.resources import wire
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
-from evener.resources.network import Network
-from evener.resources.port import Port
-from evener.resources.subnet import Subnet
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.subnet import Subnet
 
 SOME_ID = "00000000-0000-0000-0000-000000000001"
 REQUIRED: dict[type[Resource], dict[str, Any]] = {

@@ -6,11 +6,11 @@ import pytest
 
 from evener.api.networking import KINDS
 from evener.resources.describe import Attr, Resource, descriptors, wire_names
-from evener.resources.network import Network
-from evener.resources.port import Port
-from evener.resources.router import Router
-from evener.resources.subnet import Subnet
 from evener.resources.wire import parse_create, parse_update
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.subnet import Subnet
 
 LISTS = [
     (cls, name)

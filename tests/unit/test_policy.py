@@ -12,7 +12,7 @@ from evener.resources.caller import Caller
 from evener.resources.errors import Forbidden
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
-from evener.resources.network import Network
+from evener_cloud.network.resources.network import Network
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 MEMBER = Caller("ann", "ann", frozenset({"member"}))

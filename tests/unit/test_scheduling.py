@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evener.control.scheduling import Candidate, fits, for_balancer, for_router, for_waiting_router, reach_of
-from evener.network.base import ANYWHERE, Footing
 from evener.resources.errors import Conflict
+from evener.services.network import ANYWHERE, Footing
 
 IDS = ("a", "b", "c", "d")
 names = st.sampled_from(("outside", "wire", "virt"))

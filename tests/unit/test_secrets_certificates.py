@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.secrets.certificates import read
-from evener.secrets.errors import Unusable
-from evener.secrets.parts import Certificate, Parts, check_validity
+from evener.certificates.errors import Unusable
+from evener.certificates.parts import Certificate, Parts, check_validity
+from evener.certificates.read import read
 from made_certificates import DAY, NOW, Made, authorities, ec_key, make, rsa_key, served
 
 PASSPHRASE = b"a pass phrase"

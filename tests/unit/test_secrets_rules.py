@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evener.resources.errors import InvalidInput, Unavailable
-from evener.secrets import listing, references, vault
-from evener.secrets.models import (
+from evener_cloud.secrets import listing, references, vault
+from evener_cloud.secrets.models import (
     LARGEST_PAYLOAD,
     ContainerConsumerInput,
     ContainerInput,
@@ -21,8 +21,8 @@ from evener.secrets.models import (
     SecretInput,
     parse,
 )
-from evener.secrets.references import Reference
-from evener.secrets.sealing import Sealer
+from evener_cloud.secrets.references import Reference
+from evener_cloud.secrets.sealing import Sealer
 
 ID = "0f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f"
 OTHER = "1f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f"

@@ -5,14 +5,15 @@ from contextlib import suppress
 from oslo_config import cfg
 
 from evener import config
-from evener.agent import memory, networks
+from evener.agent import memory
 from evener.agent.balancer import Balancer, Tools
 from evener.agent.journal import Journal
-from evener.agent.routers import Routers
 from evener.dataplane.haproxy import settings as haproxy
 from evener.dataplane.haproxy.pings import Pinger
 from evener.host.driver import load_driver, settings_from
 from evener.host.watch import Watcher
+from evener_cloud.network.node import networks
+from evener_cloud.network.node.routers import Routers
 
 
 class _Nobody:

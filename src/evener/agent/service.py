@@ -29,7 +29,6 @@ from evener.agent.mending import NETWORKS, Mender
 from evener.agent.metrics import AgentMetrics
 from evener.agent.neighbours import NeighbourTables
 from evener.agent.pulse import Pulse
-from evener.agent.underlay import Underlay
 from evener.agent.work import Workers
 from evener.bus.base import Controller
 from evener.dataplane.haproxy import limits
@@ -37,13 +36,15 @@ from evener.dataplane.haproxy.errors import Busy, HaproxyError
 from evener.dataplane.haproxy.pings import Pinger
 from evener.dataplane.haproxy.render import served
 from evener.dataplane.haproxy.settings import Settings
-from evener.host import netns, router
+from evener.host import netns
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
 from evener.host.watch import Watcher
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Failure, Observation, Report
 from evener.resources.graph import Graph
+from evener_cloud.network.node import router_namespace as router
+from evener_cloud.network.node.underlay import Underlay
 
 LOG = logging.getLogger(__name__)
 LISTING = "load balancers"  # the key of looking at all that is here and all that control assigns

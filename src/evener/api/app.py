@@ -11,8 +11,8 @@ from oslo_context.context import RequestContext
 
 from evener.api import errors
 from evener.api.lanes import Lanes
-from evener.identity.base import Identity
 from evener.resources.errors import EvenerError, Unauthorized
+from evener.services.identity import Identity
 
 LOG = logging.getLogger(__name__)
 REQUEST_ID = re.compile(r"^req-[0-9a-f-]{36}$")

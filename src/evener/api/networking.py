@@ -13,31 +13,31 @@ from evener.api.flavors import ProfileViews, ProviderViews
 from evener.api.openapi import Description
 from evener.api.policy import Policy
 from evener.api.quotas import QuotaViews
-from evener.api.routers import RouterOperations, RouterViews
-from evener.api.tags import TagViews
 from evener.api.whole import Graphs
 from evener.control.administration import Administration
 from evener.control.operations import LoadBalancing
-from evener.identity.base import Identity
 from evener.resources.agent import Agent
 from evener.resources.describe import Resource
 from evener.resources.errors import NotFound
 from evener.resources.flavor import Flavor
-from evener.resources.floatingip import FloatingIP
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
-from evener.resources.network import Network
 from evener.resources.pool import Pool
-from evener.resources.port import Port
-from evener.resources.router import Router
-from evener.resources.security_group import SecurityGroup
-from evener.resources.security_group_rule import SecurityGroupRule
 from evener.resources.service_profile import ServiceProfile
-from evener.resources.subnet import Subnet
+from evener.services.identity import Identity
+from evener_cloud.network.http.routers import RouterOperations, RouterViews
+from evener_cloud.network.http.tags import TagViews
+from evener_cloud.network.resources.floatingip import FloatingIP
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.security_group import SecurityGroup
+from evener_cloud.network.resources.security_group_rule import SecurityGroupRule
+from evener_cloud.network.resources.subnet import Subnet
 
 PREFIX = "/networking"
 V2 = f"{PREFIX}/v2.0"

@@ -8,11 +8,11 @@ from evener.api.collections import read_json
 from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
 from evener.api.policy import Policy
 from evener.control.quotas import Quotas
-from evener.identity.base import Identity
 from evener.resources.caller import Caller
 from evener.resources.errors import InvalidInput, NotFound
 from evener.resources.quota import DEFAULT_LIMITS, UNLIMITED
 from evener.resources.types import MAX_INT, integer
+from evener.services.identity import Identity
 
 LONGEST_PROJECT = 255
 LIMIT: Schema = {"type": "integer", "minimum": UNLIMITED, "maximum": MAX_INT}

@@ -7,9 +7,9 @@ from evener.bus.base import Bus
 from evener.control.agents import Agents
 from evener.control.flavors import Flavors
 from evener.control.quotas import Quotas
-from evener.network.base import Network
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider
-from evener.secrets.base import Secrets
+from evener.services.network import Network
+from evener.services.secrets import Secrets
 from evener.store.database import Database
 
 

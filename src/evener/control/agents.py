@@ -13,12 +13,12 @@ from evener.bus.base import Bus
 from evener.control import departing, filters, scheduling
 from evener.control.reading import balancers_with_statuses
 from evener.control.statuses import AGENT_DOWN_AFTER
-from evener.network.base import Network
 from evener.resources.agent import Agent
 from evener.resources.caller import Caller
 from evener.resources.errors import Forbidden, InUse, NotFound, Unavailable
 from evener.resources.loadbalancer import LoadBalancer
-from evener.secrets.base import Secrets
+from evener.services.network import Network
+from evener.services.secrets import Secrets
 from evener.store import rows
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.filters import boolean

@@ -14,7 +14,7 @@ from evener.resources.errors import Conflict, EvenerError, InvalidInput
 from evener.resources.graph import Graph, TlsCertificate
 from evener.resources.listener import Listener
 from evener.resources.types import ListenerProtocol
-from evener.secrets.base import Certificate, Consumer, Secrets
+from evener.services.secrets import Certificate, Consumer, Secrets
 from evener.store.database import Transaction
 from evener.store.schema import listeners
 

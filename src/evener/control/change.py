@@ -10,7 +10,6 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from evener.control.certificates import Asked
-from evener.network.base import Network
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
@@ -18,6 +17,7 @@ from evener.resources.destinations import Range
 from evener.resources.errors import Conflict, Forbidden
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wire import complete
+from evener.services.network import Network
 from evener.store import rows, usage
 from evener.store.database import Transaction, now
 

@@ -19,10 +19,10 @@ from evener.resources.l7policy import L7Policy
 from evener.resources.listener import POOL_PROTOCOLS, Listener
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.subnet import is_host
 from evener.resources.types import ListenerProtocol
 from evener.store import rows, usage
 from evener.store.rows import table
+from evener_cloud.network.resources.subnet import is_host
 
 Values = Mapping[str, Any]
 

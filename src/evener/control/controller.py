@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, select
 from evener.control import departing, facts, scheduling
 from evener.control.certificates import with_certificates
 from evener.control.graphs import load_graph
-from evener.network.base import Network
 from evener.resources.errors import Unavailable
 from evener.resources.facts import ANYONE, Asker, Heard, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
-from evener.secrets.base import Secrets
+from evener.services.network import Network
+from evener.services.secrets import Secrets
 from evener.store import departures
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.schema import agents, bindings, database_identity, loadbalancers

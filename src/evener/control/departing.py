@@ -12,11 +12,11 @@ from sqlalchemy import Row, select
 from evener.control import facts, scheduling
 from evener.control.certificates import release
 from evener.control.graphs import BELOW
-from evener.network.base import Network
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
 from evener.resources.loadbalancer import LoadBalancer
-from evener.secrets.base import Secrets
+from evener.services.network import Network
+from evener.services.secrets import Secrets
 from evener.store import departures, rows
 from evener.store.database import Transaction, now
 from evener.store.rows import table

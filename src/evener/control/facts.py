@@ -11,7 +11,7 @@ from evener.control.certificates import release
 from evener.control.graphs import BELOW
 from evener.resources.facts import Counters, Observation, Report
 from evener.resources.types import OperatingStatus
-from evener.secrets.base import Secrets
+from evener.services.secrets import Secrets
 from evener.store.database import Transaction, now
 from evener.store.rows import table
 from evener.store.schema import NOBODY, agents, bindings, counters, listeners, member_health, members

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from evener.network.base import Network
 from evener.resources.describe import Resource
 from evener.resources.graph import Graph, PolicyNode, PoolNode
 from evener.resources.healthmonitor import HealthMonitor
@@ -18,6 +17,7 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.wiring import PacketRule, WiredPort
+from evener.services.network import Network
 from evener.store.database import Transaction
 from evener.store.rows import bare, table
 

@@ -20,7 +20,6 @@ from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
 from evener.control.facts import store_counters
 from evener.control.reading import balancers_with_statuses, counters_of, status_tree
-from evener.network.base import Network
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
@@ -36,7 +35,8 @@ from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider
 from evener.resources.wire import complete, to_wire
-from evener.secrets.base import Secrets
+from evener.services.network import Network
+from evener.services.secrets import Secrets
 from evener.store import rows, usage
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.rows import ListQuery, table

@@ -24,13 +24,13 @@ from evener.control.statuses import (
     reasons_out,
     why_out,
 )
-from evener.network.base import Network
 from evener.resources.facts import Counters
 from evener.resources.graph import Graph, PolicyNode, PoolNode
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.types import OperatingStatus
+from evener.services.network import Network
 from evener.store.database import Transaction, now
 from evener.store.rows import of_all, wanted
 from evener.store.schema import agents, bindings, counters, loadbalancers, member_health, members

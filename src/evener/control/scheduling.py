@@ -10,14 +10,14 @@ from typing import Any, Protocol
 from sqlalchemy import Select, bindparam, func, select
 
 from evener.control.statuses import AGENT_DOWN_AFTER
-from evener.network.base import ANYWHERE, Footing
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
 from evener.resources.facts import Run
+from evener.services.network import ANYWHERE, Footing
 from evener.store import rows
 from evener.store.database import Transaction, now
-from evener.store.network_tables import router_bindings
 from evener.store.schema import agents, bindings
+from evener_cloud.network.tables import router_bindings
 
 
 def record_heartbeat(

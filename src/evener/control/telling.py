@@ -6,15 +6,15 @@ from operator import methodcaller
 
 from evener.bus.base import Agent, Bus
 from evener.control import scheduling
-from evener.network.base import Footing
 from evener.resources.errors import Unavailable
+from evener.services.network import Footing
 from evener.store.database import Database, Transaction, now
 
 LOG = logging.getLogger(__name__)
 
 
 class Telling:
-    """Implements `evener.network.base.Onlooker`; who is not reached looks by itself when it is heard again."""
+    """Implements `evener.services.network.Onlooker`; who is not reached looks by itself when it is heard again."""
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from evener.resources.describe import Resource
-from evener.resources.floatingip import FloatingIP
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
-from evener.resources.network import Network
 from evener.resources.pool import Pool
-from evener.resources.port import Port
-from evener.resources.router import Router
-from evener.resources.security_group import SecurityGroup
-from evener.resources.security_group_rule import SecurityGroupRule
-from evener.resources.subnet import Subnet
+from evener_cloud.network.resources.floatingip import FloatingIP
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.security_group import SecurityGroup
+from evener_cloud.network.resources.security_group_rule import SecurityGroupRule
+from evener_cloud.network.resources.subnet import Subnet
 
 UNLIMITED = -1
 

@@ -1,0 +1,1 @@
+"""Certificates that users hand in, opened in a process of its own."""

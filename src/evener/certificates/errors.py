@@ -1,0 +1,32 @@
+"""What can be wrong with a certificate, in the words and types of Neutron-LBaaS (`extensions/loadbalancerv2.py`).
+
+No message holds any part of a payload.
+"""
+
+from evener.resources.errors import Busy, InvalidInput, NotFound, Unavailable
+
+
+class Unusable(Exception):
+    """What was given as a certificate is none that can serve; `reason` is a sentence for the user."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def container_not_found(ref: str) -> NotFound:
+    """There is no such container or secret, or not for this project."""
+    return NotFound(f"TLS container {ref} could not be found", "TLSContainerNotFound")
+
+
+def container_invalid(ref: str, reason: str) -> InvalidInput:
+    """What is there is no certificate that can serve."""
+    return InvalidInput(f"TLS container {ref} is invalid. {reason}", "TLSContainerInvalid")
+
+
+def unprocessable(ref: str, error: Unavailable) -> Unavailable:
+    """The secret service cannot say what is there, because of `error`."""
+    message = f"Could not process TLS container {ref}, {error.message}"
+    if isinstance(error, Busy):
+        return Busy(message, error.retry_after_s, "CertManagerError")
+    return Unavailable(message, "CertManagerError")

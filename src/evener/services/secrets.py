@@ -1,0 +1,69 @@
+"""What control needs of a secret service. Every implementation carries exactly these calls.
+
+Reading certificates may be slow, and happens outside of any transaction; who uses them is noted inside control's own
+transaction. A service with a database elsewhere ignores `tx`.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from stevedore.driver import DriverManager
+
+from evener.certificates.parts import Certificate
+from evener.resources.errors import EvenerError
+from evener.store.database import Database, Transaction
+
+__all__ = ["Certificate", "Consumer", "Secrets", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """What uses a certificate: `resource_type` is a word of ours ("loadbalancer", "listener"), `resource_id` a UUID."""
+
+    resource_type: str
+    resource_id: str
+
+
+class Secrets(Protocol):
+    """A secret service, as control sees it; found by the entry points of `evener.secrets`.
+
+    References are those that users write into `default_tls_container_ref` and `sni_container_refs`: URLs of a
+    certificate container, or of one secret that holds a PKCS12 or PEM bundle.
+    """
+
+    def certificates(
+        self, project_id: str, refs: Collection[str], *, in_use: bool = False
+    ) -> Mapping[str, Certificate | EvenerError]:
+        """Return, for each of `refs`, the certificate that it means to project `project_id`, or why there is none.
+
+        May take seconds: never to be called inside a transaction. What a reference means never changes. `in_use` is
+        for those that serve already: they come also when they, or a secret they are made of, have expired meanwhile.
+
+        The reasons are NotFound (TLSContainerNotFound), also for another project's; InvalidInput
+        (TLSContainerInvalid), with what is wrong: a part is missing or unreadable, certificate and key do not fit,
+        a passphrase is wrong, the certificate has expired or is not valid yet; Unavailable (CertManagerError), when
+        the service cannot say, of which Busy is one.
+        """
+
+    def register(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:
+        """Keep what `ref` refers to from being deleted while `consumer` uses it; doing it again is fine.
+
+        Raises:
+            NotFound: TLSContainerNotFound; also for another project's, and for what was there before.
+        """
+
+    def unregister(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:
+        """Let go of it; what is gone, or was never registered, is fine."""
+
+
+def load(name: str, database: Database, key_file: Path) -> Secrets:
+    """Return the secret service `name`; a builtin one keeps its keys in `key_file`.
+
+    Raises:
+        stevedore.exception.NoMatches: when nothing of that name is installed.
+    """
+    arguments = (database, key_file)
+    found: Any = DriverManager("evener.secrets", name, invoke_on_load=True, invoke_args=arguments)
+    return cast("Secrets", found.driver)

@@ -1,0 +1,457 @@
+"""The network service of standalone: networks, routers and all on them in our own database, realised by our agents.
+
+Implements `evener.services.network.Network` for control, and the operations behind the Networking API. Which roles
+may call them at all is the API's business; whose objects they may touch is decided here.
+"""
+# ruff: noqa: ARG002 - `parent_id` is part of the calls that all services behind the API take
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import select
+
+from evener.resources.caller import Caller
+from evener.resources.describe import Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
+from evener.services.network import Footing, Onlooker, SubnetInfo, VipAllocation
+from evener.store import departures, rows, usage
+from evener.store.database import Database, Transaction, retried
+from evener_cloud.network import (
+    associations,
+    errors,
+    floatingips,
+    gateways,
+    hosting,
+    interfaces,
+    networks,
+    packets,
+    ports,
+    provider,
+    realised,
+    routers,
+    security_group_rules,
+    security_groups,
+    subnets,
+    tables,
+    tags,
+    vips,
+)
+from evener_cloud.network.interfaces import Interface
+from evener_cloud.network.listing import listed
+from evener_cloud.network.resources.floatingip import FloatingIP
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.security_group import SecurityGroup
+from evener_cloud.network.resources.security_group_rule import SecurityGroupRule
+from evener_cloud.network.resources.subnet import HostRoute, Subnet
+from evener_cloud.network.visibility import find, find_subnet, owns
+
+R = TypeVar("R", bound=Resource)
+
+
+class _Operations(NamedTuple):
+    """What is done with a kind: in a transaction, by a project (None: an administrator), to an object by its id."""
+
+    create: Callable[[Transaction, str | None, Mapping[str, Any]], str]
+    update: Callable[[Transaction, str | None, str, Mapping[str, Any]], None]
+    delete: Callable[[Transaction, str | None, str], None]
+
+
+_OPERATIONS: dict[str, _Operations] = {
+    Network.KIND: _Operations(networks.create, networks.update, networks.delete),
+    Subnet.KIND: _Operations(subnets.create, subnets.update, subnets.delete),
+    Port.KIND: _Operations(ports.create, ports.update, ports.delete),
+    Router.KIND: _Operations(routers.create, routers.update, routers.delete),
+    FloatingIP.KIND: _Operations(floatingips.create, floatingips.update, floatingips.delete),
+    SecurityGroup.KIND: _Operations(security_groups.create, security_groups.update, security_groups.delete),
+    SecurityGroupRule.KIND: _Operations(
+        security_group_rules.create, security_group_rules.update, security_group_rules.delete
+    ),
+}
+# What agents realise of their own accord; ports come with load balancers and routers.
+_REALISED = frozenset({Network, Router, FloatingIP})
+
+
+@dataclass(frozen=True, slots=True)
+class _PortsChanged:
+    """Tells of these load balancers; two that tell of the same are equal."""
+
+    onlooker: Onlooker
+    balancers: Collection[str]
+
+    def __call__(self) -> None:
+        self.onlooker.ports_changed(self.balancers)
+
+
+class BuiltinNetwork:
+    """What projects have of networks. `onlooker` is told after something has changed that agents realise.
+
+    `physical_networks` are the names of those that networks can be made on.
+    """
+
+    def __init__(
+        self, database: Database, onlooker: Onlooker, physical_networks: Collection[str] = ()
+    ) -> None:
+        self._database = database
+        self._onlooker = onlooker
+        self._physical_networks = frozenset(physical_networks)
+
+    # What the Networking API needs, called like control's operations. None of the kinds has a parent, so `parent_id`
+    # is None.
+
+    def list(
+        self,
+        caller: Caller,
+        cls: type[R],
+        query: rows.ListQuery,
+        parent_id: str | None = None,
+    ) -> Sequence[R]:
+        """Return the objects that the caller sees and `query` asks for.
+
+        Ports can also be filtered by `fixed_ips`, with values like `ip_address=192.0.2.1` or `subnet_id=ID`, and by
+        `security_groups`. Who asks for security groups has the default one from then on.
+
+        Raises:
+            InvalidInput: for a filter or sort key that is no attribute, or a value of the wrong type.
+        """
+        if cls.KIND in (SecurityGroup.KIND, SecurityGroupRule.KIND):
+            self._ensure_default_group(security_groups.project_asked_for(caller, query))
+        with self._database.read() as tx:
+            return listed(tx, cls, query, caller.scope)
+
+    @retried
+    def _ensure_default_group(self, project_id: str) -> None:
+        with self._database.read() as tx:
+            known = security_groups.has_default(tx, project_id)
+        if not known:
+            with self._database.write() as tx:
+                security_groups.ensure_default(tx, project_id)
+
+    def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
+        """Return one object.
+
+        Raises:
+            NotFound: when there is none that the caller sees.
+        """
+        with self._database.read() as tx:
+            return _shown(tx, cls, object_id, caller.scope)
+
+    @retried
+    def create(
+        self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None = None
+    ) -> R:
+        """Make an object of `values` from `wire.parse_create`, for the caller's project if they name no other.
+
+        Raises:
+            Forbidden: when it is for another project, or on another's network, and the caller no administrator.
+            NotFound, InvalidInput, Conflict: as the object's module says.
+        """
+        with self._database.write() as tx:
+            return _shown(tx, cls, self._create(tx, caller, cls, values), None)
+
+    @retried
+    def create_all(
+        self, caller: Caller, cls: type[R], all_values: Sequence[Mapping[str, Any]]
+    ) -> Sequence[R]:
+        """Make all of these objects, or none, and return them in the same order.
+
+        Raises:
+            EvenerError: as `create`.
+        """
+        with self._database.write() as tx:
+            ids = [self._create(tx, caller, cls, values) for values in all_values]
+            found = {each.id: each for each in listed(tx, cls, rows.ListQuery(filters={"id": ids}), None)}
+            return [found[each] for each in ids]
+
+    def _create(self, tx: Transaction, caller: Caller, cls: type[Resource], values: Mapping[str, Any]) -> str:
+        project_id = values.get("project_id", caller.project_id)
+        if not project_id:  # which only ports have that the service makes for itself
+            raise InvalidInput("Invalid input for project_id. Reason: it is empty.")
+        if project_id != caller.project_id and not caller.is_admin:
+            raise errors.other_project()
+        if cls is Network:
+            named = values.get("physical_network") is not None
+            provider.check(values, self._physical_networks | (hosting.reached(tx) if named else frozenset()))
+        if cls.KIND == SecurityGroupRule.KIND:
+            project_id = security_group_rules.project_of(tx, caller.scope, values)
+        usage.take(tx, cls, project_id)
+        object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, {**values, "project_id": project_id})
+        outside = cls is Subnet and gateways.take_in(tx, object_id)
+        self._place(tx, cls, object_id)
+        self._tell(tx, Router if outside else cls)
+        self._tell_balancers(tx, packets.NOTHING, packets.effect_of(tx, cls, object_id))
+        return object_id
+
+    @retried
+    def update(
+        self,
+        caller: Caller,
+        cls: type[R],
+        object_id: str,
+        values: Mapping[str, Any],
+        parent_id: str | None = None,
+    ) -> R:
+        """Change an object by `values` from `wire.parse_update`.
+
+        Raises:
+            Forbidden: when the caller sees the object, but it is another project's.
+            NotFound, InvalidInput, Conflict: as the object's module says.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, cls, object_id, "update")
+            before = packets.effect_of(tx, cls, object_id)
+            _OPERATIONS[cls.KIND].update(tx, caller.scope, object_id, values)
+            self._place(tx, cls, object_id)
+            self._tell_balancers(tx, before, packets.effect_of(tx, cls, object_id))
+            # What a subnet says about the way out is part of the routers that lead there.
+            self._tell(tx, Network if cls is Subnet else cls)
+            return _shown(tx, cls, object_id, None)
+
+    @retried
+    def delete(
+        self, caller: Caller, cls: type[Resource], object_id: str, parent_id: str | None = None
+    ) -> None:
+        """Delete an object.
+
+        Raises:
+            Forbidden: when the caller sees the object, but it is another project's.
+            NotFound, InUse: as the object's module says.
+        """
+        with self._database.write() as tx:
+            found = _check_owner(tx, caller, cls, object_id, "delete")
+            associated = cls is Port and associations.exist_on_port(tx, object_id)
+            before = packets.effect_of(tx, cls, object_id)
+            _OPERATIONS[cls.KIND].delete(tx, caller.scope, object_id)
+            if cls in (Network, Router):
+                departures.note(tx, [object_id])
+            self._tell_balancers(tx, before, packets.NOTHING)
+            usage.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
+            self._tell(tx, Router if associated else cls)
+
+    @retried
+    def change_tags(
+        self, caller: Caller, cls: type[Resource], object_id: str, new: tags.Change
+    ) -> tuple[str, ...]:
+        """Give an object the tags that `new` makes of those it has, and return them.
+
+        Raises:
+            Forbidden: when the caller sees the object, but it is another project's.
+            NotFound: when there is none, or from `new`.
+            InvalidInput: when they are too many.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, cls, object_id, "update")
+            return tags.change(tx, cls, object_id, new)
+
+    @retried
+    def add_interface(
+        self, caller: Caller, router_id: str, subnet_id: str | None, port_id: str | None
+    ) -> Interface:
+        """Put a router on a subnet, or make a port its interface: one of them is named.
+
+        Raises:
+            NotFound, InvalidInput, Conflict: as `interfaces` says.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, Router, router_id, "update")
+            self._tell(tx, Router)
+            before = packets.effect_of(tx, Router, router_id)
+            if port_id is not None:
+                added = interfaces.add_by_port(tx, caller.scope, router_id, port_id)
+            else:
+                added = interfaces.add_by_subnet(tx, caller.scope, router_id, str(subnet_id))
+            self._place(tx, Router, router_id)
+            self._tell_balancers(tx, before, packets.effect_of(tx, Router, router_id))
+            return added
+
+    @retried
+    def remove_interface(
+        self, caller: Caller, router_id: str, subnet_id: str | None, port_id: str | None
+    ) -> Interface:
+        """Take a router off a subnet, or off those of an interface; with both, the interface is on the subnet.
+
+        Raises:
+            NotFound, InvalidInput, Conflict: as `interfaces` says.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, Router, router_id, "update")
+            self._tell(tx, Router)
+            before = packets.effect_of(tx, Router, router_id)
+            if port_id is not None:
+                removed = interfaces.remove_by_port(tx, router_id, port_id, subnet_id)
+            else:
+                removed = interfaces.remove_by_subnet(tx, router_id, str(subnet_id))
+            self._tell_balancers(tx, before, packets.effect_of(tx, Router, router_id))
+            return removed
+
+    @retried
+    def add_routes(self, caller: Caller, router_id: str, routes: tuple[HostRoute, ...]) -> Router:
+        """Give a router more routes; those that it has stay.
+
+        Raises:
+            NotFound, InvalidInput: as `routers` says.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, Router, router_id, "update")
+            routers.add_routes(tx, router_id, routes)
+            self._tell(tx, Router)
+            return _shown(tx, Router, router_id, None)
+
+    @retried
+    def remove_routes(self, caller: Caller, router_id: str, routes: tuple[HostRoute, ...]) -> Router:
+        """Take routes from a router; those that it has not are no error.
+
+        Raises:
+            NotFound: when there is no such router.
+        """
+        with self._database.write() as tx:
+            _check_owner(tx, caller, Router, router_id, "update")
+            routers.remove_routes(tx, router_id, routes)
+            self._tell(tx, Router)
+            return _shown(tx, Router, router_id, None)
+
+    def _place(self, tx: Transaction, cls: type[Resource], object_id: str) -> None:
+        """See that a router is on an agent that all its networks are under, if it is on any."""
+        if cls is Router:
+            current = hosting.agent_of(tx, object_id)
+            footing = hosting.footing_of_router(tx, object_id)
+            hosting.bind(tx, object_id, self._onlooker.agent_for_router(tx, footing, current))
+
+    def _tell(self, tx: Transaction, cls: type[Resource]) -> None:
+        if cls in _REALISED:
+            tx.after_commit(self._onlooker.networks_changed)
+
+    def _tell_balancers(self, tx: Transaction, before: packets.Effect, after: packets.Effect) -> None:
+        balancers = packets.concerned(before, after)
+        if balancers:
+            tx.after_commit(_PortsChanged(self._onlooker, balancers))
+
+    # What control needs, inside its transaction.
+
+    def create_vip_port(
+        self,
+        tx: Transaction,
+        caller_project: str | None,
+        loadbalancer_id: str,
+        project_id: str,
+        name: str,
+        subnet_ids: Sequence[str],
+        address: str | None,
+    ) -> VipAllocation:
+        """Make the port of a load balancer. Run the transaction with `retried`: parallel clients may collide."""
+        return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_ids, address)
+
+    def reach_from_vip_port(
+        self, tx: Transaction, port_id: str, subnet: SubnetInfo, member: str
+    ) -> tuple[str, ...]:
+        """Give the port of a load balancer an address of the subnet's IP version, where it has none, and return it."""
+        there = vips.of_version(tx, port_id, subnet.ip_version)
+        if there:
+            return there
+        before = packets.effect_of(tx, Port, port_id)
+        vips.reach(tx, port_id, subnet, member)
+        self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+        return vips.of_version(tx, port_id, subnet.ip_version)
+
+    def addresses_of_vip_port(self, tx: Transaction, port_id: str) -> frozenset[str]:
+        """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
+        return associations.called_by(tx, port_id)
+
+    def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
+        """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""
+        if associations.exist_on_port(tx, port_id):
+            self._tell(tx, Router)
+        before = packets.effect_of(tx, Port, port_id)
+        vips.delete(tx, port_id)
+        self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+
+    def vip_port(self, tx: Transaction, port_id: str) -> WiredPort | None:
+        """Return what an interface driver needs to plug the port, or None when it is gone."""
+        return vips.describe(tx, [port_id]).get(port_id)
+
+    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, WiredPort]:
+        """Return the same for many ports by their ids, in three statements."""
+        return vips.describe(tx, port_ids)
+
+    def subnet(self, tx: Transaction, caller_project: str | None, subnet_id: str) -> SubnetInfo:
+        """Return a subnet that the caller sees.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        return find_subnet(tx, subnet_id, caller_project)
+
+    def subnets(self, tx: Transaction, caller_project: str | None, network_id: str) -> tuple[SubnetInfo, ...]:
+        """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first.
+
+        Raises:
+            NotFound: when there is no such network.
+        """
+        find(tx, Network, network_id, caller_project)
+        columns = tables.subnets.c
+        found = tx.execute(
+            select(tables.subnets)
+            .where(columns.network_id == network_id)
+            .order_by(columns.ip_version, columns.created_at, columns.id)
+        )
+        return tuple(SubnetInfo(row.id, row.network_id, row.cidr, row.ip_version) for row in found)
+
+    def realised_networks(self, tx: Transaction) -> tuple[NetworkSpec, ...]:
+        """Return all networks: our agents realise them."""
+        columns = tables.networks.c
+        found = tx.execute(select(columns.id, columns.mtu, columns.physical_network).order_by(columns.id))
+        return tuple(
+            NetworkSpec(id=row.id, mtu=row.mtu, physical_network=row.physical_network) for row in found
+        )
+
+    def realised_routers(self, tx: Transaction, agent_id: str | None = None) -> tuple[RouterSpec, ...]:
+        """Return the routers that an agent realises, or all."""
+        return realised.router_specs(tx, agent_id)
+
+    def footing_of_vip_port(self, tx: Transaction, port_id: str) -> Footing:
+        """Return what the agent needs that serves the load balancer with this port."""
+        return hosting.footing_of_port(tx, port_id)
+
+    def footing_of_router(self, tx: Transaction, router_id: str) -> Footing:
+        """Return what the agent needs that realises a router."""
+        return hosting.footing_of_router(tx, router_id)
+
+    def waiting_routers(self, tx: Transaction) -> Sequence[str]:
+        """Return the routers that no agent realises."""
+        return hosting.waiting(tx)
+
+    def bind_router(self, tx: Transaction, router_id: str, agent_id: str) -> None:
+        """Let an agent realise a router, instead of any other."""
+        hosting.bind(tx, router_id, agent_id)
+
+    def known(self, tx: Transaction, ids: Sequence[str]) -> Collection[str]:
+        """Return those of `ids` that are networks or routers."""
+        return {
+            found
+            for each in (tables.networks, tables.routers)
+            for start in range(0, len(ids), rows.IDS_AT_ONCE)
+            for found in tx.scalar_ids(
+                select(each.c.id).where(each.c.id.in_(ids[start : start + rows.IDS_AT_ONCE]))
+            )
+        }
+
+    def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
+        """Return what a VIP port's security groups let in, or None where it has none."""
+        return packets.packet_rules(tx, port_id)
+
+
+def _shown(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:
+    found = listed(tx, cls, rows.ListQuery(filters={"id": (object_id,)}), scope)
+    if not found:
+        raise errors.not_found(cls.KIND.capitalize(), object_id)
+    return found[0]
+
+
+def _check_owner(tx: Transaction, caller: Caller, cls: type[R], object_id: str, verb: str) -> R:
+    found = find(tx, cls, object_id, caller.scope)
+    if not owns(tx, caller.scope, found):
+        raise errors.disallowed(f"{verb}_{cls.KIND}")
+    return found

@@ -1,0 +1,1 @@
+"""Networks over HTTP: what Neutron's API has beside its collections."""

@@ -1,0 +1,1 @@
+"""The part of an agent that makes networks and routers on its host."""

@@ -1,0 +1,1 @@
+"""The nouns of networks, as Neutron has them."""

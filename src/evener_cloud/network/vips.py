@@ -1,0 +1,125 @@
+"""The ports of load balancers: made and removed for control, and described for interface drivers."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from evener.resources.errors import Conflict
+from evener.resources.wiring import FixedIP, Route, WiredPort
+from evener.services.network import SubnetInfo, VipAllocation
+from evener.store import rows, usage
+from evener.store.database import Transaction
+from evener_cloud.network import associations, errors, hosting, ports, tables
+from evener_cloud.network.addresses import Right
+from evener_cloud.network.allocations import addresses_of, allocate, allocate_any, take
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import LOADBALANCER_OWNER, Port, PortAddress
+from evener_cloud.network.resources.subnet import Subnet
+from evener_cloud.network.visibility import find, lock, may_use, right_on
+
+
+def create(
+    tx: Transaction,
+    scope: str | None,
+    loadbalancer_id: str,
+    project_id: str,
+    name: str,
+    subnet_ids: Sequence[str],
+    address: str | None,
+) -> VipAllocation:
+    """Make the port of a load balancer; see `evener.services.network.Network.create_vip_port`."""
+    usage.take(tx, Port, project_id)
+    network_id = find(tx, Subnet, subnet_ids[0], scope).network_id
+    if not may_use(scope, lock(tx, Network, network_id, shared=True)):
+        raise errors.disallowed("create_port")
+    values = {
+        "project_id": project_id,
+        "name": name,
+        "network_id": network_id,
+        "device_id": loadbalancer_id,
+        "device_owner": LOADBALANCER_OWNER,
+        "admin_state_up": True,
+    }
+    right = right_on(tx, scope, network_id) if address is not None else Right.POOLS
+    for subnet_id in subnet_ids:
+        wish = PortAddress(subnet_id=subnet_id, ip_address=address)
+        try:
+            port_id = ports.insert(tx, {**values, "fixed_ips": (wish,)}, right)
+        except Conflict as error:
+            if subnet_id == subnet_ids[-1] or error.type_name != errors.FULL:
+                raise
+        else:
+            break
+    taken = addresses_of(tx, [port_id])[port_id][0]
+    footing = hosting.footing_of_port(tx, port_id)
+    return VipAllocation(port_id, str(taken.ip_address), str(taken.subnet_id), network_id, footing)
+
+
+def of_version(tx: Transaction, port_id: str, ip_version: int) -> tuple[str, ...]:
+    """Return the addresses that a port has of an IP version."""
+    present = [str(each.ip_address) for each in addresses_of(tx, [port_id]).get(port_id, ())]
+    return tuple(each for each in present if ipaddress.ip_address(each).version == ip_version)
+
+
+def reach(tx: Transaction, port_id: str, subnet: SubnetInfo, avoid: str) -> None:
+    """Give a port an address of a subnet's IP version; see `evener.services.network.Network.reach_from_vip_port`."""
+    network_id = str(tx.scalar(select(tables.ports.c.network_id).where(tables.ports.c.id == port_id)))
+    if subnet.network_id == network_id:
+        found = allocate(tx, network_id, (PortAddress(subnet_id=subnet.id),), avoid=avoid)
+    else:
+        found = allocate_any(tx, network_id, subnet.ip_version, avoid)
+    take(tx, port_id, found, position=1)  # behind the VIP
+
+
+def delete(tx: Transaction, port_id: str) -> None:
+    """Remove the port of a load balancer; one that is gone, or never was one of ours, is fine."""
+    mine = (tables.ports.c.id == port_id, tables.ports.c.device_owner == LOADBALANCER_OWNER)
+    project_id = tx.scalar(select(tables.ports.c.project_id).where(*mine))
+    if project_id is not None:
+        associations.end(tx, None, port_id)
+        tx.execute(tables.ports.delete().where(*mine))
+        usage.give_back(tx, Port, project_id)
+
+
+def describe(tx: Transaction, port_ids: Sequence[str]) -> dict[str, WiredPort]:
+    """Return what interface drivers need to know of ports, by id, in three statements."""
+    wanted = tables.ports.c.id.in_(list(port_ids))
+    networks = tables.networks.c
+    statement = select(tables.ports, networks.mtu, networks.physical_network).join(
+        tables.networks, networks.id == tables.ports.c.network_id
+    )
+    found = tx.execute(statement.where(wanted)).all()
+    addresses = addresses_of(tx, port_ids)
+    subnets = _subnets(tx, addresses)
+    return {
+        row.id: WiredPort(
+            id=row.id,
+            network_id=row.network_id,
+            physical_network=row.physical_network,
+            mac_address=row.mac_address,
+            mtu=row.mtu,
+            fixed_ips=tuple(_fixed_ip(address, subnets) for address in addresses.get(row.id, ())),
+        )
+        for row in found
+    }
+
+
+def _subnets(tx: Transaction, addresses: Mapping[str, Sequence[PortAddress]]) -> dict[str, Subnet]:
+    ids = {str(address.subnet_id) for some in addresses.values() for address in some}
+    if not ids:
+        return {}
+    found = tx.execute(select(tables.subnets).where(tables.subnets.c.id.in_(sorted(ids))))
+    return {row.id: rows.bare(Subnet, row) for row in found}
+
+
+def _fixed_ip(address: PortAddress, subnets: Mapping[str, Subnet]) -> FixedIP:
+    subnet = subnets[str(address.subnet_id)]
+    return FixedIP(
+        address=str(address.ip_address),
+        prefix_length=ipaddress.ip_network(subnet.cidr).prefixlen,
+        gateway=subnet.gateway_ip,
+        routes=tuple(
+            Route(destination=route.destination, nexthop=route.nexthop) for route in subnet.host_routes
+        ),
+    )

@@ -1,0 +1,142 @@
+"""The parts of standalone, put together; which one takes which is decided here and nowhere else."""
+
+from typing import Any
+
+import falcon
+from oslo_config import cfg
+from prometheus_client import CollectorRegistry, ProcessCollector
+from sqlalchemy import text
+
+from evener import config
+from evener.agent.assembly import make_agent
+from evener.agent.errors import NoTransport
+from evener.agent.service import AgentService
+from evener.api import metrics, networking
+from evener.api.answers import Answers
+from evener.api.app import make_app
+from evener.api.policy import Policy
+from evener.bus.base import Bus, load
+from evener.bus.joined import JoinedBus
+from evener.control.administration import administration
+from evener.control.controller import BusController
+from evener.control.metrics import DatabaseCollector
+from evener.control.operations import LoadBalancing
+from evener.control.telling import Telling
+from evener.host.linuxbridge import bridge_name
+from evener.store.database import Database
+from evener.store.departures import database_id
+from evener.store.manage import upgrade
+from evener_cloud.identity.bootstrap import deliver_credentials, follow_address
+from evener_cloud.identity.builtin import BuiltinIdentity
+from evener_cloud.identity.http import routes as keystone
+from evener_cloud.network.builtin import BuiltinNetwork
+from evener_cloud.network.node import hostaddress
+from evener_cloud.secrets.bounds import Bounds
+from evener_cloud.secrets.builtin import BuiltinSecrets
+from evener_cloud.secrets.http import routes as barbican
+
+KEY_FILE = "token.key"
+
+
+def _make_bus(conf: cfg.ConfigOpts) -> Bus:
+    """Return the bus to the agent in this process, and to those on other machines where settings say how.
+
+    Raises:
+        NoTransport: when there would be none of either.
+        Unavailable: when the transport cannot be used.
+    """
+    if not conf.transport_url:
+        if not conf.standalone.agent:
+            raise NoTransport(
+                "[standalone] agent = false needs agents elsewhere, and [DEFAULT] transport_url"
+            )
+        return load("inprocess", conf)
+    return JoinedBus(load("inprocess", conf), load("messaging", conf))
+
+
+class Assembly:
+    """Everything that runs in the process of standalone."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        self._bus = _make_bus(conf)
+        self.database = Database(config.database_url(conf), config.limits(conf))
+        upgrade(self.database)
+        self.app = self._make_app()
+        self._agent = self._make_agent()
+        metrics.add_routes(self.app, self._registry(), conf.api.metrics)
+
+    def _make_app(self) -> falcon.App[Any, Any]:
+        conf, url = self._conf, config.public_url(self._conf)
+        identity = BuiltinIdentity(
+            self.database,
+            config.state_path(conf) / KEY_FILE,
+            conf.identity.token_lifetime,
+            conf.identity.admin_project,
+            conf.identity.min_password_length,
+        )
+        auth_url = f"{url}/identity/v3"
+        state, project = config.state_path(conf), conf.identity.admin_project
+        with self.database.read() as tx:
+            database = database_id(tx)
+        identity.bootstrap(lambda password: deliver_credentials(state, auth_url, password, database, project))
+        follow_address(state, auth_url)
+        network = BuiltinNetwork(
+            self.database, Telling(self.database, self._bus), config.physical_networks(conf)
+        )
+        providers = config.service_providers(conf)
+        secrets = BuiltinSecrets(
+            self.database, config.secrets_key_file(conf), Bounds(**config.secret_bounds(conf))
+        )
+        reserved = config.reserved_ips(conf)
+        bounds = config.largest(conf)
+        balancing = LoadBalancing(self.database, network, self._bus, providers, secrets, reserved, bounds)
+        self._bus.serve_controller(BusController(self.database, network, secrets))
+        app = make_app(identity, self._check, url, max(1, conf.api.threads // 2))
+        keystone.add_routes(app, identity, url)
+        barbican.add_routes(app, secrets, url, conf.api.max_body_bytes)
+        policy = Policy(conf, networking.KINDS)
+        administrative = administration(self.database, network, self._bus, providers, secrets)
+        answers = Answers(self.database.version)
+        networking.add_routes(
+            app, balancing, network, administrative, policy, conf.api.max_body_bytes, answers, identity
+        )
+        return app
+
+    def _make_agent(self) -> AgentService | None:
+        if not self._conf.standalone.agent:
+            return None
+        host_addresses = config.host_addresses(self._conf)
+        hostaddress.check({bridge_name(each): address for each, address in host_addresses.items()})
+        agent = make_agent(self._conf, self._bus.controller(), host_addresses)
+        self._bus.serve_agent(self._conf.host, agent)
+        return agent
+
+    def _registry(self) -> CollectorRegistry:
+        registry = CollectorRegistry()
+        registry.register(DatabaseCollector(self.database))
+        if self._agent is not None:
+            registry.register(self._agent.metrics.registry)
+        ProcessCollector(registry=registry)
+        return registry
+
+    def _check(self) -> str | None:
+        """Return why requests cannot be served, or None when they can."""
+        try:
+            with self.database.read() as tx:
+                tx.execute(text("SELECT 1"))
+        except Exception as error:  # noqa: BLE001 - whatever the database says
+            return f"The database does not answer: {error}"
+        return None
+
+    def start(self) -> None:
+        """Start the agent, if there is one."""
+        if self._agent is not None:
+            self._agent.start()
+
+    def stop(self) -> None:
+        """Stop everything; traffic goes on."""
+        if self._agent is not None:
+            self._agent.stop()
+        self._bus.close()
+        self.database.close()

@@ -1,0 +1,112 @@
+"""`evener-standalone`: a cloud's load balancer without the cloud, on one host, from one command."""
+
+import logging
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+from alembic.util.exc import CommandError
+from oslo_config import cfg
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from evener import config, config_check, daemon, logs
+from evener.agent import memory
+from evener.agent.errors import AgentError
+from evener.dataplane.haproxy.errors import HaproxyError
+from evener.host.errors import HostError
+from evener.resources.errors import Unavailable
+from evener_cloud.standalone.assembly import Assembly
+from evener_cloud.standalone.errors import StartError
+from evener_cloud.standalone.purge import purge
+from evener_cloud.standalone.serving import Server, certificate, in_front
+
+LOG = logging.getLogger(__name__)
+CLI_OPTS = [
+    cfg.BoolOpt("purge", default=False, help="Remove every trace of Evener on this host, and exit."),
+    config.ACCEPT_DATABASE,
+    cfg.BoolOpt("check-config", default=False, help="Say what is wrong with the settings, and exit."),
+]
+PROGRAM = "evener-standalone"
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 with a line on stderr when it cannot."""
+    conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS)
+    if conf.check_config:
+        _check(conf)
+        return
+    state = config.state_path(conf)
+    if conf.accept_database:
+        memory.accept(config.agent_lock(conf).parent, conf.accept_database)
+        return
+    if conf.purge and not state.exists():
+        return
+    busy = f"{PROGRAM} runs already on {state}; stop it first"
+    with daemon.only_one(state / "standalone.pid", busy), _agents_place(conf):
+        daemon.log_to_file(conf, state / "evener.log")
+        try:
+            purge(conf) if conf.purge else _serve(conf)
+        except (StartError, HostError, HaproxyError, AgentError, Unavailable) as error:
+            reason = f"not all is removed: {error}" if conf.purge else str(error)
+            LOG.error(reason)
+            sys.exit(f"{PROGRAM}: {reason}")
+        except (SQLAlchemyError, CommandError) as error:
+            LOG.exception("The database keeps it from starting")
+            sys.exit(f"{PROGRAM}: {_of_database(conf, error)}")
+        except Exception as error:
+            LOG.exception("It cannot start, or go on")
+            sys.exit(
+                f"{PROGRAM}: {type(error).__name__}: {logs.escaped(str(error))}; the log has more: {state}/evener.log"
+            )
+
+
+def _of_database(conf: cfg.ConfigOpts, error: Exception) -> str:
+    """Say in one line what is to be done about a database that does not serve."""
+    where = make_url(config.database_url(conf)).render_as_string(hide_password=True)
+    if isinstance(error, CommandError):
+        return f"the database {where} was used by a newer Evener: {error}; install that one"
+    reason = logs.escaped(str(getattr(error, "orig", None) or error).strip())
+    return f"the database {where} does not serve: {reason}; see [database] connection"
+
+
+def _check(conf: cfg.ConfigOpts) -> None:
+    """Say what is wrong with the settings, and exit 1 where it would keep the program from starting."""
+    for setting in config_check.unknown(conf):
+        sys.stderr.write(f"{PROGRAM}: there is no setting {setting}\n")
+    try:
+        certificate(conf.api.certificate, conf.api.key)
+        in_front(conf)
+    except StartError as error:
+        sys.exit(f"{PROGRAM}: {error}")
+    sys.stdout.write("The settings are good.\n")
+
+
+def _agents_place(conf: cfg.ConfigOpts) -> AbstractContextManager[object]:
+    """Take the lock of the state directory's agent, where an agent is to run here or its work is to go."""
+    if not (conf.standalone.agent or conf.purge):
+        return nullcontext()
+    lock = config.agent_lock(conf)
+    return daemon.only_one(lock, f"{PROGRAM}: an evener-agent runs already on {lock.parent}; stop it first")
+
+
+def _serve(conf: cfg.ConfigOpts) -> None:
+    daemon.hangups_are_harmless()
+    daemon.open_many_files()
+    server = Server(conf)
+    assembly = Assembly(conf)
+    daemon.on_signals(server.leave, lambda: _reload(conf, server))
+    daemon.pass_over_what_is_loaded()
+    assembly.start()
+    try:
+        server.serve(assembly.app, lambda: LOG.info("Serving on %s", config.public_url(conf)))
+    finally:
+        assembly.stop()
+        LOG.info("Stopped; traffic goes on")
+
+
+def _reload(conf: cfg.ConfigOpts, server: Server) -> None:
+    daemon.reload(conf)
+    try:
+        server.renew_certificate()
+    except StartError as error:
+        LOG.error("The old certificate stays: %s", error)
