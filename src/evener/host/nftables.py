@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ class Keeper:
 
 def _plain(chains: tuple[Chain, ...]) -> Any:
     """Return chains as they come out of JSON."""
-    return json.loads(json.dumps([asdict(chain) for chain in chains]))
+    return json.loads(json.dumps([[getattr(chain, each.name) for each in fields(chain)] for chain in chains]))
 
 
 class _Process:
