@@ -14,7 +14,7 @@ from evener.dataplane.haproxy import runtime
 from evener.dataplane.haproxy.errors import CommandRefused
 
 REPETITIONS = 150
-MEDIAN_MS, P99_MS = 20, 60
+MEDIAN, P99 = 12, 8  # times what the same takes on HAProxy's own socket
 LOAD = 200  # requests a second through each of both
 NAME = "bench-bare"
 SERVING_S, IDLE_S = 10.0, 5.0
@@ -44,8 +44,11 @@ def measure(api: Api, subnet: str, bridge: str) -> Iterator[Result]:
         topology.remove(NAME)
         api.remove(made)
     name = "a member under load, from POST to first request served"
-    yield report.aimed(f"{name}, median", median(by_api) * 1000, "ms", report.AT_MOST, MEDIAN_MS)
-    yield report.aimed(f"{name}, p99", _p99(by_api) * 1000, "ms", report.AT_MOST, P99_MS)
+    ratios = ("median", median(by_api) / median(by_hand), MEDIAN), ("p99", _p99(by_api) / _p99(by_hand), P99)
+    for what, ratio, aim in ratios:
+        yield report.aimed(f"{name} / on HAProxy's socket, {what}", ratio, "", report.AT_MOST, aim)
+    yield report.result(f"{name}, median", median(by_api) * 1000, "ms")
+    yield report.result(f"{name}, p99", _p99(by_api) * 1000, "ms")
     name = "a member under load on HAProxy's socket, to first request served"
     yield report.result(f"{name}, median", median(by_hand) * 1000, "ms")
     yield report.result(f"{name}, p99", _p99(by_hand) * 1000, "ms")

@@ -3,6 +3,7 @@
 Three servers on state of their own, none with an agent, take turns; each is compared with its neighbours in time.
 """
 
+import http.client
 import sqlite3
 import time
 import uuid
@@ -15,13 +16,14 @@ from bench import clients, report, seeding, traffic
 from bench.api import LBAAS, Api, Made
 from bench.report import Result
 from bench.served import Served, served
-from bench.topology import MEMBERS
+from bench.topology import API_HOST, MEMBERS
 from evener.store.database import Database
 
 FEW, MANY = 10, 10_000
 PORT_OF_FEW, PORT_OF_MANY, PORT_OF_CONSTANT = 9877, 9878, 9879
 BALANCERS = f"{LBAAS}/loadbalancers"
 PAGE = 100
+MEMBER_BYTES = 420
 CIDR, FIRST, LAST = "10.64.0.0/15", "10.64.16.0", "10.65.255.254"
 ROUND_S, ROUNDS, CONNECTIONS = 1, 5, 2
 CREATIONS, MEMBERS_MADE, FIRST_ANSWERS = 60, 150, 100
@@ -55,7 +57,7 @@ def measure() -> Iterator[Result]:
         few, many = _filled(few_server, FEW), _filled(many_server, MANY)
         yield from _reading(few, many, constant)
         yield from _creating(few, many)
-        yield from _member(few)
+        yield from _member(few, constant)
         yield from clients.measure(few_server)
         with _database(few.server) as database:  # a page of a hundred is compared with another one
             seeding.copies(few.api, database, few.made, PAGE, after=MANY)
@@ -177,20 +179,24 @@ def _creating(few: Filled, many: Filled) -> Iterator[Result]:
     yield report.result(f"API: create, with {MANY}", median(seconds[MANY]) * 1000, "ms")
 
 
-def _member(filled: Filled) -> Iterator[Result]:
-    """Compare a POST of a member with the insertion of such a row by the database's own driver."""
-    posts, bare = [], []
-    with closing(_connection(filled.server)) as connection:
+def _member(filled: Filled, constant: Served) -> Iterator[Result]:
+    """Compare a POST of a member with what none can do without: an answer, and a row inserted by the driver."""
+    posts, bare, answered = [], [], []
+    asking = closing(http.client.HTTPConnection(API_HOST, constant.port, timeout=30))
+    with closing(_connection(filled.server)) as connection, asking as asker:
         for number in range(MEMBERS_MADE):
             start = time.perf_counter()
             address = f"10.66.{number // 250}.{number % 250 + 1}"
             member = filled.api.member(filled.made.pool, filled.subnet, address, 80)
             posts.append(time.perf_counter() - start)
             bare.append(_inserted_s(connection, member))
-    ratio = median(post / insert for post, insert in zip(posts, bare, strict=True))
-    name = "API: create a member / insert and commit its row with the driver"
+            answered.append(_answered_s(asker))
+    least = [insert + answer for insert, answer in zip(bare, answered, strict=True)]
+    ratio = median(post / each for post, each in zip(posts, least, strict=True))
+    name = "API: create a member / a constant answer, and its row inserted and committed with the driver"
     yield report.aimed(name, ratio, "", report.AT_MOST, MEMBER_AT_MOST)
     yield report.result("API: create a member", median(posts) * 1000, "ms")
+    yield report.result("  a constant answer of the same server", median(answered) * 1000, "ms")
     yield report.result("  insert and commit its row with the driver", median(bare) * 1000, "ms")
 
 
@@ -201,6 +207,14 @@ def _connection(server: Served) -> sqlite3.Connection:
     for pragma in SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _answered_s(asker: http.client.HTTPConnection) -> float:
+    """Return the seconds from a GET of as many bytes as a member has to the answer, on a connection that stays."""
+    start = time.perf_counter()
+    asker.request("GET", f"/{MEMBER_BYTES}")
+    asker.getresponse().read()
+    return time.perf_counter() - start
 
 
 def _inserted_s(connection: sqlite3.Connection, member: str) -> float:
