@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evener.resources.addresses import is_host
 from evener_cloud.network.addresses import (
     MAC_PREFIX,
     Refusal,
@@ -19,7 +20,7 @@ from evener_cloud.network.addresses import (
     text_of,
 )
 from evener_cloud.network.resources.port import PortAddress
-from evener_cloud.network.resources.subnet import AllocationPool, Subnet, is_host, with_defaults
+from evener_cloud.network.resources.subnet import AllocationPool, Subnet, with_defaults
 
 SUBNETS = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002")
 ranges = st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))

@@ -8,8 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from evener.resources import wire
+from evener.resources.addresses import host_bounds, is_host
 from evener.resources.errors import Conflict, EvenerError, InUse, InvalidInput
-from evener_cloud.network.resources.subnet import Subnet, host_bounds, is_host, pools_around, with_defaults
+from evener_cloud.network.resources.subnet import Subnet, pools_around, with_defaults
 
 NETWORK_ID = "00000000-0000-0000-0000-000000000001"
 

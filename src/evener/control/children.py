@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, select
 from evener.control import bounds, certificates
 from evener.control.change import Change
 from evener.resources import destinations
+from evener.resources.addresses import is_host
 from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, InUse, InvalidInput, not_found
 from evener.resources.healthmonitor import HealthMonitor
@@ -22,7 +23,6 @@ from evener.resources.pool import Pool
 from evener.resources.types import ListenerProtocol
 from evener.store import rows, usage
 from evener.store.rows import table
-from evener_cloud.network.resources.subnet import is_host
 
 Values = Mapping[str, Any]
 

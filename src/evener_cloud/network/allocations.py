@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
 
+from evener.resources.addresses import is_host
 from evener.resources.errors import InvalidInput
 from evener.store.database import Transaction
 from evener.store.rows import of_all, wanted
 from evener_cloud.network import errors
 from evener_cloud.network.addresses import Right, lowest_free, number_of, refusal, sort_key, text_of
 from evener_cloud.network.resources.port import PortAddress
-from evener_cloud.network.resources.subnet import Subnet, invalid, is_host
+from evener_cloud.network.resources.subnet import Subnet, invalid
 from evener_cloud.network.tables import ip_allocations
 from evener_cloud.network.visibility import subnets_of
 

@@ -1,6 +1,6 @@
 """Keystone's requests about domains, projects, users, roles and role assignments: who may, and how it is shown.
 
-The shapes are those of the Identity API v3 reference. What the requests mean is decided in `evener.identity`.
+The shapes are those of the Identity API v3 reference. What the requests mean is decided in `evener_cloud.identity`.
 """
 
 from collections.abc import Callable, Iterable, Sequence

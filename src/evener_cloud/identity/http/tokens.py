@@ -1,4 +1,4 @@
-"""Keystone's requests about tokens, the catalog and versions. What a token may is decided in `evener.identity`.
+"""Keystone's requests about tokens, the catalog and versions. What a token may is decided in `evener_cloud.identity`.
 
 The shapes are those of the Identity API v3 reference, "Authentication and token management".
 """

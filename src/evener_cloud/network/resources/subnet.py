@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from evener.resources.addresses import IPNetwork, host_bounds, is_host
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Resource
 from evener.resources.errors import Conflict, InUse, InvalidInput
 from evener.resources.types import Between, Cidr, Description, IPAddress, Name, ProjectId, Uuid
 from evener_cloud.network.resources.tags import Tags
 
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_POOLS = 100
 MAX_NAMESERVERS = 5  # Neutron's max_dns_nameservers
 MAX_ROUTES = 20  # Neutron's max_subnet_host_routes
@@ -122,25 +122,6 @@ class Subnet(Resource):
 def invalid(why: str) -> InvalidInput:
     """Return Neutron's error for an operation that makes no sense."""
     return InvalidInput(f"Invalid input for operation: {why}.", "InvalidInput")
-
-
-def host_bounds(block: IPNetwork) -> tuple[int, int]:
-    """Return the first and last address that a host may have, as numbers.
-
-    The first address names the network (IPv4) or any router (IPv6, RFC 4291 section 2.6.1), IPv4's last is the
-    broadcast address. Blocks of one or two addresses have neither (RFC 3021, RFC 6164).
-    """
-    first, last = int(block.network_address), int(block.broadcast_address)
-    if block.num_addresses <= 2:
-        return first, last
-    return first + 1, last - (block.version == 4)
-
-
-def is_host(block: IPNetwork, address: str) -> bool:
-    """Return whether a port on `block` may have `address`."""
-    parsed = ipaddress.ip_address(address)
-    first, last = host_bounds(block)
-    return parsed.version == block.version and first <= int(parsed) <= last
 
 
 def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Barbican's requests about containers and about consumers: who may, and how they are shown.
 
-What they mean is decided in `evener.secrets`.
+What they mean is decided in `evener_cloud.secrets`.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,6 @@
-"""Barbican's requests about secrets: who may, and how they are shown. What they mean is decided in `evener.secrets`.
+"""Barbican's requests about secrets: who may, and how they are shown.
+
+What they mean is decided in `evener_cloud.secrets`.
 
 Administrators see and delete every project's secrets, but open only those of the project they came for.
 """
