@@ -10,6 +10,8 @@ from importlib.metadata import version
 
 from oslo_config import cfg
 
+OPTION = cfg.BoolOpt("check-config", default=False, help="Say what is wrong with the settings, and exit.")
+GOOD = "The settings are good.\n"
 # Of oslo.messaging's, in the group DEFAULT; its other groups begin with oslo_.
 MESSAGING = frozenset(
     {"control_exchange", "rpc_response_timeout", "rpc_ping_enabled", "executor_thread_pool_size"}

@@ -95,3 +95,17 @@ def test_settings_can_be_checked(tmp_path: Path) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "/nowhere.pem" in done.stderr
+
+
+def test_an_agent_s_settings_can_be_checked(tmp_path: Path) -> None:
+    file = tmp_path / "evener.conf"
+    for text, code, says in (
+        ("", 1, "There is no transport_url"),
+        ("[haproxy]\nmaxconn = many\n", 1, "maxconn"),
+        ("[DEFAULT]\ntransport_url = rabbit://a:b@c:1/\n", 0, ""),
+    ):
+        file.write_text(text)
+        command = [PROGRAMS / "evener-agent", "--config-file", file, "--check-config"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stderr.count("\n")) == (code, code)
+        assert says in done.stderr

@@ -9,7 +9,7 @@ from oslo_config import cfg
 from oslo_log import log
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
-from evener import config, daemon
+from evener import config, config_check, daemon
 from evener.agent import memory
 from evener.agent.assembly import make_agent
 from evener.agent.errors import AgentError, NoTransport
@@ -22,17 +22,24 @@ from evener.resources.errors import Unavailable
 
 LOG = log.getLogger(__name__)
 PROGRAM = "evener-agent"
+NO_TRANSPORT = (
+    "There is no transport_url: say in [DEFAULT] where RabbitMQ is, as rabbit://USER:PASSWORD@HOST:5672/"
+)
 CLI_OPTS = [
     cfg.BoolOpt(
         "purge", default=False, help="Remove everything that this agent has made on the host, and exit."
     ),
     config.ACCEPT_DATABASE,
+    config_check.OPTION,
 ]
 
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 with a line on stderr when it cannot."""
     conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS, config.AGENT_GROUPS)
+    if conf.check_config:
+        _check(conf)
+        return
     lock = config.agent_lock(conf)
     if conf.accept_database:
         memory.accept(lock.parent, conf.accept_database)
@@ -49,6 +56,13 @@ def main() -> None:
             sys.exit(f"{PROGRAM}: {reason}")
 
 
+def _check(conf: cfg.ConfigOpts) -> None:
+    """Say what is wrong with the settings as far as they tell by themselves, and exit 1 where something is."""
+    if not conf.transport_url:
+        sys.exit(f"{PROGRAM}: {NO_TRANSPORT}")
+    sys.stdout.write(config_check.GOOD)
+
+
 def _purge(conf: cfg.ConfigOpts, lock: Path) -> None:
     purge(conf)
     lock.unlink()
@@ -58,9 +72,7 @@ def _purge(conf: cfg.ConfigOpts, lock: Path) -> None:
 
 def _serve(conf: cfg.ConfigOpts) -> None:
     if not conf.transport_url:
-        raise NoTransport(
-            "There is no transport_url: say in [DEFAULT] where RabbitMQ is, as rabbit://USER:PASSWORD@HOST:5672/"
-        )
+        raise NoTransport(NO_TRANSPORT)
     daemon.open_many_files()
     ended = threading.Event()
     daemon.on_signals(ended.set, lambda: daemon.reload(conf))

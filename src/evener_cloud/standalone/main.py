@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 CLI_OPTS = [
     cfg.BoolOpt("purge", default=False, help="Remove every trace of Evener on this host, and exit."),
     config.ACCEPT_DATABASE,
-    cfg.BoolOpt("check-config", default=False, help="Say what is wrong with the settings, and exit."),
+    config_check.OPTION,
 ]
 PROGRAM = "evener-standalone"
 
@@ -78,7 +78,7 @@ def _check(conf: cfg.ConfigOpts) -> None:
         in_front(conf)
     except StartError as error:
         sys.exit(f"{PROGRAM}: {error}")
-    sys.stdout.write("The settings are good.\n")
+    sys.stdout.write(config_check.GOOD)
 
 
 def _agents_place(conf: cfg.ConfigOpts) -> AbstractContextManager[object]:
