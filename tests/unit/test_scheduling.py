@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.control.scheduling import Candidate, fits, for_balancer, for_router, for_waiting_router, reach_of
+from evener.control.scheduling import Candidate, fits, for_balancer, reach_of
 from evener.resources.errors import Conflict
 from evener.services.network import ANYWHERE, Footing
+from evener_cloud.network.placement import for_router, for_waiting_router
 
 IDS = ("a", "b", "c", "d")
 names = st.sampled_from(("outside", "wire", "virt"))
@@ -18,12 +19,12 @@ agents = st.lists(
         id=st.sampled_from(IDS),
         working=st.booleans(),
         balancers=counts,
-        routers=counts,
         reaches=st.none() | st.frozensets(names),
     ),
     unique_by=lambda each: each.id,
     max_size=4,
 )
+router_counts = st.dictionaries(st.sampled_from(IDS), counts)
 footings = st.builds(
     Footing,
     physical=st.dictionaries(networks, names, max_size=2),
@@ -61,31 +62,31 @@ def test_a_load_balancer_goes_to_the_working_agent_that_fits_with_the_fewest(
     assert agent.balancers == min(each.balancers for each in fitting)
 
 
-@given(agents, footings, st.none() | st.sampled_from(IDS))
+@given(agents, router_counts, footings, st.none() | st.sampled_from(IDS))
 def test_a_router_stays_where_it_fits_goes_where_it_does_or_waits_and_is_refused_where_it_never_can(
-    candidates: list[Candidate], footing: Footing, current: str | None
+    candidates: list[Candidate], routers: dict[str, int], footing: Footing, current: str | None
 ) -> None:
     fitting = {each.id: each for each in candidates if suits(each, footing)}
     if candidates and not fitting:
         with pytest.raises(Conflict) as caught:
-            for_router(candidates, footing, current)
+            for_router(candidates, routers, footing, current)
         assert caught.value.type_name == "NoEligibleL3Agent"
         return
-    chosen = for_router(candidates, footing, current)
+    chosen = for_router(candidates, routers, footing, current)
     working = {key: each for key, each in fitting.items() if each.working}
     if current in fitting:
         assert chosen == current
     elif working:
-        assert working[str(chosen)].routers == min(each.routers for each in working.values())
+        assert routers.get(str(chosen), 0) == min(routers.get(key, 0) for key in working)
     else:
         assert chosen is None
 
 
-@given(agents, footings)
+@given(agents, router_counts, footings)
 def test_a_router_without_an_agent_gets_one_that_fits_and_waits_for_it_rather_than_go_where_it_does_not(
-    candidates: list[Candidate], footing: Footing
+    candidates: list[Candidate], routers: dict[str, int], footing: Footing
 ) -> None:
-    chosen = for_waiting_router(candidates, footing)
+    chosen = for_waiting_router(candidates, routers, footing)
     fitting = {each.id for each in candidates if suits(each, footing)}
     working = {each.id for each in candidates if each.working}
     if fitting:

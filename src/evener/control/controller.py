@@ -17,7 +17,7 @@ from evener.resources.wiring import NetworkSpec, RouterSpec
 from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store import departures
-from evener.store.database import Database, Transaction, now, retried
+from evener.store.database import Database, Transaction, retried
 from evener.store.schema import agents, bindings, database_identity, loadbalancers
 
 LOG = logging.getLogger(__name__)
@@ -110,11 +110,7 @@ class BusController:
     def _place_waiting(self) -> None:
         """Give the routers that are on no agent to one: their agent is gone, or none lived when they were made."""
         with self._database.write() as tx:
-            for router_id in self._network.waiting_routers(tx):
-                footing = self._network.footing_of_router(tx, router_id)  # once those before are placed
-                agent_id = scheduling.for_waiting_router(scheduling.candidates(tx, now()), footing)
-                if agent_id is not None:
-                    self._network.bind_router(tx, router_id, agent_id)
+            self._network.place_waiting_routers(tx)
 
     def departed(self, host: str, ids: Collection[str], asker: Asker = ANYONE) -> frozenset[str]:
         """Return what was deleted, and what is known and not to be on `host`."""

@@ -1,4 +1,4 @@
-"""Which agent serves which load balancer and router, and who is alive."""
+"""Which agent serves which load balancer, and who is alive."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,6 @@ from evener.services.network import ANYWHERE, Footing
 from evener.store import rows
 from evener.store.database import Transaction, now
 from evener.store.schema import agents, bindings
-from evener_cloud.network.tables import router_bindings
 
 
 def record_heartbeat(
@@ -95,7 +94,6 @@ class Candidate:
     id: str
     working: bool
     balancers: int
-    routers: int
     reaches: frozenset[str] | None = None
 
 
@@ -124,49 +122,13 @@ def for_balancer(candidates: Iterable[Candidate], footing: Footing) -> str:
     fitting = [each for each in working if fits(each, footing)]
     if not fitting:
         raise Conflict(
-            f"No eligible agent found for the load balancer: {_obstacles(working, footing)}",
+            f"No eligible agent found for the load balancer: {obstacles(working, footing)}",
             "NoEligibleLbaasAgent",
         )
     return min(fitting, key=lambda each: (each.balancers, each.id)).id
 
 
-def for_router(candidates: Sequence[Candidate], footing: Footing, current: str | None = None) -> str | None:
-    """Return the id of the agent that a router is to be on: the `current` one as long as it fits.
-
-    Else the one of those that work and fit with the fewest routers; None where it has to wait for one.
-
-    Raises:
-        Conflict: when none fits, whether it works or not.
-    """
-    fitting = [each for each in candidates if fits(each, footing)]
-    if candidates and not fitting:
-        raise Conflict(
-            f"No eligible agent found for the router: {_obstacles(candidates, footing)}", "NoEligibleL3Agent"
-        )
-    if any(each.id == current for each in fitting):
-        return current
-    return _least_routers(fitting)
-
-
-def for_waiting_router(candidates: Sequence[Candidate], footing: Footing) -> str | None:
-    """Return the id of the agent for a router that is on none: one that fits, or else one that does in part.
-
-    There was nobody to refuse it: its agent was deleted, or it is older than the rule. None where it has to wait.
-    """
-    within_reach = Footing(footing.physical)
-    for need in (footing, within_reach, ANYWHERE):
-        fitting = [each for each in candidates if fits(each, need)]
-        if fitting:
-            return _least_routers(fitting)
-    return None
-
-
-def _least_routers(candidates: Iterable[Candidate]) -> str | None:
-    working = [each for each in candidates if each.working]
-    return min(working, key=lambda each: (each.routers, each.balancers, each.id)).id if working else None
-
-
-def _obstacles(candidates: Sequence[Candidate], footing: Footing) -> str:
+def obstacles(candidates: Sequence[Candidate], footing: Footing) -> str:
     """Return in words why none of `candidates` fits. Names no host and no physical network: users see neither."""
     found = [
         f"network {network_id} is on a physical network that none reaches"
@@ -187,7 +149,6 @@ def candidates(tx: Transaction, moment: datetime) -> list[Candidate]:
             row.id,
             row.heartbeat_at > heard_after and row.admin_state_up,
             row.balancers,
-            row.routers,
             reach_of(row.configurations),
         )
         for row in tx.execute(_CANDIDATES)
@@ -243,17 +204,15 @@ def _hosts_of_all(*, one: bool) -> Select[Any]:
 
 
 # Built once: every change asks, and to build it takes longer than to run it.
-_balancers, _routers = (
-    select(func.count()).where(table.c.agent_id == agents.c.id).correlate(agents).scalar_subquery()
-    for table in (bindings, router_bindings)
-)  # of an index alone; a join reads every binding
+_balancers = (  # of an index alone; a join reads every binding
+    select(func.count()).where(bindings.c.agent_id == agents.c.id).correlate(agents).scalar_subquery()
+)
 _CANDIDATES = select(
     agents.c.id,
     agents.c.heartbeat_at,
     agents.c.admin_state_up,
     agents.c.configurations,
     _balancers.label("balancers"),
-    _routers.label("routers"),
 )
 _HOSTS = (
     select(agents.c.host, agents.c.id)

@@ -1,4 +1,4 @@
-"""Tells agents that what they serve stands on other networks, routers or ports now, and says which a router is on."""
+"""Tells agents that what they serve stands on other networks, routers or ports now."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable
@@ -7,8 +7,7 @@ from operator import methodcaller
 from evener.bus.base import Agent, Bus
 from evener.control import scheduling
 from evener.resources.errors import Unavailable
-from evener.services.network import Footing
-from evener.store.database import Database, Transaction, now
+from evener.store.database import Database, now
 
 LOG = logging.getLogger(__name__)
 
@@ -19,10 +18,6 @@ class Telling:
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
-
-    def agent_for_router(self, tx: Transaction, footing: Footing, current: str | None) -> str | None:
-        """Return the agent that is to realise a router; see `scheduling.for_router`."""
-        return scheduling.for_router(scheduling.candidates(tx, now()), footing, current)
 
     def networks_changed(self) -> None:
         """Let all agents look at the networks and routers."""

@@ -121,14 +121,11 @@ class Network(Protocol):
     def footing_of_vip_port(self, tx: Transaction, port_id: str) -> Footing:
         """Return what the agent needs that serves the load balancer with this port; its own agent does not count."""
 
-    def footing_of_router(self, tx: Transaction, router_id: str) -> Footing:
-        """Return what the agent needs that realises a router; its own agent does not count."""
-
     def waiting_routers(self, tx: Transaction) -> Sequence[str]:
         """Return the routers that no agent realises."""
 
-    def bind_router(self, tx: Transaction, router_id: str, agent_id: str) -> None:
-        """Let an agent realise a router, instead of any other."""
+    def place_waiting_routers(self, tx: Transaction) -> None:
+        """Give the routers that no agent realises to those that can."""
 
     def known(self, tx: Transaction, ids: Sequence[str]) -> Collection[str]:
         """Return those of `ids` that are networks or routers, wherever they are realised."""
@@ -138,14 +135,7 @@ class Network(Protocol):
 
 
 class Onlooker(Protocol):
-    """Who is told, after the commit, that agents have to look again, and asked which one serves a router."""
-
-    def agent_for_router(self, tx: Transaction, footing: Footing, current: str | None) -> str | None:
-        """Return the agent that is to realise a router, the `current` one if it can; None where none lives that can.
-
-        Raises:
-            Conflict: when no agent ever can.
-        """
+    """Who is told, after the commit, that agents have to look again."""
 
     def networks_changed(self) -> None:
         """A network or router is another one, or has come, or gone."""
@@ -156,10 +146,6 @@ class Onlooker(Protocol):
 
 class Nobody:
     """An onlooker for programs that have no agents to tell."""
-
-    def agent_for_router(self, tx: Transaction, footing: Footing, current: str | None) -> str | None:  # noqa: ARG002
-        """Leave it where it is."""
-        return current
 
     def networks_changed(self) -> None:
         """Do nothing."""

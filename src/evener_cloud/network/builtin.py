@@ -27,6 +27,7 @@ from evener_cloud.network import (
     interfaces,
     networks,
     packets,
+    placement,
     ports,
     provider,
     realised,
@@ -316,9 +317,7 @@ class BuiltinNetwork:
     def _place(self, tx: Transaction, cls: type[Resource], object_id: str) -> None:
         """See that a router is on an agent that all its networks are under, if it is on any."""
         if cls is Router:
-            current = hosting.agent_of(tx, object_id)
-            footing = hosting.footing_of_router(tx, object_id)
-            hosting.bind(tx, object_id, self._onlooker.agent_for_router(tx, footing, current))
+            placement.place(tx, object_id)
 
     def _tell(self, tx: Transaction, cls: type[Resource]) -> None:
         if cls in _REALISED:
@@ -415,17 +414,13 @@ class BuiltinNetwork:
         """Return what the agent needs that serves the load balancer with this port."""
         return hosting.footing_of_port(tx, port_id)
 
-    def footing_of_router(self, tx: Transaction, router_id: str) -> Footing:
-        """Return what the agent needs that realises a router."""
-        return hosting.footing_of_router(tx, router_id)
-
     def waiting_routers(self, tx: Transaction) -> Sequence[str]:
         """Return the routers that no agent realises."""
         return hosting.waiting(tx)
 
-    def bind_router(self, tx: Transaction, router_id: str, agent_id: str) -> None:
-        """Let an agent realise a router, instead of any other."""
-        hosting.bind(tx, router_id, agent_id)
+    def place_waiting_routers(self, tx: Transaction) -> None:
+        """Give the routers that no agent realises to those that can."""
+        placement.place_waiting(tx)
 
     def known(self, tx: Transaction, ids: Sequence[str]) -> Collection[str]:
         """Return those of `ids` that are networks or routers."""

@@ -1,4 +1,4 @@
-"""Which agents are under a network, and which one serves which router: read, and noted. Must not choose any."""
+"""Which agents are under a network, and which one serves which router: read and noted; `placement` chooses."""
 
 from collections.abc import Mapping
 from typing import Any
