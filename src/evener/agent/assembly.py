@@ -1,8 +1,7 @@
 """The agent of this host, put together from the settings. It neither talks to control nor starts anything itself."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Interface
+from collections.abc import Iterable
 
 from oslo_config import cfg
 
@@ -10,6 +9,7 @@ from evener import config
 from evener.agent.errors import DeviceUnknown
 from evener.agent.journal import Journal
 from evener.agent.service import AgentService, Intervals
+from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.bus.base import Controller
 from evener.dataplane.haproxy import settings as haproxy
 from evener.host import driver
@@ -28,9 +28,9 @@ DEVICE_ALIASES = {
 
 
 def make_agent(
-    conf: cfg.ConfigOpts, controller: Controller, host_addresses: Mapping[str, IPv4Interface] | None = None
+    conf: cfg.ConfigOpts, controller: Controller, underlay: MakeUnderlay = WhenNamed
 ) -> AgentService:
-    """Return the agent that the settings describe, not yet started; the host gets `host_addresses`, by network.
+    """Return the agent that the settings describe, not yet started, on networks and routers that `underlay` makes.
 
     Raises:
         DeviceUnknown, HostError, HaproxyError: when the settings name what this machine does not have.
@@ -55,7 +55,7 @@ def make_agent(
             "haproxy_version": ".".join(map(str, settings.version)),
         },
         workers=conf.agent_workers,
-        host_addresses=host_addresses,
+        underlay=underlay,
     )
 
 

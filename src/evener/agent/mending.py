@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection
 from evener.agent.balancer import Tools
 from evener.agent.balancers import Balancers
 from evener.agent.metrics import AgentMetrics
+from evener.agent.underlay import Underlay
 from evener.agent.work import Workers
 from evener.dataplane.haproxy.errors import Busy, HaproxyError
 from evener.host.errors import HostError
-from evener_cloud.network.node.underlay import Underlay
 
 LOG = logging.getLogger(__name__)
 NETWORKS = "networks"  # the key of the networks and routers, next to the ids of load balancers

@@ -8,12 +8,11 @@ from evener import config
 from evener.agent import memory
 from evener.agent.balancer import Balancer, Tools
 from evener.agent.journal import Journal
+from evener.agent.underlay import WhenNamed
 from evener.dataplane.haproxy import settings as haproxy
 from evener.dataplane.haproxy.pings import Pinger
 from evener.host.driver import load_driver, settings_from
 from evener.host.watch import Watcher
-from evener_cloud.network.node import networks
-from evener_cloud.network.node.routers import Routers
 
 
 class _Nobody:
@@ -46,12 +45,13 @@ def purge(conf: cfg.ConfigOpts) -> None:
     for balancer_id in sorted(journal.loadbalancers()):
         Balancer(balancer_id, tools).remove()
         print(f"Removed load balancer {balancer_id}")  # noqa: T201 - the program's answer
-    for router_id in sorted(journal.routers()):
+    routers, networks = journal.routers(), journal.networks()
+    if routers or networks:
+        WhenNamed(journal, driver, tools.watcher, _nothing).reconcile((), ())
+    for router_id in sorted(routers):
         print(f"Removed router {router_id}")  # noqa: T201
-    Routers(journal, driver, tools.watcher, _nothing).reconcile(())
-    for network_id in sorted(journal.networks()):
+    for network_id in sorted(networks):
         print(f"Removed network {network_id}")  # noqa: T201
-    networks.clear(journal, driver, ())
     memory.forget(journal.home)
     journal.remove()
     if groups is not None:

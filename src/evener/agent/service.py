@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Interface
 from typing import Any
 
 from oslo_context.context import RequestContext
@@ -29,6 +28,7 @@ from evener.agent.mending import NETWORKS, Mender
 from evener.agent.metrics import AgentMetrics
 from evener.agent.neighbours import NeighbourTables
 from evener.agent.pulse import Pulse
+from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.agent.work import Workers
 from evener.bus.base import Controller
 from evener.dataplane.haproxy import limits
@@ -43,8 +43,6 @@ from evener.host.watch import Watcher
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Failure, Observation, Report
 from evener.resources.graph import Graph
-from evener_cloud.network.node import router_namespace as router
-from evener_cloud.network.node.underlay import Underlay
 
 LOG = logging.getLogger(__name__)
 LISTING = "load balancers"  # the key of looking at all that is here and all that control assigns
@@ -85,7 +83,7 @@ class AgentService:
         intervals: Intervals,
         configurations: Mapping[str, Any],
         workers: int = 4,
-        host_addresses: Mapping[str, IPv4Interface] | None = None,
+        underlay: MakeUnderlay = WhenNamed,
     ) -> None:
         self._intervals = intervals
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
@@ -94,7 +92,7 @@ class AgentService:
         self._pinger = Pinger(settings.ping_rate)
         self._tools = Tools(journal, driver, settings, self._watcher, self, self._pinger)
         self._balancers = Balancers()
-        self._underlay = Underlay(journal, driver, self._watcher, self._routers_changed, host_addresses)
+        self._underlay = underlay(journal, driver, self._watcher, self._routers_changed)
         self.metrics = AgentMetrics()
         self._control = Control(controller, host, journal, Memory(journal.home), self.metrics)
         self._refused: NotAlone | None = None
@@ -170,7 +168,7 @@ class AgentService:
         if loadbalancer_id is not None:
             self._queue.put(loadbalancer_id)
             return
-        self._underlay.routers.doubt_all()
+        self._underlay.doubt_all()
         self._queue.put(NETWORKS)
         self._queue.put(LISTING)
 
@@ -214,14 +212,14 @@ class AgentService:
             self.look()
         elif name.startswith(NAMESPACE_PREFIX):
             self.drifted(name.removeprefix(NAMESPACE_PREFIX), f"namespace {name} has changed")
-        elif name.startswith(router.NAMESPACE_PREFIX):
-            self._underlay.routers.namespace_changed(name)
+        else:
+            self._underlay.namespace_changed(name)
 
     def _on_link(self, name: str, what: str) -> None:
         if not name:
             self.look()
         elif what in ("deleted", "released", "down") and self._tools.driver.carries_networks(name):
-            self._underlay.routers.doubt_all()
+            self._underlay.doubt_all()
             self._mender.look(NETWORKS)
             for balancer in self._balancers.all() if what != "down" else ():
                 self._doubt(balancer)
@@ -229,7 +227,7 @@ class AgentService:
             self._look_at_port(name.removeprefix("tap"), what)
 
     def _look_at_port(self, prefix: str, what: str) -> None:
-        self._underlay.routers.port_changed(prefix)
+        self._underlay.port_changed(prefix)
         for balancer in self._balancers.all():
             if balancer.leaving or not balancer.port_id.startswith(prefix):
                 continue

@@ -1,5 +1,6 @@
 """The parts of standalone, put together; which one takes which is decided here and nowhere else."""
 
+from functools import partial
 from typing import Any
 
 import falcon
@@ -31,6 +32,7 @@ from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http import routes as keystone
 from evener_cloud.network.builtin import BuiltinNetwork
 from evener_cloud.network.node import hostaddress
+from evener_cloud.network.node.underlay import Underlay
 from evener_cloud.secrets.bounds import Bounds
 from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.http import routes as barbican
@@ -108,7 +110,9 @@ class Assembly:
             return None
         host_addresses = config.host_addresses(self._conf)
         hostaddress.check({bridge_name(each): address for each, address in host_addresses.items()})
-        agent = make_agent(self._conf, self._bus.controller(), host_addresses)
+        agent = make_agent(
+            self._conf, self._bus.controller(), partial(Underlay, host_addresses=host_addresses)
+        )
         self._bus.serve_agent(self._conf.host, agent)
         return agent
 

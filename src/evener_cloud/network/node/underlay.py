@@ -1,7 +1,4 @@
-"""What load balancers stand on: this host's networks and routers, and its own addresses, in the order that they need.
-
-Made equal to what control says, or to what it said last where it says nothing.
-"""
+"""This host's networks and routers, and its own addresses, in the order that they need."""
 
 import threading
 from collections.abc import Callable, Collection, Mapping
@@ -18,7 +15,7 @@ from evener_cloud.network.node.routers import Routers
 
 
 class Underlay:
-    """All methods may be called from any thread. `changed` is called when a router is not as it was left."""
+    """Implements `evener.agent.underlay.Underlay`; the host gets `host_addresses`, by network."""
 
     def __init__(
         self,
@@ -30,7 +27,7 @@ class Underlay:
     ) -> None:
         self._journal, self._driver = journal, driver
         self._host_addresses = host_addresses or {}
-        self.routers = Routers(journal, driver, watcher, changed)
+        self._routers = Routers(journal, driver, watcher, changed)
         self._lock = threading.Lock()  # one thread at a time works on the host
 
     @explained("make the networks and routers")
@@ -40,34 +37,33 @@ class Underlay:
         wanted_routers: tuple[RouterSpec, ...] | None,
         stay: Collection[str] = (),
     ) -> None:
-        """Make the host equal to what is wanted; None leaves all of a kind to another service.
-
-        Of what nobody wants, that whose id is in `stay` is left as it is.
-
-        What routers are to be has to be asked for before what networks are: one that a router was told to be on
-        cannot go before it.
-
-        Raises:
-            HostError: when the kernel refuses some of it; all the rest is done.
-        """
+        """Make the host equal to what is wanted."""
         with self._lock, ExitStack() as in_reverse:  # each is done whatever became of the others
             in_reverse.callback(networks.place_host, self._journal, self._host_addresses)
             in_reverse.callback(networks.clear, self._journal, self._driver, wanted_networks, stay)
-            in_reverse.callback(self.routers.reconcile, wanted_routers, stay)
+            in_reverse.callback(self._routers.reconcile, wanted_routers, stay)
             networks.make(self._journal, self._driver, wanted_networks)
 
     @explained("make the networks and routers again")
     def mend(self) -> None:
-        """Make again what control said last, in this life or before, and remove nothing.
-
-        Raises:
-            HostError: as `reconcile`.
-        """
+        """Make again what control said last, in this life or before, and remove nothing."""
         with self._lock, ExitStack() as in_reverse:
             in_reverse.callback(networks.place_host, self._journal, self._host_addresses)
-            in_reverse.callback(self.routers.mend)
+            in_reverse.callback(self._routers.mend)
             networks.make(self._journal, self._driver, self._journal.kept_networks())
 
     def forget(self) -> None:
         """Stop watching; everything on the host goes on."""
-        self.routers.forget()
+        self._routers.forget()
+
+    def doubt_all(self) -> None:
+        """Look at everything of every router at the next `reconcile`."""
+        self._routers.doubt_all()
+
+    def namespace_changed(self, name: str) -> None:
+        """Hear that a namespace has another name, or that another has this one."""
+        self._routers.namespace_changed(name)
+
+    def port_changed(self, prefix: str) -> None:
+        """Hear that the host's end of a port, whose id begins with `prefix`, is not as it was left."""
+        self._routers.port_changed(prefix)
