@@ -1,4 +1,4 @@
-"""One change of each kind that the API allows, and what docs/architecture.md says that it costs."""
+"""One change of each kind that the API allows, and what design/changes.md says that it costs."""
 
 import re
 from pathlib import Path
@@ -16,13 +16,13 @@ from evener.resources.pool import Pool, SessionPersistence
 from evener.resources.types import HttpMethod, L7Action, L7CompareType, L7RuleType, LBAlgorithm
 
 KINDS = (LoadBalancer, Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule)
-DOCUMENT = Path(__file__).parents[1] / "docs" / "architecture.md"
+DOCUMENT = Path(__file__).parents[1] / "design" / "changes.md"
 FRONT, OTHER, POOL, POOL2 = (g.nth(n) for n in range(1, 5))
 
 
 def costs() -> dict[str, str]:
     """The step for each attribute, and for what is more or less, as the document says."""
-    text = DOCUMENT.read_text().partition("### What a change costs")[2].partition("\n### ")[0]
+    text = DOCUMENT.read_text()
     rows = re.findall(r"^\| (.+?) \| (.+?) \|$", text, re.MULTILINE)
     return {name.strip(" `"): step for names, step in rows for name in re.split(r"`, `", names)}
 

@@ -1,4 +1,4 @@
-"""docs/architecture.md tells the truth about what a change costs a HAProxy that runs."""
+"""design/changes.md tells the truth about what a change costs a HAProxy that runs."""
 
 import pytest
 

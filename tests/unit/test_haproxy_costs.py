@@ -1,4 +1,4 @@
-"""docs/architecture.md tells the truth about what `plan` returns for a change."""
+"""design/changes.md tells the truth about what `plan` returns for a change."""
 
 from pathlib import Path
 

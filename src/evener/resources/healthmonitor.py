@@ -88,7 +88,7 @@ class HealthMonitor(Resource):
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:
-        """A range of codes does not run backwards. `timeout` may be above `delay`: see docs/architecture.md."""
+        """A range of codes does not run backwards. `timeout` may be above `delay`: see design/traffic.md."""
         low, dash, high = values["expected_codes"].partition("-")
         if dash and int(low) > int(high):
             raise InvalidInput(
