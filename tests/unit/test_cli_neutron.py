@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evener.cli.commands import all_commands
-from evener.cli.describe import VERBS
+from evener.cli.resource import VERBS
 from evener.cli.shell import Shell
 from evener.cli.spelling import normalise
 

@@ -12,10 +12,11 @@ from evener.cli import output
 from evener.cli.catalogue import BY_KIND, RESOURCES
 from evener.cli.client import refusal
 from evener.cli.commands import all_commands
-from evener.cli.describe import ABSENT, VERBS, key_values
 from evener.cli.errors import CliError, one_line
 from evener.cli.login import versioned
+from evener.cli.resource import ABSENT, VERBS
 from evener.cli.spelling import normalise, unknown_attributes
+from evener.cli.values import key_values
 
 
 @pytest.mark.parametrize(

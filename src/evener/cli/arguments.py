@@ -7,8 +7,9 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from evener.cli.describe import ABSENT, Arg, Resource, true_or_false
 from evener.cli.errors import CliError
+from evener.cli.resource import ABSENT, Arg, Resource
+from evener.cli.values import true_or_false
 
 DEFAULT_WAIT_S = 60.0
 TARGET = "name_or_id"  # where the parsed arguments hold which object is meant
@@ -26,11 +27,11 @@ def _options(arg: Arg, *, creating: bool) -> dict[str, Any]:
     }
     if not arg.positional:
         options["dest"] = arg.attribute
-        options["required"] = arg.required and creating
+        options["required"] = arg.required and creating and arg.default is ABSENT
     if arg.const is not ABSENT:
         return {**options, "action": "store_const", "const": arg.const}
     if arg.repeat:
-        options["action"] = "append"
+        options.update(action="append", help=f"{arg.help.removesuffix('.')}; may be repeated.")
     given = {"type": arg.type, "choices": arg.choices, "metavar": arg.metavar, "nargs": arg.nargs}
     return options | {key: value for key, value in given.items() if value is not None}
 
@@ -174,7 +175,7 @@ def _add_filters(parser: argparse.ArgumentParser, resource: Resource) -> None:
         "filters", "List only what has these values. Any other attribute can be given as --attribute VALUE."
     )
     project = ["--tenant-id", "--project-id"]
-    for name in ("tenant_id", *resource.filters):
+    for name, kind in {"tenant_id": "str", **resource.filters}.items():
         flags = project if name == "tenant_id" else [f"--{name.replace('_', '-')}"]
         boolean: dict[str, Any] = {"type": true_or_false, "metavar": "{True,False}"}
         group.add_argument(
@@ -182,7 +183,7 @@ def _add_filters(parser: argparse.ArgumentParser, resource: Resource) -> None:
             dest=f"filter_{name}",
             action="append",
             help=f"By {name}.",
-            **(boolean if name in resource.switches else {"metavar": name.split(":")[-1].upper()}),
+            **(boolean if kind == "bool" else {"metavar": name.split(":")[-1].upper()}),
         )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from evener.cli.catalogue import BY_KIND
-from evener.cli.describe import Resource
 from evener.cli.errors import NotFound, NotUnique, Refused, Unreachable, one_line
 from evener.cli.login import Connection, explain
+from evener.cli.resource import Resource
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 IDS_PER_REQUEST = 50  # keeps URLs below the 8 KiB that servers take

@@ -9,8 +9,8 @@ from cliff.complete import CompleteCommand
 from evener.cli import arguments, certificates, connecting, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, RESOURCES
-from evener.cli.describe import Resource
 from evener.cli.output import ShowOne
+from evener.cli.resource import Resource
 from evener.cli.statuses import Status
 from evener.cli.top import Top
 from evener.cli.verbs import Create, Delete, List, Show, Table, Update, client_of, say

@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from cliff.command import Command
 
-from evener.cli import arguments, rules
+from evener.cli import arguments, security_rules
 from evener.cli.catalogue import BY_KIND
 from evener.cli.client import Client
-from evener.cli.describe import Resource, key_values
 from evener.cli.errors import CliError
+from evener.cli.resource import Resource
 from evener.cli.spelling import unknown_attributes
+from evener.cli.values import key_values
 from evener.cli.verbs import List, Table, client_of, listed, say
 
 FIXED_IP = "subnet_id=SUBNET,ip_address=IP_ADDR"
@@ -236,7 +237,7 @@ class ListRules(List):
         return listed(client, replace(self.resource, columns=columns), shown, parsed_args)
 
     def _read(self, rule: dict[str, Any]) -> dict[str, Any]:
-        read = {"remote": rules.remote(rule), "port/protocol": rules.service(rule) or "any"}
+        read = {"remote": security_rules.remote(rule), "port/protocol": security_rules.service(rule) or "any"}
         read["protocol/port"] = read["port/protocol"]
         return rule | {name: read[name] for name, needed in self.readings.items() if set(needed) <= set(rule)}
 

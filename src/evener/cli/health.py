@@ -11,7 +11,7 @@ from typing import Any
 from cliff.app import App
 
 from evener.cli.client import Client
-from evener.cli.describe import Resource
+from evener.cli.resource import Resource
 from evener.cli.tree import Node, children
 
 COLUMN = "operating_status"

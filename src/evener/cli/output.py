@@ -10,9 +10,9 @@ from typing import Any
 
 from cliff import lister, show
 
-from evener.cli.describe import Resource
 from evener.cli.errors import CliError
 from evener.cli.escaping import cell, visible
+from evener.cli.resource import Resource
 
 STRUCTURED = frozenset({"json", "yaml"})  # formats that have a null
 

@@ -12,9 +12,9 @@ from cliff.app import App
 from cliff.command import Command
 
 from evener.cli.arguments import add_request_format
-from evener.cli.describe import Resource
 from evener.cli.errors import CliError, NotUnique
 from evener.cli.output import Lister, ShowOne, one
+from evener.cli.resource import Resource
 from evener.cli.spelling import unknown_attributes
 from evener.cli.verbs import Table, client_of, say
 

@@ -12,8 +12,8 @@ from cliff.command import Command
 
 from evener.cli import arguments
 from evener.cli.catalogue import BY_KIND
-from evener.cli.describe import Resource
 from evener.cli.output import Lister
+from evener.cli.resource import Resource
 from evener.cli.verbs import Delete, Table, client_of, listed, say
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from evener.cli.describe import key_values, true_or_false
 from evener.cli.errors import CliError
+from evener.cli.values import key_values, true_or_false
 
 TYPES = {"bool": true_or_false, "int": int, "str": str, "dict": key_values()}
+SAID_TYPES = frozenset({"type=bool", "type=int", "type=str"})
 
 
 def is_number(word: str) -> bool:
@@ -28,7 +29,8 @@ def normalise(words: Sequence[str], options: Collection[str]) -> list[str]:
     """Return `words` with the known `options` in their own spelling; what follows a "--" is left as it is.
 
     Options may be typed with underscores, as in the configuration of old scripts; --wait takes a number of
-    seconds only when one follows, so that it can stand before a name.
+    seconds only when one follows, so that it can stand before a name. An option knows the type of its value, which
+    may be said all the same, as that of an attribute without an option has to be.
     """
     result: list[str] = []
     for index, word in enumerate(words):
@@ -40,7 +42,7 @@ def normalise(words: Sequence[str], options: Collection[str]) -> list[str]:
             result.append(dashed + equals + value)
         elif word == "--wait" and word in options and not is_number("".join(words[index + 1 : index + 2])):
             result.append("--wait=60")
-        else:
+        elif not (word in SAID_TYPES and result and result[-1] in options):
             result.append(word)
     return result
 

@@ -12,8 +12,8 @@ from cliff.command import Command
 
 from evener.cli.arguments import TARGET, add_request_format
 from evener.cli.catalogue import BY_KIND
-from evener.cli.describe import Resource
 from evener.cli.escaping import visible
+from evener.cli.resource import Resource
 from evener.cli.tree import Node, children, title, top_level
 from evener.cli.verbs import client_of, say
 

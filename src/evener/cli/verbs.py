@@ -13,9 +13,9 @@ from cliff.command import Command
 from evener.cli import arguments, health, output
 from evener.cli.arguments import TARGET
 from evener.cli.client import Client
-from evener.cli.describe import Resource
 from evener.cli.errors import CliError, NotFound, NotUnique, Refused
 from evener.cli.output import Lister, ShowOne
+from evener.cli.resource import Resource
 from evener.cli.spelling import unknown_attributes
 from evener.cli.wait import loadbalancer_ids, progress_on, wait
 

@@ -6,8 +6,8 @@ from typing import Any, TextIO
 
 from evener.cli.catalogue import BY_KIND
 from evener.cli.client import Client
-from evener.cli.describe import Resource
 from evener.cli.errors import Refused, WaitFailed
+from evener.cli.resource import Resource
 
 INTERVAL_S = 0.2
 LONGEST_INTERVAL_S = 2.0

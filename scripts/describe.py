@@ -1,0 +1,131 @@
+"""Writes what the client knows of resources, as JSON, from their descriptions.
+
+The client reads that file, so that it starts without what the descriptions are made of: `scripts/describe` writes it
+anew, and a test compares. Must not name any resource's attribute.
+"""
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+import evener.store.all_tables  # noqa: F401 - the tables are known once they are imported
+from evener.resources.agent import Agent
+from evener.resources.describe import Attr, Child, Derived, Descriptor, Resource, descriptors, wire_names
+from evener.resources.flavor import Flavor
+from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.pool import Pool
+from evener.resources.service_profile import ServiceProfile
+from evener.store.filters import filterable, value_type
+from evener_cloud.network.resources.floatingip import FloatingIP
+from evener_cloud.network.resources.network import Network
+from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.router import Router
+from evener_cloud.network.resources.security_group import SecurityGroup
+from evener_cloud.network.resources.security_group_rule import SecurityGroupRule
+from evener_cloud.network.resources.subnet import Subnet
+
+SOURCES = Path(__file__).parents[1] / "src"
+Kinds = tuple[type[Resource], ...]
+FILES: dict[str, Kinds] = {
+    "evener/cli/resources.json": (
+        *(LoadBalancer, Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule),
+        *(Agent, Flavor, ServiceProfile),
+    ),
+    "evener/cli/networks.json": (
+        *(Network, Subnet, Port, Router, FloatingIP, SecurityGroup, SecurityGroupRule),
+    ),
+}
+KINDS: Kinds = tuple(cls for kinds in FILES.values() for cls in kinds)
+OWNER = "project_id"  # which the client knows of every resource
+
+
+def documents() -> dict[Path, str]:
+    """Return what each file holds."""
+    return {
+        SOURCES / file: json.dumps({cls.KIND: _described(cls) for cls in kinds}, indent=1) + "\n"
+        for file, kinds in FILES.items()
+    }
+
+
+def _described(cls: type[Resource]) -> dict[str, Any]:
+    helps = dict(_docstrings(cls))
+    attributes = {}
+    for name, (field, mark) in descriptors(cls).items():
+        found = _attribute(cls, name, field, mark)
+        if found and name not in ("id", OWNER):
+            attributes[wire_names(cls)[name]] = {"help": helps[name], **found} if name in helps else found
+    described = {"plural": cls.PLURAL, "path": cls.path(), "attributes": attributes}
+    if cls.PARENT is None:
+        return described
+    return {**described, "parent": _kind_of(cls.PARENT, descriptors(cls)[cls.PARENT][1])}
+
+
+def _attribute(cls: type[Resource], name: str, field: FieldInfo, mark: Descriptor) -> dict[str, Any]:
+    """Return what can be set and filtered by; what is false or empty is left out."""
+    found: dict[str, Any] = {}
+    if isinstance(mark, Attr) and (mark.create or mark.update):
+        required = mark.create and not mark.computed and field.is_required()
+        found = {"create": mark.create, "update": mark.update, "required": required}
+        found |= {"refers": _kind_of(name, mark), **_form(field)}
+    if name in filterable(cls) and isinstance(mark, Attr | Child | Derived):
+        found["filter"] = value_type(cls, name).__name__
+    return {key: value for key, value in found.items() if value}
+
+
+def _form(field: FieldInfo) -> dict[str, Any]:
+    """Return of what form the values are that a user gives."""
+    kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
+    several = get_origin(field.annotation) is tuple
+    kind: Any = field.annotation if not kinds else kinds[0]
+    kind = getattr(kind, "__origin__", kind)
+    if not isinstance(kind, type):
+        return {"list": several}
+    if issubclass(kind, BaseModel):
+        inner = kind.model_fields
+        keys = {name: one.is_required() for name, one in inner.items()}
+        key, refers = next(((name, found) for name in inner if (found := _kind_of(name, None))), ("", ""))
+        return {"list": several, "keys": keys, "key": key, "refers": refers}
+    if issubclass(kind, StrEnum):
+        return {"list": several, "choices": list(kind)}
+    return {"list": several, "type": kind.__name__ if kind in (bool, int) else ""}
+
+
+def _kind_of(name: str, mark: Descriptor | None) -> str | None:
+    """Return the kind whose id an attribute holds: what it refers to, or else what its name ends in."""
+    if isinstance(mark, Attr) and mark.references:
+        return next(cls.KIND for cls in KINDS if cls.table() == mark.references)
+    words = f"_{name.removesuffix('_id')}" if name.endswith("_id") else f"_{name.removesuffix('s')}"
+    if not name.endswith(("_id", "s")):
+        return None
+    fitting = [cls.KIND for cls in KINDS if words.endswith(f"_{cls.KIND}")]
+    return max(fitting, key=len, default=None)
+
+
+def _docstrings(cls: type[Resource]) -> Iterator[tuple[str, str]]:
+    """Yield the string below each attribute."""
+    for above, below in pairwise(ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body):
+        match above, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, " ".join(text.split())
+
+
+if __name__ == "__main__":
+    for path, text in documents().items():
+        path.write_text(text)

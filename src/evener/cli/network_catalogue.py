@@ -1,0 +1,233 @@
+"""Networks, subnets, ports, routers, floating IPs and security groups, as `neutron` 8.1.0 spells their commands.
+
+Data only, made as those in `catalogue`. Source: python-neutronclient 8.1.0, `neutron/v2_0/network.py`, `subnet.py`,
+`port.py`, `router.py`, `floatingip.py` and `securitygroup.py`. It has options for extensions that our descriptions do
+not know, for other servers.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evener.cli.options import TRUE_OR_FALSE, Spelling, described, load
+from evener.cli.resource import Arg, Resource
+from evener.cli.security_rules import line
+from evener.cli.values import json_object, key_values, lower, true_or_false
+
+_described = partial(described, load(Path(__file__).with_name("networks.json")))
+VNIC_TYPES = ("direct", "direct-physical", "macvtap", "normal", "baremetal", "smart-nic")
+TO_UPDATE: Mapping[str, Any] = {"create": False, "update": True}
+TO_BOTH: Mapping[str, Any] = {"create": True, "update": True}
+BOOLEAN: Mapping[str, Any] = {"type": true_or_false, "metavar": TRUE_OR_FALSE}
+QOS_POLICY = (
+    Arg(
+        "--qos-policy",
+        "Name or id of a QoS policy to attach.",
+        "qos_policy_id",
+        refers="policy",
+        group="qos",
+        **TO_BOTH,
+    ),
+    Arg("--no-qos-policy", "Detach the QoS policy.", "qos_policy_id", const=None, group="qos", **TO_UPDATE),
+)
+AVAILABILITY_ZONE = Arg(
+    "--availability-zone-hint",
+    "Availability zone to prefer.",
+    "availability_zone_hints",
+    metavar="AVAILABILITY_ZONE",
+    repeat=True,
+)
+
+
+def dns(attribute: str) -> tuple[Arg, Arg]:
+    """Return the arguments that set and clear a DNS name or domain."""
+    flag = attribute.replace("_", "-")
+    return (
+        Arg(f"--{flag}", "For the DNS integration extension.", group="dns", **TO_BOTH),
+        Arg(f"--no-{flag}", "Clear it.", attribute, const="", group="dns", **TO_UPDATE),
+    )
+
+
+def dhcp_option(text: str) -> dict[str, str | None]:
+    """Return the mapping of an extra DHCP option, "null" as its value meaning None.
+
+    Raises:
+        ArgumentTypeError: for other keys, or a name with neither value nor version.
+    """
+    found = key_values(("opt_name",), ("opt_value", "ip_version"))(text)
+    if len(found) < 2:
+        raise argparse.ArgumentTypeError("opt_name needs opt_value or ip_version with it")
+    return {key: None if key == "opt_value" and value == "null" else value for key, value in found.items()}
+
+
+NETWORK = _described(
+    "network",
+    title="network",
+    command="net",
+    columns="id name subnets",
+    joins=(("subnets", "subnet", ("id", "cidr")),),
+    spelling=Spelling(
+        places=("name",),
+        changes={
+            "shared": {"help": "Let all projects use the network.", "const": True, "update": False},
+            "provider:network_type": {"type": None, "choices": None},
+        },
+        less=frozenset({"router:external"}),
+        own=(
+            Arg("--vlan-transparent", "Whether frames with VLAN tags pass.", **BOOLEAN),
+            *QOS_POLICY,
+            AVAILABILITY_ZONE,
+            *dns("dns_domain"),
+        ),
+    ),
+)
+SUBNET = _described(
+    "subnet",
+    title="subnet",
+    command="subnet",
+    columns="id name cidr allocation_pools",
+    spelling=Spelling(
+        places=("network_id", "cidr?"),
+        changes={
+            "gateway_ip": {"flag": "--gateway"},
+            "ip_version": {"help": "IP version, 4 where not given.", "choices": (4, 6), "default": 4},
+        },
+        less=frozenset({"enable_dhcp"}),
+        clears={"gateway_ip": None},
+        own=(
+            Arg("--disable-dhcp", "Serve no DHCP.", "enable_dhcp", const=False, group="dhcp", **TO_BOTH),
+            Arg("--enable-dhcp", "Serve DHCP.", "enable_dhcp", const=True, group="dhcp", **TO_BOTH),
+            # An old spelling that scripts still use.
+            Arg("--enable-dhcp=True", "", "enable_dhcp", const=True, hidden=True, **TO_BOTH),
+            Arg("--enable-dhcp=False", "", "enable_dhcp", const=False, hidden=True, **TO_BOTH),
+            Arg(
+                "--subnetpool",
+                "Name or id of the subnet pool to take the CIDR from.",
+                "subnetpool_id",
+                metavar="SUBNETPOOL",
+                refers="subnetpool",
+                copies=("ip_version",),
+            ),
+            Arg("--use-default-subnetpool", "Take the CIDR from the default subnet pool.", const=True),
+            Arg("--prefixlen", "Length of the prefix to take from the subnet pool.", metavar="PREFIX_LENGTH"),
+            Arg("--segment", "Id of the segment.", "segment_id", metavar="SEGMENT", refers="segment"),
+        ),
+    ),
+)
+PORT = _described(
+    "port",
+    title="port",
+    command="port",
+    columns="id name mac_address fixed_ips",
+    spelling=Spelling(
+        places=("network_id",),
+        clears={"security_groups": [], "allowed_address_pairs": []},
+        own=(
+            Arg(
+                "--vnic-type",
+                "Kind of the virtual network card.",
+                "binding:vnic_type",
+                type=lower,
+                choices=VNIC_TYPES,
+            ),
+            Arg("--binding-profile", "JSON object for binding:profile.", "binding:profile", type=json_object),
+            Arg(
+                "--extra-dhcp-opt",
+                "DHCP option as opt_name=NAME,opt_value=VALUE,ip_version={4,6}.",
+                "extra_dhcp_opts",
+                type=dhcp_option,
+                repeat=True,
+                **TO_BOTH,
+            ),
+            *QOS_POLICY,
+            *dns("dns_name"),
+        ),
+    ),
+)
+ROUTER = _described(
+    "router",
+    title="router",
+    command="router",
+    columns="id name external_gateway_info distributed ha",
+    formats=(("external_gateway_info", json.dumps),),
+    spelling=Spelling(
+        places=("name",),
+        less=frozenset({"external_gateway_info"}),
+        clears={"routes": None},
+        own=(
+            Arg("--flavor", "Name or id of a flavor.", "flavor_id", refers="flavor"),
+            AVAILABILITY_ZONE,
+        ),
+    ),
+)
+FLOATING_IP = _described(
+    "floatingip",
+    title="floating IP",
+    command="floatingip",
+    verbs=("create", "delete", "list", "show"),
+    columns="id fixed_ip_address floating_ip_address port_id",
+    spelling=Spelling(
+        places=("floating_network_id",),
+        changes={"port_id": {"flag": "--port-id"}},
+        own=(
+            Arg("--dns-domain", "For the DNS integration extension."),
+            Arg("--dns-name", "For the DNS integration extension."),
+        ),
+    ),
+)
+
+
+def _rules(rules: Any) -> str:
+    return "\n".join(sorted(line(rule) for rule in rules or ()))
+
+
+SECURITY_GROUP = _described(
+    "security_group",
+    title="security group",
+    command="security-group",
+    columns="id name security_group_rules",
+    formats=(("security_group_rules", _rules),),
+    json_indent=5,
+    spelling=Spelling(places=("name",), less=frozenset({"stateful"})),
+)
+
+
+def _with_ethertype(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {"ethertype": "IPv6" if body.get("protocol") == "icmpv6" else "IPv4", **body}
+
+
+SECURITY_GROUP_RULE = _described(
+    "security_group_rule",
+    title="security group rule",
+    command="security-group-rule",
+    verbs=("create", "delete", "list", "show"),
+    columns="id security_group_id direction ethertype port/protocol remote",
+    complete=_with_ethertype,
+    spelling=Spelling(
+        places=("security_group_id",),
+        changes={
+            "direction": {
+                "help": "Direction of what the rule lets pass, ingress where not given.",
+                "default": "ingress",
+            },
+            "protocol": {"type": lower},
+            "remote_group_id": {"flag": "--remote-group-id"},
+        },
+    ),
+)
+RESOURCES = (NETWORK, SUBNET, PORT, ROUTER, FLOATING_IP, SECURITY_GROUP, SECURITY_GROUP_RULE)
+
+
+def _reference(kind: str, plural: str, path: str) -> Resource:
+    return Resource(kind=kind, plural=plural, command="", path=path, title=kind, columns=())
+
+
+# What others refer to by name or id, and that has no commands here.
+REFERENCES = (
+    _reference("policy", "policies", "qos/policies"),
+    _reference("segment", "segments", "segments"),
+    _reference("subnetpool", "subnetpools", "subnetpools"),
+)
