@@ -45,7 +45,7 @@ FILES: dict[str, Kinds] = {
         *(LoadBalancer, Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule),
         *(Agent, Flavor, ServiceProfile),
     ),
-    "evener/cli/networks.json": (
+    "evener_cloud/cli/resources.json": (
         *(Network, Subnet, Port, Router, FloatingIP, SecurityGroup, SecurityGroupRule),
     ),
 }

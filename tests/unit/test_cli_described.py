@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evener.cli.catalogue import BY_KIND
+from evener.cli.commands import all_kinds
 from evener.cli.spelling import normalise
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def test_every_attribute_that_a_user_sets_says_what_it_is_for_and_has_an_option(
     # vip_network_id goes with no vip_subnet_id, which neutron's command always takes; the others have own commands,
     # or can be given as any attribute without an option.
     without = {"vip_network_id", "external_gateway_info", "router:external", "stateful"}
-    assert settable - without <= {arg.attribute for arg in BY_KIND[cls.KIND].args}
+    assert settable - without <= {arg.attribute for arg in all_kinds()[cls.KIND].args}
 
 
 def test_the_type_of_an_options_value_may_be_said():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evener.cli.errors import one_line
 from evener.cli.escaping import cell, visible
-from evener.cli.tree import title
+from evener.cli.status_tree import title
 
 ACTING = "".join(
     chr(code)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evener.cli.status_tree import title, top_level
 from evener.cli.top_rows import HEADINGS, Reading, counters_by_id, fitting, number, rate, rows
-from evener.cli.tree import title, top_level
 
 COUNTERS = st.dictionaries(st.sampled_from(["total_connections", "bytes_in"]), st.integers(0, 10**15))
 

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from evener.cli.errors import CliError
-from evener.cli.resource import ABSENT, Arg, Resource
+from evener.cli.resource import ABSENT, TAG_FILTERS, Arg, Resource
 from evener.cli.values import true_or_false
 
 DEFAULT_WAIT_S = 60.0
 TARGET = "name_or_id"  # where the parsed arguments hold which object is meant
-# Tag filters are spelled with dashes on the wire (Neutron's standard attributes tag extension).
-DASHED_QUERIES = frozenset({"tags_any", "not_tags", "not_tags_any"})
 
 # Returns the attributes of the object of a kind with a name or id; "id" is among them.
 Find = Callable[[str, str, tuple[str, ...]], Mapping[str, Any]]
@@ -266,7 +264,8 @@ def list_query(resource: Resource, parsed: argparse.Namespace, extra: Mapping[st
     for name in ("tenant_id", *resource.filters):
         values = vars(parsed)[f"filter_{name}"]
         if values is not None:
-            query[name.replace("_", "-") if name in DASHED_QUERIES else name] = values
+            # Neutron's extension standard-attr-tag spells them with dashes on the wire.
+            query[name.replace("_", "-") if name in TAG_FILTERS else name] = values
     query.update(extra)
     if parsed.page_size:
         query["limit"] = parsed.page_size

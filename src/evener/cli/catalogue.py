@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evener.cli import network_catalogue
-from evener.cli.options import Spelling, described, load
-from evener.cli.resource import Arg, Resource
+from evener.cli.descriptions import Spelling, described, load
+from evener.cli.resource import Arg, Resource, reference
 
 _DESCRIPTIONS = load(Path(__file__).with_name("resources.json"))
 _described = partial(described, _DESCRIPTIONS)
@@ -160,9 +159,9 @@ EXTENSION = Resource(
     named=False,
     columns=("alias", "name"),
 )
-RESOURCES = (
+KINDS = (
     *(LOADBALANCER, LISTENER, POOL, MEMBER, HEALTHMONITOR, L7POLICY, L7RULE),
-    *network_catalogue.RESOURCES,
     *(AGENT, FLAVOR, SERVICE_PROFILE, SERVICE_PROVIDER, EXTENSION),
+    *(reference("network", "networks"), reference("subnet", "subnets")),
 )
-BY_KIND = {resource.kind: resource for resource in (*RESOURCES, *network_catalogue.REFERENCES)}
+BY_KIND = {resource.kind: resource for resource in KINDS}

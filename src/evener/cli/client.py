@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from evener.cli.catalogue import BY_KIND
 from evener.cli.errors import NotFound, NotUnique, Refused, Unreachable, one_line
 from evener.cli.login import Connection, explain
 from evener.cli.resource import Resource
@@ -33,13 +32,14 @@ def refusal(status: int, body: Any, text: str) -> Refused:
 
 
 class Client:
-    """A Neutron LBaaS v2 server at the end of `connection`.
+    """A Neutron LBaaS v2 server at the end of `connection`, and the `kinds` of objects that it has.
 
     All methods may raise `Refused` (the server's words) and `Unreachable`.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, kinds: Mapping[str, Resource]) -> None:
         self._connection = connection
+        self._kinds = kinds
 
     def is_admin(self) -> bool:
         """Return whether the caller has the role admin."""
@@ -152,7 +152,7 @@ class Client:
         found: list[Object] = []
         for start in range(0, len(ids), IDS_PER_REQUEST):
             query = {"fields": list(fields), "id": list(ids[start : start + IDS_PER_REQUEST])}
-            found += self.list_all(BY_KIND[kind], query=query)
+            found += self.list_all(self._kinds[kind], query=query)
         return found
 
     def find(
@@ -164,7 +164,7 @@ class Client:
             NotFound: when there is none.
             NotUnique: when several have the name.
         """
-        resource = BY_KIND[kind]
+        resource = self._kinds[kind]
         wanted = ["id", *fields]
         if UUID.fullmatch(name_or_id):
             found = self.list_all(resource, parent_id, {"id": name_or_id, "fields": wanted})
@@ -188,7 +188,7 @@ class Client:
             NotFound: as `find`, and for an id that cannot be one.
             NotUnique: as `find`.
         """
-        if not BY_KIND[kind].named:
+        if not self._kinds[kind].named:
             if "/" in name_or_id or not name_or_id.strip("."):  # in a URL's path it would mean another object
                 raise NotFound(f"Unable to find {kind} with id '{name_or_id}'")
             return name_or_id

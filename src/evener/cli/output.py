@@ -3,15 +3,11 @@
 All commands that print a table or one object derive from the two here: cliff's own print whatever a name holds.
 """
 
-import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cliff import lister, show
-
-from evener.cli.errors import CliError
-from evener.cli.escaping import cell, visible
+from evener.cli.escaping import visible
 from evener.cli.resource import Resource
 
 STRUCTURED = frozenset({"json", "yaml"})  # formats that have a null
@@ -91,33 +87,3 @@ def rows(
         return "" if value is None and formatter not in STRUCTURED else value
 
     return [tuple(shown(name, item.get(name)) for name in names) for item in found]
-
-
-class Lister(lister.Lister):  # noqa: TID251 - this is the way around it
-    """A command whose `take_action` returns names of columns, and rows."""
-
-    def produce_output(
-        self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Iterable[Iterable[Any]]
-    ) -> int:
-        """Print rows."""
-        _check(parsed_args, column_names)
-        rows = [tuple(cell(value, parsed_args.formatter) for value in row) for row in data]
-        return int(super().produce_output(parsed_args, column_names, rows))
-
-
-class ShowOne(show.ShowOne):  # noqa: TID251 - as above
-    """A command whose `take_action` returns names, and as many values."""
-
-    def produce_output(
-        self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Iterable[Any]
-    ) -> int:
-        """Print one object."""
-        _check(parsed_args, column_names)
-        values = tuple(cell(value, parsed_args.formatter) for value in data)
-        return int(super().produce_output(parsed_args, column_names, values))
-
-
-def _check(parsed: argparse.Namespace, names: Sequence[str]) -> None:
-    """Refuse -c where it leaves nothing, in words of ours."""
-    if parsed.columns and not set(parsed.columns) & set(names):
-        raise CliError(f"There is no column {' or '.join(parsed.columns)}; there are: {', '.join(names)}")

@@ -9,14 +9,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from cliff.app import App
-from cliff.command import Command
 
 from evener.cli.arguments import add_request_format
+from evener.cli.command import Command, Lister, ShowOne, Table, client_of, say
 from evener.cli.errors import CliError, NotUnique
-from evener.cli.output import Lister, ShowOne, one
+from evener.cli.output import one
 from evener.cli.resource import Resource
 from evener.cli.spelling import unknown_attributes
-from evener.cli.verbs import Table, client_of, say
 
 # What identity services give projects as ids; whatever else is given may be a name.
 ID = re.compile("[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -83,13 +82,8 @@ class ShowQuota(ShowOne):
 
     suffix: ClassVar[str] = ""
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         _add_project(parser)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         path = _path(_project_id(self.app, parsed_args)) + self.suffix
@@ -107,13 +101,8 @@ class ListQuotas(Lister):
 
     resource: ClassVar[Resource] = QUOTA
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         add_request_format(parser)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         found = client_of(self.app).list_all(QUOTA)
@@ -128,17 +117,12 @@ class UpdateQuota(ShowOne):
 
     takes_unknown: ClassVar[bool] = True
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         for name, own_flag in LIMITS.items():
             flag = own_flag or "--" + name.replace("_", "-")
             words = flag.removeprefix("--").replace("-", " ")
             parser.add_argument(flag, dest=name, metavar="LIMIT", help=f"Limit for {words}s; -1 for none.")
         _add_project(parser)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         given = {name: vars(parsed_args)[name] for name in LIMITS if vars(parsed_args)[name] is not None}
@@ -153,13 +137,8 @@ class UpdateQuota(ShowOne):
 class DeleteQuota(Command):
     """Set the quotas of a project back to the default."""
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         _add_project(parser)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         project_id = _project_id(self.app, parsed_args)

@@ -11,6 +11,7 @@ class _Absent:
 
 ABSENT = _Absent()  # no value: None means null on the wire
 VERBS = ("create", "delete", "list", "show", "update")
+TAG_FILTERS = ("tags", "tags_any", "not_tags", "not_tags_any")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +96,10 @@ class Resource:
     def group_name(self) -> str:
         """What messages about several of them call it."""
         return self.bulk_name or self.kind
+
+
+def reference(kind: str, plural: str, path: str = "") -> Resource:
+    """Return a kind that others refer to by name or id, and that has no commands."""
+    return Resource(
+        kind=kind, plural=plural, command="", path=path or plural, title=kind, columns=(), verbs=()
+    )

@@ -8,13 +8,11 @@ from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import quote
 
-from cliff.command import Command
-
 from evener.cli import arguments
 from evener.cli.catalogue import BY_KIND
-from evener.cli.output import Lister
+from evener.cli.command import Command, Lister, Table, client_of, say
 from evener.cli.resource import Resource
-from evener.cli.verbs import Delete, Table, client_of, listed, say
+from evener.cli.verbs import Delete, listed
 
 
 class OnAgent(Lister):
@@ -24,14 +22,9 @@ class OnAgent(Lister):
         BY_KIND["loadbalancer"], columns=("id", "name", "admin_state_up", "provisioning_status")
     )
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_fields(parser)
         parser.add_argument("lbaas_agent", metavar="LBAAS_AGENT", help="Id of the agent.")
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         client = client_of(self.app)
@@ -46,8 +39,8 @@ class DeleteAgent(Delete):
 
     resource: ClassVar[Resource] = BY_KIND["agent"]
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "--force",
             action="store_true",
@@ -58,7 +51,6 @@ class DeleteAgent(Delete):
             action="store_true",
             help="With --force: let nobody serve them until they are changed.",
         )
-        return parser
 
     def how(self, parsed_args: argparse.Namespace) -> dict[str, str]:
         flags = {"force": parsed_args.force, "leave": parsed_args.leave_loadbalancers}
@@ -72,14 +64,9 @@ class HostingAgent(Lister):
         BY_KIND["agent"], columns=("id", "host", "admin_state_up", "alive")
     )
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_fields(parser)
         parser.add_argument("loadbalancer", metavar="LOADBALANCER", help="Name or id of the load balancer.")
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         client = client_of(self.app)
@@ -92,19 +79,14 @@ class HostingAgent(Lister):
 class _Profile(Command):
     """What joining and parting a flavor and a profile have in common."""
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_request_format(parser)
         parser.add_argument("flavor", metavar="FLAVOR", help="Name or id of the flavor.")
         parser.add_argument("flavor_profile", metavar="FLAVOR_PROFILE", help="Id of the flavor profile.")
-        return parser
 
 
 class AssociateFlavor(_Profile):
     """Let a flavor be served by what a flavor profile selects."""
-
-    def get_epilog(self) -> str:
-        return ""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client, profile = client_of(self.app), parsed_args.flavor_profile
@@ -116,9 +98,6 @@ class AssociateFlavor(_Profile):
 
 class DisassociateFlavor(_Profile):
     """Let a flavor be served by a flavor profile no longer."""
-
-    def get_epilog(self) -> str:
-        return ""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client, profile = client_of(self.app), parsed_args.flavor_profile

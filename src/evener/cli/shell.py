@@ -10,14 +10,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any
 
 from cliff.app import App
-from cliff.command import Command
 from cliff.commandmanager import CommandManager
 
 from evener.cli import login
 from evener.cli.client import Client
-from evener.cli.commands import Complete, all_commands
+from evener.cli.commands import Complete, all_commands, all_kinds
 from evener.cli.errors import CliError, NotFound, one_line
 from evener.cli.spelling import misspelt, normalise
 
@@ -48,7 +48,7 @@ class Shell(App):
     def client(self) -> Client:
         """Return the client of the server, logging in at the first call."""
         if self._client is None:
-            self._client = Client(login.connect(self.options))
+            self._client = Client(login.connect(self.options), all_kinds())
         return self._client
 
     def build_option_parser(
@@ -116,7 +116,7 @@ class Shell(App):
             return self._fail(f"{type(error).__name__}: {error}")
 
     @staticmethod
-    def _obey(command: Command, parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> int:
+    def _obey(command: Any, parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> int:
         """Run `command`. A mistyped option may be an attribute that only the server knows, and its value a name."""
         try:
             return int(command.run(parsed))

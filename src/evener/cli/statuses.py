@@ -8,14 +8,12 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from cliff.command import Command
-
 from evener.cli.arguments import TARGET, add_request_format
 from evener.cli.catalogue import BY_KIND
+from evener.cli.command import Command, client_of, say
 from evener.cli.escaping import visible
 from evener.cli.resource import Resource
-from evener.cli.tree import Node, children, title, top_level
-from evener.cli.verbs import client_of, say
+from evener.cli.status_tree import Node, children, title, top_level
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -73,11 +71,7 @@ class Status(Command):
 
     resource: ClassVar[Resource] = BY_KIND["loadbalancer"]
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         add_request_format(parser)
         parser.add_argument(TARGET, metavar="LOADBALANCER", help="Name or id of the load balancer.")
         parser.add_argument(
@@ -86,7 +80,6 @@ class Status(Command):
             choices=["json", "tree"],
             help="tree or json; tree where not given on a terminal, json everywhere else.",
         )
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client = client_of(self.app)

@@ -2,20 +2,23 @@
 
 import argparse
 import itertools
+import os
+import select
+import sys
+import termios
 import time
-from collections.abc import Iterator, Sequence
+import tty
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-from cliff.command import Command
 
 from evener.cli.arguments import add_request_format
 from evener.cli.catalogue import BY_KIND
 from evener.cli.client import Client
+from evener.cli.command import Command, client_of
 from evener.cli.errors import Refused
-from evener.cli.keyboard import keys
 from evener.cli.statuses import STYLES
 from evener.cli.top_rows import HEADINGS, Reading, Row, cells, counters_by_id, fitting, rows
-from evener.cli.verbs import client_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +31,13 @@ FRAME_LINES = 6  # of a live table: around the heading and below the rows
 QUIT = "q"
 MOVES = {"up": -1, "k": -1, "down": 1, "j": 1, "page up": -1, "page down": 1}
 PAGES = frozenset({"page up", "page down"})
+KEYS = {
+    b"\x1b[A": "up",
+    b"\x1b[B": "down",
+    b"\x1b[5~": "page up",
+    b"\x1b[6~": "page down",
+    b" ": "page down",
+}
 
 Frames = Iterator[tuple[list[Row], bool]]
 
@@ -110,11 +120,7 @@ class Top(Command):
     that the server does not keep for a listener or member.
     """
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         add_request_format(parser)
         parser.add_argument(
             "loadbalancers",
@@ -137,7 +143,6 @@ class Top(Command):
             metavar="COUNT",
             help="End after this many refreshes.",
         )
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         from rich.console import Console
@@ -152,6 +157,36 @@ class Top(Command):
             return
 
 
+@contextmanager
+def pressed_keys() -> Iterator[Callable[[float], str]]:
+    """Give a function that waits some seconds for a key and returns its name or character, "" where none came.
+
+    Keys are read one at a time, without Enter.
+    """
+    if not sys.stdin.isatty():
+        yield _none
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    try:
+        tty.setcbreak(terminal, termios.TCSADRAIN)  # what was typed meanwhile counts
+        yield lambda seconds: _pressed(terminal, seconds)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _none(seconds: float) -> str:
+    time.sleep(max(0.0, seconds))
+    return ""
+
+
+def _pressed(terminal: int, seconds: float) -> str:
+    if not select.select([terminal], [], [], max(0.0, seconds))[0]:
+        return ""
+    read = os.read(terminal, 16)
+    return KEYS.get(read) or read.decode(errors="replace")[:1]
+
+
 def _caption(more: bool) -> str:  # noqa: FBT001 - as `frames` yields it
     return f"the first {MOST} load balancers; name others to see them" if more else ""
 
@@ -161,7 +196,7 @@ def _show_live(console: "Console", shown: Frames, delay_s: float, count: int | N
 
     top = 0
     table: Any = ""
-    with Live(console=console, screen=True, auto_refresh=False) as live, keys() as pressed:
+    with Live(console=console, screen=True, auto_refresh=False) as live, pressed_keys() as pressed:
         for number, (found, more) in enumerate(shown, 1):
             due_s = time.monotonic() + delay_s
             key = "drawn anew"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evener.cli.tree import Node, children, title, top_level
+from evener.cli.status_tree import Node, children, title, top_level
 
 Counters = Mapping[str, int]
 SHOWN = frozenset({"load balancer", "listener", "pool", "member"})

@@ -5,38 +5,17 @@ Parses with `arguments`, speaks through the `Client`, shows with `output`; decid
 
 import argparse
 from dataclasses import replace
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar
 
-from cliff.app import App
-from cliff.command import Command
-
-from evener.cli import arguments, health, output
+from evener.cli import arguments, output
 from evener.cli.arguments import TARGET
 from evener.cli.client import Client
+from evener.cli.command import Command, Lister, ShowOne, Table, client_of, say
 from evener.cli.errors import CliError, NotFound, NotUnique, Refused
-from evener.cli.output import Lister, ShowOne
 from evener.cli.resource import Resource
 from evener.cli.spelling import unknown_attributes
+from evener.cli.status_tree import STATUS_COLUMN, add_status, shows_status
 from evener.cli.wait import loadbalancer_ids, progress_on, wait
-
-Table = tuple[tuple[str, ...] | list[str], Any]
-
-
-class Connected(Protocol):
-    """The application, as commands see it."""
-
-    def client(self) -> Client:
-        """Return the client of the server, logging in at the first call."""
-
-
-def client_of(app: App) -> Client:
-    """Return the client of the server, logged in."""
-    return cast(Connected, app).client()
-
-
-def say(app: App, text: str) -> None:
-    """Print `text` and a line break on the application's standard output."""
-    print(text, file=app.stdout, flush=True)
 
 
 def _parent_id(client: Client, resource: Resource, parsed: argparse.Namespace) -> str | None:
@@ -57,13 +36,8 @@ class Create(ShowOne):
     resource: ClassVar[Resource]
     takes_unknown: ClassVar[bool] = True
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_create(parser, self.resource)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         client, resource = client_of(self.app), self.resource
@@ -84,21 +58,16 @@ class Show(ShowOne):
 
     resource: ClassVar[Resource]
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_show(parser, self.resource)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         client, resource = client_of(self.app), self.resource
         parent_id = _parent_id(client, resource, parsed_args)
         object_id = client.find_id(resource.kind, vars(parsed_args)[TARGET], parent_id)
         found = client.show(resource, object_id, parent_id, arguments.show_query(parsed_args))
-        if health.wanted(self.app, parsed_args):
-            health.add(client, resource, [found], parent_id)
+        if shows_status(self.app, parsed_args):
+            add_status(client, resource, [found], parent_id)
         return output.one(resource, found, parsed_args.formatter, resource.json_indent)
 
 
@@ -108,21 +77,16 @@ class List(Lister):
     resource: ClassVar[Resource]
     takes_unknown: ClassVar[bool] = True
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_list(parser, self.resource)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         client, resource = client_of(self.app), self.resource
         parent_id = _parent_id(client, resource, parsed_args)
         query = arguments.list_query(resource, parsed_args, _extra(parsed_args))
         found = client.list_all(resource, parent_id, query)
-        if health.wanted(self.app, parsed_args) and health.add(client, resource, found, parent_id):
-            resource = replace(resource, columns=(*resource.columns, health.COLUMN))
+        if shows_status(self.app, parsed_args) and add_status(client, resource, found, parent_id):
+            resource = replace(resource, columns=(*resource.columns, STATUS_COLUMN))
         return listed(client, resource, found, parsed_args)
 
 
@@ -163,13 +127,8 @@ class Update(Command):
     resource: ClassVar[Resource]
     takes_unknown: ClassVar[bool] = True
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_update(parser, self.resource)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client, resource = client_of(self.app), self.resource
@@ -190,13 +149,8 @@ class Delete(Command):
 
     resource: ClassVar[Resource]
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_delete(parser, self.resource)
-        return parser
 
     def how(self, parsed_args: argparse.Namespace) -> dict[str, str]:  # noqa: ARG002 - others have a choice
         """Return what the request says besides the id."""

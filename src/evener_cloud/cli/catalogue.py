@@ -1,23 +1,22 @@
 """Networks, subnets, ports, routers, floating IPs and security groups, as `neutron` 8.1.0 spells their commands.
 
-Data only, made as those in `catalogue`. Source: python-neutronclient 8.1.0, `neutron/v2_0/network.py`, `subnet.py`,
-`port.py`, `router.py`, `floatingip.py` and `securitygroup.py`. It has options for extensions that our descriptions do
-not know, for other servers.
+Data only, as that of load balancers (`evener.cli.catalogue`). Source: python-neutronclient 8.1.0,
+`neutron/v2_0/network.py`, `subnet.py`, `port.py`, `router.py`, `floatingip.py` and `securitygroup.py`. It has options
+for extensions that our descriptions do not know, for other servers.
 """
 
-import argparse
 import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evener.cli.options import TRUE_OR_FALSE, Spelling, described, load
-from evener.cli.resource import Arg, Resource
-from evener.cli.security_rules import line
-from evener.cli.values import json_object, key_values, lower, true_or_false
+from evener.cli.descriptions import TRUE_OR_FALSE, Spelling, described, load
+from evener.cli.resource import Arg, reference
+from evener.cli.values import json_object, lower, true_or_false
+from evener_cloud.cli.values import dhcp_option, rules, with_ethertype
 
-_described = partial(described, load(Path(__file__).with_name("networks.json")))
+_described = partial(described, load(Path(__file__).with_name("resources.json")))
 VNIC_TYPES = ("direct", "direct-physical", "macvtap", "normal", "baremetal", "smart-nic")
 TO_UPDATE: Mapping[str, Any] = {"create": False, "update": True}
 TO_BOTH: Mapping[str, Any] = {"create": True, "update": True}
@@ -49,18 +48,6 @@ def dns(attribute: str) -> tuple[Arg, Arg]:
         Arg(f"--{flag}", "For the DNS integration extension.", group="dns", **TO_BOTH),
         Arg(f"--no-{flag}", "Clear it.", attribute, const="", group="dns", **TO_UPDATE),
     )
-
-
-def dhcp_option(text: str) -> dict[str, str | None]:
-    """Return the mapping of an extra DHCP option, "null" as its value meaning None.
-
-    Raises:
-        ArgumentTypeError: for other keys, or a name with neither value nor version.
-    """
-    found = key_values(("opt_name",), ("opt_value", "ip_version"))(text)
-    if len(found) < 2:
-        raise argparse.ArgumentTypeError("opt_name needs opt_value or ip_version with it")
-    return {key: None if key == "opt_value" and value == "null" else value for key, value in found.items()}
 
 
 NETWORK = _described(
@@ -180,23 +167,15 @@ FLOATING_IP = _described(
 )
 
 
-def _rules(rules: Any) -> str:
-    return "\n".join(sorted(line(rule) for rule in rules or ()))
-
-
 SECURITY_GROUP = _described(
     "security_group",
     title="security group",
     command="security-group",
     columns="id name security_group_rules",
-    formats=(("security_group_rules", _rules),),
+    formats=(("security_group_rules", rules),),
     json_indent=5,
     spelling=Spelling(places=("name",), less=frozenset({"stateful"})),
 )
-
-
-def _with_ethertype(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"ethertype": "IPv6" if body.get("protocol") == "icmpv6" else "IPv4", **body}
 
 
 SECURITY_GROUP_RULE = _described(
@@ -205,7 +184,7 @@ SECURITY_GROUP_RULE = _described(
     command="security-group-rule",
     verbs=("create", "delete", "list", "show"),
     columns="id security_group_id direction ethertype port/protocol remote",
-    complete=_with_ethertype,
+    complete=with_ethertype,
     spelling=Spelling(
         places=("security_group_id",),
         changes={
@@ -218,16 +197,9 @@ SECURITY_GROUP_RULE = _described(
         },
     ),
 )
-RESOURCES = (NETWORK, SUBNET, PORT, ROUTER, FLOATING_IP, SECURITY_GROUP, SECURITY_GROUP_RULE)
-
-
-def _reference(kind: str, plural: str, path: str) -> Resource:
-    return Resource(kind=kind, plural=plural, command="", path=path, title=kind, columns=())
-
-
-# What others refer to by name or id, and that has no commands here.
-REFERENCES = (
-    _reference("policy", "policies", "qos/policies"),
-    _reference("segment", "segments", "segments"),
-    _reference("subnetpool", "subnetpools", "subnetpools"),
+KINDS = (
+    *(NETWORK, SUBNET, PORT, ROUTER, FLOATING_IP, SECURITY_GROUP, SECURITY_GROUP_RULE),
+    reference("policy", "policies", "qos/policies"),
+    reference("segment", "segments"),
+    reference("subnetpool", "subnetpools"),
 )

@@ -10,12 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cliff.command import Command
-
 from evener.cli.client import UUID, Client
+from evener.cli.command import AnyCommand, Command, Lister, ShowOne, Table, client_of, say
 from evener.cli.errors import CliError, NotFound, NotUnique, Refused
-from evener.cli.output import Lister, ShowOne
-from evener.cli.verbs import Table, client_of, say
 
 PAGE = 100
 FILES = (
@@ -31,11 +28,7 @@ class CreateCertificate(ShowOne):
     Files may be PEM or DER; a bundle (PKCS12, or PEM with certificate, key and intermediates) needs no --key.
     """
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--name", help="Name of the certificate.")
         parser.add_argument(
             "--certificate", metavar="FILE", required=True, help="File with the certificate, or a bundle."
@@ -47,7 +40,6 @@ class CreateCertificate(ShowOne):
         word = parser.add_mutually_exclusive_group()
         word.add_argument("--passphrase", metavar="WORD", help="What the key or bundle is protected with.")
         word.add_argument("--passphrase-file", metavar="FILE", help="File with what it is protected with.")
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         client = client_of(self.app)
@@ -69,9 +61,6 @@ class CreateCertificate(ShowOne):
 class ListCertificates(Lister):
     """List the certificates that are stored, by the references that listeners take."""
 
-    def get_epilog(self) -> str:
-        return ""
-
     def take_action(self, parsed_args: argparse.Namespace) -> Table:  # noqa: ARG002
         found = [_shown(container) for container in _containers(client_of(self.app))]
         return ("name", "container_ref", "used_by"), [tuple(each.values()) for each in found]
@@ -80,13 +69,8 @@ class ListCertificates(Lister):
 class DeleteCertificate(Command):
     """Delete certificates that no listener uses, with their secrets."""
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("certificate", metavar="CERTIFICATE", nargs="+", help="Reference, id or name.")
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client = client_of(self.app)
@@ -105,7 +89,7 @@ class DeleteCertificate(Command):
             raise CliError(" ".join(str(failure).rstrip(".") + "." for failure in failures))
 
 
-COMMANDS: dict[str, type[Command]] = {
+COMMANDS: dict[str, type[AnyCommand]] = {
     "lbaas-certificate-create": CreateCertificate,
     "lbaas-certificate-delete": DeleteCertificate,
     "lbaas-certificate-list": ListCertificates,

@@ -5,21 +5,17 @@ Source: python-neutronclient 8.1.0, `neutron/v2_0/router.py`, `floatingip.py`, `
 """
 
 import argparse
-import itertools
-from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from cliff.command import Command
-
-from evener.cli import arguments, security_rules
-from evener.cli.catalogue import BY_KIND
+from evener.cli import arguments
 from evener.cli.client import Client
+from evener.cli.command import Command, Lister, Table, client_of, say
 from evener.cli.errors import CliError
 from evener.cli.resource import Resource
-from evener.cli.spelling import unknown_attributes
 from evener.cli.values import key_values
-from evener.cli.verbs import List, Table, client_of, listed, say
+from evener.cli.verbs import List
+from evener_cloud.cli.catalogue import NETWORK, PORT
 
 FIXED_IP = "subnet_id=SUBNET,ip_address=IP_ADDR"
 INTERFACE = "SUBNET, subnet=SUBNET or port=PORT, by name or id."
@@ -28,14 +24,9 @@ INTERFACE = "SUBNET, subnet=SUBNET or port=PORT, by name or id."
 class _OfRouter(Command):
     """What the commands on one router have in common."""
 
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_request_format(parser)
         parser.add_argument("router", metavar="ROUTER", help="Name or id of the router.")
-        return parser
 
 
 def _set_gateway(client: Client, router: str, gateway: dict[str, Any]) -> None:
@@ -46,8 +37,8 @@ def _set_gateway(client: Client, router: str, gateway: dict[str, Any]) -> None:
 class SetGateway(_OfRouter):
     """Connect a router to an external network."""
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "external_network", metavar="EXTERNAL-NETWORK", help="Name or id of the external network."
         )
@@ -65,7 +56,6 @@ class SetGateway(_OfRouter):
             metavar=FIXED_IP,
             help="Subnet and/or address that the router is to have outside; may be repeated.",
         )
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client, router = client_of(self.app), parsed_args.router
@@ -92,10 +82,9 @@ class ClearGateway(_OfRouter):
 
 
 class _Interface(_OfRouter):
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("interface", metavar="INTERFACE", help=INTERFACE)
-        return parser
 
 
 def _change_interface(client: Client, parsed: argparse.Namespace, what: str) -> dict[str, Any]:
@@ -132,12 +121,11 @@ class DeleteInterface(_Interface):
 class ListRouterPorts(List):
     """List the ports of a router."""
 
-    resource: ClassVar[Resource] = BY_KIND["port"]
+    resource: ClassVar[Resource] = PORT
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("router", metavar="ROUTER", help="Name or id of the router.")
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         parsed_args.filter_device_id = client_of(self.app).find_id("router", parsed_args.router)
@@ -147,7 +135,7 @@ class ListRouterPorts(List):
 class ListExternalNetworks(List):
     """List the networks that routers may have as their way out."""
 
-    resource: ClassVar[Resource] = BY_KIND["network"]
+    resource: ClassVar[Resource] = NETWORK
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         vars(parsed_args)["filter_router:external"] = True
@@ -155,14 +143,9 @@ class ListExternalNetworks(List):
 
 
 class _OfFloatingIP(Command):
-    def get_epilog(self) -> str:
-        return ""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_request_format(parser)
         parser.add_argument("floatingip_id", metavar="FLOATINGIP_ID", help="Id of the floating IP.")
-        return parser
 
 
 def _set_floating(client: Client, floating_id: str, body: dict[str, Any]) -> None:
@@ -173,11 +156,10 @@ def _set_floating(client: Client, floating_id: str, body: dict[str, Any]) -> Non
 class AssociateFloatingIP(_OfFloatingIP):
     """Let a floating IP stand for a port's address."""
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("port_id", metavar="PORT", help="Name or id of the port.")
         parser.add_argument("--fixed-ip-address", help="Address of the port, where it has several.")
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client = client_of(self.app)
@@ -196,62 +178,7 @@ class DisassociateFloatingIP(_OfFloatingIP):
         say(self.app, f"Disassociated floating IP {parsed_args.floatingip_id}")
 
 
-class ListRules(List):
-    """List the rules of security groups, with the groups' names."""
-
-    resource: ClassVar[Resource] = BY_KIND["security_group_rule"]
-    names: ClassVar[dict[str, str]] = {
-        "security_group_id": "security_group",
-        "remote_group_id": "remote_group",
-    }
-    # What is worked out here, and from which attributes; the second spelling of the first is an old one.
-    readings: ClassVar[dict[str, tuple[str, ...]]] = {
-        "remote": ("remote_ip_prefix", "remote_group_id"),
-        "port/protocol": ("protocol", "port_range_min", "port_range_max"),
-        "protocol/port": ("protocol", "port_range_min", "port_range_max"),
-    }
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.add_argument(
-            "--no-nameconv", action="store_true", help="Show the ids of security groups, not their names."
-        )
-        return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> Table:
-        client = client_of(self.app)
-        ids = {name: attribute for attribute, name in self.names.items()}
-        query = arguments.list_query(self.resource, parsed_args, unknown_attributes(parsed_args.unknown))
-        if parsed_args.fields:
-            wanted = (self.readings.get(name, (ids.get(name, name),)) for name in parsed_args.fields)
-            query["fields"] = list(itertools.chain(*wanted))
-        found = client.list_all(self.resource, query=query)
-        names = {} if parsed_args.no_nameconv else self.names
-        spelling = {**ids, **{name: name for name in names.values()}, **names}
-        parsed_args.columns = [spelling.get(column, column) for column in parsed_args.columns]
-        parsed_args.fields = [spelling.get(field, field) for field in parsed_args.fields]
-        columns = tuple(spelling.get(column, column) for column in self.resource.columns)
-        if names:
-            _name_groups(client, found)
-        shown = [{names.get(name, name): value for name, value in self._read(rule).items()} for rule in found]
-        return listed(client, replace(self.resource, columns=columns), shown, parsed_args)
-
-    def _read(self, rule: dict[str, Any]) -> dict[str, Any]:
-        read = {"remote": security_rules.remote(rule), "port/protocol": security_rules.service(rule) or "any"}
-        read["protocol/port"] = read["port/protocol"]
-        return rule | {name: read[name] for name, needed in self.readings.items() if set(needed) <= set(rule)}
-
-
-def _name_groups(client: Client, found: list[dict[str, Any]]) -> None:
-    """Put the groups' names in the place of their ids, where they have one."""
-    ids = {rule[name] for rule in found for name in ListRules.names if rule.get(name)}
-    groups = client.by_ids("security_group", sorted(ids), ("id", "name"))
-    known = {group["id"]: group["name"] for group in groups}
-    for rule in found:
-        rule.update({name: known.get(rule[name]) or rule[name] for name in ListRules.names if name in rule})
-
-
-COMMANDS: dict[str, type[Command]] = {
+COMMANDS: dict[str, type[Command | Lister]] = {
     "floatingip-associate": AssociateFloatingIP,
     "floatingip-disassociate": DisassociateFloatingIP,
     "net-external-list": ListExternalNetworks,
@@ -260,5 +187,4 @@ COMMANDS: dict[str, type[Command]] = {
     "router-interface-add": AddInterface,
     "router-interface-delete": DeleteInterface,
     "router-port-list": ListRouterPorts,
-    "security-group-rule-list": ListRules,
 }

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from evener.cli.resource import Arg, Resource
+from evener.cli.resource import TAG_FILTERS, Arg, Resource
 from evener.cli.values import key_values, lower, true_or_false, upper
 
 Description = Mapping[str, Any]
 TRUE_OR_FALSE = "{True,False}"
-TAG_FILTERS = ("tags", "tags_any", "not_tags", "not_tags_any")
 
 
 @dataclass(frozen=True, slots=True)
