@@ -15,9 +15,9 @@ from falcon import testing
 from sqlalchemy import event, select
 
 from evener import config
-from evener.api import networking
 from evener.api.answers import Answers
 from evener.api.app import make_app
+from evener.api.networking import V2, add_routes
 from evener.api.policy import Policy
 from evener.bus.inprocess import InProcessBus
 from evener.control.administration import administration
@@ -32,11 +32,11 @@ from evener.store.all_tables import metadata
 from evener.store.database import Database
 from evener.store.schema import agents
 from evener_cloud.network.builtin import BuiltinNetwork
+from evener_cloud.network.http.networking import NETWORKING, behind
 from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.http import routes as barbican
 
 HOST = "node-1"
-V2 = networking.V2
 PHYSICAL_NETWORKS = ("outside", "wire")
 MAX_BODY = 200_000
 SECRETS = "http://evener.test:9876"  # where the secret service is, as its references say
@@ -175,16 +175,17 @@ class Cloud:
         self.bus.serve_agent(HOST, self.agent)
         self.controller.heartbeat(HOST, {})
         app = make_app(Tokens(), lambda: None, SECRETS)
-        policy = Policy(config.load([], "evener-test"), networking.KINDS)
-        networking.add_routes(
+        policy = Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
+        add_routes(
             app,
             self.balancing,
-            self.network,
             administration(database, self.network, self.bus, secrets=secrets),
             policy,
             MAX_BODY,
             Answers(database.version),
             Tokens(),
+            NETWORKING,
+            behind(self.network, policy, MAX_BODY),
         )
         if secrets is not None:
             barbican.add_routes(app, secrets, SECRETS, MAX_BODY)

@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 import pytest
 from api_cloud import PATHS, V2, Cloud, on_sqlite
 
-from evener.api.networking import LBAAS_COLLECTIONS, NETWORK_COLLECTIONS
+from evener.api.networking import LBAAS_COLLECTIONS
 from evener.resources.describe import Attr, columns, descriptors, wire_names
 from evener.resources.l7rule import L7Rule
 from evener.store.filters import filterable
+from evener_cloud.network.http.networking import COLLECTIONS as NETWORK_COLLECTIONS
 
 
 def names(entries: list[dict[str, Any]]) -> list[str]:

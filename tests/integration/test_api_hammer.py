@@ -10,11 +10,11 @@ from api_cloud import PATHS, V2, Cloud, Tree, on_sqlite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evener.api import networking
 from evener.resources.describe import Resource, descriptors, wire_names
+from evener_cloud.network.http.networking import NETWORKING
 
 METHODS = ["GET", "GET", "GET", "POST", "POST", "POST", "PUT", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"]
-NAMES = sorted({shown for cls in networking.KINDS for shown in wire_names(cls).values()} | {"tenant_id"})
+NAMES = sorted({shown for cls in NETWORKING.kinds for shown in wire_names(cls).values()} | {"tenant_id"})
 TEXTS = st.text(max_size=20) | st.sampled_from(
     [
         "",
@@ -125,7 +125,7 @@ def queries(draw: Any, cls: type[Resource]) -> str:
     return urlencode(pairs, errors="surrogatepass")
 
 
-@given(data=st.data(), cls=st.sampled_from(networking.KINDS), method=st.sampled_from(METHODS))
+@given(data=st.data(), cls=st.sampled_from(NETWORKING.kinds), method=st.sampled_from(METHODS))
 @settings(
     max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

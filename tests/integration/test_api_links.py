@@ -7,9 +7,9 @@ import pytest
 from api_cloud import SECRETS, V2, Cloud, Tokens, check_refusal
 from falcon import testing
 
-from evener.api import networking
 from evener.api.app import LONGEST_URI, make_app
 from evener.api.lanes import PASSWORDS
+from evener_cloud.network.http.networking import NETWORKING
 
 BASE = SECRETS
 FORGED = {"Host": "evil.test", "X-Forwarded-Host": "evil.test", "Forwarded": "host=evil.test"}
@@ -49,7 +49,7 @@ def test_who_has_no_token_is_told_where_to_get_one(cloud: Cloud) -> None:
 def test_head_is_answered_as_get_wherever_that_is(cloud: Cloud) -> None:
     network = cloud.ann.create("network")
     below = [f"{V2}/networks", f"{V2}/networks/{network['id']}", f"{V2}/extensions", f"{V2}/quotas"]
-    views = [view.path for view in networking.VIEWS if "{" not in view.path]
+    views = [view.path for view in NETWORKING.views if "{" not in view.path]
     others = ["/identity", "/identity/v3/auth/catalog", "/identity/v3/users", "/key-manager/v1/secrets"]
     for path in {*below, *views, *others, "/", "/healthcheck"}:
         headers = {"X-Auth-Token": cloud.admin.token}

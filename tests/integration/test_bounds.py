@@ -7,13 +7,14 @@ import pytest
 from api_cloud import Cloud, check_refusal, counted
 
 from evener import config
-from evener.api.networking import LBAAS_COLLECTIONS, NETWORK_COLLECTIONS
+from evener.api.networking import LBAAS_COLLECTIONS
 from evener.control.bounds import COUNTED
 from evener.resources.bounds import DEFAULTS, WHAT, Bounds
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.quota import LIMITED
 from evener.store.all_tables import metadata
 from evener.store.database import Database
+from evener_cloud.network.http.networking import COLLECTIONS as NETWORK_COLLECTIONS
 
 Json = dict[str, Any]
 GRAPHS = "/lbaas/graphs"

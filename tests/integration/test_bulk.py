@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from api_cloud import Cloud, path_of
 
-from evener.api.networking import LBAAS_COLLECTIONS, NETWORK_COLLECTIONS
+from evener.api.networking import LBAAS_COLLECTIONS
+from evener_cloud.network.http.networking import COLLECTIONS as NETWORK_COLLECTIONS
 
 
 def given(cloud: Cloud) -> dict[str, list[dict[str, Any]]]:

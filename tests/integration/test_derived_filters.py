@@ -3,9 +3,11 @@
 import pytest
 from api_cloud import NOBODYS, Cloud
 
-from evener.api import networking
+from evener.api.collections import Served
+from evener.api.networking import V2
 from evener.api.schemas import filters
 from evener.resources.types import OperatingStatus, ProvisioningStatus
+from evener_cloud.network.http.networking import NETWORKING
 
 BALANCERS = "/lbaas/loadbalancers"
 
@@ -109,17 +111,15 @@ def test_pages_filtered_by_a_status_go_on_though_the_marker_has_left_it(any_clou
     assert len({*first, *second}) == 4
 
 
-@pytest.mark.parametrize("served", networking.COLLECTIONS, ids=lambda served: served.cls.__name__)
-def test_every_filter_of_the_description_is_taken_and_no_other(
-    cloud: Cloud, served: networking.Served
-) -> None:
+@pytest.mark.parametrize("served", NETWORKING.collections, ids=lambda served: served.cls.__name__)
+def test_every_filter_of_the_description_is_taken_and_no_other(cloud: Cloud, served: Served) -> None:
     tree = cloud.tree()
     policy = {"listener_id": tree.listener, "action": "REJECT"}
     parents = {"pools": tree.pool, "l7policies": ""}
     if served.parent is not None and not parents[served.parent.PLURAL]:
         made = cloud.ann.ok("POST", "/lbaas/l7policies", {"l7policy": policy})
         parents["l7policies"] = made["l7policy"]["id"]
-    path = served.path.removeprefix(networking.V2)
+    path = served.path.removeprefix(V2)
     if served.parent is not None:
         path = path.replace("{object_id}", parents[served.parent.PLURAL])
     for name in filters(served.cls):

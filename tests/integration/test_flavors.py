@@ -9,13 +9,14 @@ from api_cloud import MAX_BODY, NOBODYS, V2, Cloud, Tokens, User
 from falcon import testing
 
 from evener import config
-from evener.api import networking
 from evener.api.answers import Answers
 from evener.api.app import make_app
+from evener.api.networking import add_routes
 from evener.api.policy import Policy
 from evener.control.administration import administration
 from evener.control.operations import LoadBalancing
 from evener.resources import provider
+from evener_cloud.network.http.networking import NETWORKING, behind
 
 OTHER_NAME = "neutron_lbaas.drivers.haproxy.plugin_driver.HaproxyOnHostPluginDriver"
 Json = dict[str, Any]
@@ -49,15 +50,17 @@ def declared(cloud: Cloud, *declarations: str) -> User:
     """Return a member of a cloud on the same database with other providers."""
     providers = provider.parse(declarations)
     app = make_app(Tokens(), lambda: None, "http://evener.test:9876")
-    networking.add_routes(
+    policy = Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
+    add_routes(
         app,
         LoadBalancing(cloud.database, cloud.network, cloud.bus, providers),
-        cloud.network,
         administration(cloud.database, cloud.network, cloud.bus, providers),
-        Policy(config.load([], "evener-test"), networking.KINDS),
+        policy,
         MAX_BODY,
         Answers(cloud.database.version),
         Tokens(),
+        NETWORKING,
+        behind(cloud.network, policy, MAX_BODY),
     )
     return User(testing.TestClient(app), "ann:ann:member", "ann")
 

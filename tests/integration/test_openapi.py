@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from evener.api import networking
 from evener.api.openapi import document
 from evener.store import all_tables  # noqa: F401 - filters follow from the tables
+from evener_cloud.network.http.networking import NETWORKING
 
 PATH = f"{V2}/openapi.json"
 CHECKS = (
@@ -33,7 +33,7 @@ CHECKS = (
     response_headers_conformance,
     response_schema_conformance,
 )
-WHOLE = document(networking.COLLECTIONS, networking.VIEWS)
+WHOLE = document(NETWORKING.collections, NETWORKING.views)
 OPERATIONS = [
     (method.upper(), path)
     for path, methods in WHOLE["paths"].items()
@@ -93,7 +93,7 @@ def known_values(cloud: Cloud, path: str) -> dict[str, Any]:
     found |= {"default_pool_id": tree.pool, "redirect_pool_id": tree.pool}
     if "routers" in path or "floatingips" in path:
         found |= ways_outside(cloud, tree.subnet)
-    kinds = [served for served in networking.COLLECTIONS if path in (served.path, served.path_of_one)]
+    kinds = [served for served in NETWORKING.collections if path in (served.path, served.path_of_one)]
     for served in kinds:
         found["object_id"] = found.get(f"{(served.parent or served.cls).KIND}_id", "x")
         found["child_id"] = found.get(f"{served.cls.KIND}_id", "x")

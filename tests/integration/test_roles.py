@@ -7,17 +7,18 @@ import pytest
 from api_cloud import Cloud, User
 
 from evener import config
-from evener.api import networking
 from evener.api.collections import Served
+from evener.api.networking import V2
 from evener.api.openapi import METHODS
 from evener.api.policy import Policy
-from evener.api.policy_table import NONE, UNSEEN, WHO, YES, lines, other_lines
+from evener_cloud.network.http.networking import NETWORKING
+from policy_table import NONE, UNSEEN, WHO, YES, lines, other_lines
 
 Json = dict[str, Any]
-POLICY = Policy(config.load([], "evener-test"), networking.KINDS)
+POLICY = Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
 CASES = [
     pytest.param(served, verb, line, id=f"{verb} {served.cls.__name__}")
-    for served in networking.COLLECTIONS
+    for served in NETWORKING.collections
     for verb, line in zip(
         [verb for verb in METHODS if verb in served.verbs], lines([served], POLICY), strict=True
     )
@@ -84,7 +85,7 @@ class Estate:
         return str(user.ok("POST", path, {kind: self.bodies[kind]})[kind]["id"])
 
     def path(self, served: Served) -> str:
-        path = served.path.removeprefix(networking.V2)
+        path = served.path.removeprefix(V2)
         return path.replace("{object_id}", self.parents[served.parent.PLURAL]) if served.parent else path
 
     def one_of(self, served: Served) -> str:
@@ -208,7 +209,7 @@ def test_each_role_may_do_what_is_no_operation_on_a_collection(cloud: Cloud) -> 
         "create_flavor_service_profile": ("POST", profiles, {"service_profile": {"id": profile}}),
         "delete_flavor_service_profile": ("DELETE", f"{profiles}/{profile}", None),
     }
-    found = other_lines(networking.COLLECTIONS, POLICY)
+    found = other_lines(NETWORKING, POLICY)
     about_showing = {line.rule for line in found if UNSEEN in line.answers}
     assert about_showing == {f"get_network:{name}" for name in PROVIDER}
     assert {line.rule for line in found} - about_showing == requests.keys()

@@ -7,7 +7,7 @@ from api_cloud import NOBODYS, Cloud
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evener.api.networking import TAGGED
+from evener_cloud.network.http.networking import TAGGED
 
 WORDS = ("red", "Red", "blue", "a b", "größe", "100%", "x_y", "[", "'", "=1", "\U0001f600")
 

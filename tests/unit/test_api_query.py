@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evener import config
-from evener.api.networking import KINDS
 from evener.api.policy import Policy, defaults, rule_name
 from evener.api.query import LONGEST, MAX_PAGE, MOST_PARAMETERS, MOST_SORT_KEYS, Listing, links, parse
 from evener.resources.caller import Caller
 from evener.resources.errors import Forbidden, InvalidInput
 from evener.resources.pool import Pool
 from evener.store.rows import ListQuery
+from evener_cloud.network.http.networking import NETWORKING
 from evener_cloud.network.resources.network import Network
 
 URL = "http://x/networking/v2.0/lbaas/pools"
@@ -130,14 +130,14 @@ def caller(*roles: str) -> Caller:
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return Policy(config.load([], "evener-test"), KINDS)
+    return Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
 
 
 VERBS = ("get", "create", "update", "delete")
 
 
 @pytest.mark.parametrize(
-    "cls", [cls for cls in KINDS if not cls.FOR_ADMINISTRATORS], ids=lambda cls: cls.KIND
+    "cls", [cls for cls in NETWORKING.kinds if not cls.FOR_ADMINISTRATORS], ids=lambda cls: cls.KIND
 )
 @pytest.mark.parametrize(
     ("roles", "allowed"),
@@ -164,7 +164,9 @@ def test_roles_allow_what_the_table_says(
             assert caught.value.type_name == "PolicyNotAuthorized"
 
 
-@pytest.mark.parametrize("cls", [cls for cls in KINDS if cls.FOR_ADMINISTRATORS], ids=lambda cls: cls.KIND)
+@pytest.mark.parametrize(
+    "cls", [cls for cls in NETWORKING.kinds if cls.FOR_ADMINISTRATORS], ids=lambda cls: cls.KIND
+)
 def test_what_is_for_administrators_others_read_only(policy: Policy, cls: Any) -> None:
     policy.check(caller("member"), "get", cls)
     for verb in ("create", "update", "delete"):
@@ -174,8 +176,8 @@ def test_what_is_for_administrators_others_read_only(policy: Policy, cls: Any) -
 
 
 def test_every_kind_has_a_rule_for_every_verb() -> None:
-    assert {rule.name for rule in defaults(KINDS)} >= {
-        rule_name(verb, cls) for cls in KINDS for verb in VERBS
+    assert {rule.name for rule in defaults(NETWORKING.kinds, NETWORKING.rules)} >= {
+        rule_name(verb, cls) for cls in NETWORKING.kinds for verb in VERBS
     }
 
 

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from resource_values import JSON
 
-from evener.api.networking import KINDS
 from evener.resources import wire, wording
 from evener.resources.describe import Attr, Resource, descriptors, wire_names
 from evener.resources.errors import InvalidInput
 from evener_cloud.identity import models as identity
+from evener_cloud.network.http.networking import NETWORKING
 from evener_cloud.secrets import models as secrets
 
 SETTABLE = [
     (cls, name)
-    for cls in KINDS
+    for cls in NETWORKING.kinds
     for name, (_, mark) in descriptors(cls).items()
     if isinstance(mark, Attr) and (mark.create or mark.update)
 ]
@@ -128,7 +128,7 @@ def test_names_and_descriptions_hold_nothing_that_acts_on_who_reads_them(
 @given(st.text(st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Mn", "L", "So"]), max_size=20))
 def test_a_name_that_is_taken_is_one_line_without_control_characters(text: str) -> None:
     try:
-        taken = wire.validate_attribute(KINDS[0], "name", text)
+        taken = wire.validate_attribute(NETWORKING.kinds[0], "name", text)
     except InvalidInput:
         assert not text.isprintable()
         return
@@ -139,7 +139,7 @@ def test_a_name_that_is_taken_is_one_line_without_control_characters(text: str) 
 
 def test_a_stored_name_with_control_characters_is_still_read() -> None:
     """Rows are older than the rule: documents that agents get are not held to it."""
-    cls = next(each for each in KINDS if each.KIND == "member")
+    cls = next(each for each in NETWORKING.kinds if each.KIND == "member")
     wanted = {"address": "10.0.0.9", "protocol_port": 80, "project_id": "p", "name": "old\nname"}
     ids = dict.fromkeys(
         ("id", "pool_id", "loadbalancer_id", "subnet_id"), "00000000-0000-0000-0000-000000000001"

@@ -4,9 +4,9 @@ import typing
 
 import pytest
 
-from evener.api.networking import KINDS
 from evener.resources.describe import Attr, Resource, descriptors, wire_names
 from evener.resources.wire import parse_create, parse_update
+from evener_cloud.network.http.networking import NETWORKING
 from evener_cloud.network.resources.network import Network
 from evener_cloud.network.resources.port import Port
 from evener_cloud.network.resources.router import Router
@@ -14,7 +14,7 @@ from evener_cloud.network.resources.subnet import Subnet
 
 LISTS = [
     (cls, name)
-    for cls in KINDS
+    for cls in NETWORKING.kinds
     for name, (field, mark) in descriptors(cls).items()
     if typing.get_origin(field.annotation) is tuple
     and isinstance(mark, Attr)

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 from evener import config
-from evener.api import networking
 from evener.api.policy import Policy
 from evener.resources import wire
 from evener.resources.caller import Caller
 from evener.resources.errors import Forbidden, InvalidInput
+from evener_cloud.network.http.networking import NETWORKING
 from evener_cloud.network.http.routers import which
 from evener_cloud.network.resources.floatingip import FloatingIP
 from evener_cloud.network.resources.router import Router
 
 SOME_ID, OTHER_ID = (f"00000000-0000-0000-0000-00000000000{digit}" for digit in (1, 2))
-POLICY = Policy(config.load([], "evener-test"), networking.KINDS)
+POLICY = Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
 MEMBER = Caller("ann", "ann", frozenset({"member"}))
 
 

@@ -1,17 +1,19 @@
-"""What stands at `/networking`: Neutron's discovery, and the collections of LBaaS v2 and of the builtin network."""
+"""What stands at `/networking`: Neutron's discovery, the collections of LBaaS v2, and what others add to them."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
 
 import falcon
 
 from evener.api.agents import AgentCollection, SchedulerViews
 from evener.api.answers import Answers
 from evener.api.balancer_views import LoadBalancerViews
-from evener.api.collections import Collection, Operations, Served, add_collection
+from evener.api.collections import BulkOperations, Collection, Operations, Served, add_collection
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
 from evener.api.flavors import ProfileViews, ProviderViews
 from evener.api.openapi import Description
-from evener.api.policy import Policy
+from evener.api.policy import ADMINISTRATION, READING, Policy
 from evener.api.quotas import QuotaViews
 from evener.api.whole import Graphs
 from evener.control.administration import Administration
@@ -29,39 +31,67 @@ from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.service_profile import ServiceProfile
 from evener.services.identity import Identity
-from evener_cloud.network.http.routers import RouterOperations, RouterViews
-from evener_cloud.network.http.tags import TagViews
-from evener_cloud.network.resources.floatingip import FloatingIP
-from evener_cloud.network.resources.network import Network
-from evener_cloud.network.resources.port import Port
-from evener_cloud.network.resources.router import Router
-from evener_cloud.network.resources.security_group import SecurityGroup
-from evener_cloud.network.resources.security_group_rule import SecurityGroupRule
-from evener_cloud.network.resources.subnet import Subnet
 
 PREFIX = "/networking"
 V2 = f"{PREFIX}/v2.0"
 LBAAS = f"{V2}/lbaas"
 
-# Every collection there is: routes, policy and the OpenAPI document follow from here.
 LBAAS_COLLECTIONS = (
     *(Served(cls, LBAAS) for cls in (LoadBalancer, Listener, Pool, HealthMonitor, L7Policy)),
     Served(Member, LBAAS, parent=Pool),
     Served(L7Rule, LBAAS, parent=L7Policy),
 )
-NETWORK_COLLECTIONS = (
-    *(Served(cls, V2, bulk=True) for cls in (Network, Subnet, Port, Router, FloatingIP, SecurityGroup)),
-    Served(SecurityGroupRule, V2, verbs=frozenset({"list", "show", "create", "delete"}), bulk=True),
-)
-TAGGED = tuple(served for served in NETWORK_COLLECTIONS if "tags" in served.cls.model_fields)
 ADMINISTRATION_COLLECTIONS = (
     Served(Agent, V2, verbs=frozenset({"list", "show", "update", "delete"})),  # agents register themselves
     Served(Flavor, V2),
     Served(ServiceProfile, V2),
 )
-COLLECTIONS = (*NETWORK_COLLECTIONS, *LBAAS_COLLECTIONS, *ADMINISTRATION_COLLECTIONS)
-KINDS: tuple[type[Resource], ...] = tuple(served.cls for served in COLLECTIONS)
 
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What an API consists of: routes, policy and the OpenAPI document follow from here.
+
+    `extensions` are names and descriptions by alias; `rules` what is no operation on a collection: who may by default,
+    and what.
+    """
+
+    collections: tuple[Served, ...]
+    views: tuple[View, ...]
+    extensions: Mapping[str, tuple[str, str]]
+    rules: Mapping[str, tuple[str, str]]
+
+    @property
+    def kinds(self) -> tuple[type[Resource], ...]:
+        """The kinds of objects that there are."""
+        return tuple(served.cls for served in self.collections)
+
+    def __add__(self, other: "Api") -> "Api":
+        return Api(
+            self.collections + other.collections,
+            self.views + other.views,
+            {**self.extensions, **other.extensions},
+            {**self.rules, **other.rules},
+        )
+
+
+class Behind(NamedTuple):
+    """Who does what an API says: the operations on each kind, and the handlers of views."""
+
+    operations: Mapping[type[Resource], Operations]
+    views: Sequence[object]
+
+
+RULES = {
+    "get_quota": (ADMINISTRATION, "List quotas, and show those of other projects"),
+    "update_quota": (ADMINISTRATION, "Set quotas of a project"),
+    "delete_quota": (ADMINISTRATION, "Give a project the default quotas again"),
+    "get_agent-loadbalancers": (ADMINISTRATION, "List the load balancers that an agent serves"),
+    "get_loadbalancer-hosting-agent": (ADMINISTRATION, "Show the agent that serves a load balancer"),
+    "get_service_provider": (READING, "List the service providers"),
+    "create_flavor_service_profile": (ADMINISTRATION, "Give a flavor a service profile"),
+    "delete_flavor_service_profile": (ADMINISTRATION, "Take a service profile from a flavor"),
+}
 # alias: (name, description), as openstack/neutron-lbaas and neutron-lib declare them.
 EXTENSIONS = {
     "lbaasv2": ("LoadBalancing service v2", "Load balancers, listeners, pools, members and health monitors"),
@@ -73,15 +103,6 @@ EXTENSIONS = {
         "A VIP on the first fitting subnet of a network",
     ),
     "hm_max_retries_down": ("Add a fall threshold to health monitor", "The attribute max_retries_down"),
-    "provider": ("Provider Network", "What a network is underneath"),
-    "net-mtu": ("Network MTU", "The attribute mtu of networks"),
-    "net-mtu-writable": ("Network MTU (writable)", "mtu may be set and changed"),
-    "external-net": ("Neutron external network", "The attribute router:external of networks"),
-    "router": ("Neutron L3 Router", "Routers between networks, their gateways outside, and floating IPs"),
-    "ext-gw-mode": ("Neutron L3 Configurable external gateway mode", "enable_snat of routers' gateways"),
-    "extraroute": ("Neutron Extra Route", "The attribute routes of routers"),
-    "extraroute-atomic": ("Atomically add/remove extra routes", "Routes added and removed one by one"),
-    "fip-port-details": ("Floating IP Port Details Extension", "The attribute port_details of floating IPs"),
     "quotas": ("Quota management support", "How many of each kind a project may have"),
     "quota_details": ("Quota details management support", "What a project has, next to what it may have"),
     "quota-check-limit": ("Quota engine limit check", "check_limit: no quota below what there is"),
@@ -89,8 +110,6 @@ EXTENSIONS = {
     "lbaas_agent_schedulerv2": ("Loadbalancer Agent Scheduler V2", "Which agent serves which load balancer"),
     "service-type": ("Neutron Service Type Management", "Service providers"),
     "flavors": ("Neutron Service Flavors", "Flavors and service profiles"),
-    "security-group": ("security-group", "The security groups extension."),
-    "standard-attr-tag": ("Tag support for resources with standard attribute", "Tags, and lists by them"),
     "project-id": ("project_id field enabled", "project_id next to tenant_id"),
     "sorting": ("Sorting support", "sort_key and sort_dir on lists"),
     "pagination": ("Pagination support", "limit, marker and page_reverse on lists"),
@@ -112,6 +131,9 @@ class Versions:
 class Version:
     """`/networking/v2.0`: the collections of the version."""
 
+    def __init__(self, collections: Sequence[Served]) -> None:
+        self._collections = collections
+
     @documented(Documented(exactly(resources=many(exactly(name=STRING, collection=STRING, links=LINKS)))))
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """List the collections."""
@@ -122,7 +144,7 @@ class Version:
                     "collection": served.cls.path(),
                     "links": [{"rel": "self", "href": f"{request.context.base_url}{served.path}"}],
                 }
-                for served in COLLECTIONS
+                for served in self._collections
                 if served.parent is None
             ]
         }
@@ -134,28 +156,30 @@ EXTENSION = exactly(alias=STRING, name=STRING, description=STRING, updated=STRIN
 class Extensions:
     """`/networking/v2.0/extensions`: what this server can do beyond Neutron's core."""
 
+    def __init__(self, extensions: Mapping[str, tuple[str, str]]) -> None:
+        self._extensions = extensions
+
     @documented(Documented(exactly(extensions=many(EXTENSION))))
     def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
         """List the extensions."""
-        response.media = {"extensions": [_extension(alias) for alias in EXTENSIONS]}
+        response.media = {"extensions": [self._shown(alias) for alias in self._extensions]}
 
     @documented(Documented(exactly(extension=EXTENSION)))
     def on_get_one(self, _request: falcon.Request, response: falcon.Response, alias: str) -> None:
         """Show one extension."""
-        if alias not in EXTENSIONS:
+        if alias not in self._extensions:
             raise NotFound(f"Extension with alias {alias} does not exist", "ExtensionNotFound")
-        response.media = {"extension": _extension(alias)}
+        response.media = {"extension": self._shown(alias)}
 
-
-def _extension(alias: str) -> dict[str, Any]:
-    name, description = EXTENSIONS[alias]
-    return {
-        "alias": alias,
-        "name": name,
-        "description": description,
-        "updated": "2018-01-31T10:00:00-00:00",
-        "links": [],
-    }
+    def _shown(self, alias: str) -> dict[str, Any]:
+        name, description = self._extensions[alias]
+        return {
+            "alias": alias,
+            "name": name,
+            "description": description,
+            "updated": "2018-01-31T10:00:00-00:00",
+            "links": [],
+        }
 
 
 VIEWS = (
@@ -181,58 +205,48 @@ VIEWS = (
     View(f"{V2}/quotas/{{project_id}}/default", QuotaViews, "default"),
     View(f"{V2}/quotas/{{project_id}}/details", QuotaViews, "details"),
     View(f"{V2}/quotas/{{project_id}}/details.json", QuotaViews, "details"),
-    *(View(f"{served.path_of_one}/tags", TagViews) for served in TAGGED),
-    *(View(f"{served.path_of_one}/tags/{{tag}}", TagViews, "one") for served in TAGGED),
-    View(f"{V2}/routers/{{object_id}}/add_router_interface", RouterViews, "add_interface"),
-    View(f"{V2}/routers/{{object_id}}/remove_router_interface", RouterViews, "remove_interface"),
-    View(f"{V2}/routers/{{object_id}}/add_extraroutes", RouterViews, "add_routes"),
-    View(f"{V2}/routers/{{object_id}}/remove_extraroutes", RouterViews, "remove_routes"),
 )
+LOAD_BALANCING = Api((*LBAAS_COLLECTIONS, *ADMINISTRATION_COLLECTIONS), VIEWS, EXTENSIONS, RULES)
 
 
 def add_routes(
     app: falcon.App[Any, Any],
     balancing: LoadBalancing,
-    network: RouterOperations | None,
     administration: Administration,
     policy: Policy,
     largest_body: int,
     answers: Answers,
     identity: Identity,
+    api: Api = LOAD_BALANCING,
+    others: Behind = Behind({}, ()),  # noqa: B008 - it never changes
 ) -> None:
-    """Add everything below `/networking`; the network's own collections only where `network` serves them."""
+    """Add everything below `/networking`: `api`, of which `others` do what is not load balancing."""
     operations: dict[type[Resource], Operations] = {
         **{served.cls: balancing for served in LBAAS_COLLECTIONS},
         Agent: administration.agents,
         Flavor: administration.flavors,
         ServiceProfile: administration.flavors,
+        **others.operations,
     }
-    if network is not None:
-        operations |= {served.cls: network for served in NETWORK_COLLECTIONS}
-    served_here = tuple(served for served in COLLECTIONS if served.cls in operations)
-    views: dict[type[Any], Any] = {
-        Description: Description(served_here, VIEWS),
-        Versions: Versions(),
-        Version: Version(),
-        Extensions: Extensions(),
-        LoadBalancerViews: LoadBalancerViews(balancing, policy),
-        Graphs: Graphs(balancing, policy, largest_body),
-        SchedulerViews: SchedulerViews(administration.agents, policy),
-        ProviderViews: ProviderViews(administration.providers, policy),
-        ProfileViews: ProfileViews(administration.flavors, policy, largest_body),
-        QuotaViews: QuotaViews(administration.quotas, identity, policy, largest_body),
-    }
-    if network is not None:
-        views[RouterViews] = RouterViews(network, policy, largest_body)
-        kinds = [served.cls for served in TAGGED]
-        views[TagViews] = TagViews(network, policy, kinds, largest_body)
-    for view in VIEWS:
-        if view.handlers not in views:
-            continue
-        app.add_route(view.path, views[view.handlers], suffix=view.suffix or None)
-    for served in served_here:
-        bulk, bounds = network if served.bulk else None, balancing.bounds
+    handlers: tuple[object, ...] = (
+        Description(api.collections, api.views),
+        Versions(),
+        Version(api.collections),
+        Extensions(api.extensions),
+        LoadBalancerViews(balancing, policy),
+        Graphs(balancing, policy, largest_body),
+        SchedulerViews(administration.agents, policy),
+        ProviderViews(administration.providers, policy),
+        ProfileViews(administration.flavors, policy, largest_body),
+        QuotaViews(administration.quotas, identity, policy, largest_body),
+        *others.views,
+    )
+    by_class = {type(each): each for each in handlers}
+    for view in api.views:
+        app.add_route(view.path, by_class[view.handlers], suffix=view.suffix or None)
+    for served in api.collections:
         operation = operations[served.cls]
         kind = AgentCollection if served.cls is Agent else Collection
-        collection = kind(served.cls, operation, policy, largest_body, answers, bulk, bounds)
+        bulk = cast("BulkOperations", operation) if served.bulk else None
+        collection = kind(served.cls, operation, policy, largest_body, answers, bulk, balancing.bounds)
         add_collection(app, served, collection)

@@ -1,10 +1,9 @@
 """The OpenAPI 3.1 document of the API, generated from the collections, the views and the resources' descriptions.
 
-`python -m evener.api.openapi` prints it. Must not name any resource or attribute.
+Must not name any resource or attribute.
 """
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -250,17 +249,3 @@ class Description:
         """Describe the API."""
         response.content_type = falcon.MEDIA_JSON
         response.text = self._text
-
-
-def main() -> None:
-    """Print the document of the API with all collections."""
-    from evener.api import networking
-    from evener.store import all_tables  # noqa: F401 - filters follow from the tables
-
-    whole = document(networking.COLLECTIONS, networking.VIEWS)
-    json.dump(whole, sys.stdout, indent=2)
-    print()  # noqa: T201 - the program's answer
-
-
-if __name__ == "__main__":
-    main()

@@ -20,21 +20,6 @@ READING = "role:reader or role:member or role:admin"
 WRITING = "role:member or role:admin"
 ADMINISTRATION = "role:admin"
 VERBS = {"get": READING, "create": WRITING, "update": WRITING, "delete": WRITING}
-# What is no operation on a collection: the rule, and what it allows.
-OTHERS = {
-    "get_quota": (ADMINISTRATION, "List quotas, and show those of other projects"),
-    "update_quota": (ADMINISTRATION, "Set quotas of a project"),
-    "delete_quota": (ADMINISTRATION, "Give a project the default quotas again"),
-    "get_agent-loadbalancers": (ADMINISTRATION, "List the load balancers that an agent serves"),
-    "get_loadbalancer-hosting-agent": (ADMINISTRATION, "Show the agent that serves a load balancer"),
-    "add_router_interface": (WRITING, "Put a router on a subnet"),
-    "remove_router_interface": (WRITING, "Take a router off a subnet"),
-    "add_extraroutes": (WRITING, "Give a router more routes"),
-    "remove_extraroutes": (WRITING, "Take routes from a router"),
-    "get_service_provider": (READING, "List the service providers"),
-    "create_flavor_service_profile": (ADMINISTRATION, "Give a flavor a service profile"),
-    "delete_flavor_service_profile": (ADMINISTRATION, "Take a service profile from a flavor"),
-}
 
 
 def rule_name(verb: str, cls: type[Resource]) -> str:
@@ -85,8 +70,13 @@ def _given(cls: type[Resource], attribute: str, values: Mapping[str, Any]) -> bo
     return not inner or getattr(value, inner) != type(value).model_fields[inner].default
 
 
-def defaults(kinds: Iterable[type[Resource]]) -> list[policy.RuleDefault]:
-    """Return the rules, those of `kinds` first, as they are where the operator has written no policy file."""
+def defaults(
+    kinds: Iterable[type[Resource]], others: Mapping[str, tuple[str, str]]
+) -> list[policy.RuleDefault]:
+    """Return the rules, those of `kinds` first, as they are where the operator has written no policy file.
+
+    `others` are what is no operation on a collection: the rule, and what it allows.
+    """
     found = []
     for cls in kinds:
         for verb, rule in _verbs(cls).items():
@@ -98,7 +88,7 @@ def defaults(kinds: Iterable[type[Resource]]) -> list[policy.RuleDefault]:
                 )
                 for name in attributes_for_administrators(verb, cls)
             ]
-    return found + [policy.RuleDefault(name, rule, what) for name, (rule, what) in OTHERS.items()]
+    return found + [policy.RuleDefault(name, rule, what) for name, (rule, what) in others.items()]
 
 
 def _verbs(cls: type[Resource]) -> dict[str, str]:
@@ -116,9 +106,11 @@ REMEMBERED_S = 5  # so long an answer stands after the policy file has changed
 class Policy:
     """Checks callers against the rules."""
 
-    def __init__(self, conf: cfg.ConfigOpts, kinds: Iterable[type[Resource]]) -> None:
+    def __init__(
+        self, conf: cfg.ConfigOpts, kinds: Iterable[type[Resource]], others: Mapping[str, tuple[str, str]]
+    ) -> None:
         self._enforcer = policy.Enforcer(conf, use_conf=True)
-        self._enforcer.register_defaults(defaults(kinds))
+        self._enforcer.register_defaults(defaults(kinds, others))
         self._answer = lru_cache(maxsize=10_000)(self._ask)
 
     def check(self, caller: Caller, verb: str, cls: type[Resource]) -> None:

@@ -12,9 +12,10 @@ from evener import config
 from evener.agent.assembly import make_agent
 from evener.agent.errors import NoTransport
 from evener.agent.service import AgentService
-from evener.api import metrics, networking
+from evener.api import metrics
 from evener.api.answers import Answers
 from evener.api.app import make_app
+from evener.api.networking import add_routes
 from evener.api.policy import Policy
 from evener.bus.base import Bus, load
 from evener.bus.joined import JoinedBus
@@ -31,6 +32,7 @@ from evener_cloud.identity.bootstrap import deliver_credentials, follow_address
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http import routes as keystone
 from evener_cloud.network.builtin import BuiltinNetwork
+from evener_cloud.network.http.networking import NETWORKING, behind
 from evener_cloud.network.node import hostaddress
 from evener_cloud.network.node.underlay import Underlay
 from evener_cloud.secrets.bounds import Bounds
@@ -97,11 +99,20 @@ class Assembly:
         app = make_app(identity, self._check, url, max(1, conf.api.threads // 2))
         keystone.add_routes(app, identity, url)
         barbican.add_routes(app, secrets, url, conf.api.max_body_bytes)
-        policy = Policy(conf, networking.KINDS)
+        policy = Policy(conf, NETWORKING.kinds, NETWORKING.rules)
         administrative = administration(self.database, network, self._bus, providers, secrets)
         answers = Answers(self.database.version)
-        networking.add_routes(
-            app, balancing, network, administrative, policy, conf.api.max_body_bytes, answers, identity
+        largest = conf.api.max_body_bytes
+        add_routes(
+            app,
+            balancing,
+            administrative,
+            policy,
+            largest,
+            answers,
+            identity,
+            NETWORKING,
+            behind(network, policy, largest),
         )
         return app
 

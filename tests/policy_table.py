@@ -1,7 +1,7 @@
 """The table of docs/policy.md: what each role gets for each operation, worked out from the declared rules.
 
-`python -m evener.api.policy_table` prints the page's tables. A test compares the page with them, and another one
-with what the API does.
+`PYTHONPATH=tests .venv/bin/python -m policy_table` prints the tables. A test compares the page with them, and another
+one with what the API does.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,9 +10,9 @@ from typing import NamedTuple
 from oslo_config import cfg
 
 from evener.api.collections import Served
+from evener.api.networking import Api
 from evener.api.openapi import METHODS
 from evener.api.policy import (
-    OTHERS,
     Policy,
     attribute_rule_name,
     attributes_for_administrators,
@@ -20,6 +20,7 @@ from evener.api.policy import (
 )
 from evener.resources.caller import ADMIN, MEMBER, READER, Caller
 from evener.resources.describe import Resource, columns
+from evener_cloud.network.http.networking import NETWORKING
 
 # Who asks. The last one is a member of another project than the object's.
 ROLES: dict[str, frozenset[str]] = {
@@ -90,15 +91,15 @@ def _passes(policy: Policy, rule: str, who: str) -> bool:
     return policy.allows(Caller("user", "project", roles), rule)
 
 
-def other_lines(collections: Iterable[Served], policy: Policy) -> list[Line]:
+def other_lines(api: Api, policy: Policy) -> list[Line]:
     """Return a line for every rule that is about an attribute, or no operation on a collection."""
     rules = {
         attribute_rule_name(verb, served.cls, name): what.format(name)
-        for served in collections
+        for served in api.collections
         for verb, what in ABOUT_ATTRIBUTES.items()
         for name in attributes_for_administrators(verb, served.cls)
     }
-    rules |= {rule: what for rule, (_, what) in OTHERS.items()}
+    rules |= {rule: what for rule, (_, what) in api.rules.items()}
     roles = tuple(ROLES)
     return [
         Line(what, rule, tuple(YES if _passes(policy, rule, who) else _refusal(what) for who in roles))
@@ -119,14 +120,12 @@ def markdown(heads: Sequence[str], found: Iterable[Line]) -> str:
 
 def tables() -> list[str]:
     """Return the page's tables, for all collections and without a policy file."""
-    from evener.api.networking import COLLECTIONS, KINDS
-
     conf = cfg.ConfigOpts()
     conf([], default_config_files=[], default_config_dirs=[])
-    policy = Policy(conf, KINDS)
+    policy = Policy(conf, NETWORKING.kinds, NETWORKING.rules)
     return [
-        markdown(("operation", "rule", *WHO), lines(COLLECTIONS, policy)),
-        markdown(("what", "rule", *ROLES), other_lines(COLLECTIONS, policy)),
+        markdown(("operation", "rule", *WHO), lines(NETWORKING.collections, policy)),
+        markdown(("what", "rule", *ROLES), other_lines(NETWORKING, policy)),
     ]
 
 
