@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from evener.cli.command_line import normalise
 from evener.cli.commands import all_kinds
-from evener.cli.spelling import normalise
 
 ROOT = Path(__file__).parents[2]
 DESCRIBE = runpy.run_path(str(ROOT / "scripts" / "describe.py"))

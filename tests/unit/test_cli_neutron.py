@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from evener.cli.command_line import normalise
 from evener.cli.commands import all_commands
 from evener.cli.resource import VERBS
 from evener.cli.shell import Shell
-from evener.cli.spelling import normalise
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 # What all commands of neutron begin with that we have; it has more that begin with net, subnet, port and router.

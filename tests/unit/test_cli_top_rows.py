@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evener.cli.status_tree import title, top_level
-from evener.cli.top_rows import HEADINGS, Reading, counters_by_id, fitting, number, rate, rows
+from evener.cli.top_rows import HEADINGS, Sample, counters_by_id, fitting, number, rate, rows
 
 COUNTERS = st.dictionaries(st.sampled_from(["total_connections", "bytes_in"]), st.integers(0, 10**15))
 
@@ -20,8 +20,8 @@ def test_a_rate_is_never_negative_and_unknown_after_a_new_beginning(before, now,
 
 def test_rates_are_per_second():
     tree = {"id": "lb", "name": "LB", "operating_status": "ONLINE"}
-    before = Reading(10.0, tree, {"lb": {"total_connections": 100, "bytes_in": 0}})
-    now = Reading(12.0, tree, {"lb": {"total_connections": 110, "bytes_in": 3000}})
+    before = Sample(10.0, tree, {"lb": {"total_connections": 100, "bytes_in": 0}})
+    now = Sample(12.0, tree, {"lb": {"total_connections": 110, "bytes_in": 3000}})
     (row,) = rows(before, now)
     assert (row.connections_per_s, row.bytes_in_per_s, row.bytes_out_per_s, row.total) == (
         5.0,

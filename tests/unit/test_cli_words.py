@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from evener.cli import output
 from evener.cli.client import refusal
+from evener.cli.command_line import normalise, unknown_attributes
 from evener.cli.commands import all_commands, all_kinds
 from evener.cli.errors import CliError, one_line
 from evener.cli.login import versioned
 from evener.cli.resource import ABSENT, VERBS
-from evener.cli.spelling import normalise, unknown_attributes
 from evener.cli.values import key_values
 
 BY_KIND = all_kinds()

@@ -35,26 +35,21 @@ def _wrong_target(given: Mapping[str, Any]) -> str | None:
 LOADBALANCER = _lbaas(
     "loadbalancer",
     title="load balancer",
-    command="lbaas-loadbalancer",
     columns="id name vip_address provisioning_status provider",
-    spelling=Spelling(places=("vip_subnet_id",), less=frozenset({"vip_network_id"})),
+    spelling=Spelling(positional=("vip_subnet_id",), without=frozenset({"vip_network_id"})),
 )
 LISTENER = _lbaas(
     "listener",
-    title="listener",
-    command="lbaas-listener",
     columns="id default_pool_id name protocol protocol_port admin_state_up status",
     one_of=("default_pool_id", "loadbalancer_id"),
     one_of_message="Either --default-pool or --loadbalancer must be specified.",
     spelling=Spelling(
         # On update: ours.
-        changes={"sni_container_refs": {"flag": "--sni-container-refs", "repeat": False, "nargs": "+"}}
+        overrides={"sni_container_refs": {"flag": "--sni-container-refs", "repeat": False, "nargs": "+"}}
     ),
 )
 POOL = _lbaas(
     "pool",
-    title="pool",
-    command="lbaas-pool",
     bulk_name="lbaas_pool",
     columns="id name lb_algorithm protocol admin_state_up",
     inner_ids=("members",),
@@ -64,23 +59,19 @@ POOL = _lbaas(
 )
 MEMBER = _lbaas(
     "member",
-    title="member",
-    command="lbaas-member",
     bulk_name="lbaas_member",
     columns="id name address protocol_port weight subnet_id admin_state_up status",
 )
 HEALTHMONITOR = _lbaas(
     "healthmonitor",
     title="health monitor",
-    command="lbaas-healthmonitor",
     bulk_name="lbaas_healthmonitor",
     columns="id name type admin_state_up",
-    spelling=Spelling(changes={"http_method": {"choices": None}}),
+    spelling=Spelling(overrides={"http_method": {"choices": None}}),
 )
 L7POLICY = _lbaas(
     "l7policy",
     title="L7 policy",
-    command="lbaas-l7policy",
     bulk_name="lbaas_l7policy",
     columns="id name action redirect_pool_id redirect_url position admin_state_up status",
     inner_ids=("rules",),
@@ -93,7 +84,7 @@ L7RULE = _lbaas(
     bulk_name="lbaas_l7rule",
     columns="id type compare_type invert key value admin_state_up status",
     spelling=Spelling(
-        changes={
+        overrides={
             "invert": {
                 "flag": "--invert-compare",
                 "help": "Match what does not compare. Not given means not inverted, on update as well.",
@@ -105,15 +96,13 @@ L7RULE = _lbaas(
 )
 AGENT = _described(
     "agent",
-    title="agent",
-    command="agent",
     verbs=("delete", "list", "show", "update"),
     smiles=frozenset({"alive"}),
     json_indent=5,
     columns="id agent_type host availability_zone alive admin_state_up binary",
     spelling=Spelling(
-        changes={"admin_state_up": {"group": "admin_state"}},
-        own=(
+        overrides={"admin_state_up": {"group": "admin_state"}},
+        extra=(
             Arg(
                 "--admin-state-down",
                 "Place no load balancers on the agent from now on.",
@@ -128,10 +117,8 @@ AGENT = _described(
 )
 FLAVOR = _described(
     "flavor",
-    title="flavor",
-    command="flavor",
     columns="id name service_type enabled",
-    spelling=Spelling(places=("name", "service_type")),
+    spelling=Spelling(positional=("name", "service_type")),
 )
 SERVICE_PROFILE = _described(
     "service_profile",

@@ -43,7 +43,7 @@ class Stats(ShowOne):
         object_id = client.find_id("loadbalancer", vars(parsed_args)[TARGET])
         query = {"fields": parsed_args.fields} if parsed_args.fields else None
         answer = client.request("GET", f"{self.resource.path}/{object_id}/stats", query=query)
-        return output.one(self.resource, answer["stats"], parsed_args.formatter)
+        return output.attribute_table(self.resource, answer["stats"], parsed_args.formatter)
 
 
 class Complete(CompleteCommand):

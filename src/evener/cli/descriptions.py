@@ -22,16 +22,16 @@ TRUE_OR_FALSE = "{True,False}"
 class Spelling:
     """How `neutron` spells the arguments of a kind, where its description does not tell.
 
-    `places` are attributes given without a dash, in order, with a "?" behind one that may be left out. `changes` are
-    what is different about the arguments of attributes, `clears` is what an option --no-ATTRIBUTE sets. `own` are
-    arguments that follow from no attribute, and `less` attributes without any.
+    `positional` are attributes given without a dash, in order, with a "?" behind one that may be left out. `overrides`
+    are what is different about the arguments of attributes, `clears` is what an option --no-ATTRIBUTE sets. `extra` are
+    arguments that follow from no attribute, and `without` attributes without any.
     """
 
-    places: tuple[str, ...] = ()
-    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    positional: tuple[str, ...] = ()
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clears: Mapping[str, Any] = field(default_factory=dict)
-    own: tuple[Arg, ...] = ()
-    less: frozenset[str] = frozenset()
+    extra: tuple[Arg, ...] = ()
+    without: frozenset[str] = frozenset()
 
 
 AS_DESCRIBED = Spelling()
@@ -47,14 +47,19 @@ def described(
     descriptions: Mapping[str, Description],
     kind: str,
     *,
-    title: str,
     columns: str,
+    title: str = "",
+    command: str = "",
     prefix: str = "",
     spelling: Spelling = AS_DESCRIBED,
     **more: Any,
 ) -> Resource:
-    """Return a kind with its arguments; `columns` of lists are words, `prefix` that of its path, `more` as it is."""
+    """Return a kind with its arguments; `columns` of lists are words, `prefix` that of its path, `more` as it is.
+
+    `title` and `command` follow from the kind where it is called the same by people and in commands.
+    """
     about = descriptions[kind]
+    title = title or kind.replace("_", " ")
     attributes: Mapping[str, Description] = about["attributes"]
     filters = {name: each["filter"] for name, each in attributes.items() if "filter" in each}
     if "tags" in filters:
@@ -64,10 +69,11 @@ def described(
     return Resource(
         kind=kind,
         plural=about["plural"],
+        command=command or f"{prefix}{kind}".replace("/", "-").replace("_", "-"),
         path=f"{prefix}{above}{about['path']}",
         title=title,
         columns=tuple(columns.split()),
-        args=(*_arguments(title, attributes, spelling), *spelling.own),
+        args=(*_arguments(title, attributes, spelling), *spelling.extra),
         named="name" in attributes,
         parent=parent,
         filters=filters,
@@ -77,25 +83,25 @@ def described(
 
 def _arguments(title: str, attributes: Mapping[str, Description], spelling: Spelling) -> Iterator[Arg]:
     """Yield the arguments that follow from attributes, those without a dash first."""
-    placed = [place.removesuffix("?") for place in spelling.places]
-    for place, name in zip(spelling.places, placed, strict=True):
+    placed = [place.removesuffix("?") for place in spelling.positional]
+    for place, name in zip(spelling.positional, placed, strict=True):
         found = _option(title, name, attributes[name])
         nargs = None if name == place else "?"
         yield replace(found, flag=name.removesuffix("_id"), update=False, nargs=nargs)
         if found.update:
             yield replace(found, create=False, help=f"New {found.help[0].lower()}{found.help[1:]}")
     for name, about in attributes.items():
-        if name in spelling.less or name in placed or not (about.get("create") or about.get("update")):
+        if name in spelling.without or name in placed or not (about.get("create") or about.get("update")):
             continue
         found = _option(title, name, about)
-        changes = spelling.changes.get(name, {})
+        changes = spelling.overrides.get(name, {})
         for each in _admin_state(title, found) if name == "admin_state_up" else (found,):
             yield replace(each, **{"group": name if name in spelling.clears else None, **changes})
         if name in spelling.clears:
             plain = changes.get("flag", f"--{name}").removeprefix("--").replace("_", "-")
             text = f"Have no {plain.replace('-', ' ')}."
-            whole = Arg(f"--no-{plain}", text, name, const=spelling.clears[name], group=name)
-            yield replace(whole, create=found.create, update=found.update)
+            clearing = Arg(f"--no-{plain}", text, name, const=spelling.clears[name], group=name)
+            yield replace(clearing, create=found.create, update=found.update)
 
 
 def _admin_state(title: str, found: Arg) -> Iterator[Arg]:

@@ -29,14 +29,14 @@ def for_people(value: Any, indent: int | None = None) -> Any:
     return visible(value) if isinstance(value, str) else value
 
 
-def joined(value: Any) -> Any:
+def lines_of_fields(value: Any) -> Any:
     """Return a joined list, such as a network's subnets, as lines of the values of each."""
     if isinstance(value, list):
         return "\n".join(" ".join(visible(str(part)) for part in item.values()) for item in value)
     return for_people(value)
 
 
-def one(
+def attribute_table(
     resource: Resource, found: Mapping[str, Any], formatter: str, indent: int | None = None
 ) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     """Return the names and values of one object, sorted by name; a table's mappings with `indent`."""
@@ -77,7 +77,7 @@ def rows(
     resource: Resource, found: Sequence[Mapping[str, Any]], names: Sequence[str], formatter: str
 ) -> list[tuple[Any, ...]]:
     """Return a row per object, with the values of the columns `names`."""
-    formats = {name: joined for name, _, _ in resource.joins} | dict(resource.formats)
+    formats = {name: lines_of_fields for name, _, _ in resource.joins} | dict(resource.formats)
 
     def shown(name: str, value: Any) -> Any:
         if name in resource.smiles and value is not None:

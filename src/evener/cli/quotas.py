@@ -12,33 +12,19 @@ from cliff.app import App
 
 from evener.cli.arguments import add_request_format
 from evener.cli.command import Command, Lister, ShowOne, Table, client_of, say
+from evener.cli.command_line import unknown_attributes
 from evener.cli.errors import CliError, NotUnique
-from evener.cli.output import one
+from evener.cli.output import attribute_table
 from evener.cli.resource import Resource
-from evener.cli.spelling import unknown_attributes
 
 # What identity services give projects as ids; whatever else is given may be a name.
 ID = re.compile("[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 QUOTA = Resource(kind="quota", plural="quotas", command="quota", path="quotas", title="quota", columns=())
-# The name of a limit on the wire, and its option where that is another.
-LIMITS = {
-    "network": "",
-    "subnet": "",
-    "port": "",
-    "router": "",
-    "floatingip": "",
-    "security_group": "",
-    "security_group_rule": "",
-    "vip": "",
-    "pool": "",
-    "member": "",
-    "healthmonitor": "--health-monitor",
-    "loadbalancer": "",
-    "listener": "",
-    "rbac_policy": "",
-    # Ours.
-    "l7policy": "",
-}
+LIMITS = (
+    *("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule"),
+    *("vip", "pool", "member", "healthmonitor", "loadbalancer", "listener", "rbac_policy"),
+    "l7policy",  # ours
+)
 
 
 def _add_project(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +73,9 @@ class ShowQuota(ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         path = _path(_project_id(self.app, parsed_args)) + self.suffix
-        return one(QUOTA, client_of(self.app).request("GET", path)["quota"], parsed_args.formatter)
+        return attribute_table(
+            QUOTA, client_of(self.app).request("GET", path)["quota"], parsed_args.formatter
+        )
 
 
 class ShowDefaultQuota(ShowQuota):
@@ -118,9 +106,9 @@ class UpdateQuota(ShowOne):
     takes_unknown: ClassVar[bool] = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        for name, own_flag in LIMITS.items():
-            flag = own_flag or "--" + name.replace("_", "-")
-            words = flag.removeprefix("--").replace("-", " ")
+        for name in LIMITS:
+            words = "health monitor" if name == "healthmonitor" else name.replace("_", " ")
+            flag = "--" + words.replace(" ", "-")
             parser.add_argument(flag, dest=name, metavar="LIMIT", help=f"Limit for {words}s; -1 for none.")
         _add_project(parser)
 
@@ -131,7 +119,9 @@ class UpdateQuota(ShowOne):
             raise CliError("Must specify a valid resource with new quota value")
         body = {"quota": {name: _number(name, value) for name, value in wanted.items()}}
         path = _path(_project_id(self.app, parsed_args))
-        return one(QUOTA, client_of(self.app).request("PUT", path, body)["quota"], parsed_args.formatter)
+        return attribute_table(
+            QUOTA, client_of(self.app).request("PUT", path, body)["quota"], parsed_args.formatter
+        )
 
 
 class DeleteQuota(Command):

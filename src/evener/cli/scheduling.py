@@ -52,7 +52,7 @@ class DeleteAgent(Delete):
             help="With --force: let nobody serve them until they are changed.",
         )
 
-    def how(self, parsed_args: argparse.Namespace) -> dict[str, str]:
+    def query(self, parsed_args: argparse.Namespace) -> dict[str, str]:
         flags = {"force": parsed_args.force, "leave": parsed_args.leave_loadbalancers}
         return {name: "true" for name, wanted in flags.items() if wanted}
 

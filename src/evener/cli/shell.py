@@ -17,9 +17,9 @@ from cliff.commandmanager import CommandManager
 
 from evener.cli import login
 from evener.cli.client import Client
+from evener.cli.command_line import misspelt, normalise
 from evener.cli.commands import Complete, all_commands, all_kinds
 from evener.cli.errors import CliError, NotFound, one_line
-from evener.cli.spelling import misspelt, normalise
 
 DESCRIPTION = (
     "Client of load balancing as a service: Neutron LBaaS v2, and the networks, subnets and ports it needs."
@@ -135,8 +135,12 @@ class Shell(App):
         end = words.index("--") if "--" in words else len(words)
         parsed, unknown = parser.parse_known_args(words[:end])
         # argparse before 3.13 gives up on an optional positional (subnet-create NET --name x CIDR) too early.
-        if unknown and not unknown[0].startswith("-") and parser.prog.endswith(" subnet-create"):
-            parsed.cidr = unknown.pop(0)
+        for action in parser._actions:  # noqa: SLF001 - as above
+            left_out = (
+                action.nargs == "?" and not action.option_strings and not getattr(parsed, action.dest, None)
+            )
+            if left_out and unknown and not unknown[0].startswith("-"):
+                setattr(parsed, action.dest, unknown.pop(0))
         parsed.unknown = [*unknown, *words[end:]]
         if parsed.unknown and not takes_unknown and parser.prog != f"{self.NAME} help":
             parser.error(f"unrecognized arguments: {' '.join(parsed.unknown)}")

@@ -18,7 +18,7 @@ from evener.cli.client import Client
 from evener.cli.command import Command, client_of
 from evener.cli.errors import Refused
 from evener.cli.statuses import STYLES
-from evener.cli.top_rows import HEADINGS, Reading, Row, cells, counters_by_id, fitting, rows
+from evener.cli.top_rows import HEADINGS, Row, Sample, cells, counters_by_id, fitting, rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,8 +58,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def read(client: Client, ids: Sequence[str]) -> dict[str, Reading]:
-    """Return a reading of each load balancer of `ids` that there is."""
+def sample(client: Client, ids: Sequence[str]) -> dict[str, Sample]:
+    """Return a sample of each load balancer of `ids` that there is."""
     found = {}
     for balancer_id in ids:
         path = f"lbaas/loadbalancers/{balancer_id}"
@@ -70,7 +70,7 @@ def read(client: Client, ids: Sequence[str]) -> dict[str, Reading]:
             if refused.status == 404:
                 continue
             raise
-        found[balancer_id] = Reading(time.monotonic(), balancer, counters_by_id(balancer_id, stats))
+        found[balancer_id] = Sample(time.monotonic(), balancer, counters_by_id(balancer_id, stats))
     return found
 
 
@@ -86,11 +86,11 @@ def _ids(client: Client, names: Sequence[str]) -> tuple[list[str], bool]:
 
 def frames(client: Client, names: Sequence[str]) -> Frames:
     """Yield the lines of all load balancers as of now, and whether there are more of them."""
-    before: dict[str, Reading] = {}
+    before: dict[str, Sample] = {}
     while True:
         ids, more = _ids(client, names)
-        now = read(client, ids)
-        yield [row for key, reading in now.items() for row in rows(before.get(key), reading)], more
+        now = sample(client, ids)
+        yield [row for key, found in now.items() for row in rows(before.get(key), found)], more
         before = now
 
 

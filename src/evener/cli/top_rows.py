@@ -1,4 +1,4 @@
-"""What `evener top` shows, worked out from two readings of the server. Pure: readings in, rows out."""
+"""What `evener top` shows, worked out from two samples of the server. Pure: samples in, rows out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ SHOWN = frozenset({"load balancer", "listener", "pool", "member"})
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Sample:
     """One load balancer at the moment `at_s` (seconds of a monotonic clock).
 
     `balancer` is its tree of statuses; `counters` are by id of the load balancer, and of those listeners and
@@ -60,7 +60,7 @@ def _walk(kind: str, node: Node, depth: int) -> Iterator[tuple[int, str, Node]]:
         yield from _walk(child_kind, child, depth + 1)
 
 
-def rows(before: Reading | None, now: Reading) -> list[Row]:
+def rows(before: Sample | None, now: Sample) -> list[Row]:
     """Return the lines of one load balancer, top down."""
     seconds = now.at_s - before.at_s if before else 0.0
     result = []
@@ -92,8 +92,8 @@ def number(value: float | None) -> str:
         return "-"
     for unit in ("", "k", "M", "G", "T"):
         if value < 999.5 or unit == "T":
-            whole = float(value).is_integer() or value >= 99.5
-            return (f"{value:.0f}" if whole else f"{value:.1f}") + unit
+            no_fraction = float(value).is_integer() or value >= 99.5
+            return (f"{value:.0f}" if no_fraction else f"{value:.1f}") + unit
         value /= 1000
     raise AssertionError("unreachable")
 

@@ -11,9 +11,9 @@ from evener.cli import arguments, output
 from evener.cli.arguments import TARGET
 from evener.cli.client import Client
 from evener.cli.command import Command, Lister, ShowOne, Table, client_of, say
+from evener.cli.command_line import unknown_attributes
 from evener.cli.errors import CliError, NotFound, NotUnique, Refused
 from evener.cli.resource import Resource
-from evener.cli.spelling import unknown_attributes
 from evener.cli.status_tree import STATUS_COLUMN, add_status, shows_status
 from evener.cli.wait import loadbalancer_ids, progress_on, wait
 
@@ -50,7 +50,7 @@ class Create(ShowOne):
             ids = loadbalancer_ids(client, resource, made, parent_id)
             wait(client, ids, parsed_args.wait, progress=progress_on(self.app.stderr))
             made = client.show(resource, made["id"], parent_id)
-        return output.one(resource, made, parsed_args.formatter)
+        return output.attribute_table(resource, made, parsed_args.formatter)
 
 
 class Show(ShowOne):
@@ -68,7 +68,7 @@ class Show(ShowOne):
         found = client.show(resource, object_id, parent_id, arguments.show_query(parsed_args))
         if shows_status(self.app, parsed_args):
             add_status(client, resource, [found], parent_id)
-        return output.one(resource, found, parsed_args.formatter, resource.json_indent)
+        return output.attribute_table(resource, found, parsed_args.formatter, resource.json_indent)
 
 
 class List(Lister):
@@ -152,7 +152,7 @@ class Delete(Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_delete(parser, self.resource)
 
-    def how(self, parsed_args: argparse.Namespace) -> dict[str, str]:  # noqa: ARG002 - others have a choice
+    def query(self, parsed_args: argparse.Namespace) -> dict[str, str]:  # noqa: ARG002 - others have a choice
         """Return what the request says besides the id."""
         return {}
 
@@ -168,7 +168,7 @@ class Delete(Command):
                 if _waits(resource, parsed_args):
                     found = client.show(resource, object_id, parent_id)
                     touched += loadbalancer_ids(client, resource, found, parent_id)
-                client.delete(resource, object_id, parent_id, self.how(parsed_args))
+                client.delete(resource, object_id, parent_id, self.query(parsed_args))
                 deleted.append(name)
             except (NotFound, NotUnique, Refused) as failure:
                 failures.append(failure)

@@ -52,18 +52,17 @@ def dns(attribute: str) -> tuple[Arg, Arg]:
 
 NETWORK = _described(
     "network",
-    title="network",
     command="net",
     columns="id name subnets",
     joins=(("subnets", "subnet", ("id", "cidr")),),
     spelling=Spelling(
-        places=("name",),
-        changes={
+        positional=("name",),
+        overrides={
             "shared": {"help": "Let all projects use the network.", "const": True, "update": False},
             "provider:network_type": {"type": None, "choices": None},
         },
-        less=frozenset({"router:external"}),
-        own=(
+        without=frozenset({"router:external"}),
+        extra=(
             Arg("--vlan-transparent", "Whether frames with VLAN tags pass.", **BOOLEAN),
             *QOS_POLICY,
             AVAILABILITY_ZONE,
@@ -73,18 +72,16 @@ NETWORK = _described(
 )
 SUBNET = _described(
     "subnet",
-    title="subnet",
-    command="subnet",
     columns="id name cidr allocation_pools",
     spelling=Spelling(
-        places=("network_id", "cidr?"),
-        changes={
+        positional=("network_id", "cidr?"),
+        overrides={
             "gateway_ip": {"flag": "--gateway"},
             "ip_version": {"help": "IP version, 4 where not given.", "choices": (4, 6), "default": 4},
         },
-        less=frozenset({"enable_dhcp"}),
+        without=frozenset({"enable_dhcp"}),
         clears={"gateway_ip": None},
-        own=(
+        extra=(
             Arg("--disable-dhcp", "Serve no DHCP.", "enable_dhcp", const=False, group="dhcp", **TO_BOTH),
             Arg("--enable-dhcp", "Serve DHCP.", "enable_dhcp", const=True, group="dhcp", **TO_BOTH),
             # An old spelling that scripts still use.
@@ -106,13 +103,11 @@ SUBNET = _described(
 )
 PORT = _described(
     "port",
-    title="port",
-    command="port",
     columns="id name mac_address fixed_ips",
     spelling=Spelling(
-        places=("network_id",),
+        positional=("network_id",),
         clears={"security_groups": [], "allowed_address_pairs": []},
-        own=(
+        extra=(
             Arg(
                 "--vnic-type",
                 "Kind of the virtual network card.",
@@ -136,15 +131,13 @@ PORT = _described(
 )
 ROUTER = _described(
     "router",
-    title="router",
-    command="router",
     columns="id name external_gateway_info distributed ha",
     formats=(("external_gateway_info", json.dumps),),
     spelling=Spelling(
-        places=("name",),
-        less=frozenset({"external_gateway_info"}),
+        positional=("name",),
+        without=frozenset({"external_gateway_info"}),
         clears={"routes": None},
-        own=(
+        extra=(
             Arg("--flavor", "Name or id of a flavor.", "flavor_id", refers="flavor"),
             AVAILABILITY_ZONE,
         ),
@@ -153,13 +146,12 @@ ROUTER = _described(
 FLOATING_IP = _described(
     "floatingip",
     title="floating IP",
-    command="floatingip",
     verbs=("create", "delete", "list", "show"),
     columns="id fixed_ip_address floating_ip_address port_id",
     spelling=Spelling(
-        places=("floating_network_id",),
-        changes={"port_id": {"flag": "--port-id"}},
-        own=(
+        positional=("floating_network_id",),
+        overrides={"port_id": {"flag": "--port-id"}},
+        extra=(
             Arg("--dns-domain", "For the DNS integration extension."),
             Arg("--dns-name", "For the DNS integration extension."),
         ),
@@ -169,25 +161,21 @@ FLOATING_IP = _described(
 
 SECURITY_GROUP = _described(
     "security_group",
-    title="security group",
-    command="security-group",
     columns="id name security_group_rules",
     formats=(("security_group_rules", rules),),
     json_indent=5,
-    spelling=Spelling(places=("name",), less=frozenset({"stateful"})),
+    spelling=Spelling(positional=("name",), without=frozenset({"stateful"})),
 )
 
 
 SECURITY_GROUP_RULE = _described(
     "security_group_rule",
-    title="security group rule",
-    command="security-group-rule",
     verbs=("create", "delete", "list", "show"),
     columns="id security_group_id direction ethertype port/protocol remote",
     complete=with_ethertype,
     spelling=Spelling(
-        places=("security_group_id",),
-        changes={
+        positional=("security_group_id",),
+        overrides={
             "direction": {
                 "help": "Direction of what the rule lets pass, ingress where not given.",
                 "default": "ingress",

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from evener.cli import arguments
 from evener.cli.client import Client
 from evener.cli.command import Table, client_of
+from evener.cli.command_line import unknown_attributes
 from evener.cli.resource import Resource
-from evener.cli.spelling import unknown_attributes
 from evener.cli.verbs import List, listed
 from evener_cloud.cli import values
 from evener_cloud.cli.catalogue import SECURITY_GROUP_RULE
@@ -27,7 +27,7 @@ class ListRules(List):
         "remote_group_id": "remote_group",
     }
     # What is worked out here, and from which attributes; the second spelling of the first is an old one.
-    readings: ClassVar[dict[str, tuple[str, ...]]] = {
+    derived: ClassVar[dict[str, tuple[str, ...]]] = {
         "remote": ("remote_ip_prefix", "remote_group_id"),
         "port/protocol": ("protocol", "port_range_min", "port_range_max"),
         "protocol/port": ("protocol", "port_range_min", "port_range_max"),
@@ -44,7 +44,7 @@ class ListRules(List):
         ids = {name: attribute for attribute, name in self.names.items()}
         query = arguments.list_query(self.resource, parsed_args, unknown_attributes(parsed_args.unknown))
         if parsed_args.fields:
-            wanted = (self.readings.get(name, (ids.get(name, name),)) for name in parsed_args.fields)
+            wanted = (self.derived.get(name, (ids.get(name, name),)) for name in parsed_args.fields)
             query["fields"] = list(itertools.chain(*wanted))
         found = client.list_all(self.resource, query=query)
         names = {} if parsed_args.no_nameconv else self.names
@@ -54,13 +54,16 @@ class ListRules(List):
         columns = tuple(spelling.get(column, column) for column in self.resource.columns)
         if names:
             _name_groups(client, found)
-        shown = [{names.get(name, name): value for name, value in self._read(rule).items()} for rule in found]
+        shown = [
+            {names.get(name, name): value for name, value in self._with_derived(rule).items()}
+            for rule in found
+        ]
         return listed(client, replace(self.resource, columns=columns), shown, parsed_args)
 
-    def _read(self, rule: dict[str, Any]) -> dict[str, Any]:
-        read = {"remote": values.remote(rule), "port/protocol": values.service(rule) or "any"}
-        read["protocol/port"] = read["port/protocol"]
-        return rule | {name: read[name] for name, needed in self.readings.items() if set(needed) <= set(rule)}
+    def _with_derived(self, rule: dict[str, Any]) -> dict[str, Any]:
+        found = {"remote": values.remote(rule), "port/protocol": values.service(rule) or "any"}
+        found["protocol/port"] = found["port/protocol"]
+        return rule | {name: found[name] for name, needed in self.derived.items() if set(needed) <= set(rule)}
 
 
 def _name_groups(client: Client, found: list[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from evener.cli.errors import CliError
 from evener.cli.values import key_values, true_or_false
 
 TYPES = {"bool": true_or_false, "int": int, "str": str, "dict": key_values()}
-SAID_TYPES = frozenset({"type=bool", "type=int", "type=str"})
+TYPE_WORDS = frozenset({"type=bool", "type=int", "type=str"})
 
 
 def is_number(word: str) -> bool:
@@ -42,7 +42,7 @@ def normalise(words: Sequence[str], options: Collection[str]) -> list[str]:
             result.append(dashed + equals + value)
         elif word == "--wait" and word in options and not is_number("".join(words[index + 1 : index + 2])):
             result.append("--wait=60")
-        elif not (word in SAID_TYPES and result and result[-1] in options):
+        elif not (word in TYPE_WORDS and result and result[-1] in options):
             result.append(word)
     return result
 
