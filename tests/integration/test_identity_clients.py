@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import falcon
 import openstack
 import pytest
 import requests
@@ -22,6 +21,7 @@ from keystoneauth1 import exceptions
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
+from evener.api.app import App
 from evener.store.database import Database
 from evener.store.schema import metadata
 from evener_cloud.identity.bootstrap import write_credentials
@@ -41,7 +41,7 @@ class Server:
         self._database = Database(f"sqlite:///{state_path / 'evener.sqlite'}")
         metadata.create_all(self._database.engine)
         identity = BuiltinIdentity(self._database, state_path / "fernet.key", token_lifetime_s)
-        app = falcon.App()
+        app = App()
         self._server = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=4)
         base_url = f"http://127.0.0.1:{self._server.effective_port}"
         self.url = f"{base_url}/identity/v3"

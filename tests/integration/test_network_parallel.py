@@ -15,6 +15,7 @@ from evener_cloud.network.resources.network import Network
 from evener_cloud.network.resources.port import Port
 from evener_cloud.network.resources.router import Router
 from evener_cloud.network.tables import ip_allocations
+from lbaas_names import type_name
 
 
 @pytest.mark.parametrize("way", ["ports", "load balancers"])
@@ -130,7 +131,7 @@ def test_of_parallel_clients_that_want_one_address_one_gets_it(service: Service)
         try:
             return str(addresses(service.port(subnet, "10.0.0.9"))[0])
         except errors.InUse as error:
-            return error.type_name
+            return type_name(error)
 
     with ThreadPoolExecutor(10) as clients:
         answers = sorted(clients.map(ask, range(10)))
@@ -144,7 +145,7 @@ def test_of_parallel_clients_that_want_one_block_one_gets_it(service: Service) -
         try:
             return str(service.subnet("10.0.0.0/24", network).cidr)
         except errors.InvalidInput as error:
-            return error.type_name
+            return type_name(error)
 
     with ThreadPoolExecutor(10) as clients:
         answers = sorted(clients.map(ask, range(10)))

@@ -6,6 +6,7 @@ from network_service import ANN, NOBODYS, Service, addresses, refused
 from evener.resources import errors
 from evener_cloud.network.resources.network import Network
 from evener_cloud.network.resources.port import Port
+from lbaas_names import type_name
 
 
 def test_the_port_of_a_load_balancer_goes_and_changes_with_it_only(service: Service) -> None:
@@ -25,7 +26,7 @@ def test_the_port_of_a_load_balancer_goes_and_changes_with_it_only(service: Serv
         before = service.contents()
         with pytest.raises(errors.InUse) as caught:
             service.update(port, **values)
-        assert caught.value.type_name == "ServicePortInUse"
+        assert type_name(caught.value) == "ServicePortInUse"
         assert service.contents() == before
     same = service.update(port, name="new", fixed_ips=[{"ip_address": "10.0.0.9"}], device_id=port.device_id)
     assert (same.name, addresses(same)) == ("new", ["10.0.0.9"])

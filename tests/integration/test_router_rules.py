@@ -13,6 +13,7 @@ from evener_cloud.network.resources.network import Network
 from evener_cloud.network.resources.port import SERVICE_OWNERS, Port
 from evener_cloud.network.resources.router import Router
 from evener_cloud.network.resources.subnet import Subnet
+from lbaas_names import type_name
 
 BAD = (errors.InvalidInput, "BadRequest")
 
@@ -212,7 +213,7 @@ def test_networks_and_subnets_with_routers_on_them_stay_as_they_are(service: Ser
     ):
         with pytest.raises(errors.InUse) as caught:
             service.delete(found, caller)
-        assert caught.value.type_name == name
+        assert type_name(caught.value) == name
     assert service.update(net.network, ADMIN, shared=False).shared is False, "a gateway is no guest"
 
 
@@ -262,7 +263,7 @@ def test_routes_lead_over_what_the_router_is_attached_to(service: Service) -> No
     assert wire.to_wire(service.update(router, routes=outside))["routes"] == outside
     with pytest.raises(errors.InvalidInput) as caught:
         service.update(router, external_gateway_info={})
-    assert caught.value.type_name == "InvalidRoutes", "the route would lead nowhere"
+    assert type_name(caught.value) == "InvalidRoutes", "the route would lead nowhere"
     assert service.update(router, external_gateway_info={}, routes=None).routes == ()
 
 

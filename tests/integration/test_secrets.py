@@ -26,6 +26,7 @@ from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.containers import delete as delete_container
 from evener_cloud.secrets.http import routes as barbican
 from evener_cloud.secrets.tables import secret_container_consumers, secrets
+from lbaas_names import type_name
 from made_certificates import DAY, NOW, authorities, ec_key, make, rsa_key, served
 
 WORDS = "confidential words"
@@ -152,7 +153,7 @@ def test_another_project_finds_nothing(service: Service, user: User) -> None:
     part = {"name": "x", "secret_ref": secret}
     assert other.refused("POST", "/containers", {"type": "generic", "secret_refs": [part]})[0] == 404
     assert other.refused("POST", f"{container}/consumers", {"name": "x", "URL": "x"})[0] == 404
-    assert service.refusal(container, "p2").type_name == "TLSContainerNotFound"
+    assert type_name(service.refusal(container, "p2")) == "TLSContainerNotFound"
     with pytest.raises(NotFound):
         service.register(container, "p2")
     assert len(user.ok("GET", "/secrets", query_string="limit=100")["secrets"]) == 6
@@ -304,7 +305,7 @@ def test_what_is_wrong_with_a_certificate_is_told_with_its_reference(service: Se
     for ref, reason in cases:
         error = service.refusal(ref)
         assert isinstance(error, InvalidInput)
-        assert error.type_name == "TLSContainerInvalid"
+        assert type_name(error) == "TLSContainerInvalid"
         assert error.message.startswith(f"TLS container {ref} is invalid. ")
         assert reason in error.message
 
@@ -315,7 +316,7 @@ def test_what_is_wrong_with_a_certificate_is_told_with_its_reference(service: Se
 def test_a_reference_to_nothing_is_not_found(service: Service, ref: str) -> None:
     error = service.refusal(ref)
     assert isinstance(error, NotFound)
-    assert (error.type_name, error.message) == (
+    assert (type_name(error), error.message) == (
         "TLSContainerNotFound",
         f"TLS container {ref} could not be found",
     )
@@ -402,7 +403,7 @@ def test_without_its_key_a_secret_cannot_be_opened(service: Service, user: User,
     stranger = Service(service.database, tmp_path / "another.key")
     error = stranger.refusal(bundle)
     assert isinstance(error, Unavailable)
-    assert (error.type_name, bundle in error.message) == ("CertManagerError", True)
+    assert (type_name(error), bundle in error.message) == ("CertManagerError", True)
     assert stranger.user().refused("GET", f"{secret}/payload")[0] == 503
 
 

@@ -17,6 +17,7 @@ from evener.resources.pool import Pool
 from evener.store.rows import ListQuery
 from evener_cloud.network.http.networking import NETWORKING
 from evener_cloud.network.resources.network import Network
+from lbaas_names import type_name
 
 URL = "http://x/networking/v2.0/lbaas/pools"
 
@@ -161,7 +162,7 @@ def test_roles_allow_what_the_table_says(
             with pytest.raises(Forbidden) as caught:
                 policy.check(caller(*roles), verb, cls)
             assert caught.value.message == f"rule:{rule_name(verb, cls)} is disallowed by policy"
-            assert caught.value.type_name == "PolicyNotAuthorized"
+            assert type_name(caught.value) == "PolicyNotAuthorized"
 
 
 @pytest.mark.parametrize(

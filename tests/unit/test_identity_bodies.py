@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evener.api.app import App
 from evener.store.database import Database
 from evener.store.schema import metadata
 from evener_cloud.identity.builtin import BuiltinIdentity
@@ -27,7 +28,7 @@ class Rig:
         metadata.create_all(database.engine)
         identity = BuiltinIdentity(database, path / "key", 3600)
         self.password = identity.bootstrap() or ""
-        app = falcon.App()
+        app = App()
         add_routes(app, identity, "http://127.0.0.1:9876")
         self.client = falcon.testing.TestClient(app)
         reply = self.client.simulate_post(f"{V3}/auth/tokens", json=self.login(self.password))

@@ -3,10 +3,10 @@
 import itertools
 import logging
 
-import falcon
 import pytest
 from falcon import testing
 
+from evener.api.app import App
 from evener.store.all_tables import metadata
 from evener.store.database import Database
 from evener_cloud.identity.builtin import BuiltinIdentity
@@ -23,7 +23,7 @@ class Cloud:
         metadata.create_all(self.database.engine)
         self.identity = BuiltinIdentity(self.database, path / "key", 3600, min_password_length=8)
         self.password = self.identity.bootstrap()
-        app = falcon.App()
+        app = App()
         add_routes(app, self.identity, "http://x")
         self._client = testing.TestClient(app)
         self.admin = self.login(

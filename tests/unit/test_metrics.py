@@ -15,7 +15,9 @@ from prometheus_client.registry import Collector
 from evener import config
 from evener.agent.metrics import AgentMetrics
 from evener.agent.work import KeyedQueue
-from evener.api import errors, metrics
+from evener.api import metrics
+from evener.api.dialects.lbaas import ERRORS
+from evener.api.errors import ErrorHandlers
 from evener.control.metrics import Found, measured
 from evener.resources.errors import EvenerError
 
@@ -125,7 +127,7 @@ def test_the_length_of_a_queue_is_what_waits_now_or_for_later() -> None:
 def client(readers: str) -> testing.TestClient:
     """Return a client of an application that serves an agent's metrics."""
     app = falcon.App()
-    app.add_error_handler(EvenerError, errors.refuse)
+    app.add_error_handler(EvenerError, ErrorHandlers({"": ERRORS}).refuse)
     metrics.add_routes(app, AgentMetrics().registry, readers)
     return testing.TestClient(app)
 

@@ -8,6 +8,7 @@ from evener.control.scheduling import Candidate, fits, for_balancer, reach_of
 from evener.resources.errors import Conflict
 from evener.services.network import ANYWHERE, Footing
 from evener_cloud.network.placement import for_router, for_waiting_router
+from lbaas_names import type_name
 
 IDS = ("a", "b", "c", "d")
 names = st.sampled_from(("outside", "wire", "virt"))
@@ -49,7 +50,7 @@ def test_a_load_balancer_goes_to_the_working_agent_that_fits_with_the_fewest(
         with pytest.raises(Conflict) as caught:
             for_balancer(candidates, footing)
         works = any(each.working for each in candidates)
-        assert caught.value.type_name == ("NoEligibleLbaasAgent" if works else "NoActiveLbaasAgent")
+        assert type_name(caught.value) == ("NoEligibleLbaasAgent" if works else "NoActiveLbaasAgent")
         if works:
             needing = {*footing.physical, *footing.homes}
             assert any(network in caught.value.message for network in needing), "the reason"
@@ -70,7 +71,7 @@ def test_a_router_stays_where_it_fits_goes_where_it_does_or_waits_and_is_refused
     if candidates and not fitting:
         with pytest.raises(Conflict) as caught:
             for_router(candidates, routers, footing, current)
-        assert caught.value.type_name == "NoEligibleL3Agent"
+        assert type_name(caught.value) == "NoEligibleL3Agent"
         return
     chosen = for_router(candidates, routers, footing, current)
     working = {key: each for key, each in fitting.items() if each.working}

@@ -9,9 +9,11 @@ from typing import Any
 import falcon
 from oslo_context.context import RequestContext
 
-from evener.api import errors
+from evener.api.dialects import lbaas
+from evener.api.dialects.base import ErrorForm
+from evener.api.errors import ErrorHandlers
 from evener.api.lanes import Lanes
-from evener.resources.errors import EvenerError, Unauthorized
+from evener.resources.errors import Unauthorized
 from evener.services.identity import Identity
 
 LOG = logging.getLogger(__name__)
@@ -96,7 +98,14 @@ class Root:
 
 
 class App(falcon.App[Any, Any]):
-    """Falcon's application, whose routes answer HEAD wherever they answer GET; the server sends no body then."""
+    """Falcon's application, whose routes answer HEAD wherever they answer GET; the server sends no body then.
+
+    Whoever adds routes below a path says in `error_forms` how errors are answered there; `lbaas` holds for the rest.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.error_forms: dict[str, ErrorForm] = {"": lbaas.ERRORS}
 
     def add_route(
         self, uri_template: str, resource: object, *, suffix: str | None = None, **kwargs: Any
@@ -119,9 +128,8 @@ def make_app(
     """
     app = App(middleware=[Authentication(identity, base_url), Lanes(slow_at_once)])
     app.req_options.strip_url_path_trailing_slash = False
-    app.add_error_handler(Exception, errors.unexpected)
-    app.add_error_handler(falcon.HTTPError, errors.refuse_http)
-    app.add_error_handler(EvenerError, errors.refuse)
+    for kind, handler in ErrorHandlers(app.error_forms).handlers().items():
+        app.add_error_handler(kind, handler)
     app.add_route("/healthcheck", Healthcheck(check))
     app.add_route("/", Root())
     return app

@@ -202,8 +202,7 @@ class Collection:
             try:
                 found.append(self._parse(caller, {self._cls.KIND: each}))
             except InvalidInput as error:
-                named = error.type_name if error.named else None
-                raise InvalidInput(f"{name}[{index}]: {error.message}", named) from None
+                raise type(error)(f"{name}[{index}]: {error.message}") from None
         return found
 
     def on_get_one(

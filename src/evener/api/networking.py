@@ -153,6 +153,10 @@ class Version:
 EXTENSION = exactly(alias=STRING, name=STRING, description=STRING, updated=STRING, links=LINKS)
 
 
+class ExtensionNotFound(NotFound):
+    """There is no such extension."""
+
+
 class Extensions:
     """`/networking/v2.0/extensions`: what this server can do beyond Neutron's core."""
 
@@ -168,7 +172,7 @@ class Extensions:
     def on_get_one(self, _request: falcon.Request, response: falcon.Response, alias: str) -> None:
         """Show one extension."""
         if alias not in self._extensions:
-            raise NotFound(f"Extension with alias {alias} does not exist", "ExtensionNotFound")
+            raise ExtensionNotFound(f"Extension with alias {alias} does not exist")
         response.media = {"extension": self._shown(alias)}
 
     def _shown(self, alias: str) -> dict[str, Any]:

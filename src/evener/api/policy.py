@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from evener.resources.caller import Caller
 from evener.resources.describe import Attr, Resource, descriptors, value_type, wire_names
-from evener.resources.errors import Forbidden
+from evener.resources.errors import RuleForbids
 
 READING = "role:reader or role:member or role:admin"
 WRITING = "role:member or role:admin"
@@ -117,7 +117,7 @@ class Policy:
         """Let `caller` pass to an operation on a collection.
 
         Raises:
-            Forbidden: in Neutron's words.
+            RuleForbids: naming the rule.
         """
         self.enforce(caller, rule_name(verb, cls))
 
@@ -125,10 +125,10 @@ class Policy:
         """Let `caller` pass.
 
         Raises:
-            Forbidden: in Neutron's words.
+            RuleForbids: naming the rule.
         """
         if not self.allows(caller, rule):
-            raise Forbidden(f"rule:{rule} is disallowed by policy", "PolicyNotAuthorized")
+            raise RuleForbids(rule)
 
     def allows(self, caller: Caller, rule: str) -> bool:
         """Return whether a rule lets `caller` pass."""

@@ -7,9 +7,10 @@ import falcon
 from evener.api.collections import read_json
 from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
 from evener.api.policy import Policy
+from evener.control.errors import QuotaNotFound
 from evener.control.quotas import Quotas
 from evener.resources.caller import Caller
-from evener.resources.errors import InvalidInput, NotFound
+from evener.resources.errors import InvalidInput
 from evener.resources.quota import DEFAULT_LIMITS, UNLIMITED
 from evener.resources.types import MAX_INT, integer
 from evener.services.identity import Identity
@@ -94,7 +95,7 @@ class QuotaViews:
         _check_project(project_id)
         limits, check = parse(read_json(request, self._largest))
         if not self._identity.has_project(project_id):
-            raise NotFound(f"There is no project with the id {project_id}", "TenantQuotaNotFound")
+            raise QuotaNotFound(f"There is no project with the id {project_id}")
         response.media = {"quota": self._quotas.update(project_id, limits, check=check)}
 
     @documented(Documented({}, status=204))
@@ -113,7 +114,7 @@ class QuotaViews:
 
 def _check_project(project_id: str) -> None:
     if not project_id.isprintable() or len(project_id) > LONGEST_PROJECT:
-        raise NotFound("There is no project with this id", "TenantQuotaNotFound")
+        raise QuotaNotFound("There is no project with this id")
 
 
 def parse(body: Any) -> tuple[dict[str, int], bool]:

@@ -168,8 +168,7 @@ def _located(where: str, read: Callable[[Json], T], given: Any) -> T:
     try:
         return read(given)
     except InvalidInput as error:
-        named = error.type_name if error.named else None
-        raise InvalidInput(f"{where}: {error.message}", named) from None
+        raise type(error)(f"{where}: {error.message}") from None
 
 
 def _one(given: Json, name: str, read: Callable[[Json], T]) -> T | None:

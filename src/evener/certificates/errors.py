@@ -1,4 +1,4 @@
-"""What can be wrong with a certificate, in the words and types of Neutron-LBaaS (`extensions/loadbalancerv2.py`).
+"""What can be wrong with a certificate, in the words of Neutron-LBaaS (`extensions/loadbalancerv2.py`).
 
 No message holds any part of a payload.
 """
@@ -14,19 +14,35 @@ class Unusable(Exception):
         self.reason = reason
 
 
+class CertificateInvalid(InvalidInput):
+    """What is there is no certificate that can serve."""
+
+
+class CertificateNotFound(NotFound):
+    """There is no such container or secret, or not for this project."""
+
+
+class SecretServiceBusy(Busy):
+    """The secret service has too much to do to say what is there."""
+
+
+class SecretServiceUnavailable(Unavailable):
+    """The secret service cannot say what is there."""
+
+
 def container_not_found(ref: str) -> NotFound:
     """There is no such container or secret, or not for this project."""
-    return NotFound(f"TLS container {ref} could not be found", "TLSContainerNotFound")
+    return CertificateNotFound(f"TLS container {ref} could not be found")
 
 
 def container_invalid(ref: str, reason: str) -> InvalidInput:
     """What is there is no certificate that can serve."""
-    return InvalidInput(f"TLS container {ref} is invalid. {reason}", "TLSContainerInvalid")
+    return CertificateInvalid(f"TLS container {ref} is invalid. {reason}")
 
 
 def unprocessable(ref: str, error: Unavailable) -> Unavailable:
     """The secret service cannot say what is there, because of `error`."""
     message = f"Could not process TLS container {ref}, {error.message}"
     if isinstance(error, Busy):
-        return Busy(message, error.retry_after_s, "CertManagerError")
-    return Unavailable(message, "CertManagerError")
+        return SecretServiceBusy(message, error.retry_after_s)
+    return SecretServiceUnavailable(message)

@@ -11,11 +11,12 @@ from sqlalchemy import func, select
 
 from evener.bus.base import Bus
 from evener.control import departing, filters, scheduling
+from evener.control.errors import AgentInUse, AgentNotFound
 from evener.control.reading import balancers_with_statuses
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
 from evener.resources.caller import Caller
-from evener.resources.errors import Forbidden, InUse, NotFound, Unavailable
+from evener.resources.errors import Forbidden, NotFound, Unavailable
 from evener.resources.loadbalancer import LoadBalancer
 from evener.services.network import Network
 from evener.services.secrets import Secrets
@@ -103,10 +104,9 @@ class Agents:
             _get(tx, caller, object_id)
             serves = tx.scalar(select(func.count()).where(bindings.c.agent_id == object_id))
             if serves:
-                raise InUse(
+                raise AgentInUse(
                     f"Agent {object_id} is in use: it serves {serves} load balancers; delete them first, or, where its"
                     " node is lost for good, delete the agent by force",
-                    "AgentInUse",
                 )
             rows.delete(tx, Agent, [object_id])
 
@@ -122,10 +122,9 @@ class Agents:
         with self._database.write() as tx:
             agent = _get(tx, caller, agent_id)
             if agent.alive:
-                raise InUse(
+                raise AgentInUse(
                     f"Agent {agent_id} on {agent.host} is alive: stop it first, and wait until it is not heard of"
                     f" for {AGENT_DOWN_AFTER.total_seconds():.0f} seconds",
-                    "AgentInUse",
                 )
             moved = departing.lose_agent(tx, self._network, self._secrets, agent_id, leave=leave)
             told = [(host, each) for each in moved for host in scheduling.hosts_of(tx, each)]
@@ -165,7 +164,7 @@ class Agents:
                 .order_by(bindings.c.agent_id)
             )
             if agent_id is None:
-                raise NotFound(f"No agent serves load balancer {loadbalancer_id}.", "AgentNotFound")
+                raise AgentNotFound(f"No agent serves load balancer {loadbalancer_id}.")
             return _get(tx, caller, agent_id)
 
 
@@ -183,5 +182,5 @@ def _get(tx: Transaction, caller: Caller, agent_id: str) -> Agent:
     except NotFound:
         found = None
     if found is None or not caller.is_admin:
-        raise NotFound(f"Agent {agent_id} could not be found.", "AgentNotFound")
+        raise AgentNotFound(f"Agent {agent_id} could not be found.")
     return _with_life(found)

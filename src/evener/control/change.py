@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from evener.control.certificates import Asked
+from evener.control.errors import BeingDeleted
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
@@ -169,4 +170,4 @@ def refuse_if_going(cls: type[Resource], row: Row[Any]) -> None:
         Conflict: in Neutron-LBaaS's words.
     """
     if row.deleted_generation is not None:
-        raise Conflict(f"Invalid state PENDING_DELETE of {cls.KIND} resource {row.id}", "StateInvalid")
+        raise BeingDeleted(f"Invalid state PENDING_DELETE of {cls.KIND} resource {row.id}")

@@ -11,10 +11,22 @@ from sqlalchemy import Row, bindparam, select
 
 from evener.control import bounds, certificates
 from evener.control.change import Change
+from evener.control.errors import (
+    DefaultPoolAlreadySet,
+    ListenerInUse,
+    MemberExists,
+    MemberIsListener,
+    MemberOffSubnet,
+    PoolInUse,
+    PoolOfAnotherLoadBalancer,
+    PortTaken,
+    ProtocolMismatch,
+    SecondHealthMonitor,
+)
 from evener.resources import destinations
 from evener.resources.addresses import is_host
 from evener.resources.describe import Resource
-from evener.resources.errors import Conflict, InUse, InvalidInput, not_found
+from evener.resources.errors import Conflict, InvalidInput, ObjectNotFound
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.listener import POOL_PROTOCOLS, Listener
@@ -52,10 +64,9 @@ def create_listener(change: Change, values: Values) -> Listener:
 
 def port_taken(change: Change, values: Values) -> Conflict:
     """Return the error for a second listener on a port."""
-    return Conflict(
+    return PortTaken(
         f"Load Balancer {change.loadbalancer.id} already has a listener with "
         f"protocol_port of {values['protocol_port']}",
-        "LoadBalancerListenerProtocolPortExists",
     )
 
 
@@ -79,7 +90,7 @@ def delete_listener(change: Change, row: Row[Any]) -> None:
         select(policies.c.id).where(policies.c.listener_id == row.id, policies.c.deleted_generation.is_(None))
     )
     if policy is not None:
-        raise InUse(f"listener {row.id} is in use: delete its l7policy {policy} first", "EntityInUse")
+        raise ListenerInUse(f"listener {row.id} is in use: delete its l7policy {policy} first")
     change.remove(Listener, row.id)
 
 
@@ -139,7 +150,7 @@ def _refuse_while_used(change: Change, pool_id: str) -> None:
             select(user.c.id).where(user.c[attribute] == pool_id, user.c.deleted_generation.is_(None))
         )
         if found is not None:
-            raise InUse(f"pool {pool_id} is in use: {advice} {cls.KIND} {found} first", "EntityInUse")
+            raise PoolInUse(f"pool {pool_id} is in use: {advice} {cls.KIND} {found} first")
 
 
 # Built once: members come by the hundred, and to build it takes longer than to run it.
@@ -166,7 +177,7 @@ def create_member(change: Change, values: Values) -> Member:
     }
     pool = change.tx.execute(_POOL_OF_MEMBER, which).first()
     if pool is None or pool.deleted_generation is not None:
-        raise not_found(Pool.label(), values["pool_id"])
+        raise ObjectNotFound(Pool.label(), values["pool_id"])
     bounds.check_counted(change.bounds, Member, pool)
     own = check_destinations(change, values["subnet_id"], [values["address"]])
     if values["address"] in own:
@@ -178,10 +189,9 @@ def create_member(change: Change, values: Values) -> Member:
 
 def member_exists(values: Values) -> Conflict:
     """Return the error for a second member of a pool at an address and port."""
-    return Conflict(
+    return MemberExists(
         f"Member with address {values['address']} and protocol_port {values['protocol_port']} "
         f"already present in pool {values['pool_id']}",
-        "MemberExists",
     )
 
 
@@ -200,9 +210,8 @@ def check_destinations(change: Change, subnet_id: str, addresses: Iterable[str])
     for address in addresses:
         parsed = ipaddress.ip_address(address)
         if parsed.version != subnet.ip_version:
-            raise InvalidInput(
+            raise MemberOffSubnet(
                 f"Member with address {address} and subnet {subnet_id} have mismatched IP versions",
-                "MemberAddressTypeSubnetTypeMismatch",
             )
         destinations.check(address, change.reserved)
         if parsed not in block:
@@ -246,9 +255,8 @@ def _check_no_member_at(change: Change, port: int) -> None:
 
 def leads_back(address: str, port: int, what: str) -> Conflict:
     """Return the error for a member that is the load balancer itself."""
-    return Conflict(
+    return MemberIsListener(
         f"{address} is the load balancer's own address, and {what}, at port {port}: it would call itself",
-        "MemberIsListener",
     )
 
 
@@ -270,10 +278,9 @@ def create_healthmonitor(change: Change, values: Values) -> HealthMonitor:
         select(monitors.c.id).where(monitors.c.pool_id == pool.id, monitors.c.deleted_generation.is_(None))
     )
     if existing is not None:
-        raise InUse(
+        raise SecondHealthMonitor(
             f"Only one health monitor per pool allowed.  Pool {pool.id} is already using "
             f"Health Monitor {existing}.",
-            "OneHealthMonitorPerPool",
         )
     return change.insert(HealthMonitor, values)
 
@@ -296,7 +303,7 @@ def living(change: Change, cls: type[Pool | Listener | L7Policy], object_id: str
     """
     row = rows.get_row(change.tx, cls, object_id, change.caller.scope)
     if row.deleted_generation is not None:
-        raise not_found(cls.label(), object_id)
+        raise ObjectNotFound(cls.label(), object_id)
     return row
 
 
@@ -312,9 +319,8 @@ def _listener_for_pool(change: Change, values: Values) -> Row[Any]:
     if listener.loadbalancer_id != change.loadbalancer.id:
         raise other_loadbalancer()
     if listener.default_pool_id:
-        raise InUse(
+        raise DefaultPoolAlreadySet(
             f"Listener {listener.id} is already using default pool {listener.default_pool_id}.",
-            "ListenerDefaultPoolAlreadySet",
         )
     check_protocols(listener.protocol, values["protocol"])
     return listener
@@ -322,9 +328,7 @@ def _listener_for_pool(change: Change, values: Values) -> Row[Any]:
 
 def other_loadbalancer() -> InvalidInput:
     """Return the error for a pool of another load balancer."""
-    return InvalidInput(
-        "Listener and pool must be on the same loadbalancer.", "ListenerAndPoolMustBeOnSameLoadbalancer"
-    )
+    return PoolOfAnotherLoadBalancer("Listener and pool must be on the same loadbalancer.")
 
 
 def check_protocols(listener: str, pool: str) -> None:
@@ -334,7 +338,6 @@ def check_protocols(listener: str, pool: str) -> None:
         Conflict: when they do not.
     """
     if pool not in POOL_PROTOCOLS[ListenerProtocol(listener)]:
-        raise Conflict(
+        raise ProtocolMismatch(
             f"Listener protocol {listener} and pool protocol {pool} are not compatible.",
-            "ListenerPoolProtocolMismatch",
         )

@@ -8,9 +8,23 @@ from typing import Any, TypeVar
 
 from sqlalchemy import delete, select
 
+from evener.control.errors import (
+    DefaultServiceProviderNotFound,
+    FlavorDisabled,
+    FlavorInUse,
+    FlavorNotFound,
+    FlavorServiceProfileBindingExists,
+    FlavorServiceProfileBindingNotFound,
+    ProviderFlavorConflict,
+    ServiceProfileDisabled,
+    ServiceProfileDriverNotFound,
+    ServiceProfileInUse,
+    ServiceProfileNotFound,
+    ServiceProviderNotFound,
+)
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
-from evener.resources.errors import Conflict, InUse, InvalidInput, NotFound, Unavailable
+from evener.resources.errors import NotFound
 from evener.resources.flavor import Flavor
 from evener.resources.provider import LOADBALANCERV2, Provider, by_driver
 from evener.resources.service_profile import ServiceProfile
@@ -105,7 +119,7 @@ class Flavors:
             _refuse_profile_of_flavor(tx, found)
             users = select(loadbalancers.c.id).where(loadbalancers.c.flavor_id == object_id)
             if cls is Flavor and tx.scalar(users.limit(1)) is not None:
-                raise InUse(f"Flavor {object_id} is used by some service instance.", "FlavorInUse")
+                raise FlavorInUse(f"Flavor {object_id} is used by some service instance.")
             rows.delete(tx, cls, [object_id])
 
     @retried
@@ -120,9 +134,8 @@ class Flavors:
             _get(tx, caller, Flavor, flavor_id, lock=True)
             _get(tx, caller, ServiceProfile, profile_id, lock=True)
             if tx.execute(select(flavor_profiles).where(*_pair(flavor_id, profile_id))).first():
-                raise Conflict(
+                raise FlavorServiceProfileBindingExists(
                     f"Service Profile {profile_id} is already associated with flavor {flavor_id}.",
-                    "FlavorServiceProfileBindingExists",
                 )
             values = {"flavor_id": flavor_id, "service_profile_id": profile_id, "created_at": now()}
             tx.execute(flavor_profiles.insert(), values)
@@ -152,7 +165,7 @@ def provider_of(providers: Sequence[Provider], driver: str) -> Provider:
     """
     found = by_driver(providers, driver)
     if found is None:
-        raise NotFound(f"Service Profile driver {driver} could not be found.", "ServiceProfileDriverNotFound")
+        raise ServiceProfileDriverNotFound(f"Service Profile driver {driver} could not be found.")
     return found
 
 
@@ -168,27 +181,25 @@ def choose_provider(tx: Transaction, providers: Sequence[Provider], flavor: str 
         Unavailable: when the flavor, or all of its profiles, are disabled.
     """
     if flavor and name:
-        raise Conflict("Cannot specify both a flavor and a provider", "ProviderFlavorConflict")
+        raise ProviderFlavorConflict("Cannot specify both a flavor and a provider")
     if flavor:
         return _provider_of_flavor(tx, providers, flavor)
     for provider in providers:
         if provider.default if not name else provider.name == name.lower():
             return provider.name
     if not name:
-        raise InvalidInput(
+        raise DefaultServiceProviderNotFound(
             f"Service type {LOADBALANCERV2} does not have a default service provider",
-            "DefaultServiceProviderNotFound",
         )
-    raise InvalidInput(
+    raise ServiceProviderNotFound(
         f"Service provider '{name}' could not be found for service type {LOADBALANCERV2}",
-        "ServiceProviderNotFound",
     )
 
 
 def _provider_of_flavor(tx: Transaction, providers: Sequence[Provider], flavor_id: str) -> str:
     flavor = _find(tx, Flavor, flavor_id, shared=True)
     if not flavor.enabled:
-        raise Unavailable("Flavor is not enabled.", "FlavorDisabled")
+        raise FlavorDisabled("Flavor is not enabled.")
     statement = (
         select(service_profiles)
         .join(flavor_profiles, flavor_profiles.c.service_profile_id == service_profiles.c.id)
@@ -201,18 +212,24 @@ def _provider_of_flavor(tx: Transaction, providers: Sequence[Provider], flavor_i
     for profile in profiles:
         if profile.enabled:
             return provider_of(providers, profile.driver).name
-    raise Unavailable("Service Profile is not enabled.", "ServiceProfileDisabled")
+    raise ServiceProfileDisabled("Service Profile is not enabled.")
 
 
 def _sees(caller: Caller, cls: type[Resource]) -> bool:
     return caller.is_admin or cls is Flavor
 
 
+MISSING: Mapping[type[Resource], type[NotFound]] = {
+    Flavor: FlavorNotFound,
+    ServiceProfile: ServiceProfileNotFound,
+}
+
+
 def _find(tx: Transaction, cls: type[R], object_id: str, *, lock: bool = False, shared: bool = False) -> R:
     """Return one object; `lock` holds it until the end, `shared` only keeps it from changing.
 
     Raises:
-        NotFound: in Neutron's words.
+        NotFound: saying of which kind there is none.
     """
     table = rows.table(cls)
     statement = select(table).where(table.c.id == object_id)
@@ -220,13 +237,13 @@ def _find(tx: Transaction, cls: type[R], object_id: str, *, lock: bool = False, 
         statement = statement.with_for_update(read=shared)
     found = tx.execute(statement).first() if object_id.isprintable() else None
     if found is None:
-        raise NotFound(f"{cls.label()} {object_id} could not be found.", f"{cls.__name__}NotFound")
+        raise MISSING[cls](f"{cls.label()} {object_id} could not be found.")
     return rows.bare(cls, found)
 
 
 def _get(tx: Transaction, caller: Caller, cls: type[R], object_id: str, *, lock: bool = False) -> R:
     if not _sees(caller, cls):
-        raise NotFound(f"{cls.label()} {object_id} could not be found.", f"{cls.__name__}NotFound")
+        raise MISSING[cls](f"{cls.label()} {object_id} could not be found.")
     return _find(tx, cls, object_id, lock=lock)
 
 
@@ -235,7 +252,7 @@ def _refuse_profile_of_flavor(tx: Transaction, found: Resource) -> None:
         return
     flavor = select(flavor_profiles.c.flavor_id).where(flavor_profiles.c.service_profile_id == found.id)
     if tx.scalar(flavor.limit(1)) is not None:
-        raise InUse(f"Service Profile {found.id} is used by some service instance.", "ServiceProfileInUse")
+        raise ServiceProfileInUse(f"Service Profile {found.id} is used by some service instance.")
 
 
 def _with_profiles(tx: Transaction, found: Sequence[R]) -> list[R]:
@@ -258,7 +275,6 @@ def _pair(flavor_id: str, profile_id: str) -> tuple[Any, Any]:
 
 
 def _no_profile(flavor_id: str, profile_id: str) -> NotFound:
-    return NotFound(
+    return FlavorServiceProfileBindingNotFound(
         f"Service Profile {profile_id} is not associated with flavor {flavor_id}.",
-        "FlavorServiceProfileBindingNotFound",
     )

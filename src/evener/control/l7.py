@@ -11,7 +11,7 @@ from sqlalchemy import Row, func, select, update
 from evener.control import bounds
 from evener.control.change import Change
 from evener.control.children import check_protocols, living, other_loadbalancer
-from evener.resources.errors import Conflict
+from evener.control.errors import PolicyNeedsHttp
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
@@ -41,9 +41,8 @@ def check_listener(protocol: str) -> None:
         Conflict: when it does not look into requests.
     """
     if protocol not in HTTP_LISTENERS:
-        raise Conflict(
+        raise PolicyNeedsHttp(
             f"L7 policies need a listener of protocol HTTP or TERMINATED_HTTPS, not {protocol}",
-            "ListenerProtocolMismatch",
         )
 
 

@@ -18,13 +18,20 @@ from evener.control.asking import Asking
 from evener.control.bounds import check_listener
 from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
+from evener.control.errors import (
+    ListenerWithoutLoadBalancer,
+    LoadBalancerInUse,
+    PoolWithoutLoadBalancer,
+    VipNetworkInvalid,
+    VipSubnetInvalid,
+)
 from evener.control.facts import store_counters
 from evener.control.reading import balancers_with_statuses, counters_of, status_tree
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
-from evener.resources.errors import InUse, InvalidInput, Unavailable, not_found
+from evener.resources.errors import InvalidInput, ObjectNotFound, Unavailable
 from evener.resources.facts import Counters, Observation, Traffic
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -326,7 +333,7 @@ class LoadBalancing:
         change = self._change(tx, caller, asked, (cls, object_id))
         row = rows.get_row(tx, cls, object_id, caller.scope)
         if cls.PARENT is not None and parent_id is not None and getattr(row, cls.PARENT) != parent_id:
-            raise not_found(cls.label(), object_id)
+            raise ObjectNotFound(cls.label(), object_id)
         refuse_if_going(cls, row)
         return row, change
 
@@ -371,7 +378,7 @@ class LoadBalancing:
         ):
             return (str(named),)
         if named:
-            raise InvalidInput(f"VIP subnet {named} is not on network {network_id}", "VipSubnetInvalid")
+            raise VipSubnetInvalid(f"VIP subnet {named} is not on network {network_id}")
         if not network_id:
             raise InvalidInput("Failed to parse request. Required attribute 'vip_subnet_id' not specified")
         address = values["vip_address"]
@@ -381,10 +388,9 @@ class LoadBalancing:
         ]
         if fitting:
             return fitting
-        raise InvalidInput(
+        raise VipNetworkInvalid(
             f"VIP network {network_id} is invalid. There is no subnet in VIP network specified"
             + (f" that holds {address}." if address else "."),
-            "VipNetworkInvalid",
         )
 
     def _create_child(
@@ -431,7 +437,7 @@ def _below(query: ListQuery, parent: str, parent_id: str) -> ListQuery:
 
 def _check_parent(cls: type[Resource], found: Resource, parent_id: str | None) -> None:
     if cls.PARENT is not None and parent_id is not None and getattr(found, cls.PARENT) != parent_id:
-        raise not_found(cls.label(), found.id)
+        raise ObjectNotFound(cls.label(), found.id)
 
 
 def _refuse_if_used(tx: Transaction, loadbalancer_id: str) -> None:
@@ -443,8 +449,8 @@ def _refuse_if_used(tx: Transaction, loadbalancer_id: str) -> None:
             )
         )
         if user is not None:
-            raise InUse(
-                f"loadbalancer {loadbalancer_id} is in use: delete its {cls.KIND} {user} first", "EntityInUse"
+            raise LoadBalancerInUse(
+                f"loadbalancer {loadbalancer_id} is in use: delete its {cls.KIND} {user} first"
             )
 
 
@@ -458,7 +464,5 @@ def _owner_of_new(cls: type[Resource], values: Mapping[str, Any]) -> tuple[type[
         if values.get(attribute):
             return owner, str(values[attribute])
     if cls is Listener:
-        raise InvalidInput(
-            "Listener must be created with a loadbalancer or pool.", "ListenerMustHaveLoadbalancer"
-        )
-    raise InvalidInput("Pool must be created with a loadbalancer or listener.", "PoolMustHaveLoadbalancer")
+        raise ListenerWithoutLoadBalancer("Listener must be created with a loadbalancer or pool.")
+    raise PoolWithoutLoadBalancer("Pool must be created with a loadbalancer or listener.")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
-from evener.resources.errors import InvalidInput, NotFound
+from evener.control.errors import QuotaNotFound
+from evener.resources.errors import InvalidInput
 from evener.resources.quota import TABLES, UNLIMITED
 from evener.store import usage
 from evener.store.database import Database, Transaction, retried
@@ -85,7 +86,7 @@ class Quotas:
         mine = (quotas.c.project_id == project_id, quotas.c.hard_limit.is_not(None))
         with self._database.write() as tx:
             if not tx.execute(update(quotas).where(*mine).values(hard_limit=None)).rowcount:
-                raise NotFound(f"Quota for project {project_id} could not be found.", "TenantQuotaNotFound")
+                raise QuotaNotFound(f"Quota for project {project_id} could not be found.")
 
 
 def _set(tx: Transaction, project_id: str) -> dict[str, int]:

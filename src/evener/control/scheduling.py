@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Select, bindparam, func, select
 
+from evener.control.errors import NoActiveAgent, NoEligibleAgent
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
-from evener.resources.errors import Conflict
 from evener.resources.facts import Run
 from evener.services.network import ANYWHERE, Footing
 from evener.store import rows
@@ -115,16 +115,12 @@ def for_balancer(candidates: Iterable[Candidate], footing: Footing) -> str:
     """
     working = [each for each in candidates if each.working]
     if not working:
-        raise Conflict(
+        raise NoActiveAgent(
             "No active agent found to serve the load balancer: start an agent, or see its log",
-            "NoActiveLbaasAgent",
         )
     fitting = [each for each in working if fits(each, footing)]
     if not fitting:
-        raise Conflict(
-            f"No eligible agent found for the load balancer: {obstacles(working, footing)}",
-            "NoEligibleLbaasAgent",
-        )
+        raise NoEligibleAgent(f"No eligible agent found for the load balancer: {obstacles(working, footing)}")
     return min(fitting, key=lambda each: (each.balancers, each.id)).id
 
 

@@ -40,7 +40,6 @@ class Bounds:
         if number > bound:
             raise QuotaExceeded(
                 f"Limit exceeded: at most {bound} {WHAT[name]} are allowed (setting [limits] {name}).",
-                "OverQuota",
             )
 
 

@@ -1,15 +1,20 @@
-"""What can be wrong with what a user asked for. The API maps each type to a status code in one table.
+"""What can be wrong with what a user asked for. Each dialect has one table that says its status and its name.
+
+Control adds its own (`control/errors.py`).
 
 ```
 EvenerError
   InvalidInput            the request itself is wrong
   NotFound                there is no such object, or not for this caller
+    ObjectNotFound        ... of a kind, by its id
+      OfAnotherProject    there is one, but it is not the caller's project's
   Conflict                the request does not fit what exists
     InUse                 the object is used by another
   Forbidden               the caller may not do that
   Unauthorized            the caller is nobody we know
   TooManyAttempts         to log in has failed too often just before
   QuotaExceeded           the project has no room for one more
+  Unexpected              a fault of ours
   Unavailable             a part that is needed does not answer
     Busy                  it has too much to do; the same may be asked later
 ```
@@ -17,13 +22,11 @@ EvenerError
 
 
 class EvenerError(Exception):
-    """Base of all errors with a message for the user; `type_name` is what Neutron calls it on the wire, if `named`."""
+    """Base of all errors with a message for the user. Which status it has and what it is called, a dialect says."""
 
-    def __init__(self, message: str, type_name: str | None = None) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.type_name = type_name or type(self).__name__
-        self.named = type_name is not None
 
 
 class InvalidInput(EvenerError):
@@ -62,6 +65,10 @@ class QuotaExceeded(EvenerError):
     """The project's quota has no room."""
 
 
+class Unexpected(EvenerError):
+    """What should not happen: a fault of ours."""
+
+
 class Unavailable(EvenerError):
     """A service or agent that is needed does not answer."""
 
@@ -69,11 +76,69 @@ class Unavailable(EvenerError):
 class Busy(Unavailable):
     """A part that is needed has too much to do; asking again after `retry_after_s` seconds may help."""
 
-    def __init__(self, message: str, retry_after_s: int, type_name: str | None = None) -> None:
-        super().__init__(message, type_name)
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
-def not_found(kind: str, object_id: str) -> NotFound:
-    """Return the error for a missing `kind`, in Neutron-LBaaS's words."""
-    return NotFound(f"{kind} {object_id} could not be found", "EntityNotFound")
+class ObjectNotFound(NotFound):
+    """No object of `kind` (as messages call it) has the id, or none that this caller may see."""
+
+    def __init__(self, kind: str, object_id: str) -> None:
+        super().__init__(f"{kind} {object_id} could not be found")
+        self.kind, self.object_id = kind, object_id
+
+
+class OfAnotherProject(ObjectNotFound):
+    """There is one, but it is not the caller's project's. Most dialects do not tell."""
+
+
+class RuleForbids(Forbidden):
+    """A rule of the policy keeps the caller from it."""
+
+    def __init__(self, rule: str, more: str = "") -> None:
+        super().__init__(f"rule:{rule} is disallowed by policy{more}")
+
+
+class DefaultCertificateMissing(InvalidInput):
+    """The listener terminates TLS and names no certificate."""
+
+
+class InvalidServiceType(InvalidInput):
+    """Flavors are for load balancers only."""
+
+
+class L7RuleInvalidCookieValue(InvalidInput):
+    """No cookie has such a value."""
+
+
+class L7RuleInvalidKey(InvalidInput):
+    """It is no name of a header or a cookie."""
+
+
+class L7RuleInvalidRegex(InvalidInput):
+    """It is no regular expression."""
+
+
+class L7RuleKeyMissing(InvalidInput):
+    """The type of L7 rule needs a key."""
+
+
+class L7RuleUnsupportedCompareType(InvalidInput):
+    """The type of L7 rule does not compare that way."""
+
+
+class RedirectPoolMissing(Conflict):
+    """An L7 policy redirects to a pool that it does not name."""
+
+
+class RedirectUrlMissing(Conflict):
+    """An L7 policy redirects to an address that it does not name."""
+
+
+class ServiceProfileEmpty(InvalidInput):
+    """The profile has neither driver nor metainfo."""
+
+
+class SessionPersistenceInvalid(InvalidInput):
+    """What is said of session persistence does not fit the pool, or itself."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 from evener.resources.describe import CHANGEABLE, ONCE, Derived, Resource
-from evener.resources.errors import InvalidInput
+from evener.resources.errors import InvalidServiceType
 from evener.resources.provider import LOADBALANCERV2
 from evener.resources.types import LongDescription, Name
 
@@ -28,7 +28,6 @@ class Flavor(Resource):
     def check(cls, values: dict[str, Any]) -> None:
         """There is one type of service."""
         if values["service_type"] != LOADBALANCERV2:
-            raise InvalidInput(
+            raise InvalidServiceType(
                 f"Invalid service type: {values['service_type']}. Only {LOADBALANCERV2} is served here.",
-                "InvalidServiceType",
             )

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Children, Parent, Resource
-from evener.resources.errors import Conflict
+from evener.resources.errors import RedirectPoolMissing, RedirectUrlMissing
 from evener.resources.types import MAX_INT, Between, Description, L7Action, Name, ProjectId, Text, Uuid
 
 # RFC 3986 section 2: unreserved, reserved and escapes, and nothing else.
@@ -49,12 +49,10 @@ class L7Policy(Resource):
         """A redirect needs its target."""
         action = values["action"]
         if action == L7Action.REDIRECT_TO_POOL and not values["redirect_pool_id"]:
-            raise Conflict(
+            raise RedirectPoolMissing(
                 "Redirect pool id is missing for L7 Policy with pool redirect action.",
-                "L7PolicyRedirectPoolIdMissing",
             )
         if action == L7Action.REDIRECT_TO_URL and not values["redirect_url"]:
-            raise Conflict(
+            raise RedirectUrlMissing(
                 "Redirect URL is missing for L7 Policy with URL redirect action.",
-                "L7PolicyRedirectUrlMissing",
             )

@@ -4,7 +4,13 @@ import re
 from typing import Annotated, Any, ClassVar
 
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Parent, Resource
-from evener.resources.errors import InvalidInput
+from evener.resources.errors import (
+    L7RuleInvalidCookieValue,
+    L7RuleInvalidKey,
+    L7RuleInvalidRegex,
+    L7RuleKeyMissing,
+    L7RuleUnsupportedCompareType,
+)
 from evener.resources.expressions import refusal
 from evener.resources.types import L7CompareType, L7RuleType, ProjectId, Text, Uuid
 
@@ -58,28 +64,23 @@ class L7Rule(Resource):
         if kind in NAMED:
             _check_key(values["key"])
         if kind == L7RuleType.FILE_TYPE and compare not in FILE_TYPE_COMPARES:
-            raise InvalidInput(
-                f"Unsupported compare type for rule of {kind} type.", "L7RuleUnsupportedCompareType"
-            )
+            raise L7RuleUnsupportedCompareType(f"Unsupported compare type for rule of {kind} type.")
         if compare == L7CompareType.REGEX:
             _check_regex(values["value"])
         elif kind == L7RuleType.COOKIE and not _COOKIE_VALUE.fullmatch(values["value"]):
-            raise InvalidInput(
-                "Invalid characters in value. See RFCs 2616, 2965, 6265.", "L7RuleInvalidCookieValue"
-            )
+            raise L7RuleInvalidCookieValue("Invalid characters in value. See RFCs 2616, 2965, 6265.")
 
 
 def _check_key(key: str | None) -> None:
     if not key:
-        raise InvalidInput(
+        raise L7RuleKeyMissing(
             "Rule key is missing. Key should be specified for rules of HEADER and COOKIE types.",
-            "L7RuleKeyMissing",
         )
     if not _TOKEN.fullmatch(key):
-        raise InvalidInput("Invalid characters in key. See RFCs 2616, 2965, 6265, 7230.", "L7RuleInvalidKey")
+        raise L7RuleInvalidKey("Invalid characters in key. See RFCs 2616, 2965, 6265, 7230.")
 
 
 def _check_regex(value: str) -> None:
     reason = refusal(value)
     if reason is not None:
-        raise InvalidInput(f"Unable to parse regular expression: {reason}.", "L7RuleInvalidRegex")
+        raise L7RuleInvalidRegex(f"Unable to parse regular expression: {reason}.")

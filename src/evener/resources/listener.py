@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Children, Parent, Resource
-from evener.resources.errors import InvalidInput
+from evener.resources.errors import DefaultCertificateMissing, InvalidInput
 from evener.resources.types import (
     MAX_INT,
     Between,
@@ -79,4 +79,4 @@ class Listener(Resource):
             values["protocol"] == ListenerProtocol.TERMINATED_HTTPS
             and not values["default_tls_container_ref"]
         ):
-            raise InvalidInput("Default TLS container was not specified", "TLSDefaultContainerNotSpecified")
+            raise DefaultCertificateMissing("Default TLS container was not specified")

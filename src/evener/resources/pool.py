@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Child, Children, Parent, Resource
-from evener.resources.errors import InvalidInput
+from evener.resources.errors import InvalidInput, SessionPersistenceInvalid
 from evener.resources.types import (
     Description,
     LBAlgorithm,
@@ -88,4 +88,4 @@ class Pool(Resource):
 
 
 def _invalid(why: str) -> InvalidInput:
-    return InvalidInput(f"Session Persistence Invalid: {why}", "SessionPersistenceConfigurationInvalid")
+    return SessionPersistenceInvalid(f"Session Persistence Invalid: {why}")

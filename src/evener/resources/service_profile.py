@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 from evener.resources.describe import CHANGEABLE, Resource
-from evener.resources.errors import InvalidInput
+from evener.resources.errors import ServiceProfileEmpty
 from evener.resources.types import LongDescription, Text
 
 
@@ -27,4 +27,4 @@ class ServiceProfile(Resource):
     def check(cls, values: dict[str, Any]) -> None:
         """A profile says something: a driver, or what to tell one."""
         if not values["driver"] and not values["metainfo"]:
-            raise InvalidInput("Service Profile needs either a driver or metainfo.", "ServiceProfileEmpty")
+            raise ServiceProfileEmpty("Service Profile needs either a driver or metainfo.")

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 from evener.resources.describe import Child, Children, Resource, columns, descriptors, value_type
-from evener.resources.errors import InvalidInput, not_found
+from evener.resources.errors import InvalidInput, ObjectNotFound, OfAnotherProject
 from evener.resources.wire import adapter
 from evener.store.database import Transaction, now
 from evener.store.filters import matches
@@ -126,15 +126,22 @@ def get_row(
     """Return one row; with `project_id` only if it belongs to that project; `lock` holds it until the end.
 
     Raises:
-        NotFound: when there is none.
+        ObjectNotFound: when there is none; `OfAnotherProject` when it is not of that one.
     """
     if "\x00" in object_id or not object_id.isprintable():
-        raise not_found(cls.label(), "with this id")
+        raise ObjectNotFound(cls.label(), "with this id")
     statement = _one(cls, of_project=project_id is not None, lock=lock)
     found = tx.execute(statement, {"wanted_id": object_id, "wanted_project": project_id}).first()
     if found is None:
-        raise not_found(cls.label(), object_id)
+        if project_id is not None and _is_of_another(tx, cls, object_id):
+            raise OfAnotherProject(cls.label(), object_id)
+        raise ObjectNotFound(cls.label(), object_id)
     return found
+
+
+def _is_of_another(tx: Transaction, cls: type[Resource], object_id: str) -> bool:
+    statement = _one(cls, of_project=False, lock=False)
+    return tx.execute(statement, {"wanted_id": object_id, "wanted_project": None}).first() is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +287,7 @@ def _marker(
         statement = visible.where(table(cls).c.id == marker)
         found = tx.execute(statement, {"wanted_project": project_id}).first()
     if found is None:
-        raise not_found(cls.label(), marker if marker.isprintable() else "with this id")
+        raise ObjectNotFound(cls.label(), marker if marker.isprintable() else "with this id")
     return found._asdict()
 
 

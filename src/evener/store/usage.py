@@ -70,7 +70,7 @@ def insert(tx: Transaction, kind: str, project_id: str, *, used: int, hard_limit
 
 def over_quota(kind: str) -> QuotaExceeded:
     """Return the error for a kind that the project's limit has no room for, in Neutron's words."""
-    return QuotaExceeded(f"Quota exceeded for resources: ['{kind}'].", "OverQuota")
+    return QuotaExceeded(f"Quota exceeded for resources: ['{kind}'].")
 
 
 _OF_ONE = (quotas.c.project_id == bindparam("of_project"), quotas.c.resource == bindparam("of_kind"))

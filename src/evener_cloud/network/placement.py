@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import func, select
 
 from evener.control.scheduling import Candidate, candidates, fits, obstacles
-from evener.resources.errors import Conflict
 from evener.services.network import ANYWHERE, Footing
 from evener.store.database import Transaction, now
-from evener_cloud.network import hosting
+from evener_cloud.network import errors, hosting
 from evener_cloud.network.tables import router_bindings
 
 
@@ -48,8 +47,8 @@ def for_router(
     """
     fitting = [each for each in agents if fits(each, footing)]
     if agents and not fitting:
-        raise Conflict(
-            f"No eligible agent found for the router: {obstacles(agents, footing)}", "NoEligibleL3Agent"
+        raise errors.NoEligibleL3Agent(
+            f"No eligible agent found for the router: {obstacles(agents, footing)}"
         )
     if any(each.id == current for each in fitting):
         return current

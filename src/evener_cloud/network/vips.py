@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from evener.resources.errors import Conflict
 from evener.resources.wiring import FixedIP, Route, WiredPort
 from evener.services.network import SubnetInfo, VipAllocation
 from evener.store import rows, usage
@@ -46,8 +45,8 @@ def create(
         wish = PortAddress(subnet_id=subnet_id, ip_address=address)
         try:
             port_id = ports.insert(tx, {**values, "fixed_ips": (wish,)}, right)
-        except Conflict as error:
-            if subnet_id == subnet_ids[-1] or error.type_name != errors.FULL:
+        except errors.IpAddressGenerationFailure:
+            if subnet_id == subnet_ids[-1]:
                 raise
         else:
             break

@@ -7,8 +7,7 @@ def in_use(kind: str, object_id: str, users: str) -> InUse:
     """A `kind` ("container", "secret") has consumers."""
     return InUse(
         f"The {kind} {object_id} cannot be deleted: it is in use by {users}. Delete those first, or their "
-        "registration as consumers.",
-        "SecretInUse",
+        "registration as consumers."
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import falcon
 
+from evener.api.app import App
+from evener.api.dialects.base import STATUSES, ErrorForm
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.directory import KINDS
 from evener_cloud.identity.http import directory, tokens
@@ -22,7 +24,7 @@ Routes = dict[str, dict[str, Handler]]
 
 
 def add_routes(
-    app: falcon.App[Any, Any],
+    app: App,
     identity: BuiltinIdentity,
     base_url: str,
     services: Iterable[Service] = DEFAULT_SERVICES,
@@ -31,7 +33,13 @@ def add_routes(
     site = Site(base_url.rstrip("/"), tuple(services))
     for path, handlers in _routes().items():
         app.add_route(MOUNT + path, Endpoint(identity, site, handlers))
+    app.error_forms[MOUNT] = ErrorForm(STATUSES, _error_body)
     app.add_sink(_not_found, MOUNT + "/")
+
+
+def _error_body(status: int, _name: str, message: str) -> dict[str, Any]:
+    """Return the body of what is refused before a request comes here."""
+    return dict(error_reply(HTTPStatus(status), message).body or {})
 
 
 def _not_found(req: falcon.Request, resp: falcon.Response, **_: Any) -> None:  # noqa: ARG001

@@ -15,6 +15,20 @@ from evener.resources.describe import ONCE, Attr, Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.types import Description, ProjectId, Text, Uuid
 from evener.resources.wording import shown
+from evener_cloud.network.resources.errors import (
+    InvalidCIDR,
+    SecurityGroupEthertypeConflictWithProtocol,
+    SecurityGroupInvalidIcmpValue,
+    SecurityGroupInvalidPortRange,
+    SecurityGroupInvalidPortValue,
+    SecurityGroupInvalidProtocolForPort,
+    SecurityGroupMissingIcmpType,
+    SecurityGroupProtocolRequiredWithPorts,
+    SecurityGroupRemoteGroupAndRemoteIpPrefix,
+    SecurityGroupRuleInvalidEtherType,
+    SecurityGroupRuleInvalidProtocol,
+    SecurityGroupRuleParameterConflict,
+)
 
 PROTOCOLS: Mapping[str, int] = MappingProxyType(
     {
@@ -88,10 +102,9 @@ def _protocol(value: Any) -> str | None:
         return str(number)
     if isinstance(name, str) and name in PROTOCOLS:
         return name
-    raise InvalidInput(
+    raise SecurityGroupRuleInvalidProtocol(
         f"Security group rule protocol {shown(value)} not supported. Only protocol values any, "
         f"{', '.join(PROTOCOLS)} and integer representations [0 to 255] are supported.",
-        "SecurityGroupRuleInvalidProtocol",
     )
 
 
@@ -99,10 +112,9 @@ def _ethertype(value: Any) -> Ethertype:
     for each in Ethertype:
         if isinstance(value, str) and value.lower() == each.lower():
             return each
-    raise InvalidInput(
+    raise SecurityGroupRuleInvalidEtherType(
         f"Security group rule for ethertype '{shown(value)}' not supported. Allowed values are "
         f"{', '.join(Ethertype)}.",
-        "SecurityGroupRuleInvalidEtherType",
     )
 
 
@@ -122,7 +134,7 @@ def _prefix(value: Any) -> str | None:
             raise ValueError
         return str(ipaddress.ip_interface(value).with_prefixlen)
     except ValueError:
-        raise InvalidInput(f"Invalid CIDR {shown(value)} given as IP prefix.", "InvalidCIDR") from None
+        raise InvalidCIDR(f"Invalid CIDR {shown(value)} given as IP prefix.") from None
 
 
 _TEXT_OR_NUMBER: dict[str, Any] = {"anyOf": [{"type": kind} for kind in ("string", "integer", "null")]}
@@ -180,19 +192,16 @@ class SecurityGroupRule(Resource):
         _check_ports(values["protocol"], values["port_range_min"], values["port_range_max"])
         ethertype, prefix = values["ethertype"], values["remote_ip_prefix"]
         if prefix is not None and ipaddress.ip_interface(prefix).version != ethertype.ip_version:
-            raise InvalidInput(
+            raise SecurityGroupRuleParameterConflict(
                 f"Conflicting value ethertype {ethertype} for CIDR {prefix}",
-                "SecurityGroupRuleParameterConflict",
             )
         if ethertype is Ethertype.IPV4 and protocol_number(values["protocol"]) in ONLY_IPV6:
-            raise InvalidInput(
+            raise SecurityGroupEthertypeConflictWithProtocol(
                 f"Invalid ethertype {ethertype} for protocol {values['protocol']}.",
-                "SecurityGroupEthertypeConflictWithProtocol",
             )
         if prefix is not None and values["remote_group_id"] is not None:
-            raise InvalidInput(
+            raise SecurityGroupRemoteGroupAndRemoteIpPrefix(
                 "Only remote_ip_prefix or remote_group_id may be provided.",
-                "SecurityGroupRemoteGroupAndRemoteIpPrefix",
             )
 
     def meaning(self) -> tuple[Any, ...]:
@@ -230,42 +239,35 @@ def network_of(prefix: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def _invalid_port(port: str) -> InvalidInput:
-    return InvalidInput(f"Invalid value for port {port}", "SecurityGroupInvalidPortValue")
+    return SecurityGroupInvalidPortValue(f"Invalid value for port {port}")
 
 
 def _check_ports(protocol: str | None, low: int | None, high: int | None) -> None:
     if low is None and high is None:
         return
     if protocol is None:
-        raise InvalidInput(
-            "Must also specify protocol if port range is given.", "SecurityGroupProtocolRequiredWithPorts"
-        )
+        raise SecurityGroupProtocolRequiredWithPorts("Must also specify protocol if port range is given.")
     number = protocol_number(protocol)
     if number in (ICMP, ICMPV6):
         _check_icmp(low, high)
     elif number not in {PROTOCOLS[name] for name in WITH_PORTS}:
-        raise InvalidInput(
+        raise SecurityGroupInvalidProtocolForPort(
             f"Ports cannot be specified for protocol {protocol}. Ports are only supported for "
             f"{', '.join(sorted(WITH_PORTS)).upper()}.",
-            "SecurityGroupInvalidProtocolForPort",
         )
     elif 0 in (low, high):
         raise _invalid_port("0")
     elif low is None or high is None or low > high:
-        raise InvalidInput(
-            "For TCP/UDP protocols, port_range_min must be <= port_range_max", "SecurityGroupInvalidPortRange"
-        )
+        raise SecurityGroupInvalidPortRange("For TCP/UDP protocols, port_range_min must be <= port_range_max")
 
 
 def _check_icmp(kind: int | None, code: int | None) -> None:
     for value, field, name in ((kind, "type", "port_range_min"), (code, "code", "port_range_max")):
         if value is not None and value > 255:
-            raise InvalidInput(
+            raise SecurityGroupInvalidIcmpValue(
                 f"Invalid value for ICMP {field} ({name}) {value}. It must be 0 to 255.",
-                "SecurityGroupInvalidIcmpValue",
             )
     if kind is None:
-        raise InvalidInput(
+        raise SecurityGroupMissingIcmpType(
             f"ICMP code (port-range-max) {code} is provided but ICMP type (port-range-min) is missing.",
-            "SecurityGroupMissingIcmpType",
         )

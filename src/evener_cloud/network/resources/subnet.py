@@ -11,8 +11,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from evener.resources.addresses import IPNetwork, host_bounds, is_host
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Resource
-from evener.resources.errors import Conflict, InUse, InvalidInput
+from evener.resources.errors import InvalidInput
 from evener.resources.types import Between, Cidr, Description, IPAddress, Name, ProjectId, Uuid
+from evener_cloud.network.resources import errors
+from evener_cloud.network.resources.errors import (
+    GatewayConflictWithAllocationPools,
+    InvalidAllocationPool,
+    OutOfBoundsAllocationPool,
+    OverlappingAllocationPools,
+)
 from evener_cloud.network.resources.tags import Tags
 
 MAX_POOLS = 100
@@ -121,7 +128,7 @@ class Subnet(Resource):
 
 def invalid(why: str) -> InvalidInput:
     """Return Neutron's error for an operation that makes no sense."""
-    return InvalidInput(f"Invalid input for operation: {why}.", "InvalidInput")
+    return errors.InvalidInput(f"Invalid input for operation: {why}.")
 
 
 def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,27 +190,24 @@ def _check_pools(block: IPNetwork, pools: tuple[AllocationPool, ...], gateway: s
     for pool in pools:
         versions = {ipaddress.ip_address(text).version for text in (pool.start, pool.end)}
         if versions != {block.version} or pool.bounds[0] > pool.bounds[1]:
-            raise InvalidInput(f"The allocation pool {pool} is not valid.", "InvalidAllocationPool")
+            raise InvalidAllocationPool(f"The allocation pool {pool} is not valid.")
         if not (is_host(block, pool.start) and is_host(block, pool.end)):
-            raise InvalidInput(
+            raise OutOfBoundsAllocationPool(
                 f"The allocation pool {pool} spans beyond the subnet cidr {block}.",
-                "OutOfBoundsAllocationPool",
             )
     in_order = sorted(pools, key=lambda pool: pool.bounds)
     for one, two in pairwise(in_order):
         if two.bounds[0] <= one.bounds[1]:
-            raise Conflict(
+            raise OverlappingAllocationPools(
                 f"Found overlapping allocation pools: {one} {two} for subnet {block}.",
-                "OverlappingAllocationPools",
             )
     if gateway is None:
         return
     number = int(ipaddress.ip_address(gateway))
     for pool in pools:
         if pool.bounds[0] <= number <= pool.bounds[1]:
-            raise InUse(
+            raise GatewayConflictWithAllocationPools(
                 f"Gateway ip {gateway} conflicts with allocation pool {pool}.",
-                "GatewayConflictWithAllocationPools",
             )
 
 

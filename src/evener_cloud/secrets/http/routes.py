@@ -3,25 +3,41 @@
 from http import HTTPStatus
 from typing import Any
 
-import falcon
-
+from evener.api.app import App
+from evener.api.dialects.base import STATUSES, ErrorForm, unauthorized_body
 from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.http import acls, containers
 from evener_cloud.secrets.http import secrets as secrets_of
 from evener_cloud.secrets.http.containers import CONTAINER, SECRET, Owner
-from evener_cloud.secrets.http.forms import LATEST_MINOR, Call, Endpoint, Handler, Reply, not_found
+from evener_cloud.secrets.http.forms import (
+    LATEST_MINOR,
+    Call,
+    Endpoint,
+    Handler,
+    Reply,
+    error_reply,
+    not_found,
+)
 from evener_cloud.secrets.references import MOUNT, PATH
 
 Routes = dict[str, dict[str, Handler]]
 
 
-def add_routes(app: falcon.App[Any, Any], secrets: BuiltinSecrets, base_url: str, largest_body: int) -> None:
+def add_routes(app: App, secrets: BuiltinSecrets, base_url: str, largest_body: int) -> None:
     """Let `app` answer below `/key-manager`; `base_url` is how clients reach it, `largest_body` is in bytes."""
     for path, handlers in _routes().items():
         endpoint = Endpoint(secrets, base_url.rstrip("/"), largest_body, handlers)
         app.add_route(path, endpoint)
         app.add_route(f"{path}/", endpoint)  # Barbican's own client posts there
+    app.error_forms[MOUNT] = ErrorForm(STATUSES, _error_body)
     app.add_sink(not_found, f"{MOUNT}/")
+
+
+def _error_body(status: int, _name: str, message: str) -> dict[str, Any]:
+    """Return the body of what is refused before a request comes here."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return unauthorized_body(message)
+    return dict(error_reply(HTTPStatus(status), message).body or {})
 
 
 def _routes() -> Routes:

@@ -1,0 +1,59 @@
+"""What a dialect is made of. Holds no dialect, and decides nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evener.resources import errors
+from evener.resources.errors import EvenerError
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client gets for a type of error: a status, a name (the class's own where there is none), and words.
+
+    The words are the error's own message where `says` gives no others.
+    """
+
+    status: int
+    name: str | None = None
+    says: Callable[[Any], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorForm:
+    """The answers by type of error, and the body that a client reads, made of a status, a name and a message.
+
+    An answer holds for the types below its own too, but for the name.
+    """
+
+    answers: Mapping[type[EvenerError], Answer]
+    body: Callable[[int, str, str], Json]
+
+    def answer(self, error: EvenerError) -> tuple[int, Json]:
+        """Return the status and the body for an error."""
+        kind = next(kind for kind in type(error).__mro__ if kind in self.answers)
+        found = self.answers[kind]
+        name = (found.name if kind is type(error) else None) or type(error).__name__
+        message = found.says(error) if found.says else error.message
+        return found.status, self.body(found.status, name, message)
+
+
+# What most APIs of the family answer; a dialect says what it answers otherwise.
+STATUSES: Mapping[type[EvenerError], Answer] = {
+    errors.InvalidInput: Answer(400),
+    errors.Unauthorized: Answer(401),
+    errors.Forbidden: Answer(403),
+    errors.NotFound: Answer(404),
+    errors.Conflict: Answer(409),
+    errors.QuotaExceeded: Answer(409),
+    errors.Unexpected: Answer(500),
+    errors.Unavailable: Answer(503),
+}
+
+
+def unauthorized_body(message: str) -> Json:
+    """Return the body that Keystone's middleware puts in front of every service, for who has no valid token."""
+    return {"error": {"code": 401, "title": "Unauthorized", "message": message}}

@@ -1,0 +1,139 @@
+"""What control refuses, and why. How that is called and shown is a dialect's business; so no status is here."""
+
+from evener.resources.errors import Conflict, InUse, InvalidInput, NotFound, Unavailable
+
+
+class AgentInUse(InUse):
+    """The agent serves load balancers, or is alive."""
+
+
+class AgentNotFound(NotFound):
+    """There is no such agent, or none serves the load balancer."""
+
+
+class BeingDeleted(Conflict):
+    """The object was told to go."""
+
+
+class DefaultPoolAlreadySet(InUse):
+    """The listener has another default pool."""
+
+
+class DefaultServiceProviderNotFound(InvalidInput):
+    """No provider is the default."""
+
+
+class FlavorDisabled(Unavailable):
+    """The flavor is not for new load balancers."""
+
+
+class FlavorInUse(InUse):
+    """A load balancer has the flavor."""
+
+
+class FlavorNotFound(NotFound):
+    """There is no such flavor."""
+
+
+class FlavorServiceProfileBindingExists(Conflict):
+    """The flavor has the profile."""
+
+
+class FlavorServiceProfileBindingNotFound(NotFound):
+    """The flavor does not have the profile."""
+
+
+class ListenerInUse(InUse):
+    """The listener has L7 policies."""
+
+
+class ListenerWithoutLoadBalancer(InvalidInput):
+    """Nothing says where the listener belongs."""
+
+
+class LoadBalancerInUse(InUse):
+    """The load balancer has listeners or pools."""
+
+
+class MemberExists(Conflict):
+    """The pool has a member with this address and port."""
+
+
+class MemberIsListener(Conflict):
+    """The member would be a listener of its own load balancer."""
+
+
+class MemberOffSubnet(InvalidInput):
+    """The member's address is not of its subnet's IP version."""
+
+
+class NoActiveAgent(Conflict):
+    """No agent is heard of."""
+
+
+class NoEligibleAgent(Conflict):
+    """No agent that is heard of can serve the load balancer."""
+
+
+class PolicyNeedsHttp(Conflict):
+    """The listener's protocol knows no requests that a policy could look at."""
+
+
+class PoolInUse(InUse):
+    """Something below the pool, or that names it, has to go first."""
+
+
+class PoolOfAnotherLoadBalancer(InvalidInput):
+    """Listener and pool are of two load balancers."""
+
+
+class PoolWithoutLoadBalancer(InvalidInput):
+    """Nothing says where the pool belongs."""
+
+
+class PortTaken(Conflict):
+    """Another listener of the load balancer is on the port."""
+
+
+class ProtocolMismatch(Conflict):
+    """The pool's protocol does not fit the listener's."""
+
+
+class ProviderFlavorConflict(Conflict):
+    """Both say who serves the load balancer."""
+
+
+class QuotaNotFound(NotFound):
+    """The project has the default limits, or there is none."""
+
+
+class SecondHealthMonitor(InUse):
+    """The pool has a health monitor."""
+
+
+class ServiceProfileDisabled(Unavailable):
+    """None of the flavor's profiles is enabled."""
+
+
+class ServiceProfileDriverNotFound(NotFound):
+    """There is no such driver."""
+
+
+class ServiceProfileInUse(InUse):
+    """A flavor has the profile."""
+
+
+class ServiceProfileNotFound(NotFound):
+    """There is no such profile, or not for this caller."""
+
+
+class ServiceProviderNotFound(InvalidInput):
+    """There is no such provider."""
+
+
+class VipNetworkInvalid(InvalidInput):
+    """No subnet of the network can hold the VIP."""
+
+
+class VipSubnetInvalid(InvalidInput):
+    """The VIP's subnet is not on the network named with it."""
