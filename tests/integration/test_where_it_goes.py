@@ -70,9 +70,9 @@ for words in (["upgrade"], ["revision", "more"], ["upgrade"], ["check"]):
 DESCRIBED = """
 import json, runpy
 runpy.run_path("scripts/describe.py", run_name="__main__")
-from evener.api import networking
+from evener.api.networking import LOAD_BALANCING
 from evener.api.openapi import document
-print(json.dumps(document(networking.COLLECTIONS, networking.VIEWS)["components"]["schemas"]))
+print(json.dumps(document(LOAD_BALANCING.collections, LOAD_BALANCING.views)["components"]["schemas"]))
 """
 RENDERED = """
 import sys
