@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.topology import API_HOST, END_S, START_S, healthy, wait_for
 from evener import config, daemon
+from evener_cloud import config as cloud
 from evener_cloud.standalone.assembly import Assembly
 from evener_cloud.standalone.serving import Server
 
@@ -68,7 +69,7 @@ def constant(environ: dict[str, Any], start_response: Callable[..., Any]) -> Ite
 def main() -> None:
     """Serve until SIGTERM."""
     settings, *mode = sys.argv[1:]
-    conf = config.load(["--config-file", settings], "bench-served")
+    conf = cloud.load(["--config-file", settings], "bench-served")
     daemon.log_to_file(conf, config.state_path(conf) / "evener.log")
     Server(conf).serve(constant if mode else Assembly(conf).app)
 

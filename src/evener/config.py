@@ -5,10 +5,10 @@ Runs with no file at all. Reads `/etc/evener/evener.conf` where it exists, or th
 
 import socket
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from ipaddress import IPv4Interface
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from oslo_config import cfg, types
@@ -16,14 +16,13 @@ from oslo_log import log
 
 from evener import config_check
 from evener.resources import bounds, destinations, provider
-from evener.resources.quota import DEFAULT_LIMITS
+from evener.resources.quota import default_limits
 from evener.resources.types import validate_uuid
 
 LOG_FORMAT = (
     "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s "
     "[%(request_id)s %(user)s %(project_id)s] %(message)s"
 )
-LONGEST_PREFIX = 30  # of a range with room for the host and somebody else
 DEFAULT_FILE = Path("/etc/evener/evener.conf")
 
 # What the files of a cloud that came from Neutron call the interface drivers.
@@ -40,6 +39,16 @@ class InterfaceDriverName(types.String):
         """Return our name."""
         name: str = super().__call__(value)
         return INTERFACE_DRIVERS.get(name, name)
+
+
+def quota_opts(limits: Mapping[str, int]) -> list[cfg.Opt]:
+    """Return the settings of how many of each kind a project may have."""
+    return [
+        cfg.IntOpt(
+            f"quota_{kind}", default=limit, help=f"How many a project may have: {kind}; -1 is any number."
+        )
+        for kind, limit in limits.items()
+    ]
 
 
 DEFAULT_OPTS = [
@@ -219,15 +228,6 @@ HAPROXY_OPTS = [
         "beside or in place of those that docs/host.md lists.",
     ),
 ]
-IDENTITY_OPTS = [
-    cfg.StrOpt(
-        "admin_project",
-        default="admin",
-        help="Project, of the domain default, whose administrators are everybody's; those of others are of their own.",
-    ),
-    cfg.IntOpt("min_password_length", default=8, min=1, help="Characters of a new password, at least."),
-    cfg.IntOpt("token_lifetime", default=3600, min=60, max=604_800, help="Seconds a token is valid."),
-]
 LINUX_BRIDGE_OPTS = [
     cfg.DictOpt(
         "bridge_mappings", default={}, help="PHYSICAL_NETWORK:BRIDGE,…: Linux bridges that the host has."
@@ -262,21 +262,7 @@ OVS_OPTS = [
         help="Datapath of the integration bridge, where we make it.",
     ),
 ]
-QUOTA_OPTS = [
-    cfg.IntOpt(f"quota_{kind}", default=limit, help=f"How many a project may have: {kind}; -1 is any number.")
-    for kind, limit in DEFAULT_LIMITS.items()
-] + [
-    # Barbican's names, but for the bytes.
-    cfg.IntOpt("quota_secrets", default=10_000, min=-1, help="Secrets a project may have; -1 is any number."),
-    cfg.IntOpt(
-        "quota_secret_bytes",
-        default=67_108_864,
-        min=-1,
-        help="Bytes that a project's secrets may take in the database, encrypted; -1 is any number.",
-    ),
-    cfg.IntOpt("quota_containers", default=5_000, min=-1, help="Containers of secrets a project may have."),
-    cfg.IntOpt("quota_consumers", default=20_000, min=-1, help="Consumers a project's secrets may have."),
-]
+QUOTA_OPTS = quota_opts(default_limits())
 LIMIT_OPTS = [
     cfg.IntOpt(name, default=getattr(bounds.DEFAULTS, name), min=1, help=f"At most so many {what}.")
     for name, what in bounds.WHAT.items()
@@ -286,14 +272,6 @@ PROVIDER_OPTS = [
         "service_provider",
         default=[provider.DEFAULT_DECLARATION],
         help="What load balancers can be asked of: SERVICE_TYPE:NAME:DRIVER[:default].",
-    ),
-]
-STANDALONE_OPTS = [
-    cfg.BoolOpt("agent", default=True, help="Serve load balancers on this machine as well."),
-    cfg.DictOpt(
-        "host_addresses",
-        default={},
-        help="NETWORK_ID:ADDRESS/LENGTH,…: addresses of this host on networks; none, unless you say so.",
     ),
 ]
 
@@ -318,13 +296,11 @@ GROUPS: dict[str, Any] = {
     "database": DATABASE_OPTS,
     "haproxy": HAPROXY_OPTS,
     "limits": LIMIT_OPTS,
-    "identity": IDENTITY_OPTS,
     "linux_bridge": LINUX_BRIDGE_OPTS,
     "networking": NETWORKING_OPTS,
     "ovs": OVS_OPTS,
     "quotas": QUOTA_OPTS,
     "service_providers": PROVIDER_OPTS,
-    "standalone": STANDALONE_OPTS,
 }
 AGENT_GROUPS = (
     "DEFAULT",
@@ -335,9 +311,15 @@ AGENT_GROUPS = (
 
 
 def load(
-    argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = (), groups: Collection[str] = tuple(GROUPS)
+    argv: Sequence[str],
+    prog: str,
+    cli_opts: Sequence[cfg.Opt] = (),
+    groups: Collection[str] = tuple(GROUPS),
+    others: Mapping[str, Sequence[cfg.Opt]] = MappingProxyType({}),
 ) -> cfg.ConfigOpts:
     """Return the settings of `groups` from `argv`, environment-independent, with logging set up from them.
+
+    `others` are settings by group that the program has besides.
 
     Raises:
         SystemExit: with a message on stderr, for an unknown option or a value out of range.
@@ -348,10 +330,11 @@ def load(
     conf.set_default("logging_context_format_string", LOG_FORMAT)
     for group in groups:
         conf.register_opts(GROUPS[group], None if group == "DEFAULT" else group)
+    for group, options in others.items():
+        conf.register_opts(options, group)
     config_check.parse(conf, list(argv), prog, _files())
     checks: tuple[tuple[str, str, Callable[[cfg.ConfigOpts], object]], ...] = (
         ("service_providers", "[service_providers] ", service_providers),
-        ("standalone", "[standalone] host_addresses: ", host_addresses),
         ("networking", "[networking] reserved_ips: ", reserved_ips),
         ("DEFAULT", "", physical_networks),
     )
@@ -375,11 +358,6 @@ def _files() -> list[str]:
 def state_path(conf: cfg.ConfigOpts) -> Path:
     """Return the directory of all state."""
     return Path(conf.state_path)
-
-
-def secrets_key_file(conf: cfg.ConfigOpts) -> Path:
-    """Return the file with the keys that seal the payloads of secrets."""
-    return state_path(conf) / "secrets.key"
 
 
 def loadbalancer_path(conf: cfg.ConfigOpts) -> Path:
@@ -416,21 +394,14 @@ def database_url(conf: cfg.ConfigOpts) -> str:
     return conf.database.connection or f"sqlite:///{state_path(conf) / 'evener.sqlite'}"
 
 
-def limits(conf: cfg.ConfigOpts) -> dict[str, int]:
+def limits(conf: cfg.ConfigOpts, kinds: Iterable[str] = tuple(default_limits())) -> dict[str, int]:
     """Return how many of each kind a project may have where nobody has said otherwise."""
-    return {kind: conf.quotas[f"quota_{kind}"] for kind in DEFAULT_LIMITS}
+    return {kind: conf.quotas[f"quota_{kind}"] for kind in kinds}
 
 
 def largest(conf: cfg.ConfigOpts) -> bounds.Bounds:
     """Return how large one load balancer, and one request, may be."""
     return bounds.Bounds(**{name: conf.limits[name] for name in bounds.WHAT})
-
-
-def secret_bounds(conf: cfg.ConfigOpts) -> dict[str, int]:
-    """Return how many secrets and so on a project may have."""
-    return {
-        name: conf.quotas[f"quota_{name}"] for name in ("secrets", "secret_bytes", "containers", "consumers")
-    }
 
 
 def service_providers(conf: cfg.ConfigOpts) -> tuple[provider.Provider, ...]:
@@ -470,30 +441,3 @@ def physical_networks(conf: cfg.ConfigOpts) -> tuple[str, ...]:
             why = "a name is missing, or there twice; write PHYSICAL_NETWORK:NAME,…, each of both once"
             raise ValueError(f"[{group}] {setting}: {why}")
     return tuple(sorted({name for _, _, mapping in mappings(conf) for name in mapping}))
-
-
-def host_addresses(conf: cfg.ConfigOpts) -> dict[str, IPv4Interface]:
-    """Return the addresses that this host is to have on networks, by the networks' ids.
-
-    Raises:
-        ValueError: naming the entry and what it may be.
-    """
-    found = {}
-    for network_id, text in conf.standalone.host_addresses.items():
-        try:
-            interface = IPv4Interface(text)
-            network = interface.network
-            valid = "/" in text and 1 < network.prefixlen <= LONGEST_PREFIX
-            valid = valid and interface.ip not in (network.network_address, network.broadcast_address)
-            found[validate_uuid(network_id)] = interface
-        except ValueError:
-            valid = False
-        if not valid:
-            raise ValueError(
-                f"{network_id}:{text}: write NETWORK_ID:ADDRESS/LENGTH, an IPv4 address as 10.0.0.1/24"
-            )
-    if found and conf.interface_driver != "linuxbridge":
-        raise ValueError(
-            "only interface_driver linuxbridge has a bridge per network, which an address can be on"
-        )
-    return found

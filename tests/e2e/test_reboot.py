@@ -10,7 +10,6 @@ import pytest
 from site_behind import behind_a_router
 from standalone import Balancer, Cloud, Host, eventually, haproxies, ip
 
-from evener import config
 from evener.agent.assembly import make_agent
 from evener.host import processes
 from evener.resources.errors import Unavailable
@@ -80,7 +79,7 @@ def taps_of(cloud: Cloud) -> list[str]:
 
 @contextmanager
 def agent_of(cloud: Cloud, controller: Any, workers: int = 4) -> Iterator[None]:
-    conf = config.load(["--config-file", str(cloud.standalone.config)], "evener-test")
+    conf = cloud.load(["--config-file", str(cloud.standalone.config)], "evener-test")
     conf.set_override("agent_workers", workers)
     agent = make_agent(conf, controller)
     starting = threading.Thread(target=agent.start)

@@ -179,7 +179,7 @@ class Cloud:
         add_routes(
             app,
             self.balancing,
-            administration(database, self.network, self.bus, secrets=secrets),
+            administration(database, self.network, self.bus, secrets=secrets, limited=NETWORKING.kinds),
             policy,
             MAX_BODY,
             Answers(database.version),

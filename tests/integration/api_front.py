@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from evener import config
+from evener_cloud import config as cloud
 from evener_cloud.standalone.serving import Server
 
 OPEN_DOCUMENT = 300_000  # bytes, more than the one that anybody may read
@@ -74,7 +74,7 @@ class Entrance:
         self.port, self.directory = free_port(), directory
         file = directory / "evener.conf"
         file.write_text(CONFIG.format(state=directory / "state", port=self.port) + settings)
-        self.server = Server(config.load(["--config-file", str(file)], "evener-test"))
+        self.server = Server(cloud.load(["--config-file", str(file)], "evener-test"))
 
     def client(self, context: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
         """Return a connection that stays open."""

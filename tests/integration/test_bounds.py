@@ -11,7 +11,6 @@ from evener.api.networking import LBAAS_COLLECTIONS
 from evener.control.bounds import COUNTED
 from evener.resources.bounds import DEFAULTS, WHAT, Bounds
 from evener.resources.healthmonitor import HealthMonitor
-from evener.resources.quota import LIMITED
 from evener.store.all_tables import metadata
 from evener.store.database import Database
 from evener_cloud.network.http.networking import COLLECTIONS as NETWORK_COLLECTIONS
@@ -82,7 +81,9 @@ def test_every_bound_is_tried_and_every_kind_has_one() -> None:
     for cls, by in COUNTED.items():
         assert by or cls is HealthMonitor  # of which a pool has one
     for served in (LBAAS_COLLECTIONS[0], *NETWORK_COLLECTIONS):
-        assert LIMITED[served.cls] > 0, served.cls  # what belongs to no load balancer is bounded by its quota
+        assert (served.cls.LIMIT or 0) > 0, (
+            served.cls
+        )  # what belongs to no load balancer is bounded by its quota
 
 
 def test_bounds_are_settings() -> None:

@@ -54,7 +54,7 @@ def declared(cloud: Cloud, *declarations: str) -> User:
     add_routes(
         app,
         LoadBalancing(cloud.database, cloud.network, cloud.bus, providers),
-        administration(cloud.database, cloud.network, cloud.bus, providers),
+        administration(cloud.database, cloud.network, cloud.bus, providers, limited=NETWORKING.kinds),
         policy,
         MAX_BODY,
         Answers(cloud.database.version),

@@ -10,11 +10,12 @@ import pytest
 pytestmark = pytest.mark.root
 SCRIPT = """
 import os, threading, urllib.request
+from evener_cloud import config as cloud
 from evener import config, daemon
 from evener_cloud.standalone.serving import Server
 daemon.open_many_files()
 held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1500)]
-conf = config.load(["--config-file", "/dev/null"], "evener-test")
+conf = cloud.load(["--config-file", "/dev/null"], "evener-test")
 conf.set_override("bind_port", 18999, "api")
 def app(environ, start_response):
     start_response("200 OK", [("Content-Length", "4")])

@@ -10,8 +10,12 @@ import pytest
 from api_cloud import Cloud, User, counted
 from sqlalchemy import func, select
 
-from evener.resources.quota import DEFAULT_LIMITS, TABLES
+from evener.resources.quota import default_limits
 from evener.store.schema import metadata, quotas
+from evener_cloud.network.http.networking import NETWORKING
+
+LIMITS = default_limits(NETWORKING.kinds)
+TABLES = {cls.KIND: cls.table() for cls in NETWORKING.kinds}
 
 
 def limit(cloud: Cloud, project: str = "ann", **limits: int) -> Any:
@@ -38,9 +42,9 @@ def over(kind: str) -> str:
 
 def test_a_project_sees_its_limits(cloud: Cloud) -> None:
     limit(cloud, pool=3, member=5)
-    assert cloud.reader.ok("GET", "/quotas/ann") == {"quota": {**DEFAULT_LIMITS, "pool": 3, "member": 5}}
-    assert cloud.reader.ok("GET", "/quotas/ann/default") == {"quota": DEFAULT_LIMITS}
-    assert cloud.bob.ok("GET", "/quotas/bob") == {"quota": DEFAULT_LIMITS}
+    assert cloud.reader.ok("GET", "/quotas/ann") == {"quota": {**LIMITS, "pool": 3, "member": 5}}
+    assert cloud.reader.ok("GET", "/quotas/ann/default") == {"quota": LIMITS}
+    assert cloud.bob.ok("GET", "/quotas/bob") == {"quota": LIMITS}
 
 
 def test_clients_ask_which_project_they_are_in(cloud: Cloud) -> None:
@@ -55,8 +59,8 @@ def test_a_list_names_the_projects_with_limits_of_their_own(cloud: Cloud) -> Non
     limit(cloud, "ann", pool=3)
     entries = cloud.admin.ok("GET", "/quotas")["quotas"]
     assert entries == [
-        {**DEFAULT_LIMITS, "pool": 3, "project_id": "ann", "tenant_id": "ann"},
-        {**DEFAULT_LIMITS, "port": 1, "project_id": "bob", "tenant_id": "bob"},
+        {**LIMITS, "pool": 3, "project_id": "ann", "tenant_id": "ann"},
+        {**LIMITS, "port": 1, "project_id": "bob", "tenant_id": "bob"},
     ]
 
 
@@ -80,7 +84,7 @@ def test_a_project_that_nobody_knows_gets_no_limits_but_is_shown_and_reset(cloud
     cloud.refuses(cloud.admin, "PUT", path, body, status=404, kind="TenantQuotaNotFound", says="unknown-1")
     cloud.refuses(cloud.admin, "PUT", path, {"quota": {"x": 1}}, status=400, kind="HTTPBadRequest")
     cloud.refuses(cloud.ann, "PUT", path, body, status=403, kind="PolicyNotAuthorized")
-    assert cloud.admin.ok("GET", path) == {"quota": DEFAULT_LIMITS}
+    assert cloud.admin.ok("GET", path) == {"quota": LIMITS}
     with cloud.database.write() as tx:  # as it was before its project went
         tx.execute(quotas.insert().values(project_id="unknown-1", resource="pool", used=0, hard_limit=1))
     cloud.admin.ok("DELETE", path)
@@ -91,7 +95,7 @@ def test_a_reset_gives_the_defaults_back(cloud: Cloud) -> None:
     cloud.tree()
     limit(cloud, pool=3)
     cloud.admin.ok("DELETE", "/quotas/ann")
-    assert cloud.ann.ok("GET", "/quotas/ann") == {"quota": DEFAULT_LIMITS}
+    assert cloud.ann.ok("GET", "/quotas/ann") == {"quota": LIMITS}
     cloud.refuses(cloud.admin, "DELETE", "/quotas/ann", status=404, kind="TenantQuotaNotFound")
     assert used(cloud)["pool"] == 1
 
@@ -99,7 +103,7 @@ def test_a_reset_gives_the_defaults_back(cloud: Cloud) -> None:
 def test_a_bad_change_changes_nothing(cloud: Cloud) -> None:
     for quota in ({"pool": 1, "vip": 1}, {"pool": 1, "port": -2}, {"pool": 1, "port": "x"}):
         cloud.refuses(cloud.admin, "PUT", "/quotas/ann", {"quota": quota}, status=400, kind="HTTPBadRequest")
-    assert cloud.ann.ok("GET", "/quotas/ann") == {"quota": DEFAULT_LIMITS}
+    assert cloud.ann.ok("GET", "/quotas/ann") == {"quota": LIMITS}
 
 
 def test_details_show_what_there_is(cloud: Cloud) -> None:
@@ -163,7 +167,7 @@ COUNTS = {"security_group": 3}
 
 
 def test_every_kind_with_a_limit_is_tried_below() -> None:
-    assert NEW.keys() == DEFAULT_LIMITS.keys()
+    assert NEW.keys() == LIMITS.keys()
 
 
 @pytest.mark.parametrize("kind", NEW)

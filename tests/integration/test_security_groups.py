@@ -9,16 +9,19 @@ from network_service import ADMIN, ANN, BOB, NOBODYS, Service, refused, statemen
 from sqlalchemy import select
 
 from evener.resources import errors
-from evener.resources.quota import DEFAULT_LIMITS
+from evener.resources.quota import default_limits
 from evener.resources.wiring import PacketRule
 from evener.store import usage
 from evener.store.rows import ListQuery
 from evener.store.schema import quotas
+from evener_cloud.network.http.networking import NETWORKING
 from evener_cloud.network.resources.network import Network
 from evener_cloud.network.resources.port import Port
 from evener_cloud.network.resources.router import Router
 from evener_cloud.network.resources.security_group import SecurityGroup
 from evener_cloud.network.resources.security_group_rule import SecurityGroupRule
+
+LIMITS = default_limits(NETWORKING.kinds)
 
 
 def default(service: Service, caller: Any = ANN) -> Any:
@@ -36,13 +39,13 @@ def says(group: Any) -> set[tuple[Any, ...]]:
 
 def counted(service: Service, project: str) -> tuple[int, int]:
     """Return how many groups and rules are counted for a project, having compared them with the rows."""
-    kinds = ("security_group", "security_group_rule")
+    kinds = (SecurityGroup, SecurityGroupRule)
     with service.database.read() as tx:
-        found = [usage.count(tx, kind, project) for kind in kinds]
+        found = [usage.count(tx, cls, project) for cls in kinds]
         kept = {
             row.resource: row.used for row in tx.execute(select(quotas).where(quotas.c.project_id == project))
         }
-    assert [kept.get(kind, 0) for kind in kinds] == found
+    assert [kept.get(cls.KIND, 0) for cls in kinds] == found
     return found[0], found[1]
 
 
@@ -213,13 +216,13 @@ def test_a_group_takes_the_rules_that_name_it_along(service: Service) -> None:
 
 
 def test_no_limit_keeps_the_default_group_from_a_port(service: Service) -> None:
-    service.database.limits = {**DEFAULT_LIMITS, "security_group": 0, "security_group_rule": 1}
+    service.database.limits = {**LIMITS, "security_group": 0, "security_group_rule": 1}
     assert service.port(service.subnet()).security_groups == (default(service).id,)
     with refused(
         service, errors.QuotaExceeded, "OverQuota", "Quota exceeded for resources: ['security_group']."
     ):
         service.create(SecurityGroup, name="web")
-    service.database.limits = {**DEFAULT_LIMITS, "security_group_rule": 5}
+    service.database.limits = {**LIMITS, "security_group_rule": 5}
     with refused(
         service, errors.QuotaExceeded, "OverQuota", "Quota exceeded for resources: ['security_group_rule']."
     ):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener import config
+from evener_cloud import config as cloud
 from evener_cloud.network.node.hostaddress import Surroundings, name_servers, refusal
 
 NETWORK = "8fe9a2d4-5a0c-4c1e-9b1f-0d7c1f2e3a4b"
@@ -73,7 +73,7 @@ def test_the_setting_is_refused_with_what_it_may_be(tmp_path, capsys, value):
     file = tmp_path / "evener.conf"
     file.write_text(f"[standalone]\nhost_addresses = {value}\n")
     with pytest.raises(SystemExit) as ended:
-        config.load(["--config-file", str(file)], "evener-standalone")
+        cloud.load(["--config-file", str(file)], "evener-standalone")
     assert "[standalone] host_addresses" in str(ended.value)
     assert "NETWORK_ID:ADDRESS/LENGTH" in str(ended.value)
 
@@ -85,4 +85,4 @@ def test_an_address_needs_a_bridge_to_be_on(tmp_path):
     )
     file.write_text(text)
     with pytest.raises(SystemExit, match="only interface_driver linuxbridge"):
-        config.load(["--config-file", str(file)], "evener-standalone")
+        cloud.load(["--config-file", str(file)], "evener-standalone")

@@ -13,7 +13,11 @@ from evener.resources.errors import InvalidInput
 from evener.resources.flavor import Flavor
 from evener.resources.pool import Pool
 from evener.resources.provider import Provider
-from evener.resources.quota import DEFAULT_LIMITS
+from evener.resources.quota import default_limits
+from evener_cloud import config as cloud
+from evener_cloud.network.http.networking import NETWORKING
+
+LIMITS = default_limits(NETWORKING.kinds)
 
 OTHER_NAME = "neutron_lbaas.drivers.haproxy.plugin_driver.HaproxyOnHostPluginDriver"
 
@@ -28,7 +32,7 @@ OTHER_NAME = "neutron_lbaas.drivers.haproxy.plugin_driver.HaproxyOnHostPluginDri
     ],
 )
 def test_limits_are_numbers_from_minus_one_up(quota: dict[str, Any], limits: dict[str, int]) -> None:
-    assert parse_quotas({"quota": quota}) == (limits, False)
+    assert parse_quotas({"quota": quota}, LIMITS) == (limits, False)
 
 
 @pytest.mark.parametrize(
@@ -36,28 +40,28 @@ def test_limits_are_numbers_from_minus_one_up(quota: dict[str, Any], limits: dic
     [({"check_limit": True}, True), ({"check_limit": True, "force": True}, False), ({"force": True}, False)],
 )
 def test_usage_is_looked_at_where_asked_for(quota: dict[str, Any], *, check: bool) -> None:
-    assert parse_quotas({"quota": quota}) == ({}, check)
+    assert parse_quotas({"quota": quota}, LIMITS) == ({}, check)
 
 
 @pytest.mark.parametrize("value", [-2, "x", "", None, True, 1.5, [], {}, 2**31, "9" * 30, "\x00"])
 def test_anything_else_is_no_limit(value: Any) -> None:
     with pytest.raises(InvalidInput, match="Invalid input for pool"):
-        parse_quotas({"quota": {"pool": value}})
+        parse_quotas({"quota": {"pool": value}}, LIMITS)
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"quota": 1}, {"quota": {}, "x": 1}, {"quotas": {}}])
 def test_a_body_holds_one_quota(body: Any) -> None:
     with pytest.raises(InvalidInput, match="an object named 'quota'"):
-        parse_quotas(body)
+        parse_quotas(body, LIMITS)
 
 
 def test_a_limit_of_something_else_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match=r"Unrecognized attribute\(s\) 'trunk', 'vip'"):
-        parse_quotas({"quota": {"vip": 1, "trunk": 1, "pool": 1}})
+        parse_quotas({"quota": {"vip": 1, "trunk": 1, "pool": 1}}, LIMITS)
 
 
 def test_the_defaults_are_those_of_neutron() -> None:
-    assert DEFAULT_LIMITS == {
+    assert LIMITS == {
         "loadbalancer": 10,
         "listener": -1,
         "pool": 10,
@@ -78,8 +82,8 @@ def test_the_defaults_are_those_of_neutron() -> None:
 def test_limits_are_configured_as_for_neutron(tmp_path: Path, section: str) -> None:
     file = tmp_path / "evener.conf"
     file.write_text(f"[{section}]\nquota_loadbalancer = 3\nquota_member = 50\n")
-    limits = config.limits(config.load(["--config-file", str(file)], "evener-test"))
-    assert limits == {**DEFAULT_LIMITS, "loadbalancer": 3, "member": 50}
+    limits = cloud.limits(cloud.load(["--config-file", str(file)], "evener-test"))
+    assert limits == {**LIMITS, "loadbalancer": 3, "member": 50}
 
 
 def test_where_nothing_is_declared_there_is_one_provider() -> None:
@@ -144,7 +148,7 @@ def test_a_driver_is_found_by_its_own_name_before_the_other() -> None:
 
 
 def test_only_administrators_change_what_belongs_to_nobody() -> None:
-    rules = {rule.name: rule.check_str for rule in defaults([Flavor, Pool])}
+    rules = {rule.name: rule.check_str for rule in defaults([Flavor, Pool], NETWORKING.rules)}
     assert rules["get_flavor"] == rules["get_pool"] == READING
     assert {rules[f"{verb}_flavor"] for verb in ("create", "update", "delete")} == {ADMINISTRATION}
     assert {rules[f"{verb}_pool"] for verb in ("create", "update", "delete")} == {WRITING}

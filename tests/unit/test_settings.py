@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evener import config, config_check
+from evener_cloud import config as cloud
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -15,7 +16,7 @@ PROGRAMS = Path(sys.executable).parent
 def load(tmp_path: Path, text: str):
     file = tmp_path / "evener.conf"
     file.write_text(text)
-    return config.load(["--config-file", str(file)], "evener-test")
+    return cloud.load(["--config-file", str(file)], "evener-test")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,7 @@ def test_an_address_of_ipv6_is_bracketed_and_a_certificate_makes_it_https(tmp_pa
 
 def test_every_setting_is_in_the_sample() -> None:
     assert dict(config.list_opts()).keys() == config.GROUPS.keys()
+    assert dict(cloud.list_opts()).keys() == cloud.GROUPS.keys()
 
 
 @pytest.mark.parametrize("program", ["evener-standalone", "evener-agent", "evener-db-manage"])

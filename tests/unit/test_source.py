@@ -6,8 +6,8 @@ from pathlib import Path
 
 import evener
 
-ROOT = Path(evener.__file__).parent
-DATAPLANE = ROOT / "dataplane" / "haproxy"
+SOURCE = Path(evener.__file__).parents[1]  # of both roots
+DATAPLANE = SOURCE / "evener" / "dataplane" / "haproxy"
 # Those that run HAProxy: to serve, to check a file that is to be served, to ask its version.
 RUNS_PROGRAMS = {"candidate.py", "process.py", "settings.py"}
 
@@ -21,8 +21,8 @@ def nodes(paths: Iterator[Path]) -> Iterator[tuple[Path, ast.AST]]:
 def test_nothing_takes_lines_apart_at_more_than_line_feeds() -> None:
     """`str.splitlines` ends lines at eleven characters, of which users may write some: `split` at a line feed."""
     found = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path, node in nodes(ROOT.rglob("*.py"))
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path, node in nodes(SOURCE.rglob("evener*/**/*.py"))
         if isinstance(node, ast.Attribute) and node.attr == "splitlines"
     ]
     assert found == []

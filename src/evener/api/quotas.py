@@ -1,5 +1,6 @@
 """`/quotas`: what projects may have, in Neutron's form. A project sees its own; the rest is for administrators."""
 
+from collections.abc import Collection
 from typing import Any
 
 import falcon
@@ -7,32 +8,46 @@ import falcon
 from evener.api.collections import read_json
 from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
 from evener.api.policy import Policy
+from evener.api.schemas import Schemas
 from evener.control.errors import QuotaNotFound
 from evener.control.quotas import Quotas
 from evener.resources.caller import Caller
+from evener.resources.describe import UNLIMITED
 from evener.resources.errors import InvalidInput
-from evener.resources.quota import DEFAULT_LIMITS, UNLIMITED
 from evener.resources.types import MAX_INT, integer
 from evener.services.identity import Identity
 
 LONGEST_PROJECT = 255
 LIMIT: Schema = {"type": "integer", "minimum": UNLIMITED, "maximum": MAX_INT}
-LIMITS: dict[str, Schema] = dict.fromkeys(DEFAULT_LIMITS, LIMIT)
-QUOTA = exactly(quota=exactly(**LIMITS))
 DETAIL = exactly(limit=LIMIT, used={"type": "integer"}, reserved={"type": "integer"})
 # What changes how a request is done, and is no limit (neutron-lib, `quota_check_limit` and its successor).
 FLAGS = ("check_limit", "force")
-BODY: Schema = {
-    "type": "object",
-    "properties": {
-        "quota": {
-            "type": "object",
-            "properties": {**LIMITS, **{name: {"type": "boolean"} for name in FLAGS}},
-            "additionalProperties": False,
-        }
-    },
-    "required": ["quota"],
-}
+
+
+def _limits(schemas: Schemas) -> dict[str, Schema]:
+    return dict.fromkeys(schemas.limited, LIMIT)
+
+
+def _quota(schemas: Schemas) -> Schema:
+    return exactly(quota=exactly(**_limits(schemas)))
+
+
+def _quotas(schemas: Schemas) -> Schema:
+    return exactly(quotas=many(exactly(project_id=STRING, tenant_id=STRING, **_limits(schemas))))
+
+
+def _details(schemas: Schemas) -> Schema:
+    return exactly(quota=exactly(**dict.fromkeys(schemas.limited, DETAIL)))
+
+
+def _body(schemas: Schemas) -> Schema:
+    flags: dict[str, Schema] = {name: {"type": "boolean"} for name in FLAGS}
+    quota = {
+        "type": "object",
+        "properties": {**_limits(schemas), **flags},
+        "additionalProperties": False,
+    }
+    return {"type": "object", "properties": {"quota": quota}, "required": ["quota"]}
 
 
 class QuotaViews:
@@ -44,7 +59,7 @@ class QuotaViews:
         self._policy = policy
         self._largest = largest_body
 
-    @documented(Documented(exactly(quotas=many(exactly(project_id=STRING, tenant_id=STRING, **LIMITS)))))
+    @documented(Documented(_quotas))
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """List the projects with other limits than the default ones."""
         self._policy.enforce(request.context.caller, "get_quota")
@@ -65,19 +80,19 @@ class QuotaViews:
         """Show the caller's project, for clients that do not know it."""
         response.media = {"project": {"project_id": request.context.caller.project_id}}
 
-    @documented(Documented(QUOTA))
+    @documented(Documented(_quota))
     def on_get_one(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
         """Show the limits of a project."""
         self._check_sees(request.context.caller, project_id)
         response.media = {"quota": self._quotas.of(project_id)}
 
-    @documented(Documented(QUOTA))
+    @documented(Documented(_quota))
     def on_get_default(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
         """Show the limits that a project has where nobody sets others."""
         self._check_sees(request.context.caller, project_id)
         response.media = {"quota": self._quotas.defaults()}
 
-    @documented(Documented(exactly(quota=exactly(**dict.fromkeys(DEFAULT_LIMITS, DETAIL)))))
+    @documented(Documented(_details))
     def on_get_details(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
         """Show the limits of a project, and what it has."""
         self._check_sees(request.context.caller, project_id)
@@ -88,12 +103,12 @@ class QuotaViews:
             }
         }
 
-    @documented(Documented(QUOTA, body=BODY))
+    @documented(Documented(_quota, body=_body))
     def on_put_one(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
         """Set limits of a project; what is asked of one that is gone is answered, for who cleans up."""
         self._policy.enforce(request.context.caller, "update_quota")
         _check_project(project_id)
-        limits, check = parse(read_json(request, self._largest))
+        limits, check = parse(read_json(request, self._largest), self._quotas.defaults())
         if not self._identity.has_project(project_id):
             raise QuotaNotFound(f"There is no project with the id {project_id}")
         response.media = {"quota": self._quotas.update(project_id, limits, check=check)}
@@ -117,8 +132,8 @@ def _check_project(project_id: str) -> None:
         raise QuotaNotFound("There is no project with this id")
 
 
-def parse(body: Any) -> tuple[dict[str, int], bool]:
-    """Return the limits that a PUT's body sets, and whether they are to be compared with what there is.
+def parse(body: Any, kinds: Collection[str]) -> tuple[dict[str, int], bool]:
+    """Return the limits of `kinds` that a PUT's body sets, and whether they are to be compared with what there is.
 
     Raises:
         InvalidInput: naming what is unknown or no limit.
@@ -127,7 +142,7 @@ def parse(body: Any) -> tuple[dict[str, int], bool]:
         raise InvalidInput("Resource body required: an object named 'quota'")
     given = dict(body["quota"])
     flags = {name: given.pop(name, None) for name in FLAGS}
-    unknown = sorted(repr(str(name)[:80]) for name in given if name not in DEFAULT_LIMITS)
+    unknown = sorted(repr(str(name)[:80]) for name in given if name not in kinds)
     if unknown:
         raise InvalidInput(f"Unrecognized attribute(s) {', '.join(unknown)}")
     limits = {kind: _limit(kind, value) for kind, value in given.items()}

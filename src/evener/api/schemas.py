@@ -35,6 +35,7 @@ class Schemas:
 
     def __init__(self, kinds: Iterable[type[Resource]]) -> None:
         self._kinds = tuple(kinds)
+        self.limited = tuple(cls.KIND for cls in self._kinds if cls.LIMIT is not None)
         wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = []
         for cls in self._kinds:
             for name, (_, mark) in descriptors(cls).items():

@@ -1,13 +1,15 @@
 """What surrounds the load balancers, in one hand: agents, flavors, providers and quotas."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evener.bus.base import Bus
 from evener.control.agents import Agents
 from evener.control.flavors import Flavors
 from evener.control.quotas import Quotas
+from evener.resources.describe import Resource
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider
+from evener.resources.quota import LIMITED
 from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store.database import Database
@@ -29,7 +31,8 @@ def administration(
     bus: Bus,
     providers: Sequence[Provider] = DEFAULT_PROVIDERS,
     secrets: Secrets | None = None,
+    limited: Iterable[type[Resource]] = LIMITED,
 ) -> Administration:
-    """Return the operations on what `database` holds, with the declared `providers`."""
+    """Return the operations on what `database` holds, with the `providers`, and quotas of the `limited` kinds."""
     agents = Agents(database, network, bus, secrets)
-    return Administration(agents, Flavors(database, providers), Quotas(database), tuple(providers))
+    return Administration(agents, Flavors(database, providers), Quotas(database, limited), tuple(providers))

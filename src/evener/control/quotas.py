@@ -1,14 +1,15 @@
 """How many of each kind a project may have: shown, set and reset. Who may do so is the API's business."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from evener.control.errors import QuotaNotFound
+from evener.resources.describe import UNLIMITED, Resource
 from evener.resources.errors import InvalidInput
-from evener.resources.quota import TABLES, UNLIMITED
+from evener.resources.quota import LIMITED, default_limits
 from evener.store import usage
 from evener.store.database import Database, Transaction, retried
 from evener.store.schema import quotas
@@ -25,12 +26,14 @@ class Quota:
 class Quotas:
     """Implements the operations behind Neutron's quotas; limits are by kind, in the words of the wire."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, kinds: Iterable[type[Resource]] = LIMITED) -> None:
         self._database = database
+        self._kinds = {cls.KIND: cls for cls in kinds if cls.LIMIT is not None}
 
     def defaults(self) -> dict[str, int]:
         """Return the limits of a project that nobody has set any for."""
-        return {kind: max(UNLIMITED, self._database.limits.get(kind, UNLIMITED)) for kind in TABLES}
+        limits = {**default_limits(self._kinds.values()), **self._database.limits}
+        return {kind: max(UNLIMITED, limits[kind]) for kind in self._kinds}
 
     def of_all(self) -> dict[str, dict[str, int]]:
         """Return the limits of every project that somebody has set one for, by the project's id."""
@@ -38,20 +41,23 @@ class Quotas:
         statement = select(quotas).where(quotas.c.hard_limit.is_not(None)).order_by(quotas.c.project_id)
         with self._database.read() as tx:
             for row in tx.execute(statement):
-                if row.resource in TABLES:
+                if row.resource in self._kinds:
                     found[row.project_id][row.resource] = row.hard_limit
         return dict(found)
 
     def of(self, project_id: str) -> dict[str, int]:
         """Return the limits of a project."""
         with self._database.read() as tx:
-            return {**self.defaults(), **_set(tx, project_id)}
+            return self._of(tx, project_id)
 
     def usage(self, project_id: str) -> dict[str, Quota]:
         """Return the limits of a project, and what it has."""
         with self._database.read() as tx:
-            limits = {**self.defaults(), **_set(tx, project_id)}
-            return {kind: Quota(limit, usage.count(tx, kind, project_id)) for kind, limit in limits.items()}
+            limits = self._of(tx, project_id)
+            return {
+                kind: Quota(limit, usage.count(tx, self._kinds[kind], project_id))
+                for kind, limit in limits.items()
+            }
 
     @retried
     def update(self, project_id: str, limits: Mapping[str, int], *, check: bool = False) -> dict[str, int]:
@@ -63,12 +69,12 @@ class Quotas:
         with self._database.write() as tx:
             for kind, limit in sorted(limits.items()):
                 self._set_one(tx, project_id, kind, max(UNLIMITED, limit), check=check)
-            return {**self.defaults(), **_set(tx, project_id)}
+            return self._of(tx, project_id)
 
     def _set_one(self, tx: Transaction, project_id: str, kind: str, limit: int, *, check: bool) -> None:
         mine = (quotas.c.project_id == project_id, quotas.c.resource == kind)
         known = tx.execute(update(quotas).where(*mine).values(hard_limit=limit)).rowcount
-        used = usage.count(tx, kind, project_id)
+        used = usage.count(tx, self._kinds[kind], project_id)
         if check and 0 <= limit < used:
             raise InvalidInput(
                 f"Quota limit {limit} for {kind} must be greater than or equal to already used {used}"
@@ -88,10 +94,9 @@ class Quotas:
             if not tx.execute(update(quotas).where(*mine).values(hard_limit=None)).rowcount:
                 raise QuotaNotFound(f"Quota for project {project_id} could not be found.")
 
-
-def _set(tx: Transaction, project_id: str) -> dict[str, int]:
-    """Return the limits that somebody has set."""
-    statement = select(quotas.c.resource, quotas.c.hard_limit).where(
-        quotas.c.project_id == project_id, quotas.c.hard_limit.is_not(None)
-    )
-    return {row.resource: row.hard_limit for row in tx.execute(statement) if row.resource in TABLES}
+    def _of(self, tx: Transaction, project_id: str) -> dict[str, int]:
+        statement = select(quotas.c.resource, quotas.c.hard_limit).where(
+            quotas.c.project_id == project_id, quotas.c.hard_limit.is_not(None)
+        )
+        said = {row.resource: row.hard_limit for row in tx.execute(statement)}
+        return {kind: said.get(kind, limit) for kind, limit in self.defaults().items()}

@@ -95,6 +95,7 @@ class Derived:
     filtered: bool = False  # control can filter by it
 
 
+UNLIMITED = -1  # a limit that is none
 Descriptor = Attr | Children | Child | Parent | Derived
 
 # Who may do what, in the words of the attribute maps: made once, set later, or shown only.
@@ -116,6 +117,7 @@ class Resource(BaseModel):
     LABEL: ClassVar[str] = ""  # in messages; KIND where empty
     PARENT: ClassVar[str | None] = None  # the attribute that holds the id in the URL's path: "pool_id"
     FOR_ADMINISTRATORS: ClassVar[bool] = False  # nobody else makes, changes or deletes one
+    LIMIT: ClassVar[int | None] = None  # so many a project may have, unless told otherwise; None: not counted
     SOMETIMES: ClassVar[frozenset[str]] = frozenset()  # what has no meaning for some objects
 
     @classmethod

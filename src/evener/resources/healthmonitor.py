@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from evener.resources.describe import CHANGEABLE, ONCE, Attr, Parent, Resource
+from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Parent, Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.types import MAX_INT, Between, HttpMethod, MonitorType, Name, ProjectId, Text, Uuid
 
@@ -40,6 +40,7 @@ class HealthMonitor(Resource):
 
     KIND: ClassVar[str] = "healthmonitor"
     PLURAL: ClassVar[str] = "healthmonitors"
+    LIMIT: ClassVar[int | None] = UNLIMITED
     LABEL: ClassVar[str] = "Health Monitor"
     SOMETIMES: ClassVar[frozenset[str]] = ONLY_HTTP
 

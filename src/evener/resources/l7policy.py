@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from evener.resources.describe import CHANGEABLE, ONCE, Attr, Children, Parent, Resource
+from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Children, Parent, Resource
 from evener.resources.errors import RedirectPoolMissing, RedirectUrlMissing
 from evener.resources.types import MAX_INT, Between, Description, L7Action, Name, ProjectId, Text, Uuid
 
@@ -23,6 +23,7 @@ class L7Policy(Resource):
 
     KIND: ClassVar[str] = "l7policy"
     PLURAL: ClassVar[str] = "l7policies"
+    LIMIT: ClassVar[int | None] = UNLIMITED
 
     project_id: Annotated[ProjectId, ONCE]
     name: Annotated[Name, CHANGEABLE] = ""

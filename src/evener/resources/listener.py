@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
-from evener.resources.describe import CHANGEABLE, ONCE, Attr, Children, Parent, Resource
+from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Children, Parent, Resource
 from evener.resources.errors import DefaultCertificateMissing, InvalidInput
 from evener.resources.types import (
     MAX_INT,
@@ -39,6 +39,7 @@ class Listener(Resource):
 
     KIND: ClassVar[str] = "listener"
     PLURAL: ClassVar[str] = "listeners"
+    LIMIT: ClassVar[int | None] = UNLIMITED
 
     project_id: Annotated[ProjectId, ONCE]
     name: Annotated[Name, CHANGEABLE] = ""

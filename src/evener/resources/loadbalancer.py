@@ -27,6 +27,7 @@ class LoadBalancer(Resource):
 
     KIND: ClassVar[str] = "loadbalancer"
     PLURAL: ClassVar[str] = "loadbalancers"
+    LIMIT: ClassVar[int | None] = 10
     LABEL: ClassVar[str] = "Load Balancer"
 
     project_id: Annotated[ProjectId, ONCE]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from evener.resources.describe import CHANGEABLE, ONCE, Attr, Resource
+from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Resource
 from evener.resources.types import Between, IPAddress, Name, PortNumber, ProjectId, Uuid
 
 
@@ -11,6 +11,7 @@ class Member(Resource):
 
     KIND: ClassVar[str] = "member"
     PLURAL: ClassVar[str] = "members"
+    LIMIT: ClassVar[int | None] = UNLIMITED
     PARENT: ClassVar[str | None] = "pool_id"
 
     project_id: Annotated[ProjectId, ONCE]

@@ -43,6 +43,7 @@ class Pool(Resource):
 
     KIND: ClassVar[str] = "pool"
     PLURAL: ClassVar[str] = "pools"
+    LIMIT: ClassVar[int | None] = 10
 
     project_id: Annotated[ProjectId, ONCE]
     name: Annotated[Name, CHANGEABLE] = ""

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from threading import Lock, local
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-
-from evener.resources.quota import DEFAULT_LIMITS
 
 LOG = logging.getLogger(__name__)
 LOCK_WAIT_S = 30
@@ -60,10 +59,11 @@ class Transaction:
 class Database:
     """An engine for `url`, with transactions that behave alike on SQLite, PostgreSQL and MariaDB.
 
-    `limits` says how many of each kind a project may have where the database says nothing else; -1 is any number.
+    `limits` says how many of a kind a project may have where the database says nothing else, in place of what the kind
+    says itself; -1 is any number.
     """
 
-    def __init__(self, url: str, limits: Mapping[str, int] = DEFAULT_LIMITS) -> None:
+    def __init__(self, url: str, limits: Mapping[str, int] = MappingProxyType({})) -> None:
         self.engine = _engine(url)
         self.limits = limits
         self._numbers = itertools.count(1)

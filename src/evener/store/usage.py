@@ -12,7 +12,6 @@ from sqlalchemy import Select, Table, Update, bindparam, func, or_, select, upda
 
 from evener.resources.describe import Resource
 from evener.resources.errors import QuotaExceeded
-from evener.resources.quota import TABLES, UNLIMITED
 from evener.store.database import Transaction
 from evener.store.schema import metadata, quotas
 
@@ -24,10 +23,10 @@ def take(tx: Transaction, cls: type[Resource], project_id: str, more: int = 1) -
         QuotaExceeded: when the project's limit has no room.
     """
     kind = cls.KIND
-    if kind not in TABLES or not more:
+    if cls.LIMIT is None or not more:
         return
     which = {"of_project": project_id, "of_kind": kind}
-    default = tx.limits.get(kind, UNLIMITED)
+    default = tx.limits.get(kind, cls.LIMIT)
     for _ in range(2):  # after the first, another client may have counted for the first time
         if tx.execute(_take(), {**which, "default_limit": default, "more": more}).rowcount:
             return
@@ -35,7 +34,7 @@ def take(tx: Transaction, cls: type[Resource], project_id: str, more: int = 1) -
             break
     else:
         raise over_quota(kind)
-    used = count(tx, kind, project_id) + more
+    used = count(tx, cls, project_id) + more
     if 0 <= default < used:
         raise over_quota(kind)
     insert(tx, kind, project_id, used=used)
@@ -44,12 +43,12 @@ def take(tx: Transaction, cls: type[Resource], project_id: str, more: int = 1) -
 def give_back(tx: Transaction, cls: type[Resource], project_id: str, gone: int = 1) -> None:
     """Count fewer of a kind, after they were removed or told to go."""
     kind = cls.KIND
-    if kind not in TABLES or not gone:
+    if cls.LIMIT is None or not gone:
         return
     which = {"of_project": project_id, "of_kind": kind}
     if not tx.execute(_give_back(), {**which, "gone": gone}).rowcount:
         # Two who count for the first time at once cannot both insert the row: one of them is run again.
-        insert(tx, kind, project_id, used=count(tx, kind, project_id))
+        insert(tx, kind, project_id, used=count(tx, cls, project_id))
 
 
 def note(tx: Transaction, cls: type[Resource], project_id: str, came: int) -> None:
@@ -57,9 +56,9 @@ def note(tx: Transaction, cls: type[Resource], project_id: str, came: int) -> No
     give_back(tx, cls, project_id, -came)
 
 
-def count(tx: Transaction, kind: str, project_id: str) -> int:
+def count(tx: Transaction, cls: type[Resource], project_id: str) -> int:
     """Return how many of a kind a project has; what is on its way out does not count."""
-    return tx.scalar(_count(kind), {"of_project": project_id}) or 0
+    return tx.scalar(_count(cls), {"of_project": project_id}) or 0
 
 
 def insert(tx: Transaction, kind: str, project_id: str, *, used: int, hard_limit: int | None = None) -> None:
@@ -95,8 +94,8 @@ def _row() -> Select[tuple[int]]:
 
 
 @cache
-def _count(kind: str) -> Select[Any]:
-    rows: Table = metadata.tables[TABLES[kind]]
+def _count(cls: type[Resource]) -> Select[Any]:
+    rows: Table = metadata.tables[cls.table()]
     statement = select(func.count()).select_from(rows).where(rows.c.project_id == bindparam("of_project"))
     if "deleted_generation" in rows.c:
         statement = statement.where(rows.c.deleted_generation.is_(None))

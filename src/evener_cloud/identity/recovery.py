@@ -13,6 +13,7 @@ from evener import config
 from evener.resources.caller import ADMIN, DEFAULT_DOMAIN
 from evener.store.database import Database, Transaction, retried
 from evener.store.departures import database_id
+from evener_cloud import config as cloud
 from evener_cloud.identity.bootstrap import deliver_credentials
 from evener_cloud.identity.directory import new_id
 from evener_cloud.identity.passwords import hash_password
@@ -29,7 +30,7 @@ PROGRAM = "evener-admin-password"
 
 def main() -> None:
     """Read the new password from the terminal, or as a line of standard input; exits 1 with a line on stderr."""
-    conf: cfg.ConfigOpts = config.load(sys.argv[1:], PROGRAM)
+    conf: cfg.ConfigOpts = cloud.load(sys.argv[1:], PROGRAM)
     password = _asked()
     if len(password) < conf.identity.min_password_length:
         sys.exit(f"{PROGRAM}: a password has at least {conf.identity.min_password_length} characters")

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from evener import config
 from evener.resources.errors import Unavailable
 from evener.store.database import Database, retried
+from evener_cloud import config as cloud
 from evener_cloud import keys
 from evener_cloud.secrets.sealing import Sealer
 from evener_cloud.secrets.tables import secrets
@@ -103,8 +104,8 @@ def forget(database: Database, sealer: Sealer, key_file: Path, say: Callable[[st
 
 def main() -> None:
     """Run the program; exits 1 where a payload cannot be opened with any key."""
-    conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS)
-    key_file = config.secrets_key_file(conf)
+    conf = cloud.load(sys.argv[1:], PROGRAM, CLI_OPTS)
+    key_file = cloud.secrets_key_file(conf)
     if not key_file.exists():
         sys.exit(f"{PROGRAM}: there is no {key_file}")
     database = Database(config.database_url(conf))

@@ -28,6 +28,7 @@ from evener.host.linuxbridge import bridge_name
 from evener.store.database import Database
 from evener.store.departures import database_id
 from evener.store.manage import upgrade
+from evener_cloud import config as cloud
 from evener_cloud.identity.bootstrap import deliver_credentials, follow_address
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http import routes as keystone
@@ -64,7 +65,7 @@ class Assembly:
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
         self._bus = _make_bus(conf)
-        self.database = Database(config.database_url(conf), config.limits(conf))
+        self.database = Database(config.database_url(conf), cloud.limits(conf))
         upgrade(self.database)
         self.app = self._make_app()
         self._agent = self._make_agent()
@@ -90,7 +91,7 @@ class Assembly:
         )
         providers = config.service_providers(conf)
         secrets = BuiltinSecrets(
-            self.database, config.secrets_key_file(conf), Bounds(**config.secret_bounds(conf))
+            self.database, cloud.secrets_key_file(conf), Bounds(**cloud.secret_bounds(conf))
         )
         reserved = config.reserved_ips(conf)
         bounds = config.largest(conf)
@@ -100,7 +101,9 @@ class Assembly:
         keystone.add_routes(app, identity, url)
         barbican.add_routes(app, secrets, url, conf.api.max_body_bytes)
         policy = Policy(conf, NETWORKING.kinds, NETWORKING.rules)
-        administrative = administration(self.database, network, self._bus, providers, secrets)
+        administrative = administration(
+            self.database, network, self._bus, providers, secrets, NETWORKING.kinds
+        )
         answers = Answers(self.database.version)
         largest = conf.api.max_body_bytes
         add_routes(
@@ -119,7 +122,7 @@ class Assembly:
     def _make_agent(self) -> AgentService | None:
         if not self._conf.standalone.agent:
             return None
-        host_addresses = config.host_addresses(self._conf)
+        host_addresses = cloud.host_addresses(self._conf)
         hostaddress.check({bridge_name(each): address for each, address in host_addresses.items()})
         agent = make_agent(
             self._conf, self._bus.controller(), partial(Underlay, host_addresses=host_addresses)

@@ -15,6 +15,7 @@ from evener.agent.errors import AgentError
 from evener.dataplane.haproxy.errors import HaproxyError
 from evener.host.errors import HostError
 from evener.resources.errors import Unavailable
+from evener_cloud import config as cloud
 from evener_cloud.standalone.assembly import Assembly
 from evener_cloud.standalone.errors import StartError
 from evener_cloud.standalone.purge import purge
@@ -31,7 +32,7 @@ PROGRAM = "evener-standalone"
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 with a line on stderr when it cannot."""
-    conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS)
+    conf = cloud.load(sys.argv[1:], PROGRAM, CLI_OPTS)
     if conf.check_config:
         _check(conf)
         return

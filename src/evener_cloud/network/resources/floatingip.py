@@ -33,6 +33,7 @@ class FloatingIP(Resource):
 
     KIND: ClassVar[str] = "floatingip"
     PLURAL: ClassVar[str] = "floatingips"
+    LIMIT: ClassVar[int | None] = 50
 
     project_id: Annotated[ProjectId, ONCE]
     description: Annotated[Description, CHANGEABLE] = ""

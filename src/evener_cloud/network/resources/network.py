@@ -37,6 +37,7 @@ class Network(Resource):
 
     KIND: ClassVar[str] = "network"
     PLURAL: ClassVar[str] = "networks"
+    LIMIT: ClassVar[int | None] = 100
 
     project_id: Annotated[ProjectId, ONCE]
     name: Annotated[Name, CHANGEABLE] = ""

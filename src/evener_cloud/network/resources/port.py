@@ -67,6 +67,7 @@ class Port(Resource):
 
     KIND: ClassVar[str] = "port"
     PLURAL: ClassVar[str] = "ports"
+    LIMIT: ClassVar[int | None] = 500
 
     project_id: Annotated[str, Text(255), ONCE]
     name: Annotated[Name, CHANGEABLE] = ""

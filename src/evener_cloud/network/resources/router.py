@@ -64,6 +64,7 @@ class Router(Resource):
 
     KIND: ClassVar[str] = "router"
     PLURAL: ClassVar[str] = "routers"
+    LIMIT: ClassVar[int | None] = 10
 
     project_id: Annotated[ProjectId, ONCE]
     name: Annotated[Name, CHANGEABLE] = ""

@@ -23,6 +23,7 @@ class SecurityGroup(Resource):
 
     KIND: ClassVar[str] = "security_group"
     PLURAL: ClassVar[str] = "security_groups"
+    LIMIT: ClassVar[int | None] = 10
     PATH: ClassVar[str] = "security-groups"
 
     project_id: Annotated[ProjectId, ONCE]

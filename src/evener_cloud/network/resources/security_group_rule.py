@@ -152,6 +152,7 @@ class SecurityGroupRule(Resource):
 
     KIND: ClassVar[str] = "security_group_rule"
     PLURAL: ClassVar[str] = "security_group_rules"
+    LIMIT: ClassVar[int | None] = 100
     PATH: ClassVar[str] = "security-group-rules"
 
     project_id: Annotated[ProjectId, ONCE]

@@ -80,6 +80,7 @@ class Subnet(Resource):
 
     KIND: ClassVar[str] = "subnet"
     PLURAL: ClassVar[str] = "subnets"
+    LIMIT: ClassVar[int | None] = 100
 
     project_id: Annotated[ProjectId, ONCE]
     name: Annotated[Name, CHANGEABLE] = ""
