@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import distribution
+from importlib.metadata import Distribution, distribution
 from typing import ClassVar
 
 from cliff.complete import CompleteCommand
@@ -122,12 +122,18 @@ OWN = CommandSet(
 
 
 @cache
+def own_distribution() -> Distribution:
+    """Return what is installed as `evener`."""
+    return distribution("evener")
+
+
+@cache
 def command_sets() -> tuple[CommandSet, ...]:
     """Return the client's own commands, and those that its distribution adds.
 
     Only the entry points of the own distribution count: to look through all that is installed takes 50 milliseconds.
     """
-    added = distribution("evener").entry_points.select(group=ENTRY_POINTS)
+    added = own_distribution().entry_points.select(group=ENTRY_POINTS)
     return (OWN, *(entry.load() for entry in added))
 
 

@@ -9,7 +9,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 from cliff.app import App
@@ -18,7 +17,7 @@ from cliff.commandmanager import CommandManager
 from evener.cli import login
 from evener.cli.client import Client
 from evener.cli.command_line import misspelt, normalise
-from evener.cli.commands import Complete, all_commands, all_kinds
+from evener.cli.commands import Complete, all_commands, all_kinds, own_distribution
 from evener.cli.errors import CliError, NotFound, one_line
 
 DESCRIPTION = (
@@ -39,7 +38,7 @@ class Shell(App):
         manager = CommandManager(convert_underscores=False)
         for name, command in all_commands().items():
             manager.add_command(name, command)
-        super().__init__(description=DESCRIPTION, version=version("evener"), command_manager=manager)
+        super().__init__(description=DESCRIPTION, version=own_distribution().version, command_manager=manager)
         manager.add_command(
             "complete", Complete
         )  # in place of the library's, which tells no one how to use it
