@@ -64,25 +64,28 @@ class Client:
         Raises:
             Unreachable: when the catalogue has no such service.
         """
-        endpoint = self._connection.endpoint("key-manager")
-        if endpoint is None:
+        base = self._base("key-manager", "/v1")
+        if base is None:
             raise Unreachable("The catalogue has no endpoint for a secret service (key-manager)")
-        base = endpoint.rstrip("/").removesuffix("/v1")
-        answer, document = self._exchange(method, f"{base}/v1/{path}", body, query)
+        answer, document = self._exchange(method, f"{base}/{path}", body, query)
         if answer.status_code >= 400 or not isinstance(document, dict):
             raise refusal(answer.status_code, document, answer.text)
         return document
 
     def projects(self, name: str) -> list[str]:
         """Return the ids of the projects of that name, as far as the identity service tells the caller."""
-        endpoint = self._connection.endpoint("identity")
-        if endpoint is None:
+        base = self._base("identity", "/v3")
+        if base is None:
             return []
-        base = endpoint.rstrip("/").removesuffix("/v3")
-        answer, document = self._exchange("GET", f"{base}/v3/projects", None, {"name": name})
+        answer, document = self._exchange("GET", f"{base}/projects", None, {"name": name})
         if answer.status_code >= 400 or not isinstance(document, dict):
             return []
         return [str(each["id"]) for each in document.get("projects", ())]
+
+    def _base(self, service_type: str, version: str) -> str | None:
+        """Return the URL of a version of another service; None where the catalogue has none."""
+        endpoint = self._connection.endpoint(service_type)
+        return None if endpoint is None else endpoint.rstrip("/").removesuffix(version) + version
 
     def _exchange(self, method: str, url: str, body: Any, query: Mapping[str, Any] | None) -> tuple[Any, Any]:
         """Return the answer, and the document in it; None where that is no JSON."""

@@ -12,6 +12,7 @@ CliError
 """
 
 import re
+from collections.abc import Iterable
 
 from evener.cli.escaping import visible
 
@@ -67,3 +68,8 @@ def unreachable(url: str, error: Exception) -> Unreachable:
     found = CONNECTION_REASON.search(str(error))
     reason = found.group(0) if found else one_line(str(error))
     return Unreachable(f"Unable to reach {url}: {reason}")
+
+
+def together(failures: Iterable[CliError]) -> CliError:
+    """Return one error that says what each of `failures` says."""
+    return CliError(" ".join(f"{str(failure).rstrip('.')}." for failure in failures))

@@ -12,7 +12,7 @@ from evener.cli.arguments import TARGET
 from evener.cli.client import Client
 from evener.cli.command import Command, Lister, ShowOne, Table, client_of, say
 from evener.cli.command_line import unknown_attributes
-from evener.cli.errors import CliError, NotFound, NotUnique, Refused
+from evener.cli.errors import CliError, NotFound, NotUnique, Refused, together
 from evener.cli.resource import Resource
 from evener.cli.status_tree import STATUS_COLUMN, add_status, shows_status
 from evener.cli.wait import loadbalancer_ids, progress_on, wait
@@ -175,7 +175,7 @@ class Delete(Command):
         if deleted:
             say(self.app, f"Deleted {resource.group_name}(s): {', '.join(deleted)}")
         if failures:
-            raise CliError(" ".join(str(failure).rstrip(".") + "." for failure in failures))
+            raise together(failures)
         if _waits(resource, parsed_args):
             gone = resource.kind == "loadbalancer"
             progress = progress_on(self.app.stderr)

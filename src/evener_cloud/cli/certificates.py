@@ -12,7 +12,7 @@ from typing import Any
 
 from evener.cli.client import UUID, Client
 from evener.cli.command import AnyCommand, Command, Lister, ShowOne, Table, client_of, say
-from evener.cli.errors import CliError, NotFound, NotUnique, Refused
+from evener.cli.errors import CliError, NotFound, NotUnique, Refused, together
 
 PAGE = 100
 FILES = (
@@ -86,7 +86,7 @@ class DeleteCertificate(Command):
             except (NotFound, NotUnique, Refused) as failure:
                 failures.append(failure)
         if failures:
-            raise CliError(" ".join(str(failure).rstrip(".") + "." for failure in failures))
+            raise together(failures)
 
 
 COMMANDS: dict[str, type[AnyCommand]] = {
