@@ -13,7 +13,7 @@ from evener.resources.caller import Caller
 from evener.resources.loadbalancer import LoadBalancer
 from evener.services.network import Nobody
 from evener.store import rows
-from evener.store.database import Database, retried
+from evener.store.database import Database
 from evener.store.schema import loadbalancers
 from evener_cloud.network import tables as network_tables
 from evener_cloud.network.builtin import BuiltinNetwork
@@ -73,28 +73,25 @@ class Service(Nobody):
 
     def loadbalancer(self, subnet: Any, address: str | None = None, project: str | None = "ann") -> Any:
         """Make a load balancer's row and port, as control does."""
+        caller = ADMIN if project is None else Caller(project, project, frozenset({"member"}))
+        balancer_id, owner = str(uuid.uuid4()), project or "cloud"
+        vip = self.network.reserve_vip_port(caller, balancer_id, owner, [subnet.id], address)
+        values = {
+            "id": balancer_id,
+            "project_id": owner,
+            "vip_subnet_id": subnet.id,
+            "vip_address": vip.address,
+            "vip_port_id": vip.port_id,
+            "provider": "haproxy",
+        }
+        balancer = LoadBalancer.model_validate(values)
+        with self.database.write() as tx:
+            rows.insert(tx, balancer, created_generation=1, changed_generation=1)
+        return vip
 
-        @retried
-        def make() -> Any:
-            with self.database.write() as tx:
-                balancer_id = str(uuid.uuid4())
-                vip = self.network.create_vip_port(
-                    tx, project, balancer_id, project or "cloud", "vip", [subnet.id], address
-                )
-                values = {
-                    "id": balancer_id,
-                    "project_id": project or "cloud",
-                    "vip_subnet_id": subnet.id,
-                    "vip_address": vip.address,
-                    "vip_port_id": vip.port_id,
-                    "provider": "haproxy",
-                }
-                rows.insert(
-                    tx, LoadBalancer.model_validate(values), created_generation=1, changed_generation=1
-                )
-                return vip
-
-        return make()
+    def release(self, vip: Any) -> None:
+        """Remove the port of a load balancer, as control does."""
+        self.network.release_vip_port(self.balancer_of(vip))
 
     def balancer_of(self, vip: Any) -> str:
         """Return the id of the load balancer with this port."""

@@ -55,7 +55,7 @@ def test_a_floating_ip_reads_as_neutron_s(service: Service, inside: Inside) -> N
         "status": "ACTIVE",
         "tags": [],
         "port_details": {
-            "name": "vip",
+            "name": f"loadbalancer-{port.device_id}",
             "network_id": inside.subnet.network_id,
             "mac_address": port.mac_address,
             "admin_state_up": True,
@@ -249,8 +249,7 @@ def test_what_a_floating_ip_stands_for_goes_without_it(service: Service, inside:
     wish = [{"ip_address": addresses(port)[0]}, {"ip_address": "10.0.0.77"}]
     assert len(addresses(service.update(port, fixed_ips=wish))) == 2
     service.delete(port)
-    with service.database.write() as tx:
-        service.network.delete_vip_port(tx, vip.port_id)
+    service.release(vip)
     for floating in made:
         shown = service.show(floating)
         assert (shown.port_id, shown.router_id, shown.fixed_ip_address, shown.status) == (

@@ -91,8 +91,7 @@ def test_clients_that_change_one_router_and_what_is_behind_it_wait_and_leave_not
 
     with ThreadPoolExecutor(12) as clients:
         list(clients.map(churn, range(12)))
-    with service.database.read() as tx:
-        (spec,) = service.network.realised_routers(tx)
+    (spec,) = service.network.realised_routers()
     standing = [found for found in service.network.list(ANN, FloatingIP, EVERYTHING) if found.port_id]
     assert {found.floating_ip_address for found in standing} == {each.floating for each in spec.floating_ips}
     assert len({found.port_id for found in standing}) == len(standing)

@@ -1,5 +1,7 @@
 """What the builtin network service does for control: the ports of load balancers."""
 
+import uuid
+
 import pytest
 from network_service import ANN, NOBODYS, Service, addresses, refused
 
@@ -31,17 +33,18 @@ def test_the_port_of_a_load_balancer_goes_and_changes_with_it_only(service: Serv
     same = service.update(port, name="new", fixed_ips=[{"ip_address": "10.0.0.9"}], device_id=port.device_id)
     assert (same.name, addresses(same)) == ("new", ["10.0.0.9"])
     for _ in range(2):
-        with service.database.write() as tx:
-            service.network.delete_vip_port(tx, port.id)
+        service.release(vip)
     assert service.ids(Port) == set()
     assert addresses(service.port(subnet, "10.0.0.9")) == ["10.0.0.9"]
 
 
 def test_a_user_s_port_survives_a_load_balancer_that_names_it(service: Service) -> None:
-    port = service.port(service.subnet())
-    with service.database.write() as tx:
-        service.network.delete_vip_port(tx, port.id)
+    balancer_id = str(uuid.uuid4())
+    port = service.port(service.subnet(), device_id=balancer_id, device_owner="neutron:LOADBALANCERV2")
+    assert service.network.reserved() == frozenset()
+    service.network.release_vip_port(balancer_id)
     assert service.show(port) == port
+    service.delete(port)
 
 
 def test_a_vip_is_refused_like_any_address(service: Service) -> None:
@@ -68,30 +71,29 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
     subnet = service.subnet("10.0.0.0/24", network, host_routes=routes)
     vip = service.loadbalancer(subnet, "10.0.0.9")
     port = service.network.show(ANN, Port, vip.port_id)
-    with service.database.read() as tx:
-        told = service.network.vip_port(tx, vip.port_id)
-        assert told is not None
-        assert told.model_dump() == {
-            "id": vip.port_id,
-            "network_id": network.id,
-            "physical_network": None,
-            "mac_address": port.mac_address,
-            "mtu": 1400,
-            "prefix": "ns-",
-            "fixed_ips": (
-                {
-                    "address": "10.0.0.9",
-                    "prefix_length": 24,
-                    "gateway": "10.0.0.1",
-                    "routes": ({"destination": "10.9.0.0/16", "nexthop": "10.0.0.3"},),
-                },
-            ),
-        }
-        assert service.network.vip_port(tx, NOBODYS) is None
-        assert service.network.vip_ports(tx, [vip.port_id, NOBODYS]) == {vip.port_id: told}
-        info = service.network.subnet(tx, "ann", subnet.id)
-        assert (info.network_id, info.cidr, info.ip_version) == (network.id, "10.0.0.0/24", 4)
-        assert [(spec.id, spec.mtu) for spec in service.network.realised_networks(tx)] == [(network.id, 1400)]
+    told = service.network.vip_port(vip.port_id)
+    assert told is not None
+    assert told.security is None
+    assert told.wiring.model_dump() == {
+        "id": vip.port_id,
+        "network_id": network.id,
+        "physical_network": None,
+        "mac_address": port.mac_address,
+        "mtu": 1400,
+        "prefix": "ns-",
+        "fixed_ips": (
+            {
+                "address": "10.0.0.9",
+                "prefix_length": 24,
+                "gateway": "10.0.0.1",
+                "routes": ({"destination": "10.9.0.0/16", "nexthop": "10.0.0.3"},),
+            },
+        ),
+    }
+    assert service.network.vip_port(NOBODYS) is None
+    info = service.network.subnet(ANN, subnet.id)
+    assert (info.network_id, info.cidr, info.ip_version) == (network.id, "10.0.0.0/24", 4)
+    assert [(spec.id, spec.mtu) for spec in service.network.realised_networks()] == [(network.id, 1400)]
 
 
 def test_the_agents_of_load_balancers_hear_of_what_their_port_stands_on(service: Service) -> None:

@@ -138,8 +138,7 @@ def test_agents_are_given_whole_routers(service: Service) -> None:
     route = {"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"}
     service.update(router, routes=[route], admin_state_up=False)
     bare = service.create(Router)
-    with service.database.read() as tx:
-        specs = {spec.id: spec for spec in service.network.realised_routers(tx)}
+    specs = {spec.id: spec for spec in service.network.realised_routers()}
     assert specs.keys() == {router.id, bare.id}
     spec = specs[router.id]
     mac = service.network.show(ANN, Port, inside).mac_address
@@ -180,8 +179,7 @@ def test_lists_and_what_agents_get_cost_the_same_number_of_statements_whatever_t
         with statements(service.database) as sent:
             for cls in (Router, FloatingIP):
                 service.network.list(ANN, cls, EVERYTHING)
-            with service.database.read() as tx:
-                service.network.realised_routers(tx)
+            service.network.realised_routers()
         counts.append(len([one for one in sent if one.startswith("SELECT")]))
     assert counts[0] == counts[1] == 9
 
@@ -199,9 +197,7 @@ def test_agents_are_told_of_every_change_to_a_router(service: Service) -> None:
         floating.append(made)
 
     def delete_vip() -> None:
-        with service.database.write() as tx:
-            service.network.delete_vip_port(tx, vip.port_id)
-            assert len(service.changes) == before, "not before the commit"
+        service.release(vip)
 
     for change in (
         lambda: service.update(router, external_gateway_info={"network_id": net.network.id}),

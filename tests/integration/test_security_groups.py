@@ -50,8 +50,9 @@ def counted(service: Service, project: str) -> tuple[int, int]:
 
 
 def let_in(service: Service, port_id: str) -> Any:
-    with service.database.read() as tx:
-        return service.network.vip_security(tx, port_id)
+    found = service.network.vip_port(port_id)
+    assert found is not None
+    return found.security
 
 
 def allow(service: Service, group: Any, **values: Any) -> Any:
@@ -314,8 +315,7 @@ def test_agents_hear_when_a_vip_lets_in_something_else(service: Service) -> None
     assert told(service) == {one}
     service.update(ports[1], security_groups=[servers.id])
     assert told(service) == {one, two}, "the VIP itself is in the remote group now"
-    with service.database.write() as tx:
-        service.network.delete_vip_port(tx, ports[1].id)
+    service.network.release_vip_port(ports[1].device_id)
     assert told(service) >= {one}
     service.delete(servers)
     assert told(service) == {one}, "the rule that names the group went with it"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from evener.services.network import Footing
 from evener.store.database import Database, Transaction, now
@@ -91,4 +92,5 @@ def test_the_home_of_a_network_is_found_as_quickly_with_a_thousand_load_balancer
 def test_a_network_that_nothing_is_on_has_no_home(database: Database) -> None:
     with database.write() as tx:
         _, port = fill(tx, 0)
-        assert hosting.footing_of_port(tx, port) == Footing()
+        network = tx.scalar(select(ports.c.network_id).where(ports.c.id == port))
+        assert hosting.footing_of_port(tx, port) == Footing(alone=frozenset({str(network)}))

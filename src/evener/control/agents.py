@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -13,6 +14,8 @@ from evener.bus.base import Bus
 from evener.control import departing, filters, scheduling
 from evener.control.errors import AgentInUse, AgentNotFound
 from evener.control.reading import balancers_with_statuses
+from evener.control.reservations import Reservations
+from evener.control.services import Services
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
 from evener.resources.caller import Caller
@@ -35,7 +38,8 @@ class Agents:
     def __init__(
         self, database: Database, network: Network, bus: Bus, secrets: Secrets | None = None
     ) -> None:
-        self._database, self._network, self._bus, self._secrets = database, network, bus, secrets
+        self._database, self._network, self._bus = database, network, bus
+        self._reservations = Reservations(database, network, secrets)
 
     def list(
         self, caller: Caller, cls: type[Agent], query: ListQuery, parent_id: str | None = None
@@ -110,7 +114,6 @@ class Agents:
                 )
             rows.delete(tx, Agent, [object_id])
 
-    @retried
     def remove(self, caller: Caller, agent_id: str, *, leave: bool) -> None:
         """Forget an agent whose node is lost; its load balancers go to others, or with `leave` to nobody.
 
@@ -119,6 +122,16 @@ class Agents:
             InUse: when it is alive: what it serves would be served twice.
             Conflict: when no other agent can take what it has.
         """
+        services = Services(caller, self._network)
+        with self._database.read() as tx:
+            _get(tx, caller, agent_id)
+            ports = departing.ports_served_by(tx, agent_id)
+        if not leave:
+            services.know_footings(ports)
+        services.run(partial(self._remove, caller, services, agent_id, leave=leave))
+
+    @retried
+    def _remove(self, caller: Caller, services: Services, agent_id: str, *, leave: bool) -> None:
         with self._database.write() as tx:
             agent = _get(tx, caller, agent_id)
             if agent.alive:
@@ -126,10 +139,14 @@ class Agents:
                     f"Agent {agent_id} on {agent.host} is alive: stop it first, and wait until it is not heard of"
                     f" for {AGENT_DOWN_AFTER.total_seconds():.0f} seconds",
                 )
-            moved = departing.lose_agent(tx, self._network, self._secrets, agent_id, leave=leave)
-            told = [(host, each) for each in moved for host in scheduling.hosts_of(tx, each)]
+            lost = departing.lose_agent(tx, services, agent_id, leave=leave)
+            told = [(host, each) for each in lost.moved for host in scheduling.hosts_of(tx, each)]
             tx.after_commit(lambda: self._tell(told))
-        LOG.warning("Agent %s was removed by force; %d load balancers go to others", agent.host, len(moved))
+            for each in lost.left:
+                tx.after_commit(partial(self._reservations.finish, each))
+        LOG.warning(
+            "Agent %s was removed by force; %d load balancers go to others", agent.host, len(lost.moved)
+        )
 
     def _tell(self, told: Sequence[tuple[str, str]]) -> None:
         for host, balancer_id in told:

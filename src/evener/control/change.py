@@ -11,6 +11,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from evener.control.certificates import Asked
 from evener.control.errors import BeingDeleted
+from evener.control.services import Services
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
@@ -18,7 +19,6 @@ from evener.resources.destinations import Range
 from evener.resources.errors import Conflict, Forbidden
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wire import complete
-from evener.services.network import Network
 from evener.store import rows, usage
 from evener.store.database import Transaction, now
 
@@ -34,7 +34,7 @@ class Change:
 
     tx: Transaction
     caller: Caller
-    network: Network
+    services: Services
     loadbalancer: Row[Any]
     generation: int
     certificates: Asked = field(default_factory=Asked)
@@ -114,7 +114,7 @@ def owner_project(caller: Caller, wanted: str | None) -> str:
 def begin(
     tx: Transaction,
     caller: Caller,
-    network: Network,
+    services: Services,
     certificates: Asked,
     reserved: Sequence[Range],
     bounds: Bounds,
@@ -127,7 +127,7 @@ def begin(
         Conflict: when the load balancer is on its way out.
     """
     row = _raised(tx, owner, caller.scope) or _raised_in_steps(tx, owner, caller.scope)
-    return Change(tx, caller, network, row, row.generation, certificates, reserved, bounds)
+    return Change(tx, caller, services, row, row.generation, certificates, reserved, bounds)
 
 
 def _raised(tx: Transaction, owner: tuple[type[Resource], str], scope: str | None) -> Row[Any] | None:

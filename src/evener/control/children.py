@@ -202,7 +202,7 @@ def check_destinations(change: Change, subnet_id: str, addresses: Iterable[str])
         NotFound: when the caller sees no such subnet.
         InvalidInput: naming an address that is none of a host there.
     """
-    subnet = change.network.subnet(change.tx, change.caller.scope, subnet_id)
+    subnet = change.services.subnet(subnet_id)
     block = ipaddress.ip_network(subnet.cidr)
     vip, port_id = change.loadbalancer.vip_address, change.loadbalancer.vip_port_id
     own: Collection[str] = (vip,)
@@ -221,8 +221,8 @@ def check_destinations(change: Change, subnet_id: str, addresses: Iterable[str])
                 f"Invalid input for address. Reason: '{address}' is no host's address of subnet {subnet.id}."
             )
         if not reached:
-            own, reached = change.network.reach_from_vip_port(change.tx, port_id, subnet, address), True
-    return change.network.addresses_of_vip_port(change.tx, port_id) if outside else own
+            own, reached = change.services.reach(port_id, subnet, address), True
+    return change.services.addresses(port_id) if outside else own
 
 
 def _check_no_listener_at(change: Change, values: Values) -> None:
@@ -240,15 +240,16 @@ def _check_no_listener_at(change: Change, values: Values) -> None:
 
 def _check_no_member_at(change: Change, port: int) -> None:
     """Refuse a listener where a member of the load balancer is: it would call itself without end."""
-    own = change.network.addresses_of_vip_port(change.tx, change.loadbalancer.vip_port_id)
     members = table(Member)
     there = select(members.c.id, members.c.address).where(
         members.c.loadbalancer_id == change.loadbalancer.id,
-        members.c.address.in_(sorted(own)),
         members.c.protocol_port == port,
         members.c.deleted_generation.is_(None),
     )
-    found = change.tx.execute(there).first()
+    if change.tx.execute(there.limit(1)).first() is None:
+        return
+    own = change.services.addresses(change.loadbalancer.vip_port_id)
+    found = change.tx.execute(there.where(members.c.address.in_(sorted(own)))).first()
     if found is not None:
         raise leads_back(found.address, port, f"its member {found.id} is there")
 

@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
 from evener.control import departing, facts, scheduling
 from evener.control.certificates import with_certificates
-from evener.control.graphs import load_graph
+from evener.control.graphs import load_family
+from evener.control.reservations import Reservations
 from evener.resources.errors import Unavailable
 from evener.resources.facts import ANYONE, Asker, Heard, Report, Run
 from evener.resources.graph import Graph
@@ -30,6 +32,7 @@ class BusController:
         self._database = database
         self._network = network
         self._secrets = secrets
+        self._reservations = Reservations(database, network, secrets)
 
     @retried
     def heartbeat(
@@ -81,15 +84,19 @@ class BusController:
         with self._asked(host, asker) as tx:
             if host not in scheduling.hosts_of(tx, loadbalancer_id):
                 return None
-            graph = load_graph(tx, self._network, loadbalancer_id)
-        return graph if graph is None or self._secrets is None else with_certificates(self._secrets, graph)
+            family = load_family(tx, loadbalancer_id)
+        # After the rows: what changes meanwhile is newer than the generation says, never older.
+        port = None if family is None else self._network.vip_port(family.balancer.vip_port_id)
+        if family is None or port is None:
+            return None
+        graph = family.graph(port)
+        return graph if self._secrets is None else with_certificates(self._secrets, graph)
 
     def networks(self, host: str, asker: Asker = ANYONE) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that `host` realises itself: all but those on physical networks out of its reach."""
         with self._asked(host, asker) as tx:
-            found = self._network.realised_networks(tx)
             said = tx.scalar(select(agents.c.configurations).where(agents.c.host == host))
-        reached = scheduling.reach_of(said or {})
+        found, reached = self._network.realised_networks(), scheduling.reach_of(said or {})
         if found is None or reached is None:
             return found
         return tuple(
@@ -99,23 +106,15 @@ class BusController:
     def routers(self, host: str, asker: Asker = ANYONE) -> tuple[RouterSpec, ...] | None:
         """Return the routers that `host` realises itself: those that are on its agent, each of them on one."""
         with self._asked(host, asker) as tx:
-            waiting = self._network.waiting_routers(tx)
-        if waiting:
-            self._place_waiting()
-        with self._asked(host, asker) as tx:
             agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
-            return self._network.realised_routers(tx, str(agent_id))
-
-    @retried
-    def _place_waiting(self) -> None:
-        """Give the routers that are on no agent to one: their agent is gone, or none lived when they were made."""
-        with self._database.write() as tx:
-            self._network.place_waiting_routers(tx)
+        self._network.place_waiting_routers()
+        return self._network.realised_routers(str(agent_id))
 
     def departed(self, host: str, ids: Collection[str], asker: Asker = ANYONE) -> frozenset[str]:
         """Return what was deleted, and what is known and not to be on `host`."""
         with self._asked(host, asker) as tx:
-            return departing.departed(tx, self._network, host, ids)
+            gone = departing.departed(tx, host, ids)
+        return gone | frozenset(self._network.known(sorted(set(ids))))
 
     @retried
     def report(self, host: str, report: Report, asker: Asker = ANYONE) -> bool:
@@ -130,8 +129,8 @@ class BusController:
     def _store(self, tx: Transaction, sender: facts.Sender, report: Report) -> None:
         balancer_id, agent_id = report.loadbalancer_id, sender.agent_id
         if report.gone:
-            if departing.let_go(tx, self._network, self._secrets, balancer_id, agent_id):
-                LOG.info("Load balancer %s is gone", balancer_id)
+            if departing.let_go(tx, balancer_id, agent_id):
+                tx.after_commit(partial(self._reservations.finish, balancer_id))
             return
         if report.failure is not None:
             LOG.error(

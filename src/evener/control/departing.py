@@ -3,19 +3,20 @@
 Absence says nothing: an agent removes what was deleted here, or is elsewhere, and is careful with what nobody knows.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 
 from evener.control import facts, scheduling
 from evener.control.certificates import release
 from evener.control.graphs import BELOW
+from evener.control.services import Services
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
 from evener.resources.loadbalancer import LoadBalancer
-from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store import departures, rows
 from evener.store.database import Transaction, now
@@ -23,19 +24,17 @@ from evener.store.rows import table
 from evener.store.schema import agents, bindings, listeners
 
 
-def let_go(
-    tx: Transaction, network: Network, secrets: Secrets | None, loadbalancer_id: str, agent_id: str
-) -> bool:
-    """Take an agent's word that nothing of a load balancer is left with it; forget it when no agent has any.
+def let_go(tx: Transaction, loadbalancer_id: str, agent_id: str) -> bool:
+    """Take an agent's word that nothing of a load balancer is left with it; return whether no agent has any.
 
-    A load balancer that is not on its way out keeps its rows: the agent will be told to serve it again.
+    A load balancer that is not on its way out keeps its agent, which will be told to serve it again.
     """
     own = table(LoadBalancer)
     row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).first()
     if row is None or row.deleted_generation is None:
         return False
     unbind(tx, loadbalancer_id, agent_id)
-    return forget(tx, network, secrets, row)
+    return is_left(tx, loadbalancer_id)
 
 
 def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
@@ -45,65 +44,97 @@ def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
     tx.execute(bindings.delete().where(*mine))
 
 
-def forget(tx: Transaction, network: Network, secrets: Secrets | None, row: Row[Any]) -> bool:
-    """Remove the rows of a load balancer that is on its way out, and its port, once no agent has it."""
-    if tx.scalar(select(bindings.c.agent_id).where(bindings.c.loadbalancer_id == row.id)):
+def _left() -> Select[tuple[str]]:
+    """Return the statement for the load balancers that are to go and that no agent has."""
+    own = table(LoadBalancer)
+    has = select(bindings.c.agent_id).where(bindings.c.loadbalancer_id == own.c.id).exists()
+    return select(own.c.id).where(own.c.deleted_generation.is_not(None), ~has)
+
+
+def is_left(tx: Transaction, loadbalancer_id: str) -> bool:
+    """Return whether a load balancer is to go, and no agent has it: all that is left is to forget it."""
+    return tx.scalar(_left().where(table(LoadBalancer).c.id == loadbalancer_id)) is not None
+
+
+def all_left(tx: Transaction) -> list[str]:
+    """Return all of them."""
+    return tx.scalar_ids(_left())
+
+
+def forget(tx: Transaction, secrets: Secrets | None, loadbalancer_id: str) -> bool:
+    """Remove the rows of a load balancer that is to go, once no agent has it; return whether they were there."""
+    if not is_left(tx, loadbalancer_id):
         return False
-    release(tx, secrets, listeners.c.loadbalancer_id == row.id)
+    release(tx, secrets, listeners.c.loadbalancer_id == loadbalancer_id)
     for cls in BELOW:
         below = table(cls)
-        tx.execute(below.delete().where(below.c.loadbalancer_id == row.id))
-    rows.delete(tx, LoadBalancer, [row.id])
-    departures.note(tx, [row.id])
-    network.delete_vip_port(tx, row.vip_port_id)
-    return True
+        tx.execute(below.delete().where(below.c.loadbalancer_id == loadbalancer_id))
+    own = table(LoadBalancer)
+    gone = tx.execute(own.delete().where(own.c.id == loadbalancer_id)).rowcount
+    if gone:  # else somebody else was quicker
+        departures.note(tx, [loadbalancer_id])
+    return bool(gone)
 
 
-def lose_agent(
-    tx: Transaction, network: Network, secrets: Secrets | None, agent_id: str, *, leave: bool
-) -> list[str]:
-    """Forget an agent that will not be heard of again, and return the load balancers that go to others.
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What becomes of the load balancers of an agent that is removed: others serve them, or none has them any more."""
+
+    moved: Sequence[str]
+    left: Sequence[str]
+
+
+def lose_agent(tx: Transaction, services: Services, agent_id: str, *, leave: bool) -> Lost:
+    """Remove an agent that will not be heard of again, and give its load balancers to others.
 
     What was on its way out is gone with it. With `leave`, the others are served by nobody until they are changed.
 
     Raises:
         Conflict: when no agent can take one of them.
     """
-    own, moved = table(LoadBalancer), []
-    served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
-    for balancer_id in tx.scalar_ids(served.order_by(bindings.c.loadbalancer_id)):
+    own, moved, left = table(LoadBalancer), [], []
+    for balancer_id in tx.scalar_ids(_served_by(agent_id)):
         row = tx.execute(select(own).where(own.c.id == balancer_id).with_for_update()).one()
         unbind(tx, balancer_id, agent_id)
         if row.deleted_generation is not None:
-            forget(tx, network, secrets, row)
+            left.append(balancer_id)
         elif not leave and not scheduling.hosts_of(tx, balancer_id):
-            _bind(tx, network, row)
+            _bind(tx, services, row)
             moved.append(balancer_id)
     rows.delete(tx, Agent, [agent_id])
-    return moved
+    return Lost(moved, left)
 
 
-def rehouse(tx: Transaction, network: Network, secrets: Secrets | None, loadbalancer_id: str) -> None:
-    """Give a load balancer that nobody serves to an agent, where one can take it; or forget it, if it is to go."""
+def _served_by(agent_id: str) -> Select[tuple[str]]:
+    served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
+    return served.order_by(bindings.c.loadbalancer_id)
+
+
+def ports_served_by(tx: Transaction, agent_id: str) -> list[str]:
+    """Return the ports of the load balancers that an agent serves, by their ids."""
+    own = table(LoadBalancer)
+    return tx.scalar_ids(select(own.c.vip_port_id).where(own.c.id.in_(_served_by(agent_id))))
+
+
+def rehouse(tx: Transaction, services: Services, loadbalancer_id: str) -> None:
+    """Give a load balancer that nobody serves to an agent, where one can take it; one that is to go needs none."""
     own = table(LoadBalancer)
     row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).one()
-    if row.deleted_generation is not None:
-        forget(tx, network, secrets, row)
-        return
-    with suppress(Conflict):
-        _bind(tx, network, row)
+    if row.deleted_generation is None:
+        with suppress(Conflict):
+            _bind(tx, services, row)
 
 
-def _bind(tx: Transaction, network: Network, row: Row[Any]) -> None:
-    footing = network.footing_of_vip_port(tx, row.vip_port_id)
+def _bind(tx: Transaction, services: Services, row: Row[Any]) -> None:
+    footing = services.footing(row.vip_port_id)
     scheduling.bind(tx, row.id, scheduling.choose_agent(tx, now(), footing))
 
 
-def departed(tx: Transaction, network: Network, host: str, ids: Collection[str]) -> frozenset[str]:
+def departed(tx: Transaction, host: str, ids: Collection[str]) -> frozenset[str]:
     """Return those of `ids`, which `host` holds and was not told to have, that were deleted or are elsewhere."""
     asked = sorted(set(ids))
     own = table(LoadBalancer)
-    found = departures.among(tx, asked) | set(network.known(tx, asked))
+    found = departures.among(tx, asked)
     serves = select(bindings.c.loadbalancer_id).join(agents, agents.c.id == bindings.c.agent_id)
     for start in range(0, len(asked), rows.IDS_AT_ONCE):
         some = asked[start : start + rows.IDS_AT_ONCE]

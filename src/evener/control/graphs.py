@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from evener.resources.describe import Resource
-from evener.resources.graph import Graph, PolicyNode, PoolNode
+from evener.resources.graph import Graph, PolicyNode, PoolNode, Tree
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -16,8 +16,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.wiring import PacketRule, WiredPort
-from evener.services.network import Network
+from evener.services.network import VipPort
 from evener.store.database import Transaction
 from evener.store.rows import bare, table
 
@@ -32,18 +31,27 @@ class Family:
     balancer: Row[Any]
     below: Mapping[type[Resource], Sequence[Row[Any]]]
 
-    def graph(self, port: WiredPort, security: tuple[PacketRule, ...] | None = None) -> Graph:
-        """Return the rows as a graph."""
-        nodes = arranged({cls: [bare(cls, row) for row in found] for cls, found in self.below.items()})
+    def graph(self, port: VipPort) -> Graph:
+        """Return the rows as a graph, with the load balancer's port."""
         return Graph(
             generation=self.balancer.generation,
-            loadbalancer=bare(LoadBalancer, self.balancer),
-            vip_port=port,
-            security=security,
-            listeners=nodes.listeners,
-            pools=nodes.pools,
-            l7policies=nodes.l7policies,
+            vip_port=port.wiring,
+            security=port.security,
+            **self._parts(),
         )
+
+    def tree(self) -> Tree:
+        """Return the rows as a tree."""
+        return Tree(**self._parts())
+
+    def _parts(self) -> dict[str, Any]:
+        nodes = arranged({cls: [bare(cls, row) for row in found] for cls, found in self.below.items()})
+        return {
+            "loadbalancer": bare(LoadBalancer, self.balancer),
+            "listeners": nodes.listeners,
+            "pools": nodes.pools,
+            "l7policies": nodes.l7policies,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +99,10 @@ def read_family(tx: Transaction, balancer: Row[Any]) -> Family:
     return Family(balancer, below)
 
 
-def load_graph(tx: Transaction, network: Network, loadbalancer_id: str) -> Graph | None:
-    """Return the graph as it should be, without certificates; None for a load balancer that is to go or is not."""
+def load_family(tx: Transaction, loadbalancer_id: str) -> Family | None:
+    """Return a load balancer with everything below it; None for one that is to go or is not."""
     rows = table(LoadBalancer)
     row = tx.execute(
         select(rows).where(rows.c.id == loadbalancer_id, rows.c.deleted_generation.is_(None))
     ).first()
-    if row is None:
-        return None
-    port = network.vip_port(tx, row.vip_port_id)
-    if port is None:
-        return None
-    return read_family(tx, row).graph(port, network.vip_security(tx, port.id))
+    return None if row is None else read_family(tx, row)

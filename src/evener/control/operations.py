@@ -6,8 +6,9 @@ committed the agents are told to look again.
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Row, select
@@ -22,16 +23,16 @@ from evener.control.errors import (
     ListenerWithoutLoadBalancer,
     LoadBalancerInUse,
     PoolWithoutLoadBalancer,
-    VipNetworkInvalid,
-    VipSubnetInvalid,
 )
 from evener.control.facts import store_counters
 from evener.control.reading import balancers_with_statuses, counters_of, status_tree
+from evener.control.reservations import Reservation, Reservations, vip_subnets
+from evener.control.services import Services
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
-from evener.resources.errors import InvalidInput, ObjectNotFound, Unavailable
+from evener.resources.errors import ObjectNotFound, Unavailable
 from evener.resources.facts import Counters, Observation, Traffic
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -105,7 +106,8 @@ class LoadBalancing:
         self._asking = Asking(self._observe)
         self._providers = providers
         self._secrets = secrets
-        self._reserved = reserved
+        self._reservations = Reservations(database, network, secrets)
+        self._reserved_ips = reserved
 
     def list(
         self, caller: Caller, cls: type[R], query: ListQuery, parent_id: str | None = None
@@ -131,7 +133,7 @@ class LoadBalancing:
         """Return the tree of statuses below a load balancer."""
         with self._database.read() as tx:
             row = rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
-            return status_tree(tx, self._network, row)
+            return status_tree(tx, row)
 
     def stats(self, caller: Caller, loadbalancer_id: str) -> Traffic:
         """Return a load balancer's counters as of now, or of the last report where no agent answers at once."""
@@ -186,21 +188,40 @@ class LoadBalancing:
             EvenerError: when a rule forbids it; then nothing has changed.
         """
         check_listener(self.bounds, values)
-        return self._create(caller, cls, values, parent_id, self._ask_for_new(caller, cls, values))
+        services = Services(caller, self._network)
+        if cls is LoadBalancer:
+            with self._reserved(caller, values) as reservation:
+                create = partial(self._create_loadbalancer, caller, services, values, reservation)
+                return cast("R", services.run(create))
+        if cls is Member:
+            services.know(partial(services.subnet, values["subnet_id"]))
+        full = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
+        asked = self._ask_for_new(caller, cls, values)
+        return services.run(partial(self._create_child, caller, services, cls, full, asked))
 
     @retried
-    def _create(
-        self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None, asked: Asked
-    ) -> R:
+    def _create_loadbalancer(
+        self, caller: Caller, services: Services, values: Mapping[str, Any], reservation: Reservation
+    ) -> LoadBalancer:
         with self._database.write() as tx:
-            if cls is LoadBalancer:
-                owner = self._create_loadbalancer(tx, caller, values).id
-                # Before the commit: nothing can fail afterwards, and it is one transaction less.
-                created = self._shown(tx, caller, cls, owner)
-            else:
-                owner, made = self._create_child(tx, caller, cls, values, parent_id, asked)
-                created = cast("R", made)
-            self._tell_agents(tx, owner)
+            row = self._insert_loadbalancer(tx, caller, values, reservation)
+            # Before the commit: nothing can fail afterwards, and it is one transaction less.
+            created = self._shown(tx, caller, LoadBalancer, row.id)
+            self._tell_agents(tx, services, row.id)
+            reservation.check()
+        LOG.info("Load balancer %s: created", row.id)
+        return created
+
+    @retried
+    def _create_child(
+        self, caller: Caller, services: Services, cls: type[R], values: Mapping[str, Any], asked: Asked
+    ) -> R:
+        """Create anything below a load balancer, with nothing below itself."""
+        with self._database.write() as tx:
+            change = self._change(tx, caller, services, asked, _owner_of_new(cls, values))
+            owner, created = change.loadbalancer.id, cast("R", CREATES[cls](change, values))
+            services.settle()
+            self._tell_agents(tx, services, owner)
         LOG.info("Load balancer %s: created %s %s", owner, cls.KIND, created.id)
         return created
 
@@ -215,20 +236,31 @@ class LoadBalancing:
         project_id = owner_project(caller, plan.values.get("project_id"))
         refs = [ref for listener in plan.listeners for ref in certificates.named_by(listener.values)]
         asked = certificates.ask(self._secrets, project_id, refs)
-        return self._create_all(caller, plan.values, found, asked)
+        services = Services(caller, self._network)
+        with self._reserved(caller, plan.values) as reservation:
+            subnets = dict.fromkeys(member["subnet_id"] for member in found[Member])
+            services.know(*(partial(services.subnet, each) for each in subnets))
+            create = partial(self._create_all, caller, services, plan.values, reservation, found, asked)
+            return services.run(create)
 
     @retried
     def _create_all(
-        self, caller: Caller, values: Mapping[str, Any], found: whole.New, asked: Asked
+        self,
+        caller: Caller,
+        services: Services,
+        values: Mapping[str, Any],
+        reservation: Reservation,
+        found: whole.New,
+        asked: Asked,
     ) -> dict[str, Any]:
         with self._database.write() as tx:
-            row = self._create_loadbalancer(tx, caller, values)
-            change = Change(
-                tx, caller, self._network, row, row.generation, asked, self._reserved, self.bounds
-            )
+            row = self._insert_loadbalancer(tx, caller, values, reservation)
+            change = Change(tx, caller, services, row, row.generation, asked, self._reserved_ips, self.bounds)
             made = whole.create_below(change, found)
-            self._tell_agents(tx, row.id)
+            services.settle()
+            self._tell_agents(tx, services, row.id)
             balancer = to_wire(self._shown(tx, caller, LoadBalancer, row.id))
+            reservation.check()
         LOG.info("Load balancer %s: created with all below it", row.id)
         return whole.shown(balancer, made)
 
@@ -246,13 +278,15 @@ class LoadBalancing:
             EvenerError: when a rule forbids it; then nothing has changed.
         """
         check_listener(self.bounds, values)
+        services = Services(caller, self._network)
         asked = self._ask_for_changed(caller, cls, object_id, values)
-        return self._update(caller, cls, object_id, values, parent_id, asked)
+        return services.run(partial(self._update, caller, services, cls, object_id, values, parent_id, asked))
 
     @retried
     def _update(
         self,
         caller: Caller,
+        services: Services,
         cls: type[R],
         object_id: str,
         values: Mapping[str, Any],
@@ -260,12 +294,12 @@ class LoadBalancing:
         asked: Asked,
     ) -> R:
         with self._database.write() as tx:
-            row, change = self._begin(tx, caller, cls, object_id, parent_id, asked)
+            row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
             if cls is LoadBalancer:
                 change.update(LoadBalancer, row, values)
             else:
                 UPDATES[cls](change, row, values)
-            self._tell_agents(tx, change.loadbalancer.id)
+            self._tell_agents(tx, services, change.loadbalancer.id)
             shown = self._shown(tx, caller, cls, object_id)
         LOG.info("Load balancer %s: updated %s %s", change.loadbalancer.id, cls.KIND, object_id)
         return shown
@@ -301,7 +335,6 @@ class LoadBalancing:
         ]
         return certificates.ask(self._secrets, row.project_id, refs)
 
-    @retried
     def delete(
         self, caller: Caller, cls: type[Resource], object_id: str, parent_id: str | None = None
     ) -> None:
@@ -310,52 +343,65 @@ class LoadBalancing:
         Raises:
             InUse: while another object needs it.
         """
+        services = Services(caller, self._network)
+        services.run(partial(self._delete, caller, services, cls, object_id, parent_id))
+
+    @retried
+    def _delete(
+        self, caller: Caller, services: Services, cls: type[Resource], object_id: str, parent_id: str | None
+    ) -> None:
         with self._database.write() as tx:
-            row, change = self._begin(tx, caller, cls, object_id, parent_id, Asked(self._secrets))
+            asked = Asked(self._secrets)
+            row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
             if cls is LoadBalancer:
                 _refuse_if_used(tx, row.id)
                 change.remove(LoadBalancer, row.id)
             else:
                 DELETES[cls](change, row)
-            self._tell_agents(tx, change.loadbalancer.id)
+            self._tell_agents(tx, services, change.loadbalancer.id)
         LOG.info("Load balancer %s: deleting %s %s", change.loadbalancer.id, cls.KIND, object_id)
 
     def _begin(
         self,
         tx: Transaction,
         caller: Caller,
+        services: Services,
         cls: type[Resource],
         object_id: str,
         parent_id: str | None,
         asked: Asked,
     ) -> tuple[Row[Any], Change]:
         """Lock the object's load balancer and return the object's row, read under that lock, and the change."""
-        change = self._change(tx, caller, asked, (cls, object_id))
+        change = self._change(tx, caller, services, asked, (cls, object_id))
         row = rows.get_row(tx, cls, object_id, caller.scope)
         if cls.PARENT is not None and parent_id is not None and getattr(row, cls.PARENT) != parent_id:
             raise ObjectNotFound(cls.label(), object_id)
         refuse_if_going(cls, row)
         return row, change
 
-    def _create_loadbalancer(self, tx: Transaction, caller: Caller, values: Mapping[str, Any]) -> Row[Any]:
+    @contextmanager
+    def _reserved(self, caller: Caller, values: Mapping[str, Any]) -> Iterator[Reservation]:
+        """Hold a port for a load balancer that may be made, as far as can be told before its transaction."""
         project_id = owner_project(caller, values.get("project_id"))
+        with self._database.read() as tx:
+            flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
+            usage.check(tx, LoadBalancer, project_id)
+        subnets = vip_subnets(self._network, caller, values)
+        balancer_id, address = str(uuid.uuid4()), values["vip_address"]
+        with self._reservations.vip_port(caller, balancer_id, project_id, subnets, address) as reservation:
+            yield reservation
+
+    def _insert_loadbalancer(
+        self, tx: Transaction, caller: Caller, values: Mapping[str, Any], reservation: Reservation
+    ) -> Row[Any]:
+        project_id, vip = owner_project(caller, values.get("project_id")), reservation.vip
         provider = flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
         usage.take(tx, LoadBalancer, project_id)
-        balancer_id = str(uuid.uuid4())
-        vip = self._network.create_vip_port(
-            tx,
-            caller.scope,
-            balancer_id,
-            project_id,
-            f"loadbalancer-{balancer_id}",
-            self._vip_subnets(tx, caller, values),
-            values["vip_address"],
-        )
         full = complete(
             LoadBalancer,
             {
                 **values,
-                "id": balancer_id,
+                "id": reservation.loadbalancer_id,
                 "project_id": project_id,
                 "vip_subnet_id": vip.subnet_id,
                 "vip_port_id": vip.port_id,
@@ -366,57 +412,27 @@ class LoadBalancing:
                 "generation": 1,
             },
         )
-        rows.insert(tx, LoadBalancer.model_validate(full), created_generation=1, changed_generation=1)
-        scheduling.bind(tx, balancer_id, scheduling.choose_agent(tx, now(), vip.footing))
-        return rows.get_row(tx, LoadBalancer, balancer_id)
+        balancer = LoadBalancer.model_validate(full)
+        rows.insert(tx, balancer, created_generation=1, changed_generation=1)
+        scheduling.bind(tx, balancer.id, scheduling.choose_agent(tx, now(), vip.footing))
+        return rows.get_row(tx, LoadBalancer, balancer.id)
 
-    def _vip_subnets(self, tx: Transaction, caller: Caller, values: Mapping[str, Any]) -> Sequence[str]:
-        """Return where the VIP may be: on the subnet named, or on those of the network that fit the address."""
-        named, network_id = values.get("vip_subnet_id"), values["vip_network_id"]
-        if named and (
-            not network_id or self._network.subnet(tx, caller.scope, named).network_id == network_id
-        ):
-            return (str(named),)
-        if named:
-            raise VipSubnetInvalid(f"VIP subnet {named} is not on network {network_id}")
-        if not network_id:
-            raise InvalidInput("Failed to parse request. Required attribute 'vip_subnet_id' not specified")
-        address = values["vip_address"]
-        found = self._network.subnets(tx, caller.scope, network_id)
-        fitting = [
-            each.id for each in found if address is None or ip_address(address) in ip_network(each.cidr)
-        ]
-        if fitting:
-            return fitting
-        raise VipNetworkInvalid(
-            f"VIP network {network_id} is invalid. There is no subnet in VIP network specified"
-            + (f" that holds {address}." if address else "."),
-        )
-
-    def _create_child(
+    def _change(
         self,
         tx: Transaction,
         caller: Caller,
-        cls: type[Resource],
-        values: Mapping[str, Any],
-        parent_id: str | None,
+        services: Services,
         asked: Asked,
-    ) -> tuple[str, Resource]:
-        """Create anything below a load balancer, with nothing below itself; return the load balancer's id, and it."""
-        full = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
-        change = self._change(tx, caller, asked, _owner_of_new(cls, full))
-        return change.loadbalancer.id, CREATES[cls](change, full)
-
-    def _change(
-        self, tx: Transaction, caller: Caller, asked: Asked, owner: tuple[type[Resource], str]
+        owner: tuple[type[Resource], str],
     ) -> Change:
-        return begin(tx, caller, self._network, asked, self._reserved, self.bounds, owner)
+        return begin(tx, caller, services, asked, self._reserved_ips, self.bounds, owner)
 
-    def _tell_agents(self, tx: Transaction, loadbalancer_id: str) -> None:
+    def _tell_agents(self, tx: Transaction, services: Services, loadbalancer_id: str) -> None:
         hosts = scheduling.hosts_of(tx, loadbalancer_id)
         if not hosts:  # its agent was removed
-            departing.rehouse(tx, self._network, self._secrets, loadbalancer_id)
+            departing.rehouse(tx, services, loadbalancer_id)
             hosts = scheduling.hosts_of(tx, loadbalancer_id)
+            tx.after_commit(partial(self._reservations.finish, loadbalancer_id))
 
         def tell() -> None:
             for host in hosts:

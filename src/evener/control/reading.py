@@ -25,12 +25,11 @@ from evener.control.statuses import (
     why_out,
 )
 from evener.resources.facts import Counters
-from evener.resources.graph import Graph, PolicyNode, PoolNode
+from evener.resources.graph import PolicyNode, PoolNode, Tree
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.types import OperatingStatus
-from evener.services.network import Network
 from evener.store.database import Transaction, now
 from evener.store.rows import of_all, wanted
 from evener.store.schema import agents, bindings, counters, loadbalancers, member_health, members
@@ -123,7 +122,7 @@ def _operating(balancer: LoadBalancer, at: Progress, *, out: bool) -> OperatingS
     return OperatingStatus.DEGRADED if out or at.silence else OperatingStatus.ONLINE
 
 
-def status_tree(tx: Transaction, network: Network, row: Row[Any]) -> Json:
+def status_tree(tx: Transaction, row: Row[Any]) -> Json:
     """Return the tree of statuses below a load balancer's `row`, in the form of LBaaS v2's `/statuses`."""
     standing = _standings(tx, [row.id])[row.id]
     at = standing.at
@@ -138,19 +137,16 @@ def status_tree(tx: Transaction, network: Network, row: Row[Any]) -> Json:
             lives[below.id] = Lifetime(
                 below.created_generation, below.changed_generation, below.deleted_generation
             )
-    port = network.vip_port(tx, row.vip_port_id)
-    if port is None:
-        return {"id": row.id, "name": row.name, "provisioning_status": provisioning_status(lives[row.id], at)}
-    graph = family.graph(port)
-    return _Tree(graph, operating_tree(graph, health, at), at, lives, said).loadbalancer()
+    tree = family.tree()
+    return _Tree(tree, operating_tree(tree, health, at), at, lives, said).loadbalancer()
 
 
 class _Tree:
-    """Draws the statuses of one graph."""
+    """Draws the statuses of one load balancer."""
 
     def __init__(
         self,
-        graph: Graph,
+        graph: Tree,
         operating: OperatingTree,
         at: Progress,
         lives: Mapping[str, Lifetime],

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from evener.resources.facts import Run
 from evener.services.network import ANYWHERE, Footing
 from evener.store import rows
 from evener.store.database import Transaction, now
-from evener.store.schema import agents, bindings
+from evener.store.schema import agents, bindings, loadbalancers
 
 
 def record_heartbeat(
@@ -159,7 +159,17 @@ def reach_of(configurations: Mapping[str, Any]) -> frozenset[str] | None:
 
 def choose_agent(tx: Transaction, moment: datetime, footing: Footing = ANYWHERE) -> str:
     """Return the id of the agent for a load balancer; see `for_balancer`."""
+    if footing.alone:  # whoever places another one there meanwhile comes before, and is seen, or after
+        tx.execute(select(agents.c.id).order_by(agents.c.id).with_for_update())
+        homes = {each: frozenset(tx.scalar_ids(_balancing(each))) for each in footing.alone}
+        footing = replace(footing, homes={**footing.homes, **{each: at for each, at in homes.items() if at}})
     return for_balancer(candidates(tx, moment), footing)
+
+
+def _balancing(network_id: str) -> Select[tuple[str]]:
+    """Return the statement for an agent with a load balancer on a network."""
+    there = select(bindings.c.agent_id).join(loadbalancers, loadbalancers.c.id == bindings.c.loadbalancer_id)
+    return there.where(loadbalancers.c.vip_network_id == network_id).limit(1)
 
 
 def bind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:

@@ -46,22 +46,13 @@ class TlsCertificate(Document):
     key_type: str = ""
 
 
-class Graph(Document):
-    """A load balancer with everything below it, at one generation."""
+class Tree(Document):
+    """A load balancer with everything below it."""
 
-    generation: int
     loadbalancer: LoadBalancer
-    vip_port: WiredPort
-    security: tuple[PacketRule, ...] | None = (
-        None  # what the port's security groups let in; None where it has none
-    )
     listeners: tuple[Listener, ...] = ()
     pools: tuple[PoolNode, ...] = ()
     l7policies: tuple[PolicyNode, ...] = ()  # by position within each listener
-    certificates: dict[str, TlsCertificate] = Field(default_factory=dict)  # by reference
-    unreadable: dict[str, str] = Field(
-        default_factory=dict
-    )  # why a reference that is in use has no certificate here
 
     @property
     def id(self) -> str:
@@ -76,3 +67,17 @@ class Graph(Document):
     def pools_by_id(self) -> dict[str, PoolNode]:
         """The pools by their ids."""
         return {node.pool.id: node for node in self.pools}
+
+
+class Graph(Tree):
+    """A load balancer as a host realises it: at one generation, on its port, with its certificates."""
+
+    generation: int
+    vip_port: WiredPort
+    security: tuple[PacketRule, ...] | None = (
+        None  # what the port's security groups let in; None where it has none
+    )
+    certificates: dict[str, TlsCertificate] = Field(default_factory=dict)  # by reference
+    unreadable: dict[str, str] = Field(
+        default_factory=dict
+    )  # why a reference that is in use has no certificate here

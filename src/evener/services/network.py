@@ -1,6 +1,7 @@
 """What control needs of a network service. Every implementation carries exactly these calls.
 
-All of them happen inside control's own transaction; a service with a database elsewhere ignores `tx`.
+Each may take as long as a request to another service, and fail like one: none is made inside a transaction of
+control's. What is made for a load balancer is found again by the load balancer's id.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,8 +10,9 @@ from typing import Any, Protocol, cast
 
 from stevedore.driver import DriverManager
 
+from evener.resources.caller import Caller
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
-from evener.store.database import Database, Transaction
+from evener.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,12 @@ class Footing:
 
     `physical` are the names of the physical networks that it has to reach, by the ids of the networks that are on them.
     `homes` says of networks of one host alone, by their ids, which agents (their ids) are on them already: it has to be
-    one of these.
+    one of these. `alone` are the networks of one host that nobody is on yet.
     """
 
     physical: Mapping[str, str] = field(default_factory=dict)
     homes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    alone: frozenset[str] = frozenset()
 
 
 ANYWHERE = Footing()
@@ -50,33 +53,47 @@ class SubnetInfo:
     ip_version: int
 
 
-class Network(Protocol):
-    """A network service, as control sees it. `caller_project` is None for administrators."""
+@dataclass(frozen=True, slots=True)
+class VipPort:
+    """What a host needs to know of a load balancer's port.
 
-    def create_vip_port(
+    `security` is what the port's security groups let in, None where it has none.
+    """
+
+    wiring: WiredPort
+    security: tuple[PacketRule, ...] | None = None
+
+
+class Network(Protocol):
+    """A network service, as control sees it. Whatever is done again by a load balancer's id is fine."""
+
+    def reserve_vip_port(
         self,
-        tx: Transaction,
-        caller_project: str | None,
+        caller: Caller,
         loadbalancer_id: str,
         project_id: str,
-        name: str,
         subnet_ids: Sequence[str],
         address: str | None,
     ) -> VipAllocation:
         """Make the port of a load balancer on the first of these subnets with room, with `address` or one that is free.
 
-        There is one at least, and they are of one network.
+        There is one subnet at least, and they are of one network.
 
         Raises:
             NotFound: when the caller does not see the subnet.
             Forbidden: when the caller sees the subnet, but may not use its network: an external one.
             InvalidInput: when the address is no host's address of the subnet.
             Conflict: when the address is taken (an InUse), or none is free.
+            QuotaExceeded: when the project has no room for a port.
         """
 
-    def reach_from_vip_port(
-        self, tx: Transaction, port_id: str, subnet: SubnetInfo, member: str
-    ) -> tuple[str, ...]:
+    def release_vip_port(self, loadbalancer_id: str) -> None:
+        """Remove the port that was made for a load balancer; one that is gone, or never was, is fine."""
+
+    def reserved(self) -> Collection[str]:
+        """Return the load balancers, by their ids, for which there is a port that was made for them."""
+
+    def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo, member: str) -> tuple[str, ...]:
         """Give the port of a load balancer an address of the subnet's IP version, where it has none, and return it.
 
         On that subnet, or on another one of the port's network, and never `member`, which is to be reached; where
@@ -86,52 +103,40 @@ class Network(Protocol):
             Conflict: when none is free.
         """
 
-    def addresses_of_vip_port(self, tx: Transaction, port_id: str) -> frozenset[str]:
+    def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:
         """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
 
-    def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
-        """Remove the port of a load balancer; one that is gone is fine."""
+    def vip_port(self, port_id: str) -> VipPort | None:
+        """Return what a host needs to have the port, or None when it is gone."""
 
-    def vip_port(self, tx: Transaction, port_id: str) -> WiredPort | None:
-        """Return what an interface driver needs to plug the port, or None when it is gone."""
+    def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
+        """Return what the agents need that serve the load balancers with these ports; their own do not count."""
 
-    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, WiredPort]:
-        """Return the same for many ports by their ids, in a constant number of statements."""
-
-    def subnet(self, tx: Transaction, caller_project: str | None, subnet_id: str) -> SubnetInfo:
+    def subnet(self, caller: Caller, subnet_id: str) -> SubnetInfo:
         """Return a subnet that the caller sees.
 
         Raises:
             NotFound: when there is none.
         """
 
-    def subnets(self, tx: Transaction, caller_project: str | None, network_id: str) -> tuple[SubnetInfo, ...]:
+    def subnets(self, caller: Caller, network_id: str) -> tuple[SubnetInfo, ...]:
         """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first.
 
         Raises:
             NotFound: when there is no such network.
         """
 
-    def realised_networks(self, tx: Transaction) -> tuple[NetworkSpec, ...] | None:
+    def realised_networks(self) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that our own agents realise, or None when they are another service's work."""
 
-    def realised_routers(self, tx: Transaction, agent_id: str | None = None) -> tuple[RouterSpec, ...] | None:
+    def realised_routers(self, agent_id: str | None = None) -> tuple[RouterSpec, ...] | None:
         """Return the routers that an agent realises, or all that our own do; None: they are another service's work."""
 
-    def footing_of_vip_port(self, tx: Transaction, port_id: str) -> Footing:
-        """Return what the agent needs that serves the load balancer with this port; its own agent does not count."""
-
-    def waiting_routers(self, tx: Transaction) -> Sequence[str]:
-        """Return the routers that no agent realises."""
-
-    def place_waiting_routers(self, tx: Transaction) -> None:
+    def place_waiting_routers(self) -> None:
         """Give the routers that no agent realises to those that can."""
 
-    def known(self, tx: Transaction, ids: Sequence[str]) -> Collection[str]:
+    def known(self, ids: Sequence[str]) -> Collection[str]:
         """Return those of `ids` that are networks or routers, wherever they are realised."""
-
-    def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
-        """Return what a VIP port's security groups let in, or None where it has none."""
 
 
 class Onlooker(Protocol):

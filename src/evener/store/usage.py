@@ -40,6 +40,20 @@ def take(tx: Transaction, cls: type[Resource], project_id: str, more: int = 1) -
     insert(tx, kind, project_id, used=used)
 
 
+def check(tx: Transaction, cls: type[Resource], project_id: str) -> None:
+    """See, before anything else is done for it, that a project has room for one more; `take` has the last word.
+
+    Raises:
+        QuotaExceeded: when there is none.
+    """
+    if cls.LIMIT is None:
+        return
+    found = tx.execute(_row(), {"of_project": project_id, "of_kind": cls.KIND}).first()
+    used, limit = (0, None) if found is None else (found.used, found.hard_limit)
+    if 0 <= (tx.limits.get(cls.KIND, cls.LIMIT) if limit is None else limit) <= used:
+        raise over_quota(cls.KIND)
+
+
 def give_back(tx: Transaction, cls: type[Resource], project_id: str, gone: int = 1) -> None:
     """Count fewer of a kind, after they were removed or told to go."""
     kind = cls.KIND
@@ -89,8 +103,8 @@ def _give_back() -> Update:
 
 
 @cache
-def _row() -> Select[tuple[int]]:
-    return select(quotas.c.used).where(*_OF_ONE)
+def _row() -> Select[Any]:
+    return select(quotas.c.used, quotas.c.hard_limit).where(*_OF_ONE)
 
 
 @cache

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
-from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
-from evener.services.network import Footing, Onlooker, SubnetInfo, VipAllocation
+from evener.resources.wiring import NetworkSpec, RouterSpec
+from evener.services.network import Footing, Onlooker, SubnetInfo, VipAllocation, VipPort
 from evener.store import departures, rows, usage
 from evener.store.database import Database, Transaction, retried
 from evener_cloud.network import (
@@ -43,7 +43,7 @@ from evener_cloud.network.interfaces import Interface
 from evener_cloud.network.listing import listed
 from evener_cloud.network.resources.floatingip import FloatingIP
 from evener_cloud.network.resources.network import Network
-from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.port import Port, vip_port_id
 from evener_cloud.network.resources.router import Router
 from evener_cloud.network.resources.security_group import SecurityGroup
 from evener_cloud.network.resources.security_group_rule import SecurityGroupRule
@@ -328,114 +328,130 @@ class BuiltinNetwork:
         if balancers:
             tx.after_commit(_PortsChanged(self._onlooker, balancers))
 
-    # What control needs, inside its transaction.
+    # What control needs.
 
-    def create_vip_port(
+    @retried
+    def reserve_vip_port(
         self,
-        tx: Transaction,
-        caller_project: str | None,
+        caller: Caller,
         loadbalancer_id: str,
         project_id: str,
-        name: str,
         subnet_ids: Sequence[str],
         address: str | None,
     ) -> VipAllocation:
-        """Make the port of a load balancer. Run the transaction with `retried`: parallel clients may collide."""
-        return vips.create(tx, caller_project, loadbalancer_id, project_id, name, subnet_ids, address)
+        """Make the port of a load balancer."""
+        with self._database.write() as tx:
+            return vips.create(tx, caller.scope, loadbalancer_id, project_id, subnet_ids, address)
 
-    def reach_from_vip_port(
-        self, tx: Transaction, port_id: str, subnet: SubnetInfo, member: str
-    ) -> tuple[str, ...]:
+    @retried
+    def release_vip_port(self, loadbalancer_id: str) -> None:
+        """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""
+        port_id = vip_port_id(loadbalancer_id)
+        with self._database.read() as tx:
+            if vips.describe(tx, port_id) is None:
+                return
+        with self._database.write() as tx:
+            if associations.exist_on_port(tx, port_id):
+                self._tell(tx, Router)
+            before = packets.effect_of(tx, Port, port_id)
+            vips.delete(tx, port_id)
+            self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+
+    def reserved(self) -> Collection[str]:
+        """Return the load balancers that have a port of their own, by their ids."""
+        with self._database.read() as tx:
+            return vips.reserved(tx)
+
+    @retried
+    def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo, member: str) -> tuple[str, ...]:
         """Give the port of a load balancer an address of the subnet's IP version, where it has none, and return it."""
-        there = vips.of_version(tx, port_id, subnet.ip_version)
+        with self._database.read() as tx:
+            there = vips.of_version(tx, port_id, subnet.ip_version)
         if there:
             return there
-        before = packets.effect_of(tx, Port, port_id)
-        vips.reach(tx, port_id, subnet, member)
-        self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
-        return vips.of_version(tx, port_id, subnet.ip_version)
+        with self._database.write() as tx:
+            there = vips.of_version(tx, port_id, subnet.ip_version)
+            if there:
+                return there
+            before = packets.effect_of(tx, Port, port_id)
+            vips.reach(tx, port_id, subnet, member)
+            self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+            return vips.of_version(tx, port_id, subnet.ip_version)
 
-    def addresses_of_vip_port(self, tx: Transaction, port_id: str) -> frozenset[str]:
+    def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:
         """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
-        return associations.called_by(tx, port_id)
+        with self._database.read() as tx:
+            return associations.called_by(tx, port_id)
 
-    def delete_vip_port(self, tx: Transaction, port_id: str) -> None:
-        """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""
-        if associations.exist_on_port(tx, port_id):
-            self._tell(tx, Router)
-        before = packets.effect_of(tx, Port, port_id)
-        vips.delete(tx, port_id)
-        self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+    def vip_port(self, port_id: str) -> VipPort | None:
+        """Return what a host needs to have the port, or None when it is gone."""
+        with self._database.read() as tx:
+            wiring = vips.describe(tx, port_id)
+            return None if wiring is None else VipPort(wiring, packets.packet_rules(tx, port_id))
 
-    def vip_port(self, tx: Transaction, port_id: str) -> WiredPort | None:
-        """Return what an interface driver needs to plug the port, or None when it is gone."""
-        return vips.describe(tx, [port_id]).get(port_id)
+    def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
+        """Return what the agents need that serve the load balancers with these ports."""
+        with self._database.read() as tx:
+            return {port_id: hosting.footing_of_port(tx, port_id) for port_id in port_ids}
 
-    def vip_ports(self, tx: Transaction, port_ids: Sequence[str]) -> Mapping[str, WiredPort]:
-        """Return the same for many ports by their ids, in three statements."""
-        return vips.describe(tx, port_ids)
-
-    def subnet(self, tx: Transaction, caller_project: str | None, subnet_id: str) -> SubnetInfo:
+    def subnet(self, caller: Caller, subnet_id: str) -> SubnetInfo:
         """Return a subnet that the caller sees.
 
         Raises:
             NotFound: when there is none.
         """
-        return find_subnet(tx, subnet_id, caller_project)
+        with self._database.read() as tx:
+            return find_subnet(tx, subnet_id, caller.scope)
 
-    def subnets(self, tx: Transaction, caller_project: str | None, network_id: str) -> tuple[SubnetInfo, ...]:
+    def subnets(self, caller: Caller, network_id: str) -> tuple[SubnetInfo, ...]:
         """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first.
 
         Raises:
             NotFound: when there is no such network.
         """
-        find(tx, Network, network_id, caller_project)
         columns = tables.subnets.c
-        found = tx.execute(
-            select(tables.subnets)
-            .where(columns.network_id == network_id)
-            .order_by(columns.ip_version, columns.created_at, columns.id)
-        )
-        return tuple(SubnetInfo(row.id, row.network_id, row.cidr, row.ip_version) for row in found)
+        statement = select(columns.id, columns.network_id, columns.cidr, columns.ip_version)
+        statement = statement.where(columns.network_id == network_id)
+        with self._database.read() as tx:
+            find(tx, Network, network_id, caller.scope)
+            found = tx.execute(statement.order_by(columns.ip_version, columns.created_at, columns.id))
+            return tuple(SubnetInfo(*row) for row in found)
 
-    def realised_networks(self, tx: Transaction) -> tuple[NetworkSpec, ...]:
+    def realised_networks(self) -> tuple[NetworkSpec, ...]:
         """Return all networks: our agents realise them."""
         columns = tables.networks.c
-        found = tx.execute(select(columns.id, columns.mtu, columns.physical_network).order_by(columns.id))
-        return tuple(
-            NetworkSpec(id=row.id, mtu=row.mtu, physical_network=row.physical_network) for row in found
-        )
-
-    def realised_routers(self, tx: Transaction, agent_id: str | None = None) -> tuple[RouterSpec, ...]:
-        """Return the routers that an agent realises, or all."""
-        return realised.router_specs(tx, agent_id)
-
-    def footing_of_vip_port(self, tx: Transaction, port_id: str) -> Footing:
-        """Return what the agent needs that serves the load balancer with this port."""
-        return hosting.footing_of_port(tx, port_id)
-
-    def waiting_routers(self, tx: Transaction) -> Sequence[str]:
-        """Return the routers that no agent realises."""
-        return hosting.waiting(tx)
-
-    def place_waiting_routers(self, tx: Transaction) -> None:
-        """Give the routers that no agent realises to those that can."""
-        placement.place_waiting(tx)
-
-    def known(self, tx: Transaction, ids: Sequence[str]) -> Collection[str]:
-        """Return those of `ids` that are networks or routers."""
-        return {
-            found
-            for each in (tables.networks, tables.routers)
-            for start in range(0, len(ids), rows.IDS_AT_ONCE)
-            for found in tx.scalar_ids(
-                select(each.c.id).where(each.c.id.in_(ids[start : start + rows.IDS_AT_ONCE]))
+        statement = select(columns.id, columns.mtu, columns.physical_network).order_by(columns.id)
+        with self._database.read() as tx:
+            return tuple(
+                NetworkSpec(id=row.id, mtu=row.mtu, physical_network=row.physical_network)
+                for row in tx.execute(statement)
             )
-        }
 
-    def vip_security(self, tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None:
-        """Return what a VIP port's security groups let in, or None where it has none."""
-        return packets.packet_rules(tx, port_id)
+    def realised_routers(self, agent_id: str | None = None) -> tuple[RouterSpec, ...]:
+        """Return the routers that an agent realises, or all."""
+        with self._database.read() as tx:
+            return realised.router_specs(tx, agent_id)
+
+    @retried
+    def place_waiting_routers(self) -> None:
+        """Give the routers that no agent realises to those that can."""
+        with self._database.read() as tx:
+            if not hosting.waiting(tx):
+                return
+        with self._database.write() as tx:
+            placement.place_waiting(tx)
+
+    def known(self, ids: Sequence[str]) -> Collection[str]:
+        """Return those of `ids` that are networks or routers."""
+        with self._database.read() as tx:
+            return {
+                found
+                for each in (tables.networks, tables.routers)
+                for start in range(0, len(ids), rows.IDS_AT_ONCE)
+                for found in tx.scalar_ids(
+                    select(each.c.id).where(each.c.id.in_(ids[start : start + rows.IDS_AT_ONCE]))
+                )
+            }
 
 
 def _shown(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:

@@ -43,7 +43,8 @@ def _local_and_physical(tx: Transaction, statement: Select[Any]) -> tuple[list[s
 
 
 def _footing(physical: Mapping[str, str], homes: Mapping[str, frozenset[str]]) -> Footing:
-    return Footing(physical, {network_id: there for network_id, there in homes.items() if there})
+    taken = {network_id: there for network_id, there in homes.items() if there}
+    return Footing(physical, taken, frozenset(homes.keys() - taken.keys()))
 
 
 def _agents(tx: Transaction, statement: Select[Any] | CompoundSelect[Any]) -> frozenset[str]:

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from evener.store import rows
 from evener.store.database import Transaction
-from evener.store.schema import loadbalancers
 from evener_cloud.network import associations, errors, port_groups
 from evener_cloud.network.addresses import Right, new_mac
 from evener_cloud.network.addresses import change_addresses as address_change
@@ -21,6 +20,7 @@ from evener_cloud.network.resources.port import (
     SERVICE_OWNERS,
     Port,
     PortAddress,
+    vip_port_id,
 )
 from evener_cloud.network.tables import floatingips, ip_allocations, ports, routers
 from evener_cloud.network.visibility import find, lock, may_use, right_on
@@ -66,7 +66,7 @@ def insert(tx: Transaction, values: Mapping[str, Any], right: Right = Right.POOL
         tx, values["project_id"], values.get("device_owner", ""), values.get("security_groups")
     )
     found = {"mac_address": mac_address, "fixed_ips": addresses, "security_groups": groups}
-    full = {**values, "id": str(uuid.uuid4()), **found}
+    full = {"id": str(uuid.uuid4()), **values, **found}
     port = Port.model_validate({**full, "status": _status(admin_state_up=values["admin_state_up"])})
     rows.insert(tx, port)
     take(tx, port.id, addresses)
@@ -164,8 +164,8 @@ def _mac_is_taken(tx: Transaction, network_id: str, mac_address: str) -> bool:
 def _serves(tx: Transaction, port: Port) -> bool:
     """Return whether the port belongs to what its `device_owner` says; who made it may have said anything."""
     if port.device_owner == LOADBALANCER_OWNER:
-        users = select(loadbalancers.c.id).where(loadbalancers.c.vip_port_id == port.id)
-    elif port.device_owner in ROUTER_OWNERS:
+        return port.id == vip_port_id(port.device_id)
+    if port.device_owner in ROUTER_OWNERS:
         users = select(routers.c.id).where(routers.c.id == port.device_id)
     elif port.device_owner == FLOATINGIP_OWNER:
         users = select(floatingips.c.id).where(floatingips.c.floating_port_id == port.id)

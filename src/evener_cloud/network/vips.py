@@ -13,7 +13,7 @@ from evener_cloud.network import associations, errors, hosting, ports, tables
 from evener_cloud.network.addresses import Right
 from evener_cloud.network.allocations import addresses_of, allocate, allocate_any, take
 from evener_cloud.network.resources.network import Network
-from evener_cloud.network.resources.port import LOADBALANCER_OWNER, Port, PortAddress
+from evener_cloud.network.resources.port import LOADBALANCER_OWNER, Port, PortAddress, vip_port_id
 from evener_cloud.network.resources.subnet import Subnet
 from evener_cloud.network.visibility import find, lock, may_use, right_on
 
@@ -23,18 +23,18 @@ def create(
     scope: str | None,
     loadbalancer_id: str,
     project_id: str,
-    name: str,
     subnet_ids: Sequence[str],
     address: str | None,
 ) -> VipAllocation:
-    """Make the port of a load balancer; see `evener.services.network.Network.create_vip_port`."""
+    """Make the port of a load balancer; see `evener.services.network.Network.reserve_vip_port`."""
     usage.take(tx, Port, project_id)
     network_id = find(tx, Subnet, subnet_ids[0], scope).network_id
     if not may_use(scope, lock(tx, Network, network_id, shared=True)):
         raise errors.disallowed("create_port")
     values = {
+        "id": vip_port_id(loadbalancer_id),
         "project_id": project_id,
-        "name": name,
+        "name": f"loadbalancer-{loadbalancer_id}",
         "network_id": network_id,
         "device_id": loadbalancer_id,
         "device_owner": LOADBALANCER_OWNER,
@@ -72,44 +72,44 @@ def reach(tx: Transaction, port_id: str, subnet: SubnetInfo, avoid: str) -> None
 
 
 def delete(tx: Transaction, port_id: str) -> None:
-    """Remove the port of a load balancer; one that is gone, or never was one of ours, is fine."""
-    mine = (tables.ports.c.id == port_id, tables.ports.c.device_owner == LOADBALANCER_OWNER)
-    project_id = tx.scalar(select(tables.ports.c.project_id).where(*mine))
+    """Remove the port of a load balancer; one that is gone is fine."""
+    mine = tables.ports.c.id == port_id
+    project_id = tx.scalar(select(tables.ports.c.project_id).where(mine))
     if project_id is not None:
         associations.end(tx, None, port_id)
-        tx.execute(tables.ports.delete().where(*mine))
-        usage.give_back(tx, Port, project_id)
+        gone = tx.execute(tables.ports.delete().where(mine)).rowcount  # none, where somebody else was quicker
+        usage.give_back(tx, Port, project_id, gone)
 
 
-def describe(tx: Transaction, port_ids: Sequence[str]) -> dict[str, WiredPort]:
-    """Return what interface drivers need to know of ports, by id, in three statements."""
-    wanted = tables.ports.c.id.in_(list(port_ids))
+def reserved(tx: Transaction) -> frozenset[str]:
+    """Return the load balancers that have a port of their own, by their ids."""
+    columns = tables.ports.c
+    found = tx.execute(
+        select(columns.id, columns.device_id).where(columns.device_owner == LOADBALANCER_OWNER)
+    )
+    return frozenset(row.device_id for row in found if row.id == vip_port_id(row.device_id))
+
+
+def describe(tx: Transaction, port_id: str) -> WiredPort | None:
+    """Return what interface drivers need to know of a port, in three statements; None where there is none."""
     networks = tables.networks.c
     statement = select(tables.ports, networks.mtu, networks.physical_network).join(
         tables.networks, networks.id == tables.ports.c.network_id
     )
-    found = tx.execute(statement.where(wanted)).all()
-    addresses = addresses_of(tx, port_ids)
-    subnets = _subnets(tx, addresses)
-    return {
-        row.id: WiredPort(
-            id=row.id,
-            network_id=row.network_id,
-            physical_network=row.physical_network,
-            mac_address=row.mac_address,
-            mtu=row.mtu,
-            fixed_ips=tuple(_fixed_ip(address, subnets) for address in addresses.get(row.id, ())),
-        )
-        for row in found
-    }
-
-
-def _subnets(tx: Transaction, addresses: Mapping[str, Sequence[PortAddress]]) -> dict[str, Subnet]:
-    ids = {str(address.subnet_id) for some in addresses.values() for address in some}
-    if not ids:
-        return {}
-    found = tx.execute(select(tables.subnets).where(tables.subnets.c.id.in_(sorted(ids))))
-    return {row.id: rows.bare(Subnet, row) for row in found}
+    row = tx.execute(statement.where(tables.ports.c.id == port_id)).first()
+    if row is None:
+        return None
+    addresses = addresses_of(tx, [port_id]).get(port_id, ())
+    on = tables.subnets.c.id.in_(sorted({str(address.subnet_id) for address in addresses}))
+    subnets = {each.id: rows.bare(Subnet, each) for each in tx.execute(select(tables.subnets).where(on))}
+    return WiredPort(
+        id=row.id,
+        network_id=row.network_id,
+        physical_network=row.physical_network,
+        mac_address=row.mac_address,
+        mtu=row.mtu,
+        fixed_ips=tuple(_fixed_ip(address, subnets) for address in addresses),
+    )
 
 
 def _fixed_ip(address: PortAddress, subnets: Mapping[str, Subnet]) -> FixedIP:

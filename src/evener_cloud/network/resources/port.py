@@ -1,5 +1,6 @@
 """A port: a place to plug something into a network, with a MAC address and addresses of the network's subnets."""
 
+import uuid
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import MaxLen
@@ -20,6 +21,17 @@ SERVICE_OWNERS = ROUTER_OWNERS | {FLOATINGIP_OWNER}
 MAX_FIXED_IPS = 5  # Neutron's max_fixed_ips_per_port
 MAX_PAIRS = 10  # Neutron's max_allowed_address_pair
 MAX_GROUPS = 100  # ours
+
+
+_OF_BALANCERS = uuid.UUID("7d5e2f0b-4f7c-4c55-9f5d-0e6a1c8b3d92")
+
+
+def vip_port_id(loadbalancer_id: str) -> str:
+    """Return the id that the port of a load balancer has, or would have.
+
+    So it is known as what the service has made: users give ports any device id and owner, but choose no id.
+    """
+    return str(uuid.uuid5(_OF_BALANCERS, loadbalancer_id))
 
 
 def _unicast(value: str) -> str:

@@ -1,0 +1,158 @@
+"""What load balancers hold of other services: reserved before the transaction, released after it, and swept.
+
+The one order in which control deals with another service:
+1. ask and reserve, outside of any transaction, in the load balancer's name;
+2. one short transaction;
+3. where that fails, undo by the load balancer's id, which is fine as often as it is done;
+4. on the way out the other way round: once no agent has the load balancer, what it holds is released, and its rows go
+   last, so that whoever sees it gone finds its address free;
+5. a sweep does again what a crash, or a service that was away, has left of 3 and 4.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from threading import Event
+from typing import Any
+
+from sqlalchemy import select
+
+from evener.control import departing
+from evener.control.errors import VipNetworkInvalid, VipSubnetInvalid
+from evener.resources.caller import Caller
+from evener.resources.errors import InvalidInput, Unavailable
+from evener.services.network import Network, VipAllocation
+from evener.services.secrets import Secrets
+from evener.store.database import Database, retried
+from evener.store.schema import loadbalancers
+from evener.threads import Thread, lasting
+
+LOG = logging.getLogger(__name__)
+HELD_S = 60.0  # from the reservation to the commit; then it is given up
+SWEPT_AFTER_S = 90.0  # that a reservation of no load balancer was seen first: longer than one is held
+SWEEP_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A port for a load balancer that is not made yet; `until` is on the monotonic clock."""
+
+    loadbalancer_id: str
+    vip: VipAllocation
+    until: float
+
+    def check(self) -> None:
+        """Say that it is still held: to be called at the end of the transaction that needs it.
+
+        Raises:
+            Unavailable: when it was held for too long, and may have been swept.
+        """
+        if time.monotonic() > self.until:
+            raise Unavailable("Making the load balancer took too long; try again")
+
+
+class Reservations:
+    """What is held in the network service, and let go of. Never to be called inside a transaction."""
+
+    def __init__(self, database: Database, network: Network, secrets: Secrets | None = None) -> None:
+        self._database, self._network, self._secrets = database, network, secrets
+        self._seen: dict[str, float] = {}  # reservations of no load balancer, and since when they are known
+
+    @contextmanager
+    def vip_port(
+        self,
+        caller: Caller,
+        loadbalancer_id: str,
+        project_id: str,
+        subnet_ids: Sequence[str],
+        address: str | None,
+    ) -> Iterator[Reservation]:
+        """Hold a port for the load balancer that is made inside; it goes where that fails.
+
+        Raises:
+            EvenerError: see `Network.reserve_vip_port`.
+        """
+        until = time.monotonic() + HELD_S
+        try:
+            vip = self._network.reserve_vip_port(caller, loadbalancer_id, project_id, subnet_ids, address)
+            yield Reservation(loadbalancer_id, vip, until)
+        except Exception:
+            self._undo(loadbalancer_id)
+            raise
+
+    def _undo(self, loadbalancer_id: str) -> None:
+        """Release what was reserved for a load balancer, unless that has been made all the same."""
+        try:
+            with self._database.read() as tx:
+                if tx.scalar(select(loadbalancers.c.id).where(loadbalancers.c.id == loadbalancer_id)):
+                    return  # the answer to the commit was lost
+            self._network.release_vip_port(loadbalancer_id)
+        except Exception:
+            LOG.exception("Load balancer %s was not made; its port is released later", loadbalancer_id)
+
+    def finish(self, loadbalancer_id: str) -> None:
+        """Release what a load balancer holds that is to go and that no agent has, and forget it; else do nothing."""
+        with self._database.read() as tx:
+            if not departing.is_left(tx, loadbalancer_id):
+                return
+        self._network.release_vip_port(loadbalancer_id)
+        if self._forget(loadbalancer_id):
+            LOG.info("Load balancer %s is gone", loadbalancer_id)
+
+    @retried
+    def _forget(self, loadbalancer_id: str) -> bool:
+        with self._database.write() as tx:
+            return departing.forget(tx, self._secrets, loadbalancer_id)
+
+    def sweep(self, after_s: float = SWEPT_AFTER_S) -> None:
+        """Finish what is on its way out, and release what is of no load balancer since `after_s` seconds."""
+        with self._database.read() as tx:
+            left = departing.all_left(tx)
+        for loadbalancer_id in left:
+            self.finish(loadbalancer_id)
+        reserved = self._network.reserved()  # before the load balancers: one that is made meanwhile is known
+        with self._database.read() as tx:
+            nobodys = set(reserved) - set(tx.scalar_ids(select(loadbalancers.c.id)))
+        moment = time.monotonic()
+        self._seen = {each: self._seen.get(each, moment) for each in nobodys}
+        for loadbalancer_id, since in self._seen.items():
+            if moment - since >= after_s:
+                LOG.warning("Load balancer %s is none; its port is released", loadbalancer_id)
+                self._network.release_vip_port(loadbalancer_id)
+
+    def keep_sweeping(self, ended: Event) -> Thread:
+        """Return a thread, not yet started, that sweeps from time to time until `ended`."""
+
+        def work() -> None:
+            while not ended.wait(SWEEP_EVERY_S):
+                self.sweep()
+
+        return lasting("sweep", work, SWEEP_EVERY_S)
+
+
+def vip_subnets(network: Network, caller: Caller, values: Mapping[str, Any]) -> Sequence[str]:
+    """Return where the VIP may be: on the subnet named, or on those of the network that fit the address.
+
+    Raises:
+        NotFound: when the caller does not see the subnet or network.
+        InvalidInput: when none is named, or none fits.
+    """
+    named, network_id = values.get("vip_subnet_id"), values["vip_network_id"]
+    if named and (not network_id or network.subnet(caller, named).network_id == network_id):
+        return (str(named),)
+    if named:
+        raise VipSubnetInvalid(f"VIP subnet {named} is not on network {network_id}")
+    if not network_id:
+        raise InvalidInput("Failed to parse request. Required attribute 'vip_subnet_id' not specified")
+    address = values["vip_address"]
+    found = network.subnets(caller, network_id)
+    fitting = [each.id for each in found if address is None or ip_address(address) in ip_network(each.cidr)]
+    if fitting:
+        return fitting
+    raise VipNetworkInvalid(
+        f"VIP network {network_id} is invalid. There is no subnet in VIP network specified"
+        + (f" that holds {address}." if address else "."),
+    )
