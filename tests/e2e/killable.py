@@ -33,6 +33,10 @@ FUNCTIONS = (
     "evener.dataplane.haproxy.instance:Instance.remove",
     "evener.control.controller:BusController.report",
     "evener.control.facts:store_progress",
+    "evener.control.scheduling:bind",
+    "evener.control.departing:forget",
+    "evener_cloud.network.builtin:BuiltinNetwork.reserve_vip_port",
+    "evener_cloud.network.builtin:BuiltinNetwork.release_vip_port",
 )
 
 

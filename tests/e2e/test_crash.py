@@ -19,7 +19,12 @@ DRIVER = "evener.host.linuxbridge:LinuxBridgeDriver"
 HAPROXY = "evener.dataplane.haproxy"
 CONTROL = "evener.control"
 
+NETWORK = "evener_cloud.network.builtin:BuiltinNetwork"
+
 CREATING = [
+    f"{NETWORK}.reserve_vip_port before 1",
+    f"{NETWORK}.reserve_vip_port after 1",
+    f"{CONTROL}.scheduling:bind after 1",  # within the transaction
     f"{JOURNAL}.note_loadbalancer before 1",
     f"{JOURNAL}.note_loadbalancer after 1",
     f"{NETNS}:_unmount before 1",  # its file is there, and nothing mounted on it
@@ -56,6 +61,9 @@ DELETING = [
     f"{HAPROXY}.instance:Instance.remove before 1",
     f"{HAPROXY}.instance:Instance.remove after 1",
     f"{CONTROL}.controller:BusController.report before 1",
+    f"{NETWORK}.release_vip_port before 1",
+    f"{NETWORK}.release_vip_port after 1",
+    f"{CONTROL}.departing:forget after 1",  # within the transaction
 ]
 LOST = (ksa.ConnectionError, requests.ConnectionError)
 SEED, RANDOM_ROUNDS = 20180131, 3

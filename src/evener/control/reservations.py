@@ -127,6 +127,7 @@ class Reservations:
         """Return a thread, not yet started, that sweeps from time to time until `ended`."""
 
         def work() -> None:
+            self.sweep()
             while not ended.wait(SWEEP_EVERY_S):
                 self.sweep()
 

@@ -1,6 +1,7 @@
 """The parts of standalone, put together; which one takes which is decided here and nowhere else."""
 
 from functools import partial
+from threading import Event
 from typing import Any
 
 import falcon
@@ -23,6 +24,7 @@ from evener.control.administration import administration
 from evener.control.controller import BusController
 from evener.control.metrics import DatabaseCollector
 from evener.control.operations import LoadBalancing
+from evener.control.reservations import Reservations
 from evener.control.telling import Telling
 from evener.host.linuxbridge import bridge_name
 from evener.store.database import Database
@@ -64,6 +66,7 @@ class Assembly:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
+        self._ended = Event()
         self._bus = _make_bus(conf)
         self.database = Database(config.database_url(conf), cloud.limits(conf))
         upgrade(self.database)
@@ -96,6 +99,7 @@ class Assembly:
         reserved = config.reserved_ips(conf)
         bounds = config.largest(conf)
         balancing = LoadBalancing(self.database, network, self._bus, providers, secrets, reserved, bounds)
+        self._reservations = Reservations(self.database, network, secrets)
         self._bus.serve_controller(BusController(self.database, network, secrets))
         app = make_app(identity, self._check, url, max(1, conf.api.threads // 2))
         keystone.add_routes(app, identity, url)
@@ -148,12 +152,14 @@ class Assembly:
         return None
 
     def start(self) -> None:
-        """Start the agent, if there is one."""
+        """Start the agent, if there is one, and what looks after things that are left over."""
+        self._reservations.keep_sweeping(self._ended).start()
         if self._agent is not None:
             self._agent.start()
 
     def stop(self) -> None:
         """Stop everything; traffic goes on."""
+        self._ended.set()
         if self._agent is not None:
             self._agent.stop()
         self._bus.close()
