@@ -69,6 +69,8 @@ def _described(cls: type[Resource]) -> dict[str, Any]:
         if found and name not in ("id", OWNER):
             attributes[wire_names(cls)[name]] = {"help": helps[name], **found} if name in helps else found
     described = {"plural": cls.PLURAL, "path": cls.path(), "attributes": attributes}
+    if cls.LIMIT is not None:
+        described = {**described, "limited": True}
     if cls.PARENT is None:
         return described
     return {**described, "parent": _kind_of(cls.PARENT, descriptors(cls)[cls.PARENT][1])}

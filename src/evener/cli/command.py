@@ -21,7 +21,9 @@ Table = tuple[Sequence[str], Any]  # names of columns, and rows; or names, and a
 
 
 class Connected(Protocol):
-    """The application, as commands see it."""
+    """The application, as commands see it: with the kinds of objects that it has commands for."""
+
+    kinds: Mapping[str, Resource]
 
     def client(self) -> Client:
         """Return the client of the server, logging in at the first call."""
@@ -30,6 +32,11 @@ class Connected(Protocol):
 def client_of(app: App) -> Client:
     """Return the client of the server, logged in."""
     return cast(Connected, app).client()
+
+
+def kinds_of(app: App) -> Mapping[str, Resource]:
+    """Return the kinds of objects that there are, by name."""
+    return cast(Connected, app).kinds
 
 
 def say(app: App, text: str) -> None:

@@ -75,6 +75,7 @@ def described(
         columns=tuple(columns.split()),
         args=(*_arguments(title, attributes, spelling), *spelling.extra),
         named="name" in attributes,
+        limited=about.get("limited", False),
         parent=parent,
         filters=filters,
         **more,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from cliff.app import App
 
 from evener.cli.arguments import add_request_format
-from evener.cli.command import Command, Lister, ShowOne, Table, client_of, say
+from evener.cli.command import Command, Lister, ShowOne, Table, client_of, kinds_of, say
 from evener.cli.command_line import unknown_attributes
 from evener.cli.errors import CliError, NotUnique
 from evener.cli.output import attribute_table
@@ -20,11 +20,7 @@ from evener.cli.resource import Resource
 # What identity services give projects as ids; whatever else is given may be a name.
 ID = re.compile("[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 QUOTA = Resource(kind="quota", plural="quotas", command="quota", path="quotas", title="quota", columns=())
-LIMITS = (
-    *("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule"),
-    *("vip", "pool", "member", "healthmonitor", "loadbalancer", "listener", "rbac_policy"),
-    "l7policy",  # ours
-)
+OTHERS = ("vip", "rbac_policy")  # what other servers limit, besides what is described as limited
 
 
 def _add_project(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +44,10 @@ def _project_id(app: App, parsed: argparse.Namespace) -> str:
     if len(found) > 1:
         raise NotUnique(f"Several projects are called {given}: {', '.join(sorted(found))}; give an id")
     return str(found[0] if found else given)
+
+
+def _limits(app: App) -> list[str]:
+    return [*(kind for kind, resource in kinds_of(app).items() if resource.limited), *OTHERS]
 
 
 def _path(project_id: str) -> str:
@@ -106,14 +106,16 @@ class UpdateQuota(ShowOne):
     takes_unknown: ClassVar[bool] = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        for name in LIMITS:
+        for name in _limits(self.app):
             words = "health monitor" if name == "healthmonitor" else name.replace("_", " ")
             flag = "--" + words.replace(" ", "-")
             parser.add_argument(flag, dest=name, metavar="LIMIT", help=f"Limit for {words}s; -1 for none.")
         _add_project(parser)
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
-        given = {name: vars(parsed_args)[name] for name in LIMITS if vars(parsed_args)[name] is not None}
+        given = {
+            name: vars(parsed_args)[name] for name in _limits(self.app) if vars(parsed_args)[name] is not None
+        }
         wanted = {**given, **unknown_attributes(parsed_args.unknown)}
         if not wanted:
             raise CliError("Must specify a valid resource with new quota value")

@@ -66,7 +66,8 @@ class Resource:
     arguments of a new object, or None; `complete` adds to its body what follows from the rest. `inner_ids` are
     lists of {"id": …} that `show` reduces to the ids, `filters` what lists are filtered by with the type of each,
     `smiles` booleans that lists show as a face, `formats` how
-    a list's table shows other attributes. Objects that are not `named` are known by their id alone.
+    a list's table shows other attributes. Objects that are not `named` are known by their id alone;
+    of those that are `limited` a project has a quota.
     """
 
     kind: str
@@ -79,6 +80,7 @@ class Resource:
     bulk_name: str = ""
     verbs: tuple[str, ...] = VERBS
     named: bool = True
+    limited: bool = False
     parent: str | None = None
     filters: Mapping[str, str] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()

@@ -42,12 +42,13 @@ class Shell(App):
         manager.add_command(
             "complete", Complete
         )  # in place of the library's, which tells no one how to use it
+        self.kinds = all_kinds()
         self._client: Client | None = None
 
     def client(self) -> Client:
         """Return the client of the server, logging in at the first call."""
         if self._client is None:
-            self._client = Client(login.connect(self.options), all_kinds())
+            self._client = Client(login.connect(self.options), self.kinds)
         return self._client
 
     def build_option_parser(
