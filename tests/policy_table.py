@@ -10,13 +10,13 @@ from typing import NamedTuple
 from oslo_config import cfg
 
 from evener.api.collections import Served
+from evener.api.dialects.lbaas import rule_name
 from evener.api.networking import Api
 from evener.api.openapi import METHODS
 from evener.api.policy import (
     Policy,
     attribute_rule_name,
     attributes_for_administrators,
-    rule_name,
 )
 from evener.resources.caller import ADMIN, MEMBER, READER, Caller
 from evener.resources.describe import Resource, columns

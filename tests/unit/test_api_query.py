@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evener import config
-from evener.api.policy import Policy, defaults, rule_name
-from evener.api.query import LONGEST, MAX_PAGE, MOST_PARAMETERS, MOST_SORT_KEYS, Listing, links, parse
+from evener.api.dialects.lbaas import rule_name
+from evener.api.dialects.lbaas_lists import links, parse
+from evener.api.policy import Policy, defaults
+from evener.api.query import LONGEST, MAX_PAGE, MOST_PARAMETERS, MOST_SORT_KEYS, Listing
 from evener.resources.caller import Caller
 from evener.resources.errors import Forbidden, InvalidInput
 from evener.resources.pool import Pool

@@ -5,9 +5,9 @@ from typing import cast
 import falcon
 
 from evener.api.collections import Collection, only
+from evener.api.dialects.lbaas_lists import parse
 from evener.api.documented import Documented, documented, exactly, many, reference
 from evener.api.policy import Policy
-from evener.api.query import parse
 from evener.control.agents import Agents
 from evener.resources.agent import Agent
 from evener.resources.errors import InvalidInput

@@ -1,4 +1,4 @@
-"""Collections in Neutron's form: every resource's routes, derived from its description."""
+"""Collections: every resource's routes, derived from its description, in the form of a dialect."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,13 +9,15 @@ from typing import Any, Protocol
 import falcon
 
 from evener.api.answers import Answers
+from evener.api.dialects.base import Dialect
+from evener.api.dialects.lbaas import LBAAS
 from evener.api.policy import Policy
-from evener.api.query import Listing, links, parse
+from evener.api.query import Listing
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
-from evener.resources.describe import Resource, wire_names
+from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
-from evener.resources.wire import parse_create, parse_update, to_wire
+from evener.resources.wire import on_wire, parse_create, parse_update, to_wire
 from evener.store.rows import ListQuery
 
 Handler = Callable[..., None]
@@ -115,12 +117,49 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+HANDLERS = {
+    "list": "on_get",
+    "create": "on_post",
+    "show": "on_get_one",
+    "update": "on_put_one",
+    "delete": "on_delete_one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where a collection stands, and what can be done with it: the routes and the OpenAPI document follow."""
+
+    cls: type[Resource]
+    prefix: str  # "/networking/v2.0/lbaas"
+    parent: type[Resource] | None = None
+    verbs: frozenset[str] = frozenset(HANDLERS)
+    bulk: bool = False  # one request may make many
+    dialect: Dialect = LBAAS
+
+    @property
+    def path(self) -> str:
+        """The path of the collection."""
+        above = f"/{self.parent.PLURAL}/{{object_id}}" if self.parent else ""
+        return f"{self.prefix}{above}/{self.cls.path()}"
+
+    @property
+    def path_of_one(self) -> str:
+        """The path of one object."""
+        return f"{self.path}/{{child_id}}" if self.parent else f"{self.path}/{{object_id}}"
+
+    @property
+    def whole_verbs(self) -> frozenset[str]:
+        """Return what is done with the collection, not with one object."""
+        return self.verbs & {"list", "create"}
+
+
 class Collection:
     """`/PLURAL` and `/PLURAL/{object_id}`, or the same below a parent."""
 
     def __init__(
         self,
-        cls: type[Resource],
+        served: Served,
         operations: Operations,
         policy: Policy,
         largest_body: int,
@@ -128,7 +167,8 @@ class Collection:
         bulk: BulkOperations | None = None,
         bounds: Bounds = DEFAULTS,
     ) -> None:
-        self._cls = cls
+        self._cls = served.cls
+        self._names, self._lists = served.dialect.names, served.dialect.lists
         self._bulk, self._bounds = bulk, bounds
         self._answers = answers
         self._operations = operations
@@ -146,7 +186,7 @@ class Collection:
 
     def _asked(self, caller: Caller, request: falcon.Request) -> Listing:
         """Return what the query string asks for; nobody filters or sorts by what they are not shown."""
-        wanted = parse(self._cls, request.query_string)
+        wanted = self._lists.read(self._cls, request.query_string, self._names)
         used = {*wanted.query.filters, *(name for name, _ in wanted.query.sort)}
         for name in used & self._policy.hidden(caller, self._cls):
             raise InvalidInput(f"Invalid filter: '{name}' is not an attribute that can be filtered by")
@@ -154,9 +194,9 @@ class Collection:
 
     def _shown(self, caller: Caller, resource: Resource) -> dict[str, Any]:
         """Return what `caller` is shown of `resource`."""
-        shown = to_wire(resource)
+        shown = to_wire(resource, self._names)
         for name in self._policy.hidden(caller, self._cls):
-            del shown[wire_names(self._cls)[name]]
+            shown.pop(on_wire(self._cls, self._names).get(name, ""), None)
         return shown
 
     def _list(self, caller: Caller, request: falcon.Request, parent_id: str | None) -> dict[str, Any]:
@@ -164,10 +204,8 @@ class Collection:
         found = self._operations.list(caller, self._cls, wanted.query, parent_id)
         shown = [self._shown(caller, resource) for resource in found]
         media: dict[str, Any] = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
-        pages = links(request.context.base_url + request.path, request.query_string, wanted, shown)
-        if pages:
-            media[f"{self._cls.PLURAL}_links"] = pages
-        return media
+        url = request.context.base_url + request.path
+        return {**media, **self._lists.pages(self._cls, url, request.query_string, wanted, shown)}
 
     def on_post(
         self, request: falcon.Request, response: falcon.Response, parent_id: str | None = None
@@ -185,7 +223,7 @@ class Collection:
         response.media = {self._cls.KIND: self._shown(caller, created)}
 
     def _parse(self, caller: Caller, body: Any) -> dict[str, Any]:
-        values = parse_create(self._cls, body)
+        values = parse_create(self._cls, body, self._names)
         self._policy.check_attributes(caller, "create", self._cls, values)
         return values
 
@@ -225,7 +263,7 @@ class Collection:
         """Change one."""
         caller = request.context.caller
         self._policy.check(caller, "update", self._cls)
-        values = parse_update(self._cls, read_json(request, self._largest))
+        values = parse_update(self._cls, read_json(request, self._largest), self._names)
         self._policy.check_attributes(caller, "update", self._cls, values)
         changed = self._operations.update(caller, self._cls, object_id, values, parent_id)
         response.media = {self._cls.KIND: self._shown(caller, changed)}
@@ -238,42 +276,6 @@ class Collection:
         self._policy.check(caller, "delete", self._cls)
         self._operations.delete(caller, self._cls, object_id, parent_id)
         response.status = falcon.HTTP_204
-
-
-HANDLERS = {
-    "list": "on_get",
-    "create": "on_post",
-    "show": "on_get_one",
-    "update": "on_put_one",
-    "delete": "on_delete_one",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Where a collection stands, and what can be done with it: the routes and the OpenAPI document follow."""
-
-    cls: type[Resource]
-    prefix: str  # "/networking/v2.0/lbaas"
-    parent: type[Resource] | None = None
-    verbs: frozenset[str] = frozenset(HANDLERS)
-    bulk: bool = False  # one request may make many
-
-    @property
-    def path(self) -> str:
-        """The path of the collection."""
-        above = f"/{self.parent.PLURAL}/{{object_id}}" if self.parent else ""
-        return f"{self.prefix}{above}/{self.cls.path()}"
-
-    @property
-    def path_of_one(self) -> str:
-        """The path of one object."""
-        return f"{self.path}/{{child_id}}" if self.parent else f"{self.path}/{{object_id}}"
-
-    @property
-    def whole_verbs(self) -> frozenset[str]:
-        """Return what is done with the collection, not with one object."""
-        return self.verbs & {"list", "create"}
 
 
 def add_collection(app: falcon.App[Any, Any], served: Served, collection: Collection) -> None:

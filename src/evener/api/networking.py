@@ -252,5 +252,5 @@ def add_routes(
         operation = operations[served.cls]
         kind = AgentCollection if served.cls is Agent else Collection
         bulk = cast("BulkOperations", operation) if served.bulk else None
-        collection = kind(served.cls, operation, policy, largest_body, answers, bulk, balancing.bounds)
+        collection = kind(served, operation, policy, largest_body, answers, bulk, balancing.bounds)
         add_collection(app, served, collection)

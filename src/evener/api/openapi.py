@@ -24,7 +24,6 @@ from evener.api.documented import (
     many,
     reference,
 )
-from evener.api.policy import rule_name
 from evener.api.schemas import Schemas, always_shown, filters
 from evener.resources.describe import Resource, wire_names
 from evener.resources.wire import visible_attributes
@@ -120,7 +119,7 @@ def _body(schema: Schema) -> Json:
 
 
 def _head(served: Served, verb: str, summary: str) -> Json:
-    name = rule_name({"list": "get", "show": "get"}.get(verb, verb), served.cls)
+    name = served.dialect.rule({"list": "get", "show": "get"}.get(verb, verb), served.cls)
     if verb == "list":
         name = f"{name.removesuffix(served.cls.KIND)}{served.cls.PLURAL}"
     return {

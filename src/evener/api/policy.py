@@ -1,4 +1,4 @@
-"""Who may do what: one rule per operation and kind, declared with oslo.policy.
+"""Who may do what: one rule per operation and kind, declared with oslo.policy under a dialect's names.
 
 Which objects a caller can reach at all (those of the own project, or all) is not decided here but by the queries.
 """
@@ -12,9 +12,12 @@ from oslo_config import cfg
 from oslo_policy import policy
 from pydantic import BaseModel
 
+from evener.api.dialects.base import Dialect
+from evener.api.dialects.lbaas import LBAAS
 from evener.resources.caller import Caller
-from evener.resources.describe import Attr, Resource, descriptors, value_type, wire_names
+from evener.resources.describe import Attr, Resource, descriptors, value_type
 from evener.resources.errors import RuleForbids
+from evener.resources.wire import on_wire
 
 READING = "role:reader or role:member or role:admin"
 WRITING = "role:member or role:admin"
@@ -22,16 +25,10 @@ ADMINISTRATION = "role:admin"
 VERBS = {"get": READING, "create": WRITING, "update": WRITING, "delete": WRITING}
 
 
-def rule_name(verb: str, cls: type[Resource]) -> str:
-    """Return Neutron's name of a rule: `get_pool`, and `get_pool_member` for what stands below a pool."""
-    above = f"{cls.PARENT.removesuffix('_id')}_" if cls.PARENT else ""
-    return f"{verb}_{above}{cls.KIND}"
-
-
-def attribute_rule_name(verb: str, cls: type[Resource], attribute: str) -> str:
-    """Return Neutron's name of the rule for an attribute, or one inside of it: `create_network:shared`."""
+def attribute_rule_name(verb: str, cls: type[Resource], attribute: str, dialect: Dialect = LBAAS) -> str:
+    """Return the name of the rule for an attribute, or one inside of it: `create_network:shared`."""
     outer, colon, inner = attribute.partition(":")
-    return f"{rule_name(verb, cls)}:{wire_names(cls)[outer]}{colon}{inner}"
+    return f"{dialect.rule(verb, cls)}:{on_wire(cls, dialect.names).get(outer, outer)}{colon}{inner}"
 
 
 def attributes_for_administrators(verb: str, cls: type[Resource]) -> list[str]:
@@ -71,7 +68,7 @@ def _given(cls: type[Resource], attribute: str, values: Mapping[str, Any]) -> bo
 
 
 def defaults(
-    kinds: Iterable[type[Resource]], others: Mapping[str, tuple[str, str]]
+    kinds: Iterable[type[Resource]], others: Mapping[str, tuple[str, str]], dialect: Dialect = LBAAS
 ) -> list[policy.RuleDefault]:
     """Return the rules, those of `kinds` first, as they are where the operator has written no policy file.
 
@@ -81,10 +78,10 @@ def defaults(
     for cls in kinds:
         for verb, rule in _verbs(cls).items():
             what = f"{verb.capitalize()} {_which(cls)}"
-            found.append(policy.RuleDefault(rule_name(verb, cls), rule, what))
+            found.append(policy.RuleDefault(dialect.rule(verb, cls), rule, what))
             found += [
                 policy.RuleDefault(
-                    attribute_rule_name(verb, cls, name), ADMINISTRATION, f"{what} with {name}"
+                    attribute_rule_name(verb, cls, name, dialect), ADMINISTRATION, f"{what} with {name}"
                 )
                 for name in attributes_for_administrators(verb, cls)
             ]
@@ -107,10 +104,15 @@ class Policy:
     """Checks callers against the rules."""
 
     def __init__(
-        self, conf: cfg.ConfigOpts, kinds: Iterable[type[Resource]], others: Mapping[str, tuple[str, str]]
+        self,
+        conf: cfg.ConfigOpts,
+        kinds: Iterable[type[Resource]],
+        others: Mapping[str, tuple[str, str]],
+        dialect: Dialect = LBAAS,
     ) -> None:
+        self._dialect = dialect
         self._enforcer = policy.Enforcer(conf, use_conf=True)
-        self._enforcer.register_defaults(defaults(kinds, others))
+        self._enforcer.register_defaults(defaults(kinds, others, dialect))
         self._answer = lru_cache(maxsize=10_000)(self._ask)
 
     def check(self, caller: Caller, verb: str, cls: type[Resource]) -> None:
@@ -119,7 +121,7 @@ class Policy:
         Raises:
             RuleForbids: naming the rule.
         """
-        self.enforce(caller, rule_name(verb, cls))
+        self.enforce(caller, self._dialect.rule(verb, cls))
 
     def enforce(self, caller: Caller, rule: str) -> None:
         """Let `caller` pass.
@@ -149,12 +151,12 @@ class Policy:
         """
         for name in attributes_for_administrators(verb, cls):
             if _given(cls, name, values):
-                self.enforce(caller, attribute_rule_name(verb, cls, name))
+                self.enforce(caller, attribute_rule_name(verb, cls, name, self._dialect))
 
     def hidden(self, caller: Caller, cls: type[Resource]) -> frozenset[str]:
         """Return the attributes that the rules do not let `caller` see."""
         return frozenset(
             name
             for name in attributes_for_administrators("get", cls)
-            if not self.allows(caller, attribute_rule_name("get", cls, name))
+            if not self.allows(caller, attribute_rule_name("get", cls, name, self._dialect))
         )

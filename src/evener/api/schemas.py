@@ -16,7 +16,6 @@ from evener.resources.describe import (
     Children,
     Derived,
     Descriptor,
-    Dialect,
     Parent,
     Resource,
     descriptors,
@@ -148,7 +147,7 @@ def filters(cls: type[Resource]) -> Mapping[str, Schema]:
 
 def _on_wire(cls: type[Resource]) -> list[tuple[str, Descriptor]]:
     found = descriptors(cls).items()
-    return [(name, mark) for name, (_, mark) in found if Dialect.LBAAS in mark.dialects]
+    return [(name, mark) for name, (_, mark) in found]
 
 
 def _shown_type(cls: type[Resource], name: str, mark: Descriptor) -> TypeAdapter[Any]:

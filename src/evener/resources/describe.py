@@ -6,7 +6,6 @@ else. The string below an attribute says what it is for.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
@@ -17,23 +16,12 @@ from pydantic.fields import FieldInfo
 from evener.resources.types import Uuid
 
 
-class Dialect(StrEnum):
-    """The two wire forms."""
-
-    LBAAS = "lbaas"
-    OCTAVIA = "octavia"
-
-
-EVERY_DIALECT = frozenset(Dialect)
-
-
 @dataclass(frozen=True, slots=True)
 class Attr:
     """An attribute with a column of its own.
 
     `create`/`update` say whether a user may set it in a POST/PUT; `admin` that only an administrator may.
-    `references` names the table whose id it holds. `dialects` and `since` (an Octavia API version such as
-    "2.10") limit where it exists on the wire. `visible` attributes are shown, and can be filtered by. One that is
+    `references` names the table whose id it holds. `visible` attributes are shown, and can be filtered by. One that is
     not `stored` is only a wish that goes with a POST. One that is `computed` is chosen by the service where the
     user gives none, and then absent from what `wire.parse_create` returns. `wire` is its name on the wire where
     that is no Python name; `shown_as` the property that is shown in its place; `within` the derived list by which
@@ -48,8 +36,6 @@ class Attr:
     nullable: bool = False
     stored: bool = True
     references: str | None = None
-    dialects: frozenset[Dialect] = EVERY_DIALECT
-    since: str | None = None
     computed: bool = False
     wire: str | None = None
     shown_as: str | None = None
@@ -66,7 +52,6 @@ class Children:
     table: str
     via: str
     plain: bool = False  # ids as strings, not as {"id": …}
-    dialects: frozenset[Dialect] = EVERY_DIALECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +60,6 @@ class Child:
 
     table: str
     via: str
-    dialects: frozenset[Dialect] = EVERY_DIALECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +67,12 @@ class Parent:
     """A derived list of at most one object, whose id stands in this object's own attribute `attr`."""
 
     attr: str
-    dialects: frozenset[Dialect] = EVERY_DIALECT
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     """A value that control works out when the object is shown: a status, a provider."""
 
-    dialects: frozenset[Dialect] = EVERY_DIALECT
     when_set: bool = False  # shown only where it has a value
     filtered: bool = False  # control can filter by it
 

@@ -5,6 +5,7 @@ The messages are Neutron's, because people and programs that know Neutron read t
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from datetime import datetime
 from functools import cache
 from types import UnionType
@@ -18,8 +19,6 @@ from evener.resources.describe import (
     Attr,
     Children,
     Derived,
-    Descriptor,
-    Dialect,
     Parent,
     Resource,
     columns,
@@ -30,7 +29,26 @@ from evener.resources.describe import (
 from evener.resources.errors import InvalidInput
 from evener.resources.types import Characters, Text, unfit
 
-PROJECT_NAMES = ("tenant_id", "project_id")  # one value, two names on the wire of LBaaS v2
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Names:
+    """How the attributes of kinds are called on a wire, where that is not what their descriptions say.
+
+    One that is called None is not on it. `second` are other names that attributes have beside their own.
+    """
+
+    other: Mapping[type[Resource], Mapping[str, str | None]] = field_of(default_factory=dict)
+    second: Mapping[str, str] = field_of(default_factory=lambda: {"tenant_id": "project_id"})
+
+
+OWN = Names()
+
+
+@cache
+def on_wire(cls: type[Resource], names: Names = OWN) -> dict[str, str]:
+    """Return the name of each attribute that is on the wire."""
+    called = {**wire_names(cls), **names.other.get(cls, {})}
+    return {name: shown for name, shown in called.items() if shown is not None}
 
 
 @cache
@@ -68,7 +86,7 @@ def _kinds(field: FieldInfo) -> tuple[Any, ...]:
     return get_args(field.annotation) if get_origin(field.annotation) in (UnionType, Union) else ()
 
 
-def validate_attribute(cls: type[Resource], name: str, value: Any) -> Any:
+def validate_attribute(cls: type[Resource], name: str, value: Any, names: Names = OWN) -> Any:
     """Return `value` normalised to attribute `name`'s type.
 
     Raises:
@@ -77,40 +95,42 @@ def validate_attribute(cls: type[Resource], name: str, value: Any) -> Any:
     try:
         valid = adapter(cls, name).validate_python(value)
     except ValidationError as error:
-        raise _invalid(cls, name, _reason(error)) from None
+        raise _invalid(cls, name, _reason(error), names) from None
     characters = _characters(cls).get(name, Characters.ANY)
     reason = unfit(valid, characters) if isinstance(valid, str) else None
     if reason is not None:
-        raise _invalid(cls, name, reason)
+        raise _invalid(cls, name, reason, names)
     return valid
 
 
-def _invalid(cls: type[Resource], name: str, reason: str) -> InvalidInput:
-    return InvalidInput(f"Invalid input for {wire_names(cls)[name]}. Reason: {reason}.")
+def _invalid(cls: type[Resource], name: str, reason: str, names: Names) -> InvalidInput:
+    return InvalidInput(f"Invalid input for {on_wire(cls, names).get(name, name)}. Reason: {reason}.")
 
 
-def _unwrap(cls: type[Resource], body: Any) -> dict[str, Any]:
+def _unwrap(cls: type[Resource], body: Any, names: Names) -> dict[str, Any]:
     if not isinstance(body, dict) or not isinstance(body.get(cls.KIND), dict):
         raise InvalidInput(f"Resource body required: an object named '{cls.KIND}'")
     extra = [str(key) for key in body if key != cls.KIND]
     if extra:
         raise InvalidInput(f"Unrecognized attribute(s) {listed(extra)}")
     given: dict[str, Any] = dict(body[cls.KIND])
-    if "tenant_id" in given:
-        tenant = given.pop("tenant_id")
-        if given.setdefault("project_id", tenant) != tenant:
-            raise InvalidInput("'tenant_id' and 'project_id' are given with different values")
+    for second, first in names.second.items():
+        if second in given:
+            value = given.pop(second)
+            if given.setdefault(first, value) != value:
+                raise InvalidInput(f"'{second}' and '{first}' are given with different values")
     return given
 
 
 @cache
-def _attribute_names(cls: type[Resource]) -> dict[str, str]:
-    return {shown: name for name, shown in wire_names(cls).items()}
+def _attribute_names(cls: type[Resource], names: Names) -> dict[str, str]:
+    return {shown: name for name, shown in on_wire(cls, names).items()}
 
 
-def attribute_name(cls: type[Resource], shown: str) -> str:
+def attribute_name(cls: type[Resource], shown: str, names: Names = OWN) -> str:
     """Return the attribute that clients call `shown` (in filters, sort keys), or `shown` when there is none."""
-    return "project_id" if shown == "tenant_id" else _attribute_names(cls).get(shown, shown)
+    first = names.second.get(shown, shown)
+    return _attribute_names(cls, names).get(first, first)
 
 
 def listed(names: Iterable[str]) -> str:
@@ -118,20 +138,19 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(f"'{wording.shown(name)}'" for name in sorted(names))
 
 
-def _known(cls: type[Resource], given: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+def _known(cls: type[Resource], given: Mapping[str, Any], names: Names) -> dict[str, Any]:
     """Return `given` by attribute; raises `InvalidInput` for one that is not on the wire."""
-    shown = wire_names(cls)
-    known = {shown[name]: name for name, (_, mark) in descriptors(cls).items() if _on_wire(mark, dialect)}
+    known = {shown: name for name, shown in on_wire(cls, names).items() if not _is_secret(cls, name)}
     unknown = [str(name) for name in given if name not in known]
     if unknown:
         raise InvalidInput(f"Unrecognized attribute(s) {listed(unknown)}")
     return {known[name]: value for name, value in given.items()}
 
 
-def _on_wire(mark: Descriptor, dialect: Dialect) -> bool:
-    if isinstance(mark, Attr) and not (mark.visible or mark.create or mark.update):
-        return False
-    return dialect in mark.dialects
+def _is_secret(cls: type[Resource], name: str) -> bool:
+    """Return whether users neither give nor see an attribute."""
+    mark = descriptors(cls)[name][1]
+    return isinstance(mark, Attr) and not (mark.visible or mark.create or mark.update)
 
 
 @cache
@@ -147,7 +166,7 @@ def _is_cleared_by_null(cls: type[Resource], name: str) -> bool:
 
 
 def parse_create(
-    cls: type[Resource], body: Any, dialect: Dialect = Dialect.LBAAS, linked: Collection[str] = ()
+    cls: type[Resource], body: Any, names: Names = OWN, linked: Collection[str] = ()
 ) -> dict[str, Any]:
     """Return the attributes for a new `cls` from a POST's body: what was given, and defaults for the rest.
 
@@ -157,40 +176,42 @@ def parse_create(
     Raises:
         InvalidInput: for an unknown, missing, misplaced or invalid attribute.
     """
-    given = _known(cls, _unwrap(cls, body), dialect)
+    given = _known(cls, _unwrap(cls, body, names), names)
     values: dict[str, Any] = {}
     for name, (field, mark) in descriptors(cls).items():
-        settable = isinstance(mark, Attr) and mark.create and dialect in mark.dialects
+        settable = isinstance(mark, Attr) and mark.create
         if name in given and not settable:
-            raise InvalidInput(f"Attribute '{wire_names(cls)[name]}' not allowed in POST")
+            raise InvalidInput(f"Attribute '{on_wire(cls, names)[name]}' not allowed in POST")
         if name in given and not (given[name] is None and _is_cleared_by_null(cls, name)):
-            values[name] = validate_attribute(cls, name, given[name])
+            values[name] = validate_attribute(cls, name, given[name], names)
         elif name in linked or (isinstance(mark, Attr) and mark.computed):
             continue
         elif settable and not field.is_required():
             values[name] = field.get_default(call_default_factory=True)
         elif settable and name != "project_id":
-            raise InvalidInput(f"Failed to parse request. Required attribute '{name}' not specified")
+            raise InvalidInput(
+                f"Failed to parse request. Required attribute '{on_wire(cls, names)[name]}' not specified"
+            )
     return values
 
 
-def parse_update(cls: type[Resource], body: Any, dialect: Dialect = Dialect.LBAAS) -> dict[str, Any]:
+def parse_update(cls: type[Resource], body: Any, names: Names = OWN) -> dict[str, Any]:
     """Return the attributes that a PUT's body changes; null for a list is its default, or None where that is computed.
 
     Raises:
         InvalidInput: for an unknown, unchangeable or invalid attribute.
     """
-    given = _known(cls, _unwrap(cls, body), dialect)
+    given = _known(cls, _unwrap(cls, body, names), names)
     for name in given:
         mark = descriptors(cls)[name][1]
-        if not isinstance(mark, Attr) or not mark.update or dialect not in mark.dialects:
-            raise InvalidInput(f"Cannot update read-only attribute {wire_names(cls)[name]}")
-    return {name: _changed(cls, name, value) for name, value in given.items()}
+        if not isinstance(mark, Attr) or not mark.update:
+            raise InvalidInput(f"Cannot update read-only attribute {on_wire(cls, names)[name]}")
+    return {name: _changed(cls, name, value, names) for name, value in given.items()}
 
 
-def _changed(cls: type[Resource], name: str, value: Any) -> Any:
+def _changed(cls: type[Resource], name: str, value: Any, names: Names) -> Any:
     if value is not None or not _is_cleared_by_null(cls, name):
-        return validate_attribute(cls, name, value)
+        return validate_attribute(cls, name, value, names)
     field = cls.model_fields[name]
     return None if field.is_required() else field.get_default(call_default_factory=True)
 
@@ -245,12 +266,13 @@ def _is_json(kind: type | None) -> bool:
 
 
 @cache
-def _all_shown(cls: type[Resource], dialect: Dialect) -> tuple[_Shown, ...]:
+def _all_shown(cls: type[Resource], names: Names) -> tuple[_Shown, ...]:
     found = []
-    for name, (field, mark) in descriptors(cls).items():
-        if dialect not in mark.dialects or (isinstance(mark, Attr) and not mark.visible):
+    for name, shown in on_wire(cls, names).items():
+        described, mark = descriptors(cls)[name]
+        if isinstance(mark, Attr) and not mark.visible:
             continue
-        convert: Callable[[Any], Any] | None = None if _is_json(value_type(field)) else plain
+        convert: Callable[[Any], Any] | None = None if _is_json(value_type(described)) else plain
         source = name
         if isinstance(mark, Attr) and mark.shown_as:
             source, convert = mark.shown_as, plain
@@ -259,29 +281,26 @@ def _all_shown(cls: type[Resource], dialect: Dialect) -> tuple[_Shown, ...]:
         elif isinstance(mark, Children) and not mark.plain:
             convert = _objects
         when_set = isinstance(mark, Derived) and mark.when_set
-        found.append(_Shown(wire_names(cls)[name], name, source, convert, when_set))
+        found.append(_Shown(shown, name, source, convert, when_set))
     return tuple(found)
 
 
-def to_wire(resource: Resource, dialect: Dialect = Dialect.LBAAS) -> dict[str, Any]:
-    """Return what a client of `dialect` is shown of `resource`, as JSON types."""
+def to_wire(resource: Resource, names: Names = OWN) -> dict[str, Any]:
+    """Return what a client is shown of `resource`, as JSON types."""
     shown: dict[str, Any] = {}
     meaningless = resource.meaningless()
-    for each in _all_shown(type(resource), dialect):
+    for each in _all_shown(type(resource), names):
         value = None if each.attribute in meaningless else getattr(resource, each.source)
         if value is not None or not each.when_set:
             shown[each.name] = value if each.convert is None else each.convert(value)
-    if dialect is Dialect.LBAAS and "project_id" in shown:
-        shown["tenant_id"] = shown["project_id"]
+    for second, first in names.second.items():
+        if first in shown:
+            shown[second] = shown[first]
     return shown
 
 
 @cache
-def visible_attributes(cls: type[Resource], dialect: Dialect = Dialect.LBAAS) -> frozenset[str]:
-    """Return the names a client of `dialect` may ask for in `fields`; those with a column, sort by."""
-    names = {
-        wire_names(cls)[name]
-        for name, (_, mark) in descriptors(cls).items()
-        if dialect in mark.dialects and not (isinstance(mark, Attr) and not mark.visible)
-    }
-    return frozenset(names | {"tenant_id"} if dialect is Dialect.LBAAS and "project_id" in names else names)
+def visible_attributes(cls: type[Resource], names: Names = OWN) -> frozenset[str]:
+    """Return the names a client may ask for in `fields`; those with a column, sort by."""
+    found = {each.name for each in _all_shown(cls, names)}
+    return frozenset(found | {second for second, first in names.second.items() if first in found})

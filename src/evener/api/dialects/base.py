@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from evener.api.query import Listing
 from evener.resources import errors
+from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
+from evener.resources.wire import Names
 
 Json = dict[str, Any]
 
@@ -57,3 +60,45 @@ STATUSES: Mapping[type[EvenerError], Answer] = {
 def unauthorized_body(message: str) -> Json:
     """Return the body that Keystone's middleware puts in front of every service, for who has no valid token."""
     return {"error": {"code": 401, "title": "Unauthorized", "message": message}}
+
+
+class ReadList(Protocol):
+    """Understands a query string."""
+
+    def __call__(self, cls: type[Resource], query_string: str, names: Names, /) -> Listing:
+        """Return what it asks of a list of `cls`.
+
+        Raises:
+            InvalidInput: naming the parameter that makes no sense.
+        """
+
+
+class ShowPages(Protocol):
+    """Says where the other pages of a list are."""
+
+    def __call__(
+        self, cls: type[Resource], url: str, query_string: str, listing: Listing, shown: list[Json], /
+    ) -> Json:
+        """Return what stands beside the list `shown`, whose address is `url`; the links of pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The grammar of lists: filters, sorting and fields, and paging."""
+
+    read: ReadList
+    pages: ShowPages
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A wire form: what stands below `prefix` is read and shown in it.
+
+    `rule` names the rule of the policy that decides an operation (get, create, update, delete) on a kind.
+    """
+
+    prefix: str
+    names: Names
+    lists: Lists
+    errors: ErrorForm
+    rule: Callable[[str, type[Resource]], str]

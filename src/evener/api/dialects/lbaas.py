@@ -5,11 +5,14 @@ The Networking API of the embedded network is written in the same manner, and ca
 
 from collections.abc import Mapping
 
-from evener.api.dialects.base import STATUSES, Answer, ErrorForm, Json, unauthorized_body
+from evener.api.dialects import lbaas_lists
+from evener.api.dialects.base import STATUSES, Answer, Dialect, ErrorForm, Json, Lists, unauthorized_body
 from evener.certificates import errors as certificates
 from evener.control import errors as control
 from evener.resources import errors
+from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
+from evener.resources.wire import OWN
 
 # What is called otherwise there than here, or has another status than in most APIs.
 ANSWERS: Mapping[type[EvenerError], Answer] = {
@@ -58,4 +61,11 @@ def error_body(status: int, name: str, message: str) -> Json:
     return {**unauthorized_body(message), **body} if status == 401 else body
 
 
+def rule_name(verb: str, cls: type[Resource]) -> str:
+    """Return Neutron's name of a rule: `get_pool`, and `get_pool_member` for what stands below a pool."""
+    above = f"{cls.PARENT.removesuffix('_id')}_" if cls.PARENT else ""
+    return f"{verb}_{above}{cls.KIND}"
+
+
 ERRORS = ErrorForm(ANSWERS, error_body)
+LBAAS = Dialect("/networking", OWN, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name)

@@ -1,0 +1,98 @@
+"""Neutron's conventions for lists: filters, `fields`, sorting and paging, from a query string and back to links."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from evener.api.query import MAX_PAGE, MOST_SORT_KEYS, Listing, pairs, wanted_fields
+from evener.resources.describe import Resource
+from evener.resources.errors import InvalidInput
+from evener.resources.wire import OWN, Names, attribute_name, visible_attributes
+from evener.store.rows import ListQuery
+
+RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse", "verbose"})
+_NUMBER = re.compile("[0-9]{1,20}")
+
+
+def parse(cls: type[Resource], query_string: str, names: Names = OWN) -> Listing:
+    """Return what `query_string` asks of a collection of `cls`.
+
+    Raises:
+        InvalidInput: naming the parameter that makes no sense.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in pairs(query_string):
+        given.setdefault(name, []).append(value)
+    filters: dict[str, list[str]] = {}
+    for name, values in given.items():
+        if name not in RESERVED:
+            filters.setdefault(attribute_name(cls, name, names), []).extend(values)
+    query = ListQuery(
+        filters=filters,
+        sort=_sorting(cls, names, given.get("sort_key", []), given.get("sort_dir", [])),
+        limit=_limit(given.get("limit", [""])[-1]),
+        marker=given.get("marker", [""])[-1] or None,
+        reverse=_flag("page_reverse", given.get("page_reverse", ["false"])[-1]),
+    )
+    return Listing(query, wanted_fields(given.get("fields", []), visible_attributes(cls, names)))
+
+
+def _sorting(
+    cls: type[Resource], names: Names, keys: list[str], directions: list[str]
+) -> list[tuple[str, bool]]:
+    if directions and len(directions) != len(keys):
+        raise InvalidInput("The number of sort_keys and sort_dirs must be same")
+    for direction in directions:
+        if direction not in ("asc", "desc"):
+            raise InvalidInput(f"Invalid input for sort_dir. Reason: '{direction[:80]}' is not asc or desc.")
+    ascending = [direction == "asc" for direction in directions] or [True] * len(keys)
+    sort: dict[str, bool] = {}
+    for key, up in zip(keys, ascending, strict=True):
+        sort.setdefault(attribute_name(cls, key, names), up)
+    if len(sort) > MOST_SORT_KEYS:
+        raise InvalidInput(
+            f"Invalid input for sort_key. Reason: {len(sort)} are given; at most {MOST_SORT_KEYS} are allowed."
+        )
+    return list(sort.items())
+
+
+def _limit(value: str) -> int | None:
+    if value in ("", "infinite"):
+        return None
+    if not _NUMBER.fullmatch(value):
+        raise InvalidInput(f"Invalid input for limit. Reason: '{value[:80]}' is not a number from 0 up.")
+    return min(int(value), MAX_PAGE) or None
+
+
+def _flag(name: str, value: str) -> bool:
+    if value.lower() not in ("true", "false", "1", "0"):
+        raise InvalidInput(f"Invalid input for {name}. Reason: '{value[:80]}' is not true or false.")
+    return value.lower() in ("true", "1")
+
+
+def links(url: str, query_string: str, listing: Listing, shown: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the links to the next and the previous page, where there may be one."""
+    query = listing.query
+    if query.limit is None or not shown:
+        return []
+    rest = [
+        (name, value)
+        for name, value in parse_qsl(query_string, keep_blank_values=True)
+        if name not in ("marker", "page_reverse")
+    ]
+    full = len(shown) >= query.limit
+    pages = []
+    if full or query.reverse:
+        pages.append({"rel": "next", "href": f"{url}?{urlencode([*rest, ('marker', shown[-1]['id'])])}"})
+    if full if query.reverse else query.marker is not None:
+        back = [*rest, ("marker", shown[0]["id"]), ("page_reverse", "True")]
+        pages.append({"rel": "previous", "href": f"{url}?{urlencode(back)}"})
+    return pages
+
+
+def pages(
+    cls: type[Resource], url: str, query_string: str, listing: Listing, shown: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what stands beside a list: its links, where there are any."""
+    found = links(url, query_string, listing, shown)
+    return {f"{cls.PLURAL}_links": found} if found else {}
