@@ -28,7 +28,7 @@ FUNCTIONS = (
     "evener.dataplane.haproxy.process:reload",
     "evener.dataplane.haproxy.process:stop",
     "evener.dataplane.haproxy.runtime:tell",
-    "evener.dataplane.haproxy.instance:Instance._install",
+    "evener.dataplane.haproxy.config_files:install",
     "evener.dataplane.haproxy.instance:Instance._remember",
     "evener.dataplane.haproxy.instance:Instance.remove",
     "evener.control.controller:BusController.report",

@@ -40,8 +40,8 @@ CREATING = [
     f"{CONTROL}.facts:store_progress after 1",  # within the transaction
 ]
 CHANGING = [
-    f"{HAPROXY}.instance:Instance._install before 1",
-    f"{HAPROXY}.instance:Instance._install after 1",
+    f"{HAPROXY}.config_files:install before 1",
+    f"{HAPROXY}.config_files:install after 1",
     f"{HAPROXY}.process:reload before 1",
     f"{HAPROXY}.process:reload after 1",
     f"{HAPROXY}.files:replace before 1",

@@ -9,7 +9,7 @@ import evener
 SOURCE = Path(evener.__file__).parents[1]  # of both roots
 DATAPLANE = SOURCE / "evener" / "dataplane" / "haproxy"
 # Those that run HAProxy: to serve, to check a file that is to be served, to ask its version.
-RUNS_PROGRAMS = {"candidate.py", "process.py", "settings.py"}
+RUNS_PROGRAMS = {"config_files.py", "process.py", "settings.py"}
 
 
 def nodes(paths: Iterator[Path]) -> Iterator[tuple[Path, ast.AST]]:

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from evener.dataplane.haproxy import (
     access,
-    candidate,
     clientmaps,
+    config_files,
     files,
     ports,
     process,
@@ -153,7 +153,7 @@ class Instance:
             # HAProxy has taken all that is new; what runs is the proof that the file is good.
             if files.read(self.paths.conf) != wanted.text:
                 files.replace(self.paths.conf, wanted.text)
-            self._write_certificates(wanted)
+            config_files.write_certificates(self.paths, wanted)
             return steps
         try:
             return (self._reload_with(wanted),)
@@ -164,7 +164,7 @@ class Instance:
     def _start_with(self, wanted: Config, before: str | None) -> None:
         """Start with `wanted`; where that is refused, with the file of `before`."""
         files.replace(self.paths.conf, wanted.text)
-        self._write_certificates(wanted)
+        config_files.write_certificates(self.paths, wanted)
         clientmaps.touch(self.paths, wanted)
         try:
             self._start(wanted)
@@ -185,7 +185,7 @@ class Instance:
             raise Refused(reason)
         last = self._last()
         for _ in range(_RELOADS):
-            self._install(wanted)
+            config_files.install(self.paths, wanted, last, self.settings.binary)
             try:
                 self._reload(wanted)
             except (ReloadFailed, SocketError) as error:
@@ -239,7 +239,7 @@ class Instance:
         self._handover.meter.close()  # or old workers would wait for us
         if last is not None and last.frontends and not processes.is_halted(master):
             LOG.warning("Load balancer %s: its HAProxy's sockets are gone, making others", self.id)
-            self._write_certificates(last)  # they may have gone too
+            config_files.write_certificates(self.paths, last)  # they may have gone too
             clientmaps.touch(self.paths, last)
             self._handover.unasked(last)
             self._worker = None
@@ -289,7 +289,7 @@ class Instance:
     def _remember(self, graph: Graph, text: str, config: Config, *, changed: bool) -> None:
         if changed or files.read(self.paths.graph) != text:
             files.replace(self.paths.graph, text, mode=files.SECRET)
-        self._write_certificates(config)
+        config_files.write_certificates(self.paths, config)
         files.keep_only(self.paths.certificates, tls.files(config).keys())
         self.paths.half_done.unlink(missing_ok=True)
         if self._config != config:
@@ -315,29 +315,6 @@ class Instance:
                 self._log_socket.close()
             files.remove_unfinished(self.paths.directory)
             self._log_socket = LogSocket(self.paths, self.settings, self._handover.heard)
-
-    def _write_certificates(self, config: Config | None) -> None:
-        """Put what `config` needs beside what is there; what is not needed any more goes once it is applied."""
-        for name, text in tls.files(config or Config()).items():
-            self.paths.certificates.mkdir(mode=0o700, exist_ok=True)
-            path = self.paths.certificates / name
-            if files.read(path) != text:
-                files.replace(path, text, mode=files.SECRET)
-
-    def _install(self, wanted: Config) -> None:
-        """Put `wanted` on disk, if HAProxy takes it."""
-        clientmaps.touch(self.paths, wanted)
-        self._write_certificates(wanted)
-        try:
-            candidate.write(wanted, self.paths, self.settings.binary)
-        except (Refused, OSError):
-            self._discard_candidate()
-            raise
-        files.move(self.paths.candidate, self.paths.conf)
-
-    def _discard_candidate(self) -> None:
-        self.paths.candidate.unlink(missing_ok=True)
-        self._write_certificates(self._last())
 
     def _start(self, wanted: Config) -> None:
         pair = self._handover.start(wanted, self.namespace)
@@ -373,11 +350,7 @@ class Instance:
 
     def _go_back(self, before: str | None) -> None:
         """Put the file back that was there before a start or reload that failed."""
-        if before is None:
-            self.paths.conf.unlink(missing_ok=True)
-        else:
-            files.replace(self.paths.conf, before)
-        self._write_certificates(self._last())
+        config_files.put_back(self.paths, before, self._last())
         self._signature = files.signature(self.paths.conf)
 
     # -- observe -----------------------------------------------------------------------------------------
