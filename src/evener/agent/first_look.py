@@ -23,6 +23,10 @@ class FirstLook:
         """Return the generation of a load balancer that has been applied, at the first time it is looked at."""
         return self._applied.pop(key, None)
 
+    def changed(self, key: str) -> None:
+        """Hear that control wants another generation of a load balancer by now."""
+        self._applied.pop(key, None)
+
     def done(self, key: str) -> None:
         """Hear that a load balancer is as control wants it."""
         with self._lock:

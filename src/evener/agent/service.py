@@ -166,6 +166,8 @@ class AgentService:
     def look(self, loadbalancer_id: str | None = None) -> None:
         """Look again at one load balancer, or at the list of them and at the networks."""
         if loadbalancer_id is not None:
+            if self._first_look is not None:
+                self._first_look.changed(loadbalancer_id)
             self._queue.put(loadbalancer_id)
             return
         self._underlay.doubt_all()
