@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 import haproxy_graphs as g
+from evener.dataplane.base import Busy
 from evener.dataplane.haproxy import process
-from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.settings import Settings, most_files, probe
 from evener.host import netns

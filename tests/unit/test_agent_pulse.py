@@ -21,7 +21,7 @@ class Told:
 
 
 def balancer(name: str, *, halted: bool = False, working: bool = False) -> Any:
-    return SimpleNamespace(id=name, is_halted=halted, is_working=working)
+    return SimpleNamespace(id=name, halted="HAProxy" if halted else None, is_working=working)
 
 
 def test_who_is_halted_is_mended_and_who_is_always_at_work_is_read() -> None:

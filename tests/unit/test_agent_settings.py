@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from evener import config
-from evener.agent.assembly import check_devices
-from evener.agent.errors import DeviceUnknown
-from evener.dataplane.haproxy.errors import Misconfigured
+from evener.agent.assembly import device_names
+from evener.dataplane.base import DeviceUnknown, Misconfigured, find_driver
+from evener.dataplane.haproxy import driver
 from evener.dataplane.haproxy.settings import user_of
 
 # The networking guide's, "Configuring LBaaS v2 with an agent", with the driver it names for Linux bridges.
@@ -53,6 +53,11 @@ DEVICES = (
     "neutron_lbaas.services.loadbalancer.drivers.haproxy.namespace_driver.HaproxyNSDriver",
     "neutron.services.loadbalancer.drivers.haproxy.namespace_driver.HaproxyNSDriver",
 )
+
+
+def check_devices(names: list[str]) -> None:
+    """See that all of them are HAProxy's."""
+    assert {find_driver(name) for name in device_names(names)} == {driver.make}
 
 
 def load(tmp_path: Path, *files: str):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import haproxy_graphs as g
+from evener.dataplane.base import Misconfigured
 from evener.dataplane.haproxy import users
-from evener.dataplane.haproxy.errors import Misconfigured
 from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
 

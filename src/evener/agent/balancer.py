@@ -2,34 +2,29 @@
 
 import logging
 import threading
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from evener.agent.data_plane_parts import carried_by_none, parts, together
+from evener.agent.data_plane_watches import Watches
 from evener.agent.journal import Journal
 from evener.agent.plug import Plug
-from evener.dataplane.haproxy import process
-from evener.dataplane.haproxy.errors import Busy
-from evener.dataplane.haproxy.instance import Instance
-from evener.dataplane.haproxy.logs import LogSocket
-from evener.dataplane.haproxy.pings import Pinger, targets
-from evener.dataplane.haproxy.plan import Reload
-from evener.dataplane.haproxy.render import served
-from evener.dataplane.haproxy.settings import Settings
-from evener.host import descriptors, firewall, netns, processes, tuning
+from evener.dataplane.base import Applied, Busy, DataPlane, DataPlaneError, DeviceDriver, Place
+from evener.host import descriptors, firewall, netns, tuning
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError, explained
 from evener.host.nftables import Keeper
-from evener.host.processes import Process
-from evener.host.watch import Cancel, Watcher
+from evener.host.watch import Watcher
 from evener.resources.facts import Observation
 from evener.resources.graph import Graph
-from evener.resources.types import OperatingStatus
 from evener.resources.wiring import WiredPort
 
 LOG = logging.getLogger(__name__)
 NAMESPACE_PREFIX = "qlbaas-"
+# In its directory: the port as it was plugged, and what the kernel showed of it; the packet rules, in the same way.
+PORT_NOTE, RULES_NOTE = "port.json", "rules.json"
 
 
 class Events(Protocol):
@@ -42,19 +37,28 @@ class Events(Protocol):
         """A link, address or route in its namespace is another one."""
 
     def health_changed(self, loadbalancer_id: str) -> None:
-        """HAProxy has taken a member out, or back in."""
+        """A data plane has taken a member out, or back in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every load balancer of an agent works with."""
+    """What every load balancer of an agent works with; `sysctls` are what the kernel is told for its namespace."""
 
     journal: Journal
     driver: InterfaceDriver
-    settings: Settings
+    device_drivers: Sequence[DeviceDriver]
     watcher: Watcher
     events: Events
-    pinger: Pinger
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of making the host equal to a graph: whether there was a difference; the rest as data planes say it."""
+
+    changed: bool
+    costly: bool = False
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 class Balancer:
@@ -64,115 +68,138 @@ class Balancer:
         self.id = loadbalancer_id
         self.namespace = NAMESPACE_PREFIX + loadbalancer_id
         self._tools = tools
-        self._instance = Instance(tools.journal.directory(loadbalancer_id), self.namespace, tools.settings)
+        directory = tools.journal.directory(loadbalancer_id)
+        place = Place(loadbalancer_id, self.namespace, directory)
+        self._planes: tuple[DataPlane, ...] = tuple(each.data_plane(place) for each in tools.device_drivers)
+        self._protocols = [each.protocols for each in tools.device_drivers]
         self.leaving = False  # what vanishes now is what we remove
         self._lock = threading.RLock()
-        self.reporting = threading.Lock()  # held from a reading until it is reported: reports come in order
-        self._watches = ExitStack()
-        self._watched: dict[Process, Cancel] = {}
-        self._watched_log: LogSocket | None = None
+        self.reporting = threading.Lock()  # held until what was observed is reported: reports come in order
+        self._watches = Watches(
+            tools.watcher, self._drifted, lambda: tools.events.health_changed(loadbalancer_id)
+        )
         self.port_id = ""  # what the journal has
-        self._plug = Plug(tools.driver, self.namespace, self._instance.paths.port)
+        self._plug = Plug(tools.driver, self.namespace, directory / PORT_NOTE)
         self._doubted = self._doubted_closely = True
         self._doubts = threading.Lock()  # guards the two
         self.generation: int | None = None  # that was applied last
-        self.reloaded = False  # by the last `apply`
         self._cut_off = False  # the last look at its port could not make it right
-        self._pinging = False
-        self._rules = Keeper(self.namespace, self._instance.paths.rules)
-        self._ports: frozenset[int] = frozenset()  # that are let in; HAProxy listens on no other
+        self._rules = Keeper(self.namespace, directory / RULES_NOTE)
+        self._ports: frozenset[int] = frozenset()  # that are let in; nobody listens on another
         self._watched_netns: tuple[int, int] | None = None
         self._watches_netns = ExitStack()
 
     @explained("serve the load balancer")
-    def apply(self, graph: Graph) -> bool:
-        """Make the host equal to `graph`, doing the least that closes the difference; return whether there was any.
+    def apply(self, graph: Graph) -> Outcome:
+        """Make the host equal to `graph`, doing the least that closes the difference.
 
         Raises:
             HostError: when the kernel refuses.
-            HaproxyError: when HAProxy refuses; what served before still serves.
+            DataPlaneError: when a data plane does; what served before still serves.
         """
-        descriptors.ensure_room()
         with self._lock:
-            graph = self._instance.completed(graph)
-            port = graph.vip_port
-            self._tools.journal.note_loadbalancer(self.id, port.id)
-            self.port_id = port.id
-            changed = self._ensure_namespace()
-            in_place = self._in_place()
-            ports = frozenset(listener.protocol_port for listener in served(graph))
-            if not in_place or ports != self._ports:
-                changed |= tuning.ensure(self.namespace, self._tools.settings.sysctls, self._ports | ports)
-            changed |= self._let_in(graph, self._ports | ports, look=not in_place)
-            changed |= self._ensure_port(port, look=not in_place)
+            outcome = self._apply(parts(graph, self._protocols))
+            lacking = {**outcome.lacking, **carried_by_none(graph, self._protocols)}
+            return replace(outcome, lacking=lacking)
+
+    def _apply(self, graphs: Sequence[Graph]) -> Outcome:
+        """Make the host equal to the graphs of the data planes, one for each."""
+        descriptors.ensure_room()
+        graph = max(graphs, key=lambda each: each.generation)
+        port = graph.vip_port
+        self._tools.journal.note_loadbalancer(self.id, port.id)
+        self.port_id = port.id
+        changed = self._ensure_namespace()
+        in_place = self._in_place()
+        ports = self._ports_of(graphs)
+        if not in_place or ports != self._ports:
+            changed |= tuning.ensure(self.namespace, self._tools.sysctls, self._ports | ports)
+        changed |= self._let_in(graph, self._ports | ports, look=not in_place)
+        changed |= self._ensure_port(port, look=not in_place)
+        try:
+            applied = self._apply_parts(graphs)
+            changed |= self._let_in(graph, ports)  # what no longer listens is closed afterwards
+        finally:
+            self._watch()
+        steps = [step for each in applied for step in each.steps]
+        if steps and graph.generation == self.generation:
+            LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, ", ".join(steps))
+        self.generation = graph.generation
+        return _outcome(applied, changed=changed or bool(steps))
+
+    def _apply_parts(self, graphs: Sequence[Graph]) -> list[Applied]:
+        """Have each data plane apply its graph, whatever becomes of the others; raise what failed, not what waits."""
+        applied, failures = [], list[Exception]()
+        for plane, own in zip(self._planes, graphs, strict=True):
             try:
-                applied = self._instance.apply(graph)
-                changed |= self._let_in(graph, ports)  # what no longer listens is closed afterwards
-            finally:
-                self._watch()
-            self._ping(graph)
-            if applied.steps and graph.generation == self.generation:
-                steps = ", ".join(type(step).__name__ for step in applied.steps)
-                LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, steps)
-            self.generation = graph.generation
-            self.reloaded = Reload() in applied.steps
-            return changed or bool(applied.steps)
+                applied.append(plane.apply(own))
+            except (DataPlaneError, HostError) as error:
+                failures.append(error)
+        if failures:
+            raise min(failures, key=lambda each: isinstance(each, Busy))
+        return applied
+
+    def _ports_of(self, graphs: Sequence[Graph]) -> frozenset[int]:
+        """Return the ports that somebody is to listen on."""
+        served = (plane.served(own) for plane, own in zip(self._planes, graphs, strict=True))
+        return frozenset(listener.protocol_port for listeners in served for listener in listeners)
+
+    def _last_graphs(self) -> list[Graph]:
+        """Return what each data plane applied last; nothing where one of them has nothing."""
+        found = [graph for plane in self._planes if (graph := plane.last_graph()) is not None]
+        return found if len(found) == len(self._planes) else []
 
     def mend(self, *, restore: bool) -> bool | None:
-        """Make the host equal to the graph that was applied last; return whether it was not, None where nobody looked.
+        """Make the host equal to what was applied last; return whether it was not, None where nobody looked.
 
-        Nobody looks where nothing says that it is not. Where none was applied since the agent started, only with
-        `restore`: control may want another by now, or none.
+        Nobody looks where nothing says that it is not. Where nothing was applied since the agent started, only with
+        `restore`: control may want something else by now, or nothing.
 
         Raises:
-            HostError, HaproxyError: as `apply`.
+            HostError, DataPlaneError: as `apply`.
         """
         with self._lock:
             never = self.generation is None
             if self.leaving or (never and not restore) or (not never and self.intact()):
                 return None
-            graph = self._instance.last_graph()
-            mended = None if graph is None else self.apply(graph)
+            graphs = self._last_graphs()
+            mended = self._apply_last(graphs) if graphs else None
         if mended:
             self._tools.events.health_changed(self.id)
         return mended
 
+    @explained("serve the load balancer")
+    def _apply_last(self, graphs: Sequence[Graph]) -> bool:
+        return self._apply(graphs).changed
+
     def adopt(self, generation: int) -> bool:
-        """Make the host equal to the graph that was applied last, if that is all that control wants of `generation`.
+        """Make the host equal to what was applied last, if that is all that control wants of `generation`.
 
         Certificates may be others by now, so control is asked for a graph with any.
 
         Raises:
-            HostError, HaproxyError: as `apply`.
+            HostError, DataPlaneError: as `apply`.
         """
         with self._lock:
-            graph = None if self.leaving else self._instance.last_graph()
-            if graph is None or graph.generation != generation or graph.certificates or graph.unreadable:
+            graphs = () if self.leaving else self._last_graphs()
+            if not graphs or any(
+                each.generation != generation or each.certificates or each.unreadable for each in graphs
+            ):
                 return False
-            self.apply(graph)
+            self._apply_last(graphs)
             return True
 
-    def _ping(self, graph: Graph) -> None:
-        """Ping the members that are to be pinged, while HAProxy serves."""
-        wanted = targets(graph) if self._instance.pid is not None else ()
-        seen = self._instance.observe() if wanted and not self._pinging else None
-        out = (
-            []
-            if seen is None
-            else [key for key, how in seen.members.items() if how == OperatingStatus.OFFLINE]
-        )
-        project = graph.loadbalancer.project_id
-        self._tools.pinger.watch(self.id, self.namespace, self._instance.paths.socket, wanted, out, project)
-        self._pinging = bool(wanted)
-
     def _ensure_namespace(self) -> bool:
-        """Make the namespace, or give the one HAProxy lives on in its name back; return whether it was not there."""
-        master = None if netns.exists(self.namespace) else process.find(self._instance.paths)
-        if master is not None:
+        """Make the namespace, or give one that lives on its name back; return whether it was not there."""
+        found = None if netns.exists(self.namespace) else self._find_process()
+        if found is not None:
             with suppress(HostError):
-                netns.rebind(self.namespace, master.pid)
+                netns.rebind(self.namespace, found)
                 LOG.warning("Load balancer %s: gave namespace %s its name back", self.id, self.namespace)
-        return netns.ensure(self.namespace) or master is not None
+        return netns.ensure(self.namespace) or found is not None
+
+    def _find_process(self) -> int | None:
+        return next(filter(None, (plane.find_process() for plane in self._planes)), None)
 
     def _in_place(self) -> bool:
         """Return whether the kernel has told of no change since the last look."""
@@ -212,9 +239,8 @@ class Balancer:
     @property
     def serves(self) -> bool:
         """Whether anything is served, as far as can be told after an `apply` that failed."""
-        graph = self._instance.last_graph()
-        wants = graph is not None and bool(served(graph))
-        return not self._cut_off and (not wants or process.find(self._instance.paths) is not None)
+        known = {plane.serves() for plane in self._planes} - {None}
+        return not self._cut_off and (not known or True in known)
 
     @property
     def sure(self) -> bool:
@@ -242,25 +268,9 @@ class Balancer:
             self._doubted = True
 
     def _watch(self) -> None:
-        """Watch what HAProxy logs, its directory, process and namespace; each may be another one by now."""
+        """Watch what data planes say, and the namespace; each may be another one by now."""
         self._watch_namespace()
-        log_socket = self._instance.log_socket
-        if log_socket is not self._watched_log:
-            self._watches.close()
-            self._watched_log = log_socket
-            if log_socket is not None:
-                self._watches.callback(self._tools.watcher.reader(log_socket, self._on_log))
-                self._watches.callback(
-                    self._tools.watcher.path(self._instance.paths.directory, self._on_file)
-                )
-        self._watch_processes(self._instance.processes)
-
-    def _watch_processes(self, living: Collection[Process]) -> None:
-        """Watch master and worker: a master that executes itself anew may miss the end of its worker."""
-        for each in set(self._watched) - set(living):
-            self._watched.pop(each)()
-        for each in set(living) - set(self._watched):
-            self._watched[each] = self._tools.watcher.process(each.pid, self._on_exit)
+        self._watches.keep(each for plane in self._planes for each in plane.watched())
 
     def _watch_namespace(self) -> None:
         # After the port was plugged: what we did to it ourselves is not heard.
@@ -282,41 +292,25 @@ class Balancer:
         if not self.leaving:
             self._tools.events.drifted(self.id, "its packet rules have changed")
 
-    def _on_log(self, log_socket: LogSocket) -> None:
-        if log_socket.read():
-            self._tools.events.health_changed(self.id)
-
-    def _on_file(self, name: str) -> None:
-        # Our own writes come by here too; whoever looks for drift then finds none.
-        if name in ("", self._instance.paths.conf.name):
-            self._tools.events.drifted(self.id, "its configuration file was written")
-        elif not self.leaving and self._instance.misses(name):
-            self._tools.events.drifted(self.id, f"{name} was removed")
-
-    def _on_exit(self, pid: int) -> None:
-        if pid in {each.pid for each in list(self._watched)}:
-            self._tools.events.drifted(self.id, f"HAProxy (process {pid}) has ended")
+    def _drifted(self, what: str) -> None:
+        if not self.leaving:
+            self._tools.events.drifted(self.id, what)
 
     def intact(self) -> bool:
         """Return whether what was applied last still stands, as far as can be told cheaply."""
         with self._lock:
-            return self._in_place() and self._instance.check() and self._rules.stands()
+            return self._in_place() and all(plane.check() for plane in self._planes) and self._rules.stands()
 
     @property
-    def is_frozen(self) -> bool:
-        """Whether its HAProxy lives and does nothing, as far as is known; waits for nobody."""
-        return not self.leaving and self._instance.is_frozen
-
-    @property
-    def is_halted(self) -> bool:
-        """Whether a process of its HAProxy lives and does nothing, as far as is known; waits for nobody."""
-        master = self._instance.processes[:1]
-        return not self.leaving and (self._instance.is_frozen or any(map(processes.is_halted, master)))
+    def halted(self) -> str | None:
+        """What of it lives and does nothing, in words, as far as is known; waits for nobody."""
+        found = (plane.title for plane in self._planes if plane.is_halted)
+        return None if self.leaving else next(found, None)
 
     @property
     def is_working(self) -> bool:
-        """Whether its HAProxy does something now, other than to wait."""
-        return not self.leaving and any(map(processes.is_working, self._instance.processes[1:]))
+        """Whether something of it computes now, other than to wait."""
+        return not self.leaving and any(plane.is_working for plane in self._planes)
 
     def observe(self, *, servers: bool = False, wait_s: float | None = None) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied.
@@ -327,22 +321,21 @@ class Balancer:
         if not self._lock.acquire(timeout=-1 if wait_s is None else wait_s):
             raise Busy("It is being changed")
         try:
-            return self._instance.observe(servers=servers)
+            found = [plane.observe(servers=servers) for plane in self._planes]
+            return together([each for each in found if each is not None])
         finally:
             self._lock.release()
-            if self.is_frozen:
-                self._tools.events.drifted(self.id, "its HAProxy does not answer")
+            if self.halted is not None:
+                self._tools.events.drifted(self.id, f"its {self.halted} does not answer")
 
     def forget(self) -> None:
         """Stop watching; everything on the host goes on."""
         with self._lock:
-            self._tools.pinger.forget(self.id)
-            self._pinging = False
-            self._watch_processes(())
-            self._watched_log, self._watched_netns = None, None
+            self._watched_netns = None
             self._watches_netns.close()
             self._watches.close()
-            self._instance.close()
+            for plane in self._planes:
+                plane.close()
 
     @explained("remove the load balancer")
     def remove(self) -> None:
@@ -353,11 +346,16 @@ class Balancer:
         """
         with self._lock:
             self.leaving = True
-            self._instance.forget_graph()
             self.forget()
-            self._instance.stop(grace_s=0)
+            for plane in self._planes:
+                plane.stop()
             port_id = self._tools.journal.port_of(self.id)
             if port_id is not None:
                 self._tools.driver.unplug(self.namespace, port_id)
             netns.delete(self.namespace)
-            self._instance.remove()
+            self._tools.journal.forget_loadbalancer(self.id)
+
+
+def _outcome(applied: Sequence[Applied], *, changed: bool) -> Outcome:
+    lacking = {key: reason for each in applied for key, reason in each.lacking.items()}
+    return Outcome(changed, costly=any(each.costly for each in applied), lacking=lacking)

@@ -2,7 +2,6 @@
 
 ```
 AgentError
-  DeviceUnknown           no device driver of the configured name exists
   NoTransport             nobody says where control is
   NotAlone                another agent serves this host's name
 ```
@@ -11,10 +10,6 @@ AgentError
 
 class AgentError(Exception):
     """Base of all errors of this room."""
-
-
-class DeviceUnknown(AgentError):
-    """`device_driver` names what is not there."""
 
 
 class NoTransport(AgentError):

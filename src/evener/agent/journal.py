@@ -3,6 +3,7 @@
 So an agent that was killed at any point finds everything that is its own, and touches nothing else.
 """
 
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -71,6 +72,11 @@ class Journal:
             return validate_uuid((self.directory(loadbalancer_id) / PORT_FILE).read_text())
         except (FileNotFoundError, ValueError):
             return None
+
+    def forget_loadbalancer(self, loadbalancer_id: str) -> None:
+        """Note that nothing of a load balancer is left, and remove whatever else its directory holds."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.directory(loadbalancer_id))
 
     def networks(self) -> frozenset[str]:
         """Return the ids of all networks of which something may be on the host."""

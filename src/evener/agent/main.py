@@ -16,7 +16,7 @@ from evener.agent.errors import AgentError, NoTransport
 from evener.agent.purge import purge
 from evener.agent.service import AgentService
 from evener.bus.base import Bus, load
-from evener.dataplane.haproxy.errors import HaproxyError
+from evener.dataplane.base import DataPlaneError
 from evener.host.errors import HostError
 from evener.resources.errors import Unavailable
 
@@ -50,7 +50,7 @@ def main() -> None:
         daemon.log_to_file(conf, config.state_path(conf) / f"{PROGRAM}.log")
         try:
             _purge(conf, lock) if conf.purge else _serve(conf)
-        except (AgentError, HostError, HaproxyError, Unavailable) as error:
+        except (AgentError, HostError, DataPlaneError, Unavailable) as error:
             reason = f"not all is removed: {error}" if conf.purge else str(error)
             LOG.error(reason)
             sys.exit(f"{PROGRAM}: {reason}")

@@ -13,7 +13,7 @@ from evener.agent.balancers import Balancers
 from evener.agent.metrics import AgentMetrics
 from evener.agent.underlay import Underlay
 from evener.agent.work import Workers
-from evener.dataplane.haproxy.errors import Busy, HaproxyError
+from evener.dataplane.base import Busy, DataPlaneError
 from evener.host.errors import HostError
 
 LOG = logging.getLogger(__name__)
@@ -122,5 +122,5 @@ class Mender:
     @staticmethod
     def _complain(key: str, error: Exception) -> None:
         if not isinstance(error, Busy):
-            expected = isinstance(error, HostError | HaproxyError)
+            expected = isinstance(error, HostError | DataPlaneError)
             LOG.error("%s: cannot be repaired: %s", key, error, exc_info=None if expected else error)

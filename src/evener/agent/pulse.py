@@ -1,7 +1,7 @@
-"""Finds HAProxies that live and do nothing, such as stopped ones: nothing on the host tells of that.
+"""Finds data planes that live and do nothing, such as stopped processes: nothing on the host tells of that.
 
-Looks at the kernel's word for their state, asks nobody, and so waits for nobody. One that is at work at two looks in a
-row may be busy, or stuck in a loop or in the kernel: it is read, which who is stuck does not answer.
+Asks for what the kernel says of them, and so waits for nobody. One that is at work at two looks in a row may be busy,
+or stuck in a loop or in the kernel: it is observed, which who is stuck does not answer.
 """
 
 import logging
@@ -16,7 +16,7 @@ INTERVAL_S = 3.0
 
 
 class Pulse:
-    """One thread; it tells `events` of each load balancer whose HAProxy is halted, or may be stuck."""
+    """One thread; it tells `events` of each load balancer of which something is halted, or may be stuck."""
 
     def __init__(self, balancers: Balancers, events: Events) -> None:
         self._balancers, self._events = balancers, events
@@ -38,8 +38,9 @@ class Pulse:
         """Look once."""
         before, self._at_work = self._at_work, set()
         for balancer in self._balancers.all():
-            if balancer.is_halted:
-                self._events.drifted(balancer.id, "its HAProxy does not answer")
+            halted = balancer.halted
+            if halted is not None:
+                self._events.drifted(balancer.id, f"its {halted} does not answer")
             elif balancer.is_working:
                 self._at_work.add(balancer.id)
                 if balancer.id in before:

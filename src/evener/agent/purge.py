@@ -1,16 +1,14 @@
 """The end of an agent on a host: everything it made is removed, found by its journal, and nothing else."""
 
-from contextlib import suppress
-
 from oslo_config import cfg
 
 from evener import config
 from evener.agent import memory
+from evener.agent.assembly import device_names
 from evener.agent.balancer import Balancer, Tools
 from evener.agent.journal import Journal
 from evener.agent.underlay import WhenNamed
-from evener.dataplane.haproxy import settings as haproxy
-from evener.dataplane.haproxy.pings import Pinger
+from evener.dataplane.base import load_drivers
 from evener.host.driver import load_driver, settings_from
 from evener.host.watch import Watcher
 
@@ -40,8 +38,8 @@ def purge(conf: cfg.ConfigOpts) -> None:
     """
     journal = Journal(config.loadbalancer_path(conf))
     driver = load_driver(conf.interface_driver, 0, settings_from(conf))
-    groups = haproxy.groups_from(conf)
-    tools = Tools(journal, driver, haproxy.Settings(cgroups=groups), Watcher(), _Nobody(), Pinger())
+    device_drivers = load_drivers(device_names(conf.device_driver), conf, serves=False)
+    tools = Tools(journal, driver, device_drivers, Watcher(), _Nobody())
     for balancer_id in sorted(journal.loadbalancers()):
         Balancer(balancer_id, tools).remove()
         print(f"Removed load balancer {balancer_id}")  # noqa: T201 - the program's answer
@@ -54,6 +52,5 @@ def purge(conf: cfg.ConfigOpts) -> None:
         print(f"Removed network {network_id}")  # noqa: T201
     memory.forget(journal.home)
     journal.remove()
-    if groups is not None:
-        with suppress(OSError):  # another agent's load balancers are in it
-            groups.rmdir()
+    for each in device_drivers:
+        each.remove()

@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,11 +31,7 @@ from evener.agent.pulse import Pulse
 from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.agent.work import Workers
 from evener.bus.base import Controller
-from evener.dataplane.haproxy import limits
-from evener.dataplane.haproxy.errors import Busy, HaproxyError
-from evener.dataplane.haproxy.pings import Pinger
-from evener.dataplane.haproxy.render import served
-from evener.dataplane.haproxy.settings import Settings
+from evener.dataplane.base import Busy, DataPlaneError, DeviceDriver
 from evener.host import netns
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
@@ -79,9 +75,10 @@ class AgentService:
         controller: Controller,
         journal: Journal,
         driver: InterfaceDriver,
-        settings: Settings,
+        device_drivers: Sequence[DeviceDriver],
         intervals: Intervals,
         configurations: Mapping[str, Any],
+        sysctls: Mapping[str, str],
         workers: int = 4,
         underlay: MakeUnderlay = WhenNamed,
     ) -> None:
@@ -89,8 +86,7 @@ class AgentService:
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
         self._configurations = {**configurations, "started_at": started_at}
         self._watcher = Watcher()
-        self._pinger = Pinger(settings.ping_rate)
-        self._tools = Tools(journal, driver, settings, self._watcher, self, self._pinger)
+        self._tools = Tools(journal, driver, device_drivers, self._watcher, self, sysctls)
         self._balancers = Balancers()
         self._underlay = underlay(journal, driver, self._watcher, self._routers_changed)
         self.metrics = AgentMetrics()
@@ -158,7 +154,8 @@ class AgentService:
         self._watcher.stop()
         for balancer in self._balancers.all():
             balancer.forget()
-        self._pinger.stop()
+        for driver in self._tools.device_drivers:
+            driver.stop()
         self._underlay.forget()
 
     # What control calls.
@@ -248,7 +245,7 @@ class AgentService:
             return
         delay_s = self._retries.get(key, FIRST_RETRY_S)
         self._retries[key] = min(delay_s * 2, LONGEST_RETRY_S)
-        expected = isinstance(error, Unavailable | HostError | HaproxyError)
+        expected = isinstance(error, Unavailable | HostError | DataPlaneError)
         LOG.error("%s: %s; trying again in %.2g s", key, error, delay_s, exc_info=None if expected else error)
         self._queue.put(key, delay_s)
 
@@ -352,8 +349,8 @@ class AgentService:
         balancer = self._balancers.ensure(graph.id, self._tools)
         try:
             with self.metrics.apply():
-                balancer.apply(graph)
-            if balancer.reloaded:
+                outcome = balancer.apply(graph)
+            if outcome.costly:
                 self._queue.rest(graph.id, GATHERED_S)
         except Busy:
             raise
@@ -369,7 +366,7 @@ class AgentService:
                 Report(
                     loadbalancer_id=graph.id,
                     applied_generation=graph.generation,
-                    failure=_failure(graph, limits.too_high(graph, served(graph), self._tools.settings)),
+                    failure=_failure(graph, outcome.lacking),
                     observation=self._news(balancer),
                 )
             )
@@ -469,22 +466,22 @@ class AgentService:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, HostError | HaproxyError):
+    if isinstance(error, HostError | DataPlaneError):
         return str(error)
     return f"The agent has met what it did not expect; see its log: {type(error).__name__}: {error}"
 
 
-def _failure(graph: Graph, too_high: Mapping[str, str]) -> Failure | None:
-    """Return which listeners are not as they should be, and why, though all else is applied.
+def _failure(graph: Graph, lacking: Mapping[str, str]) -> Failure | None:
+    """Return which objects are not served as they should be, and why, though all else is applied.
 
-    They name certificates that cannot be read, or have a limit of connections that is `too_high`.
+    They are listeners with certificates that cannot be read, and what data planes say is `lacking`.
     """
-    listeners = (
+    unreadable = (
         each.id
         for each in graph.listeners
-        if each.id in too_high
-        or graph.unreadable.keys() & {each.default_tls_container_ref, *each.sni_container_refs}
+        if graph.unreadable.keys() & {each.default_tls_container_ref, *each.sni_container_refs}
     )
-    reasons = [*graph.unreadable.values(), *too_high.values()]
-    failure = Failure(generation=graph.generation, reason="; ".join(reasons), objects=tuple(listeners))
+    reasons = [*graph.unreadable.values(), *lacking.values()]
+    objects = tuple(dict.fromkeys((*unreadable, *lacking)))
+    failure = Failure(generation=graph.generation, reason="; ".join(reasons), objects=objects)
     return failure if reasons else None

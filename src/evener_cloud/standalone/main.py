@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from evener import config, config_check, daemon, logs
 from evener.agent import memory
 from evener.agent.errors import AgentError
-from evener.dataplane.haproxy.errors import HaproxyError
+from evener.dataplane.base import DataPlaneError
 from evener.host.errors import HostError
 from evener.resources.errors import Unavailable
 from evener_cloud import config as cloud
@@ -47,7 +47,7 @@ def main() -> None:
         daemon.log_to_file(conf, state / "evener.log")
         try:
             purge(conf) if conf.purge else _serve(conf)
-        except (StartError, HostError, HaproxyError, AgentError, Unavailable) as error:
+        except (StartError, HostError, DataPlaneError, AgentError, Unavailable) as error:
             reason = f"not all is removed: {error}" if conf.purge else str(error)
             LOG.error(reason)
             sys.exit(f"{PROGRAM}: {reason}")

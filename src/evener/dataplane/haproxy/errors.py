@@ -2,9 +2,7 @@
 
 ```
 HaproxyError
-  Misconfigured           the operator's settings name what this machine does not have
   Unrenderable            the graph holds what no configuration file can say
-  Busy                    a reload has to wait for an old worker; what ran before still runs
   Refused                 HAProxy does not take the configuration; what ran before still runs
   SocketError             a control socket does not answer
     NoAnswer              somebody is behind it, and does not answer in time: frozen, or very busy
@@ -16,18 +14,11 @@ HaproxyError
 
 from typing import Never
 
+from evener.dataplane.base import DataPlaneError
 
-class HaproxyError(Exception):
+
+class HaproxyError(DataPlaneError):
     """Base; `str()` is the reason, in words an operator can act on."""
-
-    @property
-    def reason(self) -> str:
-        """The reason as text."""
-        return str(self)
-
-
-class Misconfigured(HaproxyError):
-    """A setting of the group `haproxy` does not fit this machine, or HAProxy is not installed."""
 
 
 class Unrenderable(HaproxyError):
@@ -44,10 +35,6 @@ def unknown(what: str, value: Never) -> Unrenderable:
 
 class Refused(HaproxyError):
     """HAProxy refused the new configuration; the previous one is on disk and serves, where there was one."""
-
-
-class Busy(HaproxyError):
-    """A reload comes too soon after others; nothing was changed, and the same again is worth trying soon."""
 
 
 class SocketError(HaproxyError):

@@ -8,8 +8,9 @@ import logging
 import time
 from collections.abc import Collection
 
+from evener.dataplane.base import Busy
 from evener.dataplane.haproxy import checks, clientmaps, files, process, room, runtime, stats
-from evener.dataplane.haproxy.errors import Busy, CommandRefused, ReloadFailed, SocketError
+from evener.dataplane.haproxy.errors import CommandRefused, ReloadFailed, SocketError
 from evener.dataplane.haproxy.meter import Meter
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths

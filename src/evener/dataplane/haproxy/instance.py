@@ -452,14 +452,12 @@ class Instance:
             self._master = self._worker = self._signature = self._frozen = None
 
     def remove(self) -> None:
-        """End everything at once, and remove the directory. Harmless when there is nothing."""
+        """End everything at once, and give back what is the load balancer's own. Harmless when there is nothing."""
         with self._lock:
             process.stop(self.paths, grace_s=0)
             self.close()
             self._bounds.remove()
             users.leave(self.paths.directory)
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(self.paths.directory)
             self._master = self._worker = self._config = self._signature = self._frozen = None
             self._handover = Handover(self.paths, self.settings)
 

@@ -5,6 +5,15 @@ from evener.resources.listener import Listener
 from evener.resources.pool import Pool
 from evener.resources.types import ListenerProtocol, PoolProtocol
 
+# Those of listeners and pools that HAProxy carries; each has a mode below.
+PROTOCOLS: frozenset[str] = frozenset(
+    {
+        *(ListenerProtocol.TCP, ListenerProtocol.HTTP, ListenerProtocol.HTTPS),
+        ListenerProtocol.TERMINATED_HTTPS,
+        *(PoolProtocol.TCP, PoolProtocol.HTTP, PoolProtocol.HTTPS),
+    }
+)
+
 
 def reads_requests(listener: Listener) -> bool:
     """Return whether HAProxy sees the requests of clients of `listener`."""

@@ -92,16 +92,6 @@ class Paths:
         return self.directory / "counters.json"
 
     @property
-    def rules(self) -> Path:
-        """The packet rules that were written last, and how the kernel tells them."""
-        return self.directory / "rules.json"
-
-    @property
-    def port(self) -> Path:
-        """The port as it was found plugged, and what the kernel showed of it."""
-        return self.directory / "port.json"
-
-    @property
     def chroot(self) -> Path:
         """HAProxy's root directory; empty but for the log socket."""
         return self.directory / "chroot"

@@ -6,14 +6,13 @@ import pwd
 import re
 import resource
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evener.dataplane.base import Misconfigured
 from evener.dataplane.haproxy import users
-from evener.dataplane.haproxy.errors import Misconfigured
-from evener.host import cgroups, tuning
+from evener.host import cgroups
 from evener.host.cgroups import CgroupsMissing, Limits
 
 LOG = logging.getLogger(__name__)
@@ -34,10 +33,9 @@ class Settings:
 
     At most `old_workers` finish old connections at once; a reload waits up to `patience_s` for one of them to go,
     then ends the oldest. A client has `request_timeout_s` and `handshake_timeout_s` seconds for a request's head and
-    for a TLS handshake. `ping_rate` is of one project, in a second. `sysctls` are what the kernel is told for the
-    namespaces of load balancers. Where there are `uids`, each load balancer has one of them, `uid`, in place of `user`;
-    where there are `cgroups`, it has a group of processes in there with these `limits`. `files` are how many HAProxy
-    may have open.
+    for a TLS handshake. `ping_rate` is of one project, in a second. Where there are `uids`, each load balancer has one
+    of them, `uid`, in place of `user`; where there are `cgroups`, it has a group of processes in there with these
+    `limits`. `files` are how many HAProxy may have open.
     """
 
     user: str = "haproxy"
@@ -60,7 +58,6 @@ class Settings:
     uid: int | None = None
     cgroups: Path | None = None
     limits: Limits = field(default_factory=Limits)
-    sysctls: Mapping[str, str] = field(default_factory=lambda: tuning.DEFAULTS)
 
     @property
     def raises_limits(self) -> bool:
@@ -137,10 +134,8 @@ def from_conf(conf: Any) -> Settings:
 
     Raises:
         Misconfigured: when HAProxy is not installed, or its group does not exist.
-        HostError: when the kernel does not take a setting of `sysctls`.
     """
     group = conf.haproxy
-    tuning.check(group.sysctls)
     return Settings(
         user=user_of(group.user_group),
         group=group.user_group,
@@ -160,5 +155,4 @@ def from_conf(conf: Any) -> Settings:
         uids=users.usable(users.parse(group.uids)),
         cgroups=groups_from(conf),
         limits=Limits(group.cpu_weight, group.memory_max_mb * MEGABYTE, group.pids_max),
-        sysctls={**tuning.DEFAULTS, **group.sysctls},
     )
