@@ -15,9 +15,9 @@ from evener.control.controller import BusController
 from evener.resources.facts import Observation, Report
 from evener.resources.types import OperatingStatus
 from evener.services.network import Nobody
-from evener.store.all_tables import metadata
 from evener.store.database import Database, Transaction, now
 from evener.store.schema import agents, quotas
+from evener_cloud.all_tables import metadata
 from evener_cloud.network.addresses import sort_key
 from evener_cloud.network.builtin import BuiltinNetwork
 

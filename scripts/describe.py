@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-import evener.store.all_tables  # noqa: F401 - the tables are known once they are imported
+import evener_cloud.all_tables  # noqa: F401 - the tables are known once they are imported
 from evener.resources.agent import Agent
 from evener.resources.describe import Attr, Child, Derived, Descriptor, Resource, descriptors, wire_names
 from evener.resources.flavor import Flavor

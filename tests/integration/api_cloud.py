@@ -28,9 +28,9 @@ from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.errors import Unauthorized
 from evener.resources.facts import Asker, Counters, Failure, Observation, Report
-from evener.store.all_tables import metadata
 from evener.store.database import Database
 from evener.store.schema import agents
+from evener_cloud.all_tables import metadata
 from evener_cloud.network.builtin import BuiltinNetwork
 from evener_cloud.network.http.networking import NETWORKING, behind
 from evener_cloud.secrets.builtin import BuiltinSecrets

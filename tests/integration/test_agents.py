@@ -10,8 +10,8 @@ from api_cloud import HOST, NOBODYS, Cloud
 from sqlalchemy import text
 
 from evener.store.database import Database, now
-from evener.store.manage import upgrade
 from evener.store.schema import agents
+from evener_cloud.manage import upgrade
 
 CONFIGURATIONS = {"device_drivers": ["haproxy_ns"], "interface_driver": "linuxbridge"}
 STARTED = "2026-01-02T03:04:05.678901"

@@ -11,8 +11,8 @@ from evener.api.networking import LBAAS_COLLECTIONS
 from evener.control.bounds import COUNTED
 from evener.resources.bounds import DEFAULTS, WHAT, Bounds
 from evener.resources.healthmonitor import HealthMonitor
-from evener.store.all_tables import metadata
 from evener.store.database import Database
+from evener_cloud.all_tables import metadata
 from evener_cloud.network.http.networking import COLLECTIONS as NETWORK_COLLECTIONS
 
 Json = dict[str, Any]

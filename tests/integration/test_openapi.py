@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from evener.api.openapi import document
-from evener.store import all_tables  # noqa: F401 - filters follow from the tables
+from evener_cloud import all_tables  # noqa: F401 - filters follow from the tables
 from evener_cloud.network.http.networking import NETWORKING
 
 PATH = f"{V2}/openapi.json"

@@ -16,8 +16,8 @@ from secret_service import certificate_of
 
 from evener.api.app import make_app
 from evener.services.secrets import Consumer
-from evener.store.all_tables import metadata
 from evener.store.database import Database
+from evener_cloud.all_tables import metadata
 from evener_cloud.identity.bootstrap import write_credentials
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http import routes as keystone

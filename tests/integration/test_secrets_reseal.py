@@ -11,9 +11,9 @@ import pytest
 from secret_service import Service, User
 from sqlalchemy import select, update
 
-from evener.store.all_tables import metadata
 from evener.store.database import Database
 from evener_cloud import keys
+from evener_cloud.all_tables import metadata
 from evener_cloud.secrets import resealing
 from evener_cloud.secrets.sealing import Sealer
 from evener_cloud.secrets.tables import secrets

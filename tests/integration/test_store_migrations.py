@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Column,
@@ -22,10 +23,13 @@ from sqlalchemy import (
     text,
 )
 
-from evener.store import manage
-from evener.store.all_tables import metadata
+from evener.store import manage as store
 from evener.store.database import Database
+from evener.store.schema import OWN
+from evener_cloud import manage
+from evener_cloud.all_tables import metadata
 
+VERSION_TABLES = {tree.version_table for tree in manage.TREES}
 PROGRAM = Path(sys.executable).with_name("evener-db-manage")
 
 # Tables of the first revision with what refers to them.
@@ -101,7 +105,7 @@ def fill(url: str) -> None:
     found.reflect(engine)
     with engine.begin() as connection:
         for table in found.sorted_tables:
-            if table.name == "alembic_version" or connection.scalar(select(func.count()).select_from(table)):
+            if table.name in VERSION_TABLES or connection.scalar(select(func.count()).select_from(table)):
                 continue
             connection.execute(insert(table).values({each.name: _any(each) for each in table.columns}))
     engine.dispose()
@@ -127,9 +131,16 @@ def count(url: str) -> dict[str, int]:
 
 
 def revisions() -> list[str]:
-    """Return the revisions from the first to the last."""
-    scripts = ScriptDirectory(str(manage.MIGRATIONS))
-    return [script.revision for script in reversed(list(scripts.walk_revisions()))]
+    """Return the revisions from the first to the last, those of load balancing before those that refer to it."""
+    found = []
+    for tree in manage.TREES:
+        alembic = Config()
+        alembic.set_main_option("script_location", str(store.MIGRATIONS))
+        alembic.set_main_option("version_locations", str(tree.versions))
+        alembic.set_main_option("path_separator", "newline")
+        scripts = ScriptDirectory.from_config(alembic)
+        found += [script.revision for script in reversed(list(scripts.walk_revisions()))]
+    return found
 
 
 @pytest.fixture
@@ -139,12 +150,12 @@ def managed(database_url: str, tmp_path: Path) -> Managed:
 
 def test_migrations_lead_to_the_described_tables_and_back(managed: Managed) -> None:
     managed.run("upgrade", "head")
-    assert managed.tables() == {*metadata.tables, "alembic_version"}
+    assert managed.tables() == {*metadata.tables, *VERSION_TABLES}
     managed.run("check")
     migrated = managed.shape()
     managed.run("upgrade")  # again changes nothing
     managed.run("downgrade", "base")
-    assert managed.tables() == {"alembic_version"}
+    assert managed.tables() == VERSION_TABLES
     database = Database(managed.url)
     metadata.create_all(database.engine)
     database.close()
@@ -170,18 +181,19 @@ def test_every_migration_takes_a_database_with_rows_there_and_back(managed: Mana
 
 ADDED = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from sqlalchemy import Boolean, Column, Integer
 from evener.store import manage
-from evener.store.all_tables import metadata
+from evener_cloud.all_tables import metadata
 from evener.store.schema import string, timestamp
 
 for number, kind in enumerate((Boolean, Integer, string(8), timestamp())):
     metadata.tables["pools"].append_column(Column(f"added_{number}", kind, nullable=False))
-manage.MIGRATIONS = Path(sys.argv.pop(1))
+tree = replace(manage.LOAD_BALANCING, versions=Path(sys.argv.pop(1)))
 for words in (["revision", "more"], ["upgrade"]):
     sys.argv[3:] = words
-    manage.main()
+    manage.main((tree,))
 """
 
 
@@ -189,7 +201,7 @@ def test_a_new_migration_gives_older_rows_something_in_columns_that_may_not_be_n
     managed.run("upgrade", "head")
     fill(managed.url)
     written = managed.conf.parent / "migrations"
-    shutil.copytree(manage.MIGRATIONS, written)
+    shutil.copytree(store.LOAD_BALANCING.versions, written)
     command = [sys.executable, "-c", ADDED, str(written), "--config-file", str(managed.conf)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     engine = create_engine(managed.url)
@@ -230,3 +242,27 @@ def test_the_program_is_run_by_its_name(tmp_path: Path) -> None:
         refused = run(*words)
         assert (refused.returncode, refused.stdout) == (1, "")
         assert refused.stderr.startswith("usage: evener-db-manage")
+
+
+def test_a_database_of_an_unknown_revision_is_refused_and_left_as_it_was(managed: Managed) -> None:
+    managed.run("upgrade")
+    engine = create_engine(managed.url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
+    before = managed.shape()
+    for words in (("upgrade",), ("downgrade", "base"), ("check",)):
+        with pytest.raises(SystemExit, match=r"revision 0015.*install it.*start with an empty database"):
+            managed.run(*words)
+    database = Database(managed.url)
+    with pytest.raises(store.UnknownRevision):
+        manage.upgrade(database)
+    database.close()
+    engine.dispose()
+    assert managed.shape() == before
+
+
+def test_load_balancing_has_its_tables_without_the_small_cloud(managed: Managed) -> None:
+    database = Database(managed.url)
+    store.upgrade(database)
+    database.close()
+    assert managed.tables() == {*OWN, store.LOAD_BALANCING.version_table}

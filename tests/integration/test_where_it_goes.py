@@ -61,7 +61,7 @@ class MacvtapDriver(LinuxBridgeDriver):
 # What `evener-db-manage` does: the migration of what differs is written, and leads to the described tables.
 MIGRATED = """
 import sys
-from evener.store import manage
+from evener_cloud import manage
 for words in (["upgrade"], ["revision", "more"], ["upgrade"], ["check"]):
     sys.argv = ["evener-db-manage", "--config-file", "evener.conf", *words]
     manage.main()

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from evener.services.network import Footing
 from evener.store.database import Database, Transaction, now
-from evener.store.manage import upgrade
 from evener.store.schema import agents, bindings, loadbalancers
+from evener_cloud.manage import upgrade
 from evener_cloud.network import hosting
 from evener_cloud.network.tables import networks, ports
 

@@ -8,7 +8,6 @@ from sqlalchemy import delete, update
 
 from evener.resources.errors import Unauthorized
 from evener.store.database import Database
-from evener.store.manage import upgrade
 from evener_cloud.identity import recovery
 from evener_cloud.identity.bootstrap import write_credentials
 from evener_cloud.identity.builtin import BuiltinIdentity
@@ -19,6 +18,7 @@ from evener_cloud.identity.tables import (
     identity_projects,
     identity_users,
 )
+from evener_cloud.manage import upgrade
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from falcon import testing
 
 from evener.api.app import App
-from evener.store.all_tables import metadata
 from evener.store.database import Database
+from evener_cloud.all_tables import metadata
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http.routes import add_routes
 

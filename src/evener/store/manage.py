@@ -1,41 +1,104 @@
-"""`evener-db-manage`: brings a database to a revision of the tables, and writes new revisions."""
+"""Brings a database to a revision of the tables, and writes new revisions. The program is `evener_cloud.manage`.
+
+Each root has a tree of revisions of its own, for its own tables, with a table of its own that says where it is.
+"""
 
 import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations.ops import MigrationScript
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 
 from evener import config
+from evener.store import schema
 from evener.store.database import Database
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+PROGRAM = "evener-db-manage"
+MIGRATIONS = Path(__file__).parent / "migrations"  # how all trees are run
 USAGE = """usage: evener-db-manage [--config-file FILE] COMMAND
 
-  upgrade [REVISION]     bring the database to REVISION (head)
-  downgrade REVISION     bring it back to REVISION
-  current                print the revision the database is at
+  upgrade [REVISION]     bring the database to REVISION (head: the last of each tree)
+  downgrade REVISION     bring it back to REVISION (base: no tables)
+  current                print the revisions the database is at
   history                list all revisions
   check                  fail when tables and migrations differ
   revision MESSAGE       write a migration from what differs (for developers)"""
 
 
-def _alembic(connection: Connection) -> Config:
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The revisions in a directory, the table that says which one a database is at, and the tables they are of."""
+
+    versions: Path
+    version_table: str
+    tables: frozenset[str]
+
+
+LOAD_BALANCING = Tree(MIGRATIONS / "versions", "alembic_version", schema.OWN)
+
+
+class UnknownRevision(CommandError):
+    """A database is at a revision that this version does not have."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"it has the tables of another Evener (revision {revision}). Where that is a newer one, install it. Where"
+            " it is one from before the first release, start with an empty database: its tables are not read any more"
+        )
+
+
+def _alembic(connection: Connection, tree: Tree) -> Config:
     alembic = Config(stdout=sys.stdout)
-    alembic.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    alembic.attributes["connection"] = connection
+    alembic.set_main_option("script_location", _quoted(MIGRATIONS))
+    alembic.set_main_option("version_locations", _quoted(tree.versions))
+    alembic.set_main_option("path_separator", "newline")
+    alembic.attributes.update(connection=connection, tree=tree)
     return alembic
 
 
-def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the tables of `database` to `revision`; two programs doing it at once end with the same tables."""
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _revisions(alembic: Config) -> frozenset[str]:
+    return frozenset(each.revision for each in ScriptDirectory.from_config(alembic).walk_revisions())
+
+
+def _checked(connection: Connection, trees: Iterable[Tree]) -> list[Config]:
+    """Return how each tree is run, once the database is at none or at one of its revisions.
+
+    Raises:
+        UnknownRevision: when it is at another one.
+    """
+    found = []
+    for tree in trees:
+        alembic = _alembic(connection, tree)
+        context = MigrationContext.configure(connection, opts={"version_table": tree.version_table})
+        for revision in set(context.get_current_heads()) - _revisions(alembic):
+            raise UnknownRevision(revision)
+        found.append(alembic)
+    return found
+
+
+def upgrade(database: Database, trees: Sequence[Tree] = (LOAD_BALANCING,)) -> None:
+    """Bring the tables of `database` to the last revisions; two programs doing it at once end with the same tables.
+
+    Raises:
+        UnknownRevision: when another Evener has been there.
+    """
     with database.migrate() as tx:
-        command.upgrade(_alembic(tx.connection), revision)
+        for alembic in _checked(tx.connection, trees):
+            command.upgrade(alembic, "head")
 
 
-def main() -> None:
+def main(trees: Sequence[Tree] = (LOAD_BALANCING,)) -> None:
     """Run the program; exits 2 for a command that does not exist."""
     options = [argument for argument in sys.argv[1:] if argument.startswith("--")]
     words = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
@@ -45,32 +108,51 @@ def main() -> None:
         words = [w for w in sys.argv[1:] if w not in options]
     if not words and "--version" not in options:
         sys.exit(USAGE)
-    conf = config.load(options, "evener-db-manage")
+    conf = config.load(options, PROGRAM)
     config.state_path(conf).mkdir(mode=0o755, parents=True, exist_ok=True)
     database = Database(config.database_url(conf))
     try:
-        _run(database, words)
+        with database.migrate() as tx:
+            _run(_checked(tx.connection, trees), words)
     except CommandError as error:
-        sys.exit(f"evener-db-manage: {error}")
+        sys.exit(f"{PROGRAM}: {error}")
     finally:
         database.close()
 
 
-def _run(database: Database, words: list[str]) -> None:
-    with database.migrate() as tx:
-        alembic = _alembic(tx.connection)
-        match words:
-            case ["upgrade", *rest]:
-                command.upgrade(alembic, rest[0] if rest else "head")
-            case ["downgrade", revision]:
+# What is done with every tree, whatever it is at.
+OF_ALL: Mapping[str, Callable[[Config], object]] = {
+    "current": command.current,
+    "history": command.history,
+    "check": command.check,
+}
+
+
+def _run(all_trees: Sequence[Config], words: list[str]) -> None:
+    match words:
+        case ["upgrade", *rest]:
+            revision = rest[0] if rest else "head"
+            for alembic in _having(all_trees, revision):
+                command.upgrade(alembic, revision)
+        case ["downgrade", revision]:
+            for alembic in reversed(_having(all_trees, revision)):  # the later refer to the earlier
                 command.downgrade(alembic, revision)
-            case ["current"]:
-                command.current(alembic)
-            case ["history"]:
-                command.history(alembic)
-            case ["check"]:
-                command.check(alembic)
-            case ["revision", message]:
-                command.revision(alembic, message=message, autogenerate=True)
-            case _:
-                sys.exit(USAGE)
+        case ["revision", message]:
+            for alembic in all_trees:
+                command.revision(alembic, message, autogenerate=True, process_revision_directives=_if_any)
+        case [word] if word in OF_ALL:
+            for alembic in all_trees:
+                OF_ALL[word](alembic)
+        case _:
+            sys.exit(USAGE)
+
+
+def _if_any(_context: object, _revision: object, written: list[MigrationScript]) -> None:
+    """Write no migration where nothing differs."""
+    if written[0].upgrade_ops is not None and written[0].upgrade_ops.is_empty():
+        written.clear()
+
+
+def _having(all_trees: Sequence[Config], revision: str) -> list[Config]:
+    """Return the trees that a revision is of: all, where none has one of that name."""
+    return [each for each in all_trees if revision in _revisions(each)] or list(all_trees)

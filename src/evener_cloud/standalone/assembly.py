@@ -29,11 +29,11 @@ from evener.control.telling import Telling
 from evener.host.linuxbridge import bridge_name
 from evener.store.database import Database
 from evener.store.departures import database_id
-from evener.store.manage import upgrade
 from evener_cloud import config as cloud
 from evener_cloud.identity.bootstrap import deliver_credentials, follow_address
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http import routes as keystone
+from evener_cloud.manage import upgrade
 from evener_cloud.network.builtin import BuiltinNetwork
 from evener_cloud.network.http.networking import NETWORKING, behind
 from evener_cloud.network.node import hostaddress

@@ -65,7 +65,7 @@ def _of_database(conf: cfg.ConfigOpts, error: Exception) -> str:
     """Say in one line what is to be done about a database that does not serve."""
     where = make_url(config.database_url(conf)).render_as_string(hide_password=True)
     if isinstance(error, CommandError):
-        return f"the database {where} was used by a newer Evener: {error}; install that one"
+        return f"the database {where} is not one of this version: {error}"
     reason = logs.escaped(str(getattr(error, "orig", None) or error).strip())
     return f"the database {where} does not serve: {reason}; see [database] connection"
 

@@ -1,11 +1,15 @@
-"""Alembic's way in: runs the migrations on the connection it was given, and writes new ones that older rows survive."""
+"""Alembic's way in: runs a tree's migrations on the connection it was given, and writes those that older rows survive.
+
+Of all tables it sees those of the tree alone.
+"""
 
 from alembic import context
 from alembic.autogenerate import rewriter
 from alembic.operations import ops
 from sqlalchemy import Boolean, DateTime, DefaultClause, Integer, String, false, text
 
-from evener.store import all_tables
+from evener.store.manage import Tree
+from evener.store.schema import metadata
 
 # What a row has that is older than its column, which may not be null; whoever writes the migration knows better.
 OLDER_ROWS = (
@@ -27,10 +31,20 @@ def for_older_rows(_context: object, _revision: object, add: ops.AddColumnOp) ->
     return add
 
 
+tree: Tree = context.config.attributes["tree"]
+
+
+def is_ours(_object: object, name: str | None, kind: str, *_more: object) -> bool:
+    """Return whether a table is the tree's; what belongs to a table goes with it."""
+    return kind != "table" or name in tree.tables
+
+
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=all_tables.metadata,
+    target_metadata=metadata,
     render_as_batch=True,
+    include_object=is_ours,
+    version_table=tree.version_table,
     process_revision_directives=writer,
 )
 with context.begin_transaction():
