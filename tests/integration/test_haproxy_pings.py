@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy.pings import Pinger, Target, targets
+from evener.dataplane.haproxy.ping_targets import Target, targets
+from evener.dataplane.haproxy.pings import Pinger
 from evener.host import netns
 from haproxy_rig import VIP, eventually, member_of
 

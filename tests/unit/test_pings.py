@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy.pings import Verdict, targets
+from evener.dataplane.haproxy.ping_targets import Verdict, targets
 from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import icmp

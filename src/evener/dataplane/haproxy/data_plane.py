@@ -6,7 +6,8 @@ from evener.dataplane.base import Applied, Place, Watched, WatchedDirectory, Wat
 from evener.dataplane.haproxy import limits, process
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
-from evener.dataplane.haproxy.pings import Pinger, targets
+from evener.dataplane.haproxy.ping_targets import targets
+from evener.dataplane.haproxy.pings import Pinger
 from evener.dataplane.haproxy.plan import Reload
 from evener.dataplane.haproxy.render import served
 from evener.dataplane.haproxy.settings import Settings

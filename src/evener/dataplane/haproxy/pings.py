@@ -23,9 +23,8 @@ from pathlib import Path
 from evener import threads
 from evener.dataplane.haproxy import runtime
 from evener.dataplane.haproxy.errors import CommandRefused, SocketError
+from evener.dataplane.haproxy.ping_targets import Target, Verdict
 from evener.host import icmp
-from evener.resources.graph import Graph
-from evener.resources.types import MonitorType
 
 LOG = logging.getLogger(__name__)
 
@@ -38,66 +37,12 @@ _READ_AT_ONCE = 1000  # packets
 _TOLD_AT_ONCE = 80  # members; a command line has to fit into HAProxy's buffer
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A member that is pinged, every `delay_s` seconds; an answer may take `timeout_s`."""
-
-    pool_id: str
-    member_id: str
-    address: str
-    delay_s: float
-    timeout_s: float
-    fall: int
-    rise: int
-
-    @property
-    def version(self) -> icmp.IPVersion:
-        """The IP version of the address."""
-        return 6 if ipaddress.ip_address(self.address).version == 6 else 4
-
-
-def targets(graph: Graph) -> tuple[Target, ...]:
-    """Return the members that are to be pinged."""
-    found = []
-    for node in graph.pools:
-        monitor = node.healthmonitor
-        if monitor is None or not monitor.admin_state_up or monitor.type is not MonitorType.PING:
-            continue
-        for member in node.members:
-            if member.admin_state_up:
-                times = (monitor.delay, monitor.timeout, monitor.fall, monitor.rise)
-                found.append(Target(node.pool.id, member.id, member.address, *times))
-    return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What checks have said: well or not, whether any check has, and how many said otherwise of late."""
-
-    up: bool = True
-    sure: bool = False
-    against: int = 0
-
-    def after(self, *, answered: bool, fall: int, rise: int) -> "Verdict":
-        """Return the verdict after another check, as HAProxy's own checks decide.
-
-        Who was never seen well goes out at the first failure; who is known to be well, after `fall` of them.
-        """
-        if answered == self.up:
-            return Verdict(self.up, sure=self.sure or answered)
-        against = self.against + 1
-        enough = rise if answered else (fall if self.sure else 1)
-        if against >= enough:
-            return Verdict(answered, sure=True)
-        return Verdict(self.up, self.sure, against)
-
-
 @dataclass(eq=False)
 class _Watched:
     """A target with what is known of it; `told` is what HAProxy was told last."""
 
     target: Target
-    verdict: Verdict = Verdict()
+    verdict: Verdict = field(default_factory=Verdict)
     told: bool | None = None
 
 
@@ -171,7 +116,7 @@ class _Group:
     sent: dict[int, _Request] = field(default_factory=dict)  # by sequence number
     latest: dict[str, _Request] = field(default_factory=dict)  # by address
     untold: dict[str, _Watched] = field(default_factory=dict)
-    telling: bool = False  # one conversation with HAProxy at a time, so that the last word is the latest
+    talking: bool = False  # one conversation with HAProxy at a time, so that the last word is the latest
     talk: _Talk | None = None
     ended: bool = False
 
@@ -227,7 +172,7 @@ class Pinger:
             for version in {target.version for target in by_id.values()} - group.channels.keys():
                 self._open(group, version)
             news = self._change(group, by_id, out)
-            group.telling = True
+            group.talking = True
             if self._thread is None and group.probes:
                 self._thread = threads.lasting("pings", self._run)
                 self._thread.start()
@@ -236,7 +181,7 @@ class Pinger:
         with self._guard:
             for each in news if told else ():
                 each.watched.told = each.up
-            group.telling = False
+            group.talking = False
             if not group.probes:
                 self._close(loadbalancer_id)
             self._tell(group)
@@ -413,7 +358,7 @@ class Pinger:
 
     def _tell(self, group: _Group) -> None:
         """Say what HAProxy has not been told; once it has answered, the rest."""
-        if group.telling or group.ended or not group.untold:
+        if group.talking or group.ended or not group.untold:
             return
         ready = itertools.islice(group.untold, _TOLD_AT_ONCE)
         news = tuple(_News.of(group.untold.pop(member_id)) for member_id in [*ready])
@@ -422,7 +367,7 @@ class Pinger:
         except SocketError as error:
             _not_told(news, str(error))
             return
-        group.telling, group.talk = True, _Talk(channel, news)
+        group.talking, group.talk = True, _Talk(channel, news)
         self._selector.register(channel, selectors.EVENT_READ, partial(self._hear, group, group.talk))
         self._at(time.monotonic() + _TELL_S, partial(self._end_talk, group, group.talk, "does not answer"))
 
@@ -441,7 +386,7 @@ class Pinger:
     def _end_talk(self, group: _Group, talk: _Talk, refusal: str | None = "") -> None:
         if talk.over:
             return
-        talk.over, group.talk, group.telling = True, None, False
+        talk.over, group.talk, group.talking = True, None, False
         self._selector.unregister(talk.channel)
         talk.channel.close()
         if refusal is None:

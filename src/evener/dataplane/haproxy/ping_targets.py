@@ -1,0 +1,62 @@
+"""Which members of a load balancer are pinged, and what answers say of one: as HAProxy's own checks decide. Pure."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from evener.host import icmp
+from evener.resources.graph import Graph
+from evener.resources.types import MonitorType
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A member that is pinged, every `delay_s` seconds; an answer may take `timeout_s`."""
+
+    pool_id: str
+    member_id: str
+    address: str
+    delay_s: float
+    timeout_s: float
+    fall: int
+    rise: int
+
+    @property
+    def version(self) -> icmp.IPVersion:
+        """The IP version of the address."""
+        return 6 if ipaddress.ip_address(self.address).version == 6 else 4
+
+
+def targets(graph: Graph) -> tuple[Target, ...]:
+    """Return the members that are to be pinged."""
+    found = []
+    for node in graph.pools:
+        monitor = node.healthmonitor
+        if monitor is None or not monitor.admin_state_up or monitor.type is not MonitorType.PING:
+            continue
+        for member in node.members:
+            if member.admin_state_up:
+                times = (monitor.delay, monitor.timeout, monitor.fall, monitor.rise)
+                found.append(Target(node.pool.id, member.id, member.address, *times))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What checks have said: well or not, whether any check has, and how many said otherwise of late."""
+
+    up: bool = True
+    sure: bool = False
+    against: int = 0
+
+    def after(self, *, answered: bool, fall: int, rise: int) -> "Verdict":
+        """Return the verdict after another check, as HAProxy's own checks decide.
+
+        Who was never seen well goes out at the first failure; who is known to be well, after `fall` of them.
+        """
+        if answered == self.up:
+            return Verdict(self.up, sure=self.sure or answered)
+        against = self.against + 1
+        enough = rise if answered else (fall if self.sure else 1)
+        if against >= enough:
+            return Verdict(answered, sure=True)
+        return Verdict(self.up, self.sure, against)
