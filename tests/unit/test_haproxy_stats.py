@@ -124,7 +124,7 @@ def test_counters_never_run_backwards_whatever_workers_do(events):
     ledger, seen, running = Ledger(), 0, {}
     for pid, alive, more, restarted in events:
         running[pid] = more if restarted else running.get(pid, 0) + more
-        ledger = ledger.read({pid: {"l": Counters(total_connections=running[pid])}}, alive | {pid})
+        ledger = ledger.after({pid: {"l": Counters(total_connections=running[pid])}}, alive | {pid})
         total = ledger.totals()["l"].total_connections
         assert total >= seen
         seen = total
@@ -133,8 +133,8 @@ def test_counters_never_run_backwards_whatever_workers_do(events):
 
 
 def test_a_worker_that_is_gone_keeps_its_count_and_has_no_connections():
-    ledger = Ledger().read({1: {"l": Counters(active_connections=5, total_connections=9)}}, [1])
-    ledger = ledger.read({2: {"l": Counters(active_connections=1, total_connections=2)}}, [2])
+    ledger = Ledger().after({1: {"l": Counters(active_connections=5, total_connections=9)}}, [1])
+    ledger = ledger.after({2: {"l": Counters(active_connections=1, total_connections=2)}}, [2])
     assert ledger.totals()["l"] == Counters(active_connections=1, total_connections=11)
 
 

@@ -6,70 +6,61 @@ from pydantic import BaseModel, ConfigDict
 
 from evener.resources.facts import Counters
 
-Readings = Mapping[str, Counters]
+ListenerCounters = Mapping[str, Counters]  # by listener's id
 
 
 class Ledger(BaseModel):
-    """`base`: what workers counted that are gone; `workers`: the last reading of each that lives, by its id.
-
-    All by listener's id.
-    """
+    """`base`: what workers counted that are gone; `workers`: what each had counted of late that lives, by its id."""
 
     model_config = ConfigDict(frozen=True)
 
     base: dict[str, Counters] = {}
     workers: dict[int, dict[str, Counters]] = {}
 
-    def read(self, readings: Mapping[int, Readings], alive: Collection[int]) -> "Ledger":
-        """Return the ledger after `readings` by worker; workers not in `alive` will never count again.
+    def after(self, counted: Mapping[int, ListenerCounters], alive: Collection[int]) -> "Ledger":
+        """Return the ledger once workers have `counted` that; workers not in `alive` will never count again.
 
         A worker that counts backwards is another one with the same id.
         """
         base = dict(self.base)
         workers: dict[int, dict[str, Counters]] = {}
         for pid, last in self.workers.items():
-            now = readings.get(pid)
+            now = counted.get(pid)
             if pid in alive and (now is None or not _backwards(last, now)):
                 workers[pid] = last
             else:
                 for listener_id, counters in last.items():
-                    base[listener_id] = _add(base.get(listener_id, Counters()), counters)
-        workers |= {pid: dict(reading) for pid, reading in readings.items()}
+                    base[listener_id] = base.get(listener_id, Counters()) + counters
+        workers |= {pid: dict(each) for pid, each in counted.items()}
         return Ledger(base=_resting(base), workers=workers)
 
     def without_workers(self) -> "Ledger":
         """Return the ledger once no worker lives any more."""
-        return self.read({}, ())
+        return self.after({}, ())
 
     def keep(self, listener_ids: Collection[str]) -> "Ledger":
         """Return the ledger of these listeners only."""
 
-        def kept(readings: Readings) -> dict[str, Counters]:
-            return {each: counters for each, counters in readings.items() if each in listener_ids}
+        def kept(counted: ListenerCounters) -> dict[str, Counters]:
+            return {each: counters for each, counters in counted.items() if each in listener_ids}
 
-        workers = {pid: kept(readings) for pid, readings in self.workers.items()}
+        workers = {pid: kept(counted) for pid, counted in self.workers.items()}
         return Ledger(base=kept(self.base), workers=workers)
 
     def totals(self) -> dict[str, Counters]:
         """Return each listener's counters since it was made."""
         totals = dict(self.base)
-        for readings in self.workers.values():
-            for listener_id, counters in readings.items():
-                totals[listener_id] = _add(totals.get(listener_id, Counters()), counters)
+        for counted in self.workers.values():
+            for listener_id, counters in counted.items():
+                totals[listener_id] = totals.get(listener_id, Counters()) + counters
         return totals
 
 
-def _add(one: Counters, other: Counters) -> Counters:
-    return Counters(**{name: getattr(one, name) + getattr(other, name) for name in Counters.model_fields})
+def _resting(counted: ListenerCounters) -> dict[str, Counters]:
+    return {each: counters.model_copy(update={"active_connections": 0}) for each, counters in counted.items()}
 
 
-def _resting(readings: Readings) -> dict[str, Counters]:
-    return {
-        each: counters.model_copy(update={"active_connections": 0}) for each, counters in readings.items()
-    }
-
-
-def _backwards(last: Readings, now: Readings) -> bool:
+def _backwards(last: ListenerCounters, now: ListenerCounters) -> bool:
     return any(
         each in now and now[each].total_connections < counters.total_connections
         for each, counters in last.items()

@@ -90,7 +90,7 @@ class Meter:
         answer = runtime.ask(self._paths.socket, f"{stats.WHO}; {stats.FRONTENDS_AND_SERVERS}", ANSWER_S)
         current, pid = stats.rows(answer), stats.worker_pid(answer)
         if pid is not None and self._only is not None and self._only.pid == pid:
-            self._save(self._ledger.read({pid: stats.listeners(current)}, alive=(pid,)))
+            self._save(self._ledger.after({pid: stats.listeners(current)}, alive=(pid,)))
             return current, set()
         try:
             listed = process.workers(self._paths)
@@ -101,9 +101,9 @@ class Meter:
             return current, set()  # somebody has just reloaded: whose numbers these are is not clear
         self._mute &= set(listed.old)
         answers = {old: said for old in listed.old if (said := self._said_by(old))}
-        readings = {each: stats.listeners(stats.rows(said)) for each, said in answers.items()}
-        readings[pid] = stats.listeners(current)
-        self._save(self._ledger.read(readings, alive=listed.workers))
+        counted = {each: stats.listeners(stats.rows(said)) for each, said in answers.items()}
+        counted[pid] = stats.listeners(current)
+        self._save(self._ledger.after(counted, alive=listed.workers))
         held = self._held.keys() - set(listed.current)
         done = {old for old in held if old not in answers or self._is_done(old, answers[old])}
         for old in done:
