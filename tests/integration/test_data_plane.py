@@ -207,7 +207,7 @@ def test_what_it_tells_is_reported_and_what_it_counts_is_shown(node: Node) -> No
 
 
 @pytest.mark.parametrize("damage", ["killed", "halted", "forgotten", "without a namespace"])
-def test_what_is_not_as_it_was_left_is_mended(
+def test_what_is_not_as_it_was_left_is_repaired(
     node: Node, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     node.start()
@@ -296,7 +296,7 @@ def test_two_data_planes_carry_one_load_balancer_each_its_part(node: Node) -> No
     assert (node.says(7000), node.says(80), node.says(8080)[:12]) == ("one", None, "HTTP/1.1 503")
     node.serve(listener("two"), web)
     assert (node.says(7000), node.says(80)[:12]) == ("two", "HTTP/1.1 503")
-    # What one of them has lost is mended, and nothing of the other is touched.
+    # What one of them has lost is repaired, and nothing of the other is touched.
     (before,) = node.servers
     pid_file = node.directory / LB / "haproxy.pid"
     master = pid_file.read_text()

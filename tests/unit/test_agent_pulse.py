@@ -24,7 +24,7 @@ def balancer(name: str, *, halted: bool = False, working: bool = False) -> Any:
     return SimpleNamespace(id=name, halted="HAProxy" if halted else None, is_working=working)
 
 
-def test_who_is_halted_is_mended_and_who_is_always_at_work_is_read() -> None:
+def test_who_is_halted_is_repaired_and_who_is_always_at_work_is_read() -> None:
     told, all_of_them = (
         Told(),
         [balancer("idle"), balancer("halted", halted=True), balancer("busy", working=True)],

@@ -149,7 +149,7 @@ class Balancer:
         found = [graph for plane in self._planes if (graph := plane.last_graph()) is not None]
         return found if len(found) == len(self._planes) else []
 
-    def mend(self, *, restore: bool) -> bool | None:
+    def repair(self, *, restore: bool) -> bool | None:
         """Make the host equal to what was applied last; return whether it was not, None where nobody looked.
 
         Nobody looks where nothing says that it is not. Where nothing was applied since the agent started, only with
@@ -163,10 +163,10 @@ class Balancer:
             if self.leaving or (never and not restore) or (not never and self.intact()):
                 return None
             graphs = self._last_graphs()
-            mended = self._apply_last(graphs) if graphs else None
-        if mended:
+            repaired = self._apply_last(graphs) if graphs else None
+        if repaired:
             self._tools.events.health_changed(self.id)
-        return mended
+        return repaired
 
     @explained("serve the load balancer")
     def _apply_last(self, graphs: Sequence[Graph]) -> bool:

@@ -1,7 +1,7 @@
 """The agent: work on load balancers as they are asked for or drift, and report what came of it.
 
-One thread per worker, as many that mend, one that keeps time (heartbeat, resync), two for health that has changed, one
-for counters, and the watcher's.
+One thread per worker, as many that repair, one that keeps time (heartbeat, resync), two for health that has changed,
+one for counters, and the watcher's.
 """
 
 import logging
@@ -24,10 +24,10 @@ from evener.agent.errors import NotAlone
 from evener.agent.first_look import FirstLook
 from evener.agent.journal import Journal
 from evener.agent.memory import Memory
-from evener.agent.mending import NETWORKS, Mender
 from evener.agent.metrics import AgentMetrics
 from evener.agent.neighbours import NeighbourTables
 from evener.agent.pulse import Pulse
+from evener.agent.repair import NETWORKS, Repairer
 from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.agent.work import Workers
 from evener.bus.base import Controller
@@ -96,14 +96,14 @@ class AgentService:
         self._neighbours = NeighbourTables(self.metrics)
         self._workers = Workers("worker", workers, self._look_at, self._try_again)
         self._queue = self._workers.queue
-        self._mender = Mender(
+        self._repairer = Repairer(
             self._tools, self._balancers, self._underlay, self.metrics, workers, self._queue.put
         )
         self._health = Workers("health", HEALTH_WORKERS, self._report_news, self._health_not_reported)
         self._readers = Workers("counters", 1, self._report_news, self._not_reported)
         self._all_workers = {
             "work": self._workers,
-            "mending": self._mender.workers,
+            "mending": self._repairer.workers,
             "health": self._health,
             "counters": self._readers,
         }
@@ -129,7 +129,7 @@ class AgentService:
         self._watcher.links(self._on_link)
         self._tools.driver.watch(self._on_link)
         self._watcher.start()
-        self._mender.restore(ANSWER_S)
+        self._repairer.restore(ANSWER_S)
         for each in self._all_workers.values():
             each.start()
         self._time.start()
@@ -185,9 +185,9 @@ class AgentService:
     # What the host tells.
 
     def drifted(self, loadbalancer_id: str, what: str) -> None:
-        """Look at a load balancer, and mend it if it is really not as it was left."""
+        """Look at a load balancer, and repair it if it is really not as it was left."""
         if self._balancers.get(loadbalancer_id) is not None:
-            self._mender.look(loadbalancer_id, what)
+            self._repairer.look(loadbalancer_id, what)
 
     def health_changed(self, loadbalancer_id: str) -> None:
         """Read the members' health of a load balancer, and report it."""
@@ -201,10 +201,10 @@ class AgentService:
 
     def _doubt(self, balancer: Balancer) -> None:
         balancer.doubt()
-        self._mender.look(balancer.id)
+        self._repairer.look(balancer.id)
 
     def _routers_changed(self) -> None:
-        self._mender.look(NETWORKS)
+        self._repairer.look(NETWORKS)
 
     def _on_namespace(self, name: str) -> None:
         if not name:
@@ -219,7 +219,7 @@ class AgentService:
             self.look()
         elif what in ("deleted", "released", "down") and self._tools.driver.carries_networks(name):
             self._underlay.doubt_all()
-            self._mender.look(NETWORKS)
+            self._repairer.look(NETWORKS)
             for balancer in self._balancers.all() if what != "down" else ():
                 self._doubt(balancer)
         elif what in ("deleted", "released", "down") and name.startswith("tap"):
@@ -275,7 +275,7 @@ class AgentService:
         try:
             wanted = self._control.assigned()
         except Unavailable:
-            self._mender.restore()
+            self._repairer.restore()
             raise
         leaving = self._leaving(wanted)
         self._reported.clear()  # one that came late may have undone the last
@@ -297,11 +297,11 @@ class AgentService:
             self._queue.put(balancer_id)
 
     def _leaving(self, wanted: Collection[str]) -> frozenset[str]:
-        """Return the load balancers that are here and are to go; those that stay are mended as if they were wanted."""
+        """Return the load balancers that are here and are to go; those that stay are repaired as if wanted."""
         strangers = self._tools.journal.loadbalancers() - frozenset(wanted)
         self._strangers = len(strangers)
         stay = self._control.to_stay(strangers)
-        self._mender.told({*wanted, *stay})
+        self._repairer.told({*wanted, *stay})
         return strangers - stay
 
     def _look_at_networks(self) -> None:
@@ -316,7 +316,7 @@ class AgentService:
                 strangers |= journal.networks() - {each.id for each in wanted}
             stay = self._control.to_stay(strangers)
         except Unavailable:
-            self._mender.instead(NETWORKS)
+            self._repairer.instead(NETWORKS)
             raise
         self._underlay.reconcile(wanted, wanted_routers, stay)
         if not strangers and not self._strangers:
@@ -338,7 +338,7 @@ class AgentService:
             graph = self._control.graph(loadbalancer_id)
             stays = graph is None and loadbalancer_id in self._control.to_stay({loadbalancer_id})
         except Unavailable:
-            self._mender.instead(loadbalancer_id)
+            self._repairer.instead(loadbalancer_id)
             raise
         if graph is not None:
             self._apply(graph)
@@ -440,7 +440,7 @@ class AgentService:
                 self._readers.queue.put(balancer.id, interval_s * share)
             unsure = [each.id for each in balancers if each.plugged and not each.sure]
             for balancer_id in random.sample(unsure, min(len(unsure), CONFIRMED_AT_ONCE)):
-                self._mender.confirm(balancer_id)
+                self._repairer.confirm(balancer_id)
             if time.monotonic() - resynced >= self._intervals.resync_s:
                 resynced, times = time.monotonic(), times + 1
                 self._neighbours.look()

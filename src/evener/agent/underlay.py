@@ -34,7 +34,7 @@ class Underlay(Protocol):
             HostError: when the kernel refuses some of it; all the rest is done.
         """
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Make again what control said last, in this life or before, and remove nothing.
 
         Raises:
@@ -87,10 +87,10 @@ class WhenNamed:
         if wanted_networks is not None or wanted_routers is not None:
             self._builtin.reconcile(wanted_networks, wanted_routers, stay)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Make again what control said last."""
         if self._journal.networks() or self._journal.routers():
-            self._builtin.mend()
+            self._builtin.repair()
 
     def doubt_all(self) -> None:
         """Look at everything at the next `reconcile`."""

@@ -138,7 +138,7 @@ class Router:
 class Routers:
     """All routers of this host. `changed` is called, from the watcher's thread, when one is not as it was left.
 
-    One thread at a time may call `reconcile`, `mend` and `forget`, any thread the others.
+    One thread at a time may call `reconcile`, `repair` and `forget`, any thread the others.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Routers:
             {each: specs.get(each) for each in sorted({*specs, *(self._journal.routers() - set(stay))})}
         )
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Make those that are not as they were left so again: as control said last, in this life or before.
 
         Raises:

@@ -45,11 +45,11 @@ class Underlay:
             networks.make(self._journal, self._driver, wanted_networks)
 
     @explained("make the networks and routers again")
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Make again what control said last, in this life or before, and remove nothing."""
         with self._lock, ExitStack() as in_reverse:
             in_reverse.callback(networks.place_host, self._journal, self._host_addresses)
-            in_reverse.callback(self._routers.mend)
+            in_reverse.callback(self._routers.repair)
             networks.make(self._journal, self._driver, self._journal.kept_networks())
 
     def forget(self) -> None:

@@ -1,7 +1,7 @@
 """What an agent does by itself, without asking control: make again what is not as it was left.
 
 Of load balancers that is the graph that was applied last, of networks and routers what control said last. It is in no
-way of what control wants: whatever was mended, or could not be, is compared with that afterwards. What was served
+way of what control wants: whatever was repaired, or could not be, is compared with that afterwards. What was served
 before the agent started is served again where control has not said yet what is to be served.
 """
 
@@ -22,7 +22,7 @@ RETRY_S = 5.0  # until another try, while control says nothing
 EVERYTHING = "everything"  # the key of all that was there before the agent started
 
 
-class Mender:
+class Repairer:
     """`compare` is called with the key of what is to be compared with what control wants. Any thread may call."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Mender:
         self._suspicions: dict[str, str] = {}
         self._unconfirmed: set[str] = set()
         self._wanted: frozenset[str] | None = None
-        self.workers = Workers("mender", workers, self._mend, self._failed)
+        self.workers = Workers("repairer", workers, self._repair, self._failed)
 
     def told(self, wanted: Collection[str]) -> None:
         """Hear from control which load balancers this host is to serve."""
@@ -63,29 +63,29 @@ class Mender:
     def instead(self, key: str) -> None:
         """Look at a load balancer or the networks at once, by the thread that calls, which asked control in vain."""
         try:
-            self._mend_one(key)
+            self._repair_one(key)
         except Exception as error:  # noqa: BLE001 - the caller tries again
             self._complain(key, error)
 
-    def _mend(self, key: str) -> None:
+    def _repair(self, key: str) -> None:
         if key == EVERYTHING:
             self._restore_all()
-        elif self._mend_one(key) and self._wanted is not None:
+        elif self._repair_one(key) and self._wanted is not None:
             self._compare(key)
 
-    def _mend_one(self, key: str) -> bool:
+    def _repair_one(self, key: str) -> bool:
         """Mend a load balancer or the networks; return whether that is to be compared with what control wants."""
         if key == NETWORKS:
-            self._underlay.mend()
+            self._underlay.repair()
             return False
-        return self._mend_balancer(key)
+        return self._repair_balancer(key)
 
     def _restore_all(self) -> None:
         if self._wanted is None:
             for key in (NETWORKS, *self._tools.journal.loadbalancers()):
                 self.workers.queue.put(key)
 
-    def _mend_balancer(self, loadbalancer_id: str) -> bool:
+    def _repair_balancer(self, loadbalancer_id: str) -> bool:
         what = self._suspicions.pop(loadbalancer_id, None)
         unconfirmed = loadbalancer_id in self._unconfirmed
         self._unconfirmed.discard(loadbalancer_id)
@@ -100,14 +100,14 @@ class Mender:
         if balancer is None:
             return False
         new = not balancer.plugged
-        mended = balancer.mend(restore=restore)
-        if mended is not None and new and unheard:
+        repaired = balancer.repair(restore=restore)
+        if repaired is not None and new and unheard:
             LOG.warning("Load balancer %s: served as it was last; control does not answer", loadbalancer_id)
-        elif mended and what is not None:
+        elif repaired and what is not None:
             LOG.warning("Load balancer %s: %s; repaired", loadbalancer_id, what)
-        if mended or (mended is None and unconfirmed and balancer.confirm()):
+        if repaired or (repaired is None and unconfirmed and balancer.confirm()):
             self._metrics.repaired()
-        return bool(mended)
+        return bool(repaired)
 
     def _left(self, loadbalancer_id: str) -> bool:
         return self._tools.journal.port_of(loadbalancer_id) is not None
