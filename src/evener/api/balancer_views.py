@@ -1,14 +1,22 @@
 """What is shown of a load balancer besides itself: the tree of statuses, and the counters."""
 
+from typing import Any
+
 import falcon
 
 from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
 from evener.api.policy import Policy
 from evener.control.operations import LoadBalancing
+from evener.control.reading import Statuses
+from evener.resources.describe import Resource
 from evener.resources.facts import Counters
+from evener.resources.graph import PolicyNode, PoolNode
+from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
 from evener.resources.types import OperatingStatus, ProvisioningStatus
 
+Json = dict[str, Any]
 PROVISIONING: Schema = {"type": "string", "enum": [status.value for status in ProvisioningStatus]}
 OPERATING: Schema = {"type": "string", "enum": [status.value for status in OperatingStatus]}
 
@@ -57,6 +65,57 @@ STATS: Schema = {
 }
 
 
+def draw(found: Statuses) -> Json:
+    """Return the tree as LBaaS v2 shows it: pools below the listeners that have them by default, and all of them."""
+    balancer = found.tree.loadbalancer
+    entry: Json = {
+        "id": balancer.id,
+        "provisioning_status": found.provisioning[balancer.id],
+        "name": balancer.name,
+        "operating_status": found.operating[balancer.id],
+        "listeners": [_listener(found, listener) for listener in found.tree.listeners],
+        "pools": [_pool(found, node) for node in found.tree.pools],
+    }
+    return entry if found.error is None else {**entry, "provisioning_error": found.error}
+
+
+def _own(found: Statuses, resource: Resource, *names: str, **more: Any) -> Json:
+    """Return the entry of one object: its id and statuses, those of its attributes, and what is below it."""
+    entry: Json = {"id": resource.id, "provisioning_status": found.provisioning[resource.id]}
+    if resource.id in found.operating:
+        entry["operating_status"] = found.operating[resource.id]
+    return {**entry, **{name: getattr(resource, name) for name in names}, **more}
+
+
+def _listener(found: Statuses, listener: Listener) -> Json:
+    node = found.tree.pools_by_id.get(listener.default_pool_id or "")
+    policies = [_policy(found, node) for node in found.tree.policies_of(listener.id)]
+    below = {"pools": [_pool(found, node)] if node else [], "l7policies": policies}
+    return _own(found, listener, "name", **below)
+
+
+def _policy(found: Statuses, node: PolicyNode) -> Json:
+    rules = [_own(found, rule, "type") for rule in node.rules]
+    return _own(found, node.policy, "name", "action", rules=rules)
+
+
+def _pool(found: Statuses, node: PoolNode) -> Json:
+    monitor = node.healthmonitor
+    return _own(
+        found,
+        node.pool,
+        "name",
+        members=[_member(found, member) for member in node.members],
+        healthmonitor=_own(found, monitor, "name", "type") if monitor else {},
+    )
+
+
+def _member(found: Statuses, member: Member) -> Json:
+    entry = _own(found, member, "name", "address", "protocol_port")
+    reason = found.reasons.get(member.id)
+    return entry if reason is None else {**entry, "operating_reason": reason}
+
+
 class LoadBalancerViews:
     """`/statuses` and `/stats` of a load balancer."""
 
@@ -68,8 +127,8 @@ class LoadBalancerViews:
     def on_get_statuses(self, request: falcon.Request, response: falcon.Response, object_id: str) -> None:
         """Show the tree of statuses."""
         self._policy.check(request.context.caller, "get", LoadBalancer)
-        tree = self._balancing.statuses(request.context.caller, object_id)
-        response.media = {"statuses": {"loadbalancer": tree}}
+        found = self._balancing.statuses(request.context.caller, object_id)
+        response.media = {"statuses": {"loadbalancer": draw(found)}}
 
     @documented(Documented(exactly(stats=STATS), query={"detail": {"type": "boolean"}}))
     def on_get_stats(self, request: falcon.Request, response: falcon.Response, object_id: str) -> None:

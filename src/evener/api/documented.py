@@ -3,20 +3,33 @@
 Collections need none of this: theirs follow from the descriptions of resources.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from evener.resources.describe import Resource
 
-if TYPE_CHECKING:
-    from evener.api.schemas import Schemas
-
 H = TypeVar("H", bound=Callable[..., Any])
 Schema = Mapping[str, Any]
-FromSchemas = Callable[["Schemas"], Schema]  # worked out from those of resources when the document is made
 REFERENCE = "#/components/schemas/{model}"
 UNKNOWN_OBJECT: Schema = {"type": "object"}
+
+
+class ResourceSchemas(Protocol):
+    """What the schemas of resources give to those of views (`api/schemas.py`)."""
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """The kinds that a project has a limit of."""
+
+    def nested_create(self, cls: type[Resource], without: Collection[str], **below: Schema) -> Schema:
+        """Return the schema of what is sent for a `cls`."""
+
+    def nested_shown(self, cls: type[Resource], **below: Schema) -> Schema:
+        """Return the schema of what is shown of a `cls`."""
+
+
+FromSchemas = Callable[[ResourceSchemas], Schema]  # worked out when the document is made
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ from typing import Any
 import falcon
 
 from evener.api.collections import read_json
-from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
+from evener.api.documented import STRING, Documented, ResourceSchemas, Schema, documented, exactly, many
 from evener.api.policy import Policy
-from evener.api.schemas import Schemas
 from evener.control.errors import QuotaNotFound
 from evener.control.quotas import Quotas
 from evener.resources.caller import Caller
@@ -24,23 +23,23 @@ DETAIL = exactly(limit=LIMIT, used={"type": "integer"}, reserved={"type": "integ
 FLAGS = ("check_limit", "force")
 
 
-def _limits(schemas: Schemas) -> dict[str, Schema]:
+def _limits(schemas: ResourceSchemas) -> dict[str, Schema]:
     return dict.fromkeys(schemas.limited, LIMIT)
 
 
-def _quota(schemas: Schemas) -> Schema:
+def _quota(schemas: ResourceSchemas) -> Schema:
     return exactly(quota=exactly(**_limits(schemas)))
 
 
-def _quotas(schemas: Schemas) -> Schema:
+def _quotas(schemas: ResourceSchemas) -> Schema:
     return exactly(quotas=many(exactly(project_id=STRING, tenant_id=STRING, **_limits(schemas))))
 
 
-def _details(schemas: Schemas) -> Schema:
+def _details(schemas: ResourceSchemas) -> Schema:
     return exactly(quota=exactly(**dict.fromkeys(schemas.limited, DETAIL)))
 
 
-def _body(schemas: Schemas) -> Schema:
+def _body(schemas: ResourceSchemas) -> Schema:
     flags: dict[str, Schema] = {name: {"type": "boolean"} for name in FLAGS}
     quota = {
         "type": "object",

@@ -1,19 +1,20 @@
 """`/lbaas/graphs`: a load balancer with everything below it in one request (Neutron-LBaaS's `lb-graph`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import falcon
 
 from evener.api.collections import read_json
-from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
+from evener.api.documented import STRING, Documented, ResourceSchemas, Schema, documented, exactly, many
 from evener.api.policy import Policy
-from evener.api.schemas import Schemas
+from evener.control.graphs import arranged
 from evener.control.operations import LoadBalancing
-from evener.control.whole import BalancerPlan, ListenerPlan, PolicyPlan, PoolPlan
+from evener.control.whole import BalancerPlan, ListenerPlan, Made, PolicyPlan, PoolPlan
 from evener.resources.caller import Caller
-from evener.resources.describe import Resource
+from evener.resources.describe import Child, Children, Resource, descriptors
 from evener.resources.errors import InvalidInput
+from evener.resources.graph import PolicyNode, PoolNode
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -21,7 +22,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.wire import listed, parse_create
+from evener.resources.wire import listed, parse_create, to_wire
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -49,7 +50,7 @@ NESTING = (
 )
 
 
-def _body(schemas: Schemas) -> Schema:
+def _body(schemas: ResourceSchemas) -> Schema:
     """Return the schema of what is sent: each object with those below it inside."""
 
     def nested(cls: type[Resource], **below: Schema) -> Schema:
@@ -63,7 +64,7 @@ def _body(schemas: Schemas) -> Schema:
     return exactly(graph={**graph, "properties": {**graph["properties"], **names}})
 
 
-def _answer(schemas: Schemas) -> Schema:
+def _answer(schemas: ResourceSchemas) -> Schema:
     """Return the schema of what is shown, which is made alike."""
     nested = schemas.nested_shown
     pool = nested(Pool, members=many(nested(Member)), healthmonitor=nested(HealthMonitor))
@@ -96,7 +97,7 @@ class Graphs:
         self._balancing.bounds.check("objects_per_request", _objects(given["loadbalancer"]))
         plan = _Reader(caller, self._policy).balancer(given["loadbalancer"])
         response.status = falcon.HTTP_201
-        response.media = {"graph": {"loadbalancer": self._balancing.create_whole(caller, plan)}}
+        response.media = {"graph": {"loadbalancer": shown(*self._balancing.create_whole(caller, plan))}}
 
 
 def _objects(given: Json) -> int:
@@ -180,3 +181,44 @@ def _each(given: Json, name: str, read: Callable[[Json], T]) -> list[T]:
     if not isinstance(entries, list):
         raise InvalidInput(f"Invalid input for {name}. Reason: a list is required.")
     return [_located(f"{name}[{index}]", read, entry) for index, entry in enumerate(entries)]
+
+
+def shown(balancer: LoadBalancer, made: Made) -> Json:
+    """Return a load balancer as it is shown, with everything that was made below it in place of ids."""
+    nodes = arranged(made)
+    pools = {node.pool.id: node for node in nodes.pools}
+    policies: dict[str, list[Json]] = {listener.id: [] for listener in nodes.listeners}
+    for node in nodes.l7policies:
+        policies[node.policy.listener_id].append(_policy(pools, node))
+    listeners = []
+    for listener in nodes.listeners:
+        entry = _own(listener)
+        if listener.default_pool_id is not None:
+            entry["default_pool"] = _pool(pools[listener.default_pool_id])
+        listeners.append({**entry, "l7policies": policies[listener.id]})
+    without_pools = {name: value for name, value in to_wire(balancer).items() if name != "pools"}
+    return {**without_pools, "listeners": listeners}
+
+
+def _policy(pools: Mapping[str, PoolNode], node: PolicyNode) -> Json:
+    entry = {**_own(node.policy), "rules": [_own(rule) for rule in node.rules]}
+    if node.policy.redirect_pool_id is not None:
+        entry["redirect_pool"] = _pool(pools[node.policy.redirect_pool_id])
+    return entry
+
+
+def _pool(node: PoolNode) -> Json:
+    entry = {**_own(node.pool), "members": [_own(member) for member in node.members]}
+    if node.healthmonitor is not None:
+        entry["healthmonitor"] = _own(node.healthmonitor)
+    return entry
+
+
+def _own(resource: Resource) -> Json:
+    """Return what is shown of one object without the ids of those below it, which stand there whole."""
+    marks = descriptors(type(resource))
+    return {
+        name: value
+        for name, value in to_wire(resource).items()
+        if name not in marks or not isinstance(marks[name][1], Children | Child)
+    }

@@ -25,7 +25,7 @@ from evener.control.errors import (
     PoolWithoutLoadBalancer,
 )
 from evener.control.facts import store_counters
-from evener.control.reading import balancers_with_statuses, counters_of, status_tree
+from evener.control.reading import Statuses, balancers_with_statuses, counters_of, statuses_below
 from evener.control.reservations import Reservation, Reservations, vip_subnets
 from evener.control.services import Services
 from evener.resources.bounds import DEFAULTS, Bounds
@@ -42,7 +42,7 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider
-from evener.resources.wire import complete, to_wire
+from evener.resources.wire import complete
 from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store import rows, usage
@@ -129,11 +129,11 @@ class LoadBalancing:
         with self._database.read() as tx:
             return self._shown(tx, caller, cls, object_id, parent_id)
 
-    def statuses(self, caller: Caller, loadbalancer_id: str) -> dict[str, Any]:
-        """Return the tree of statuses below a load balancer."""
+    def statuses(self, caller: Caller, loadbalancer_id: str) -> Statuses:
+        """Return the statuses of a load balancer and of everything below it."""
         with self._database.read() as tx:
             row = rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
-            return status_tree(tx, row)
+            return statuses_below(tx, row)
 
     def stats(self, caller: Caller, loadbalancer_id: str) -> Traffic:
         """Return a load balancer's counters as of now, or of the last report where no agent answers at once."""
@@ -225,8 +225,8 @@ class LoadBalancing:
         LOG.info("Load balancer %s: created %s %s", owner, cls.KIND, created.id)
         return created
 
-    def create_whole(self, caller: Caller, plan: whole.BalancerPlan) -> dict[str, Any]:
-        """Create a load balancer with everything below it, and return all of it as it is shown.
+    def create_whole(self, caller: Caller, plan: whole.BalancerPlan) -> tuple[LoadBalancer, whole.Made]:
+        """Create a load balancer with everything below it, and return it and what was made below it.
 
         Raises:
             EvenerError: when a rule forbids any part of it; then nothing has changed.
@@ -252,17 +252,17 @@ class LoadBalancing:
         reservation: Reservation,
         found: whole.New,
         asked: Asked,
-    ) -> dict[str, Any]:
+    ) -> tuple[LoadBalancer, whole.Made]:
         with self._database.write() as tx:
             row = self._insert_loadbalancer(tx, caller, values, reservation)
             change = Change(tx, caller, services, row, row.generation, asked, self._reserved_ips, self.bounds)
             made = whole.create_below(change, found)
             services.settle()
             self._tell_agents(tx, services, row.id)
-            balancer = to_wire(self._shown(tx, caller, LoadBalancer, row.id))
+            balancer = self._shown(tx, caller, LoadBalancer, row.id)
             reservation.check()
         LOG.info("Load balancer %s: created with all below it", row.id)
-        return whole.shown(balancer, made)
+        return balancer, made
 
     def update(
         self,

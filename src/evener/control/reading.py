@@ -13,7 +13,6 @@ from evener.control.filters import members_out
 from evener.control.graphs import read_family
 from evener.control.statuses import (
     Lifetime,
-    OperatingTree,
     Progress,
     combined_health,
     explanation,
@@ -25,16 +24,12 @@ from evener.control.statuses import (
     why_out,
 )
 from evener.resources.facts import Counters
-from evener.resources.graph import PolicyNode, PoolNode, Tree
-from evener.resources.listener import Listener
+from evener.resources.graph import Tree
 from evener.resources.loadbalancer import LoadBalancer
-from evener.resources.member import Member
-from evener.resources.types import OperatingStatus
+from evener.resources.types import OperatingStatus, ProvisioningStatus
 from evener.store.database import Transaction, now
 from evener.store.rows import of_all, wanted
 from evener.store.schema import agents, bindings, counters, loadbalancers, member_health, members
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +117,23 @@ def _operating(balancer: LoadBalancer, at: Progress, *, out: bool) -> OperatingS
     return OperatingStatus.DEGRADED if out or at.silence else OperatingStatus.ONLINE
 
 
-def status_tree(tx: Transaction, row: Row[Any]) -> Json:
-    """Return the tree of statuses below a load balancer's `row`, in the form of LBaaS v2's `/statuses`."""
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """A load balancer with all below it, and how each part is, by its id: what a tree of statuses is drawn from.
+
+    What has no operating status is absent from `operating`. `reasons` say why members are OFFLINE, `error` what
+    there is to say of the load balancer's provisioning status.
+    """
+
+    tree: Tree
+    provisioning: Mapping[str, ProvisioningStatus]
+    operating: Mapping[str, OperatingStatus]
+    reasons: Mapping[str, str]
+    error: str | None
+
+
+def statuses_below(tx: Transaction, row: Row[Any]) -> Statuses:
+    """Return the statuses of a load balancer, of its `row`, and of everything below it."""
     standing = _standings(tx, [row.id])[row.id]
     at = standing.at
     of_it = select(member_health).where(member_health.c.loadbalancer_id == row.id)
@@ -131,79 +141,18 @@ def status_tree(tx: Transaction, row: Row[Any]) -> Json:
     health = combined_health(standing.bound, seen, standing.moment)
     said = reasons_out(standing.bound, seen, standing.moment)
     family = read_family(tx, row)
-    lives = {row.id: Lifetime(row.created_generation, row.generation, row.deleted_generation)}
+    own = Lifetime(row.created_generation, row.generation, row.deleted_generation)
+    found = {row.id: provisioning_status(own, at)}
     for rows in family.below.values():
         for below in rows:
-            lives[below.id] = Lifetime(
-                below.created_generation, below.changed_generation, below.deleted_generation
-            )
+            life = Lifetime(below.created_generation, below.changed_generation, below.deleted_generation)
+            found[below.id] = provisioning_status(life, at.of(below.id))
     tree = family.tree()
-    return _Tree(tree, operating_tree(tree, health, at), at, lives, said).loadbalancer()
-
-
-class _Tree:
-    """Draws the statuses of one load balancer."""
-
-    def __init__(
-        self,
-        graph: Tree,
-        operating: OperatingTree,
-        at: Progress,
-        lives: Mapping[str, Lifetime],
-        said: Mapping[str, str],
-    ) -> None:
-        self.graph, self.operating, self.at, self.lives, self.said = graph, operating, at, lives, said
-
-    def _provisioning(self, object_id: str) -> str:
-        at = self.at if object_id == self.graph.id else self.at.of(object_id)
-        return provisioning_status(self.lives[object_id], at)
-
-    def _entry(self, object_id: str, **more: Any) -> Json:
-        entry: Json = {"id": object_id, "provisioning_status": self._provisioning(object_id)}
-        if object_id in self.operating.by_id:
-            entry["operating_status"] = self.operating.by_id[object_id]
-        return {**entry, **more}
-
-    def loadbalancer(self) -> Json:
-        balancer = self.graph.loadbalancer
-        entry = self._entry(
-            balancer.id,
-            name=balancer.name,
-            operating_status=self.operating.loadbalancer,
-            listeners=[self._listener(listener) for listener in self.graph.listeners],
-            pools=[self._pool(node) for node in self.graph.pools],
-        )
-        reason = explanation(self.lives[balancer.id], self.at)
-        if reason is not None:
-            entry["provisioning_error"] = reason
-        return entry
-
-    def _listener(self, listener: Listener) -> Json:
-        node = self.graph.pools_by_id.get(listener.default_pool_id or "")
-        pools_below = [self._pool(node)] if node else []
-        policies = [self._policy(node) for node in self.graph.policies_of(listener.id)]
-        return self._entry(listener.id, name=listener.name, pools=pools_below, l7policies=policies)
-
-    def _policy(self, node: PolicyNode) -> Json:
-        rules = [self._entry(rule.id, type=rule.type) for rule in node.rules]
-        return self._entry(node.policy.id, name=node.policy.name, action=node.policy.action, rules=rules)
-
-    def _pool(self, node: PoolNode) -> Json:
-        monitor = node.healthmonitor
-        return self._entry(
-            node.pool.id,
-            name=node.pool.name,
-            members=[self._member(member) for member in node.members],
-            healthmonitor=self._entry(monitor.id, name=monitor.name, type=monitor.type) if monitor else {},
-        )
-
-    def _member(self, member: Member) -> Json:
-        entry = self._entry(
-            member.id, name=member.name, address=member.address, protocol_port=member.protocol_port
-        )
-        if entry["operating_status"] == OperatingStatus.OFFLINE:
-            entry["operating_reason"] = why_out(member.id, self.at, self.said)
-        return entry
+    operating = operating_tree(tree, health, at)
+    by_id = {**operating.by_id, row.id: operating.loadbalancer}
+    members = [member.id for node in tree.pools for member in node.members]
+    reasons = {each: why_out(each, at, said) for each in members if by_id[each] == OperatingStatus.OFFLINE}
+    return Statuses(tree, found, by_id, reasons, explanation(own, at))
 
 
 def counters_of(tx: Transaction, loadbalancer_id: str) -> tuple[Counters, dict[str, Counters]]:

@@ -13,10 +13,8 @@ from typing import Any, cast
 from evener.control import certificates, children, l7
 from evener.control.bounds import check_all, check_listener
 from evener.control.change import Change
-from evener.control.graphs import arranged
 from evener.resources.bounds import Bounds
-from evener.resources.describe import Child, Children, Resource, descriptors
-from evener.resources.graph import PolicyNode, PoolNode
+from evener.resources.describe import Resource
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -24,10 +22,8 @@ from evener.resources.listener import Listener
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import L7CompareType, ListenerProtocol
-from evener.resources.wire import to_wire
 
 Values = Mapping[str, Any]
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,44 +171,3 @@ def _add_pool(found: New, plan: PoolPlan) -> str:
     if plan.healthmonitor is not None:
         _add(found, HealthMonitor, plan.healthmonitor, pool_id=pool)
     return pool
-
-
-def shown(balancer: Json, made: Made) -> Json:
-    """Return a load balancer as it is shown, with everything that was made below it in place of ids."""
-    nodes = arranged(made)
-    pools = {node.pool.id: node for node in nodes.pools}
-    policies: dict[str, list[Json]] = {listener.id: [] for listener in nodes.listeners}
-    for node in nodes.l7policies:
-        policies[node.policy.listener_id].append(_policy(pools, node))
-    listeners = []
-    for listener in nodes.listeners:
-        entry = _own(listener)
-        if listener.default_pool_id is not None:
-            entry["default_pool"] = _pool(pools[listener.default_pool_id])
-        listeners.append({**entry, "l7policies": policies[listener.id]})
-    without_pools = {name: value for name, value in balancer.items() if name != "pools"}
-    return {**without_pools, "listeners": listeners}
-
-
-def _policy(pools: Mapping[str, PoolNode], node: PolicyNode) -> Json:
-    entry = {**_own(node.policy), "rules": [_own(rule) for rule in node.rules]}
-    if node.policy.redirect_pool_id is not None:
-        entry["redirect_pool"] = _pool(pools[node.policy.redirect_pool_id])
-    return entry
-
-
-def _pool(node: PoolNode) -> Json:
-    entry = {**_own(node.pool), "members": [_own(member) for member in node.members]}
-    if node.healthmonitor is not None:
-        entry["healthmonitor"] = _own(node.healthmonitor)
-    return entry
-
-
-def _own(resource: Resource) -> Json:
-    """Return what is shown of one object without the ids of those below it, which stand there whole."""
-    marks = descriptors(type(resource))
-    return {
-        name: value
-        for name, value in to_wire(resource).items()
-        if name not in marks or not isinstance(marks[name][1], Children | Child)
-    }
