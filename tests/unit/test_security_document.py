@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from evener import config
+from evener_cloud import config as cloud_config
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "security.md").read_text()
@@ -19,7 +20,8 @@ def functions(name: str) -> set[str]:
 
 
 def test_every_setting_that_is_named_is_one() -> None:
-    settings = {(group, option.name) for group, options in config.GROUPS.items() for option in options}
+    groups = [*config.GROUPS.items(), *cloud_config.GROUPS.items()]
+    settings = {(group, option.name) for group, options in groups for option in options}
     named = re.findall(r"`\[(\w+)\] (\w+)`", TEXT)
     assert len(named) > 20
     assert [each for each in named if each not in settings] == []
