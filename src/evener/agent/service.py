@@ -28,6 +28,7 @@ from evener.agent.metrics import AgentMetrics
 from evener.agent.neighbours import NeighbourTables
 from evener.agent.pulse import Pulse
 from evener.agent.repair import NETWORKS, Repairer
+from evener.agent.reporting import Reporter
 from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.agent.work import Workers
 from evener.bus.base import Controller
@@ -37,7 +38,7 @@ from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
 from evener.host.watch import Watcher
 from evener.resources.errors import Unavailable
-from evener.resources.facts import Failure, Observation, Report
+from evener.resources.facts import Observation
 from evener.resources.graph import Graph
 
 LOG = logging.getLogger(__name__)
@@ -51,8 +52,6 @@ ANSWER_S = 3.0  # what control gets after a start, before what was served last i
 FULL_RESYNC = 10  # every so many resyncs look at everything
 ADOPTED_AT_ONCE = 2  # load balancers that run: there is little to wait for, and threads hold each other up
 READ_AT_ONCE = 20  # load balancers: fewer wake up too often, more are in the way of what is to be done soon
-HEALTH_WORKERS = 2
-HEALTH_AGAIN_S = 0.05  # until another look at members' health, of a load balancer that is being changed
 OBSERVED_S = 2.0  # what somebody who asks waits for a load balancer that is being changed
 CONFIRMED_AT_ONCE = 2  # ports that are new, with each reading of counters: nobody waits for it
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
@@ -99,17 +98,15 @@ class AgentService:
         self._repairer = Repairer(
             self._tools, self._balancers, self._underlay, self.metrics, workers, self._queue.put
         )
-        self._health = Workers("health", HEALTH_WORKERS, self._report_news, self._health_not_reported)
-        self._readers = Workers("counters", 1, self._report_news, self._not_reported)
+        self._reporter = Reporter(self._control, self._balancers)
         self._all_workers = {
             "work": self._workers,
             "mending": self._repairer.workers,
-            "health": self._health,
-            "counters": self._readers,
+            "health": self._reporter.health,
+            "counters": self._reporter.counters,
         }
         for name, each in self._all_workers.items():
             self.metrics.watch_queue(name, each.queue)
-        self._reported: dict[str, Observation] = {}
         self._retries: dict[str, float] = {}
         self._heard = False
         self._first_look: FirstLook | None = None
@@ -191,7 +188,7 @@ class AgentService:
 
     def health_changed(self, loadbalancer_id: str) -> None:
         """Read the members' health of a load balancer, and report it."""
-        self._health.queue.put(loadbalancer_id)
+        self._reporter.health.queue.put(loadbalancer_id)
 
     def network_changed(self, loadbalancer_id: str) -> None:
         """Look again at a load balancer and its interface."""
@@ -278,7 +275,7 @@ class AgentService:
             self._repairer.restore()
             raise
         leaving = self._leaving(wanted)
-        self._reported.clear()  # one that came late may have undone the last
+        self._reporter.repeat()  # one that came late may have undone the last
         for balancer in self._balancers.all():
             balancer.doubt(closely=False)
         all_ids = {*wanted, *leaving}
@@ -356,77 +353,28 @@ class AgentService:
             raise
         except Exception as error:
             # Whatever it was: who waits for the load balancer is told why.
-            failure = Failure(generation=graph.generation, reason=_reason(error), serving=balancer.serves)
-            with balancer.reporting:
-                self._report(Report(loadbalancer_id=graph.id, failure=failure))
+            self._reporter.failed(balancer, graph.generation, error, serving=balancer.serves)
             raise
-        unreadable = "; ".join(graph.unreadable.values())
-        with balancer.reporting:
-            self._report(
-                Report(
-                    loadbalancer_id=graph.id,
-                    applied_generation=graph.generation,
-                    failure=_failure(graph, outcome.lacking),
-                    observation=self._news(balancer),
-                )
-            )
-        if unreadable:  # all else is applied; those may come with a later look
-            raise Unavailable(unreadable)
+        self._reporter.applied(balancer, graph, outcome.lacking)
+        if graph.unreadable:  # all else is applied; those may come with a later look
+            raise Unavailable("; ".join(graph.unreadable.values()))
 
     def _remove(self, loadbalancer_id: str) -> None:
         balancer = self._balancers.ensure(loadbalancer_id, self._tools)
         try:
             balancer.remove()
         except Exception as error:
-            self._not_removed(balancer, _reason(error))
+            self._not_removed(balancer, error)
             raise
         self._balancers.drop(loadbalancer_id)
-        self._reported.pop(loadbalancer_id, None)
-        with balancer.reporting:
-            self._report(Report(loadbalancer_id=loadbalancer_id, gone=True))
+        self._reporter.gone(balancer)
         LOG.info("Load balancer %s: removed", loadbalancer_id)
 
-    def _not_removed(self, balancer: Balancer, reason: str) -> None:
+    def _not_removed(self, balancer: Balancer, error: Exception) -> None:
         """Say why a load balancer that was told to go is still here; of one that is elsewhere now nobody asks."""
         generation = self._control.assigned().get(balancer.id)
         if generation is not None:
-            failure = Failure(generation=generation, reason=reason)
-            with balancer.reporting:
-                self._report(Report(loadbalancer_id=balancer.id, failure=failure))
-
-    def _report(self, report: Report) -> None:
-        if self._control.report(report) and report.observation is not None:
-            self._reported[report.loadbalancer_id] = report.observation
-
-    def _news(self, balancer: Balancer, wait_s: float | None = None) -> Observation | None:
-        """Return what can be observed, if it is not what was reported last."""
-        seen = balancer.observe(wait_s=wait_s)
-        return None if seen == self._reported.get(balancer.id) else seen
-
-    def _report_news(self, key: str) -> None:
-        balancer = self._balancers.get(key)
-        if balancer is None:
-            return
-        # Others do not wait for one that is being changed; who changes it reports too.
-        if not balancer.reporting.acquire(blocking=False):
-            raise Busy("It is being reported")
-        try:
-            seen = self._news(balancer, wait_s=0)
-            if seen is not None:
-                self._report(Report(loadbalancer_id=key, observation=seen))
-        finally:
-            balancer.reporting.release()
-
-    def _health_not_reported(self, key: str, error: Exception) -> None:
-        if isinstance(error, Busy):
-            self._health.queue.put(key, HEALTH_AGAIN_S)
-        else:
-            self._not_reported(key, error)
-
-    def _not_reported(self, key: str, error: Exception) -> None:
-        # The next reading tells it again.
-        if not isinstance(error, Busy):
-            LOG.warning("Load balancer %s: its health is not reported: %s", key, error)
+            self._reporter.failed(balancer, generation, error)
 
     def _keep_time(self) -> None:
         resynced, times = time.monotonic(), 0
@@ -437,7 +385,7 @@ class AgentService:
             balancers = self._balancers.all()
             for number, balancer in enumerate(balancers):
                 share = number // READ_AT_ONCE * READ_AT_ONCE / len(balancers)
-                self._readers.queue.put(balancer.id, interval_s * share)
+                self._reporter.counters.queue.put(balancer.id, interval_s * share)
             unsure = [each.id for each in balancers if each.plugged and not each.sure]
             for balancer_id in random.sample(unsure, min(len(unsure), CONFIRMED_AT_ONCE)):
                 self._repairer.confirm(balancer_id)
@@ -463,25 +411,3 @@ class AgentService:
         if not self._heard:
             self._heard = True
             self.look()
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, HostError | DataPlaneError):
-        return str(error)
-    return f"The agent has met what it did not expect; see its log: {type(error).__name__}: {error}"
-
-
-def _failure(graph: Graph, lacking: Mapping[str, str]) -> Failure | None:
-    """Return which objects are not served as they should be, and why, though all else is applied.
-
-    They are listeners with certificates that cannot be read, and what data planes say is `lacking`.
-    """
-    unreadable = (
-        each.id
-        for each in graph.listeners
-        if graph.unreadable.keys() & {each.default_tls_container_ref, *each.sni_container_refs}
-    )
-    reasons = [*graph.unreadable.values(), *lacking.values()]
-    objects = tuple(dict.fromkeys((*unreadable, *lacking)))
-    failure = Failure(generation=graph.generation, reason="; ".join(reasons), objects=objects)
-    return failure if reasons else None

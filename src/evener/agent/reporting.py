@@ -1,0 +1,118 @@
+"""What an agent tells control of its load balancers: what came of each change, and what of their traffic is news.
+
+Reports of one load balancer come in order. Changes nothing on the host.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from evener.agent.balancer import Balancer
+from evener.agent.balancers import Balancers
+from evener.agent.control import Control
+from evener.agent.work import Workers
+from evener.dataplane.base import Busy, DataPlaneError
+from evener.host.errors import HostError
+from evener.resources.facts import Failure, Observation, Report
+from evener.resources.graph import Graph
+
+LOG = logging.getLogger(__name__)
+HEALTH_WORKERS = 2
+HEALTH_AGAIN_S = 0.05  # until another look at members' health, of a load balancer that is being changed
+
+
+class Reporter:
+    """All methods may be called from any thread.
+
+    Into the queues of `health` and `counters` go the ids of load balancers whose news is to be told, soon or some time.
+    """
+
+    def __init__(self, control: Control, balancers: Balancers) -> None:
+        self._control, self._balancers = control, balancers
+        self._reported: dict[str, Observation] = {}
+        self.health = Workers("health", HEALTH_WORKERS, self._report_news, self._health_not_reported)
+        self.counters = Workers("counters", 1, self._report_news, self._not_reported)
+
+    def applied(self, balancer: Balancer, graph: Graph, lacking: Mapping[str, str]) -> None:
+        """Say that all of `graph` is applied but what is `lacking`, by the objects' ids, or cannot be read."""
+        with balancer.reporting:
+            self._report(
+                Report(
+                    loadbalancer_id=balancer.id,
+                    applied_generation=graph.generation,
+                    failure=_failure(graph, lacking),
+                    observation=self._news(balancer),
+                )
+            )
+
+    def failed(self, balancer: Balancer, generation: int, error: Exception, *, serving: bool = True) -> None:
+        """Say why that generation could not be reached, and whether what served before is still `serving`."""
+        failure = Failure(generation=generation, reason=_reason(error), serving=serving)
+        with balancer.reporting:
+            self._report(Report(loadbalancer_id=balancer.id, failure=failure))
+
+    def gone(self, balancer: Balancer) -> None:
+        """Say that nothing of a load balancer is left."""
+        self._reported.pop(balancer.id, None)
+        with balancer.reporting:
+            self._report(Report(loadbalancer_id=balancer.id, gone=True))
+
+    def repeat(self) -> None:
+        """Tell of all again, also where it is no news."""
+        self._reported.clear()
+
+    def _report(self, report: Report) -> None:
+        if self._control.report(report) and report.observation is not None:
+            self._reported[report.loadbalancer_id] = report.observation
+
+    def _news(self, balancer: Balancer, wait_s: float | None = None) -> Observation | None:
+        """Return what can be observed, if it is not what was reported last."""
+        seen = balancer.observe(wait_s=wait_s)
+        return None if seen == self._reported.get(balancer.id) else seen
+
+    def _report_news(self, key: str) -> None:
+        balancer = self._balancers.get(key)
+        if balancer is None:
+            return
+        # Others do not wait for one that is being changed; who changes it reports too.
+        if not balancer.reporting.acquire(blocking=False):
+            raise Busy("It is being reported")
+        try:
+            seen = self._news(balancer, wait_s=0)
+            if seen is not None:
+                self._report(Report(loadbalancer_id=key, observation=seen))
+        finally:
+            balancer.reporting.release()
+
+    def _health_not_reported(self, key: str, error: Exception) -> None:
+        if isinstance(error, Busy):
+            self.health.queue.put(key, HEALTH_AGAIN_S)
+        else:
+            self._not_reported(key, error)
+
+    @staticmethod
+    def _not_reported(key: str, error: Exception) -> None:
+        # The next time counters are read tells it again.
+        if not isinstance(error, Busy):
+            LOG.warning("Load balancer %s: its health is not reported: %s", key, error)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HostError | DataPlaneError):
+        return str(error)
+    return f"The agent has met what it did not expect; see its log: {type(error).__name__}: {error}"
+
+
+def _failure(graph: Graph, lacking: Mapping[str, str]) -> Failure | None:
+    """Return which objects are not served as they should be, and why, though all else is applied.
+
+    They are listeners with certificates that cannot be read, and what data planes say is `lacking`.
+    """
+    unreadable = (
+        each.id
+        for each in graph.listeners
+        if graph.unreadable.keys() & {each.default_tls_container_ref, *each.sni_container_refs}
+    )
+    reasons = [*graph.unreadable.values(), *lacking.values()]
+    objects = tuple(dict.fromkeys((*unreadable, *lacking)))
+    failure = Failure(generation=graph.generation, reason="; ".join(reasons), objects=objects)
+    return failure if reasons else None
