@@ -6,11 +6,8 @@ import pytest
 from network_service import ANN, EVERYTHING, Service, addresses, refused, statements
 
 from evener.resources import errors, wire
-from evener.services.network import Network as NetworkService
-from evener.services.network import load
 from evener.store import rows
 from evener.store.database import Database
-from evener_cloud.network.builtin import BuiltinNetwork
 from evener_cloud.network.resources.network import Network
 from evener_cloud.network.resources.port import Port
 from evener_cloud.network.resources.subnet import Subnet
@@ -263,11 +260,6 @@ def test_a_list_costs_the_same_number_of_statements_whatever_its_length(service:
                 service.network.list(ANN, cls, EVERYTHING)
         counts.append(len([one for one in sent if one.startswith("SELECT")]))
     assert counts[0] == counts[1] == 6
-
-
-def test_the_service_is_found_by_its_name(database: Database) -> None:
-    service: NetworkService = load("builtin", database, lambda: None)
-    assert isinstance(service, BuiltinNetwork)
 
 
 def test_each_of_these_tests_runs_on_the_database_that_it_names(

@@ -17,12 +17,11 @@ from sqlalchemy import select, update
 
 from evener.api.app import make_app
 from evener.resources.errors import EvenerError, InUse, InvalidInput, NotFound, Unavailable
-from evener.services.secrets import Certificate, load
+from evener.services.secrets import Certificate
 from evener.store.database import Database, retried
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http import routes as keystone
 from evener_cloud.secrets.bounds import Bounds
-from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.containers import delete as delete_container
 from evener_cloud.secrets.http import routes as barbican
 from evener_cloud.secrets.tables import secret_container_consumers, secrets
@@ -413,10 +412,6 @@ def test_no_row_holds_a_payload(service: Service, user: User) -> None:
         rows = repr(tx.execute(select(secrets)).all()).encode()
         assert WORDS.encode() not in rows
         assert tx.execute(select(secret_container_consumers)).all() == []
-
-
-def test_the_service_is_found_by_its_name(database: Database, tmp_path: Path) -> None:
-    assert isinstance(load("builtin", database, tmp_path / "secrets.key"), BuiltinSecrets)
 
 
 def test_every_route_answers_in_barbicans_form_without_a_slash_too(service: Service) -> None:

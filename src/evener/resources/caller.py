@@ -15,7 +15,6 @@ class Caller:
     user_id: str
     project_id: str
     roles: frozenset[str]
-    request_id: str = ""
 
     @property
     def is_admin(self) -> bool:

@@ -6,7 +6,7 @@ from evener.resources.caller import Caller
 
 
 class Identity(Protocol):
-    """A service that issued tokens; found by the entry points of `evener.identity`."""
+    """A service that issued tokens."""
 
     def validate(self, token: str) -> Caller:
         """Return whose `token` this is: user, project, and the names of the roles there with those implied.

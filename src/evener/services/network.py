@@ -6,13 +6,10 @@ control's. What is made for a load balancer is found again by the load balancer'
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
-
-from stevedore.driver import DriverManager
+from typing import Protocol
 
 from evener.resources.caller import Caller
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
-from evener.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +154,3 @@ class Nobody:
 
     def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
         """Do nothing."""
-
-
-def load(name: str, database: Database, onlooker: Onlooker) -> Network:
-    """Return the network service `name`, which tells `onlooker` what has changed.
-
-    Raises:
-        stevedore.exception.NoMatches: when nothing of that name is installed.
-    """
-    arguments = (database, onlooker)
-    found: Any = DriverManager("evener.network", name, invoke_on_load=True, invoke_args=arguments)
-    return cast("Network", found.driver)

@@ -6,16 +6,13 @@ transaction. A service with a database elsewhere ignores `tx`.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, cast
-
-from stevedore.driver import DriverManager
+from typing import Protocol
 
 from evener.certificates.parts import Certificate
 from evener.resources.errors import EvenerError
-from evener.store.database import Database, Transaction
+from evener.store.database import Transaction
 
-__all__ = ["Certificate", "Consumer", "Secrets", "load"]
+__all__ = ["Certificate", "Consumer", "Secrets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class Consumer:
 
 
 class Secrets(Protocol):
-    """A secret service, as control sees it; found by the entry points of `evener.secrets`.
+    """A secret service, as control sees it.
 
     References are those that users write into `default_tls_container_ref` and `sni_container_refs`: URLs of a
     certificate container, or of one secret that holds a PKCS12 or PEM bundle.
@@ -56,14 +53,3 @@ class Secrets(Protocol):
 
     def unregister(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:
         """Let go of it; what is gone, or was never registered, is fine."""
-
-
-def load(name: str, database: Database, key_file: Path) -> Secrets:
-    """Return the secret service `name`; a builtin one keeps its keys in `key_file`.
-
-    Raises:
-        stevedore.exception.NoMatches: when nothing of that name is installed.
-    """
-    arguments = (database, key_file)
-    found: Any = DriverManager("evener.secrets", name, invoke_on_load=True, invoke_args=arguments)
-    return cast("Secrets", found.driver)

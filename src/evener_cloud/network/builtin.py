@@ -57,20 +57,18 @@ class _Operations(NamedTuple):
     """What is done with a kind: in a transaction, by a project (None: an administrator), to an object by its id."""
 
     create: Callable[[Transaction, str | None, Mapping[str, Any]], str]
-    update: Callable[[Transaction, str | None, str, Mapping[str, Any]], None]
     delete: Callable[[Transaction, str | None, str], None]
+    update: Callable[[Transaction, str | None, str, Mapping[str, Any]], None] | None = None
 
 
 _OPERATIONS: dict[str, _Operations] = {
-    Network.KIND: _Operations(networks.create, networks.update, networks.delete),
-    Subnet.KIND: _Operations(subnets.create, subnets.update, subnets.delete),
-    Port.KIND: _Operations(ports.create, ports.update, ports.delete),
-    Router.KIND: _Operations(routers.create, routers.update, routers.delete),
-    FloatingIP.KIND: _Operations(floatingips.create, floatingips.update, floatingips.delete),
-    SecurityGroup.KIND: _Operations(security_groups.create, security_groups.update, security_groups.delete),
-    SecurityGroupRule.KIND: _Operations(
-        security_group_rules.create, security_group_rules.update, security_group_rules.delete
-    ),
+    Network.KIND: _Operations(networks.create, networks.delete, networks.update),
+    Subnet.KIND: _Operations(subnets.create, subnets.delete, subnets.update),
+    Port.KIND: _Operations(ports.create, ports.delete, ports.update),
+    Router.KIND: _Operations(routers.create, routers.delete, routers.update),
+    FloatingIP.KIND: _Operations(floatingips.create, floatingips.delete, floatingips.update),
+    SecurityGroup.KIND: _Operations(security_groups.create, security_groups.delete, security_groups.update),
+    SecurityGroupRule.KIND: _Operations(security_group_rules.create, security_group_rules.delete),
 }
 # What agents realise of their own accord; ports come with load balancers and routers.
 _REALISED = frozenset({Network, Router, FloatingIP})
@@ -201,10 +199,13 @@ class BuiltinNetwork:
             Forbidden: when the caller sees the object, but it is another project's.
             NotFound, InvalidInput, Conflict: as the object's module says.
         """
+        change = _OPERATIONS[cls.KIND].update
+        if change is None:  # the API has no such operation
+            raise TypeError(f"A {cls.KIND} is made and deleted, never changed")
         with self._database.write() as tx:
             _check_owner(tx, caller, cls, object_id, "update")
             before = packets.effect_of(tx, cls, object_id)
-            _OPERATIONS[cls.KIND].update(tx, caller.scope, object_id, values)
+            change(tx, caller.scope, object_id, values)
             self._place(tx, cls, object_id)
             self._tell_balancers(tx, before, packets.effect_of(tx, cls, object_id))
             # What a subnet says about the way out is part of the routers that lead there.

@@ -46,10 +46,6 @@ def create(tx: Transaction, scope: str | None, values: Mapping[str, Any]) -> str
     return rule.id
 
 
-def update(_tx: Transaction, _scope: str | None, _rule_id: str, _values: Mapping[str, Any]) -> None:
-    """Change nothing: a rule is made and deleted, never changed."""
-
-
 def delete(tx: Transaction, _scope: str | None, rule_id: str) -> None:
     """Delete a rule."""
     rows.delete(tx, SecurityGroupRule, [rule_id])
