@@ -69,7 +69,7 @@ def store_progress(tx: Transaction, known: Sender, report: Report) -> None:
     if report.run is not None:
         values |= {"reported_run": report.run, "reported_number": report.number}
     if applied is not None or failure is not None:
-        values |= {"reported_at": now(), "applied_generation": reached}
+        values["applied_generation"] = reached
     if failure is not None and failure.generation >= max(reached, failed):
         values |= {"failed_generation": failure.generation, "failure": failure.reason[:LONGEST_REASON]}
         values |= {"failed_objects": list(failure.objects) or None}

@@ -112,7 +112,6 @@ def upgrade() -> None:
         sa.Column("failed_generation", sa.Integer(), nullable=True),
         sa.Column("failure", string(2000), nullable=True),
         sa.Column("failed_objects", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("reported_at", timestamp(), nullable=True),
         sa.Column("reported_run", string(36), nullable=True),
         sa.Column("reported_number", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name="fk_bindings_agent_id"),
