@@ -106,12 +106,10 @@ class Service:
         return certificate_of(self.secrets, project, ref, in_use=in_use)
 
     def register(self, ref: str, project: str = "p1") -> None:
-        with self.database.write() as tx:
-            self.secrets.register(tx, project, ref, LISTENER)
+        self.secrets.register(project, ref, LISTENER)
 
     def unregister(self, ref: str, project: str = "p1") -> None:
-        with self.database.write() as tx:
-            self.secrets.unregister(tx, project, ref, LISTENER)
+        self.secrets.unregister(project, ref, LISTENER)
 
     def refusal(self, ref: str, project: str = "p1") -> EvenerError:
         with pytest.raises(EvenerError) as caught:

@@ -10,6 +10,7 @@ from api_cloud import HOST, SECRETS, Cloud, Json
 from secret_service import User as SecretUser
 from sqlalchemy import delete, update
 
+from evener.control.reservations import Reservations
 from evener.resources.graph import Graph
 from evener.store.database import Database, now
 from evener_cloud.secrets.builtin import BuiltinSecrets
@@ -266,3 +267,42 @@ def test_what_is_gone_from_the_secret_service_stands_in_no_listeners_way(site: S
     site.applied(site.lb)
     assert site.controller.assigned(HOST)
     assert site.ann.entries("/lbaas/listeners") == []
+
+
+def test_a_listener_that_is_refused_in_its_transaction_holds_nothing(site: Site) -> None:
+    ref, other = site.container(), site.container()
+    listener = site.listener(ref)["id"]
+    body = {"listener": site.body(other)}
+    kind = "LoadBalancerListenerProtocolPortExists"
+    site.refuses(site.ann, "POST", "/lbaas/listeners", body, status=409, kind=kind)
+    assert site.users(other) == []
+    values = {"listener": {"sni_container_refs": [other], "default_pool_id": listener}}
+    path = f"/lbaas/listeners/{listener}"
+    site.refuses(site.ann, "PUT", path, values, status=404, kind="EntityNotFound")
+    assert site.users(other) == []
+    assert len(site.users(ref)) == 1
+
+
+def test_what_a_killed_process_has_held_for_a_listener_is_swept(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    ref, used = site.container(), site.container()
+    site.listener(used)
+    body = {"listener": site.body(ref, protocol_port=8443)}
+    with monkeypatch.context() as patched:
+        patched.setattr("evener.control.certificates.claim", killed)
+        with pytest.raises(Killed):
+            site.ann.send("POST", "/lbaas/listeners", body)
+    assert len(site.users(ref)) == 1
+    sweeper = Reservations(site.database, site.network, site.balancing._secrets)
+    sweeper.sweep(60)
+    assert len(site.users(ref)) == 1
+    sweeper.sweep(0)
+    assert site.users(ref) == []
+    assert len(site.users(used)) == 1

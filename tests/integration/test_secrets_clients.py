@@ -166,8 +166,7 @@ def test_the_handbooks_way_makes_a_certificate_container(site: Site) -> None:
         refs["certificate"],
         refs["private_key"],
     )
-    with site.database.write() as tx:
-        site.secrets.register(tx, project_of(site), href, LISTENER)
+    site.secrets.register(project_of(site), href, LISTENER)
     found = certificate_of(site.secrets, project_of(site), href)
     assert found.bundle.encode() == made.pem + lower.pem + upper.pem + made.key_pem()
 
@@ -175,8 +174,7 @@ def test_the_handbooks_way_makes_a_certificate_container(site: Site) -> None:
     assert done.returncode != 0
     assert f"in use by lbaas lbaas://RegionOne/listener/{LISTENER.resource_id}" in done.stderr
     assert site.run("secret", "delete", refs["private_key"]).returncode != 0
-    with site.database.write() as tx:
-        site.secrets.unregister(tx, project_of(site), href, LISTENER)
+    site.secrets.unregister(project_of(site), href, LISTENER)
     site.ok("secret", "container", "delete", href)
     assert href not in site.ok("secret", "container", "list")
     site.ok("secret", "delete", refs["private_key"])
@@ -255,8 +253,7 @@ def test_our_client_makes_a_certificate_of_files_and_says_how_listeners_call_it(
         found = certificate_of(site.secrets, project_of(site), ref)
         assert found.bundle.encode() == made.pem + lower.pem + upper.pem + made.key_pem()
     assert create(*pair, "--passphrase", "pass word").startswith("Created a new certificate:\n+---")
-    with site.database.write() as tx:
-        site.secrets.register(tx, project_of(site), refs[1], LISTENER)
+    site.secrets.register(project_of(site), refs[1], LISTENER)
     listed = json.loads(site.evener("lbaas-certificate-list", "-f", "json"))
     assert {"name": "www", "container_ref": refs[0], "used_by": ""} in listed
     assert {"name": "www", "container_ref": refs[1], "used_by": LISTENER.resource_id} in listed

@@ -4,11 +4,12 @@ Must not let a key into a row, a message or a log; only graphs for agents carry 
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from evener.resources.errors import Conflict, EvenerError, InvalidInput
 from evener.resources.graph import Graph, TlsCertificate
@@ -64,10 +65,28 @@ def service_of(asked: Asked) -> Secrets:
     return asked.service
 
 
-def claim(tx: Transaction, asked: Asked, listener: Listener, before: Collection[str] = ()) -> None:
-    """Hold the certificates that a new or changed listener uses, and let go of those that it does not use any more.
+def register(asked: Asked, project_id: str, wanted: Mapping[str, Collection[str]]) -> Asked:
+    """Have the service hold what was found well for listeners, by their ids, and return what is found of it now."""
+    said = dict(asked.said)
+    for listener_id, refs in wanted.items():
+        for ref in refs:
+            if isinstance(said.get(ref), Certificate):
+                try:
+                    service_of(asked).register(project_id, ref, user(listener_id))
+                except EvenerError as refusal:
+                    said[ref] = refusal
+    return replace(asked, said=said)
 
-    What the service has said of them holds. What the listener used `before` is not looked at again: a certificate
+
+def user(listener_id: str) -> Consumer:
+    """Return a listener as the secret service knows it."""
+    return Consumer("listener", listener_id)
+
+
+def claim(tx: Transaction, asked: Asked, listener: Listener, before: Collection[str] = ()) -> None:
+    """See that the certificates that a new or changed listener uses are held, and let go of those it had `before`.
+
+    What the service has said of them holds. What the listener used before is not looked at again: a certificate
     that has expired since stands in nobody's way.
 
     Raises:
@@ -81,28 +100,21 @@ def claim(tx: Transaction, asked: Asked, listener: Listener, before: Collection[
     dropped = sorted(set(before) - set(now))
     if not added and not dropped:
         return
-    service, user = service_of(asked), Consumer("listener", listener.id)
+    service = service_of(asked)
     for ref in added:
-        service.register(tx, listener.project_id, ref, user)
         if ref not in asked.said:
             raise Conflict(f"The certificates of listener {listener.id} were changed meanwhile; try again")
         said = asked.said[ref]
         if isinstance(said, EvenerError):
             raise said
     for ref in dropped:
-        service.unregister(tx, listener.project_id, ref, user)
+        tx.after_commit(partial(service.unregister, listener.project_id, ref, user(listener.id)))
 
 
-def release(tx: Transaction, secrets: Secrets | None, *which: Any) -> None:
-    """Let go of what the listeners use that the conditions `which` select; their rows are about to go."""
-    if secrets is None:
-        return
-    going: Iterable[Row[Any]] = tx.execute(
-        select(listeners).where(listeners.c.protocol == TERMINATED, *which)
-    )
-    for row in list(going):
-        for ref in references(row):
-            secrets.unregister(tx, row.project_id, ref, Consumer("listener", row.id))
+def held(tx: Transaction, *which: Any) -> list[tuple[str, str, Consumer]]:
+    """Return what the listeners hold that the conditions `which` select: the project, the reference, the listener."""
+    found = tx.execute(select(listeners).where(listeners.c.protocol == TERMINATED, *which)).all()
+    return [(row.project_id, ref, user(row.id)) for row in found for ref in references(row)]
 
 
 def with_certificates(secrets: Secrets, graph: Graph) -> Graph:

@@ -11,17 +11,15 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from evener.control import facts, scheduling
-from evener.control.certificates import release
 from evener.control.graphs import BELOW
 from evener.control.services import Services
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
 from evener.resources.loadbalancer import LoadBalancer
-from evener.services.secrets import Secrets
 from evener.store import departures, rows
 from evener.store.database import Transaction, now
 from evener.store.rows import table
-from evener.store.schema import agents, bindings, listeners
+from evener.store.schema import agents, bindings
 
 
 def let_go(tx: Transaction, loadbalancer_id: str, agent_id: str) -> bool:
@@ -61,11 +59,10 @@ def all_left(tx: Transaction) -> list[str]:
     return tx.scalar_ids(_left())
 
 
-def forget(tx: Transaction, secrets: Secrets | None, loadbalancer_id: str) -> bool:
+def forget(tx: Transaction, loadbalancer_id: str) -> bool:
     """Remove the rows of a load balancer that is to go, once no agent has it; return whether they were there."""
     if not is_left(tx, loadbalancer_id):
         return False
-    release(tx, secrets, listeners.c.loadbalancer_id == loadbalancer_id)
     for cls in BELOW:
         below = table(cls)
         tx.execute(below.delete().where(below.c.loadbalancer_id == loadbalancer_id))

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, Table, literal, select, union_all, update
 
-from evener.control.certificates import release
+from evener.control.certificates import held
 from evener.control.graphs import BELOW
 from evener.resources.facts import Counters, Observation, Report
 from evener.resources.types import OperatingStatus
@@ -93,7 +94,9 @@ def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: 
         return
     gone = (listeners.c.loadbalancer_id == loadbalancer_id, listeners.c.deleted_generation <= reached)
     _retire_counters(tx, loadbalancer_id, list(tx.scalar_ids(select(listeners.c.id).where(*gone))))
-    release(tx, secrets, *gone)
+    if secrets is not None:
+        for each in held(tx, *gone):
+            tx.after_commit(partial(secrets.unregister, *each))
     for cls in BELOW:
         below = table(cls)
         tx.execute(

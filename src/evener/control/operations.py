@@ -195,9 +195,9 @@ class LoadBalancing:
                 return cast("R", services.run(create))
         if cls is Member:
             services.know(partial(services.subnet, values["subnet_id"]))
-        full = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
-        asked = self._ask_for_new(caller, cls, values)
-        return services.run(partial(self._create_child, caller, services, cls, full, asked))
+        named = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
+        with self._certificates_of_new(caller, cls, named) as (full, asked):
+            return services.run(partial(self._create_child, caller, services, cls, full, asked))
 
     @retried
     def _create_loadbalancer(
@@ -234,10 +234,12 @@ class LoadBalancing:
         found = whole.flat(plan)
         whole.check(self.bounds, found)
         project_id = owner_project(caller, plan.values.get("project_id"))
-        refs = [ref for listener in plan.listeners for ref in certificates.named_by(listener.values)]
-        asked = certificates.ask(self._secrets, project_id, refs)
+        wanted = {listener["id"]: certificates.named_by(listener) for listener in found[Listener]}
         services = Services(caller, self._network)
-        with self._reserved(caller, plan.values) as reservation:
+        with (
+            self._reservations.certificates(project_id, wanted) as asked,
+            self._reserved(caller, plan.values) as reservation,
+        ):
             subnets = dict.fromkeys(member["subnet_id"] for member in found[Member])
             services.know(*(partial(services.subnet, each) for each in subnets))
             create = partial(self._create_all, caller, services, plan.values, reservation, found, asked)
@@ -279,8 +281,9 @@ class LoadBalancing:
         """
         check_listener(self.bounds, values)
         services = Services(caller, self._network)
-        asked = self._ask_for_changed(caller, cls, object_id, values)
-        return services.run(partial(self._update, caller, services, cls, object_id, values, parent_id, asked))
+        with self._certificates_of_changed(caller, cls, object_id, values) as asked:
+            update = partial(self._update, caller, services, cls, object_id, values, parent_id, asked)
+            return services.run(update)
 
     @retried
     def _update(
@@ -304,36 +307,45 @@ class LoadBalancing:
         LOG.info("Load balancer %s: updated %s %s", change.loadbalancer.id, cls.KIND, object_id)
         return shown
 
-    def _ask_for_new(self, caller: Caller, cls: type[Resource], values: Mapping[str, Any]) -> Asked:
-        """Have the certificates looked at that a new object names, before its transaction.
+    @contextmanager
+    def _certificates_of_new(
+        self, caller: Caller, cls: type[Resource], values: Mapping[str, Any]
+    ) -> Iterator[tuple[Mapping[str, Any], Asked]]:
+        """Hold the certificates that a new object names, and return its values with the id that they are held for.
 
         Raises:
             NotFound: when the caller can see no such load balancer.
         """
         refs = certificates.named_by(values) if cls is Listener else ()
         if not refs:
-            return Asked(self._secrets)
+            yield values, Asked(self._secrets)
+            return
         with self._database.read() as tx:
             owner = rows.get_row(tx, *_owner_of_new(cls, values), caller.scope)
-        return certificates.ask(self._secrets, owner.project_id, refs)
+        listener_id = str(uuid.uuid4())
+        with self._reservations.certificates(owner.project_id, {listener_id: refs}) as asked:
+            yield {**values, "id": listener_id}, asked
 
-    def _ask_for_changed(
+    @contextmanager
+    def _certificates_of_changed(
         self, caller: Caller, cls: type[Resource], object_id: str, values: Mapping[str, Any]
-    ) -> Asked:
-        """Do the same for those that a change brings.
+    ) -> Iterator[Asked]:
+        """Hold those that a change brings.
 
         Raises:
             NotFound: when the caller can see no such object.
         """
         if cls is not Listener or not values.keys() & set(certificates.ATTRIBUTES):
-            return Asked(self._secrets)
+            yield Asked(self._secrets)
+            return
         with self._database.read() as tx:
             row = rows.get_row(tx, Listener, object_id, caller.scope)
         known = certificates.references(row)
         refs = [
             ref for ref in certificates.named_by({"protocol": row.protocol, **values}) if ref not in known
         ]
-        return certificates.ask(self._secrets, row.project_id, refs)
+        with self._reservations.certificates(row.project_id, {object_id: refs}) as asked:
+            yield asked
 
     def delete(
         self, caller: Caller, cls: type[Resource], object_id: str, parent_id: str | None = None

@@ -11,7 +11,7 @@ The one order in which control deals with another service:
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -20,14 +20,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from evener.control import departing
+from evener.control import certificates, departing
+from evener.control.certificates import Asked
 from evener.control.errors import VipNetworkInvalid, VipSubnetInvalid
 from evener.resources.caller import Caller
 from evener.resources.errors import InvalidInput, Unavailable
 from evener.services.network import Network, VipAllocation
-from evener.services.secrets import Secrets
+from evener.services.secrets import Consumer, Secrets
 from evener.store.database import Database, retried
-from evener.store.schema import loadbalancers
+from evener.store.schema import listeners, loadbalancers
 from evener.threads import Thread, lasting
 
 LOG = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ class Reservations:
 
     def __init__(self, database: Database, network: Network, secrets: Secrets | None = None) -> None:
         self._database, self._network, self._secrets = database, network, secrets
-        self._seen: dict[str, float] = {}  # reservations of no load balancer, and since when they are known
+        # Load balancers and listeners that are none, for which something is reserved, and since when that is known.
+        self._seen: dict[str | Consumer, float] = {}
 
     @contextmanager
     def vip_port(
@@ -93,19 +95,51 @@ class Reservations:
         except Exception:
             LOG.exception("Load balancer %s was not made; its port is released later", loadbalancer_id)
 
+    @contextmanager
+    def certificates(self, project_id: str, wanted: Mapping[str, Collection[str]]) -> Iterator[Asked]:
+        """Have certificates looked at and held for listeners, by their ids, that are made or changed inside.
+
+        What the service refuses is told to the transaction; what it holds is let go of where that fails.
+        """
+        refs = [ref for some in wanted.values() for ref in some]
+        asked = certificates.ask(self._secrets, project_id, refs)
+        try:
+            yield certificates.register(asked, project_id, wanted)
+        except Exception:
+            self._undo_certificates(project_id, wanted)
+            raise
+
+    def _undo_certificates(self, project_id: str, wanted: Mapping[str, Collection[str]]) -> None:
+        try:
+            with self._database.read() as tx:
+                used = set(certificates.held(tx, listeners.c.id.in_(list(wanted))))
+            held = {
+                (project_id, ref, certificates.user(each)) for each, refs in wanted.items() for ref in refs
+            }
+            self._let_go(held - used)
+        except Exception:
+            LOG.exception("What listeners should use is let go of later: %s", ", ".join(wanted))
+
+    def _let_go(self, held: Iterable[tuple[str, str, Consumer]]) -> None:
+        if self._secrets is not None:
+            for each in held:
+                self._secrets.unregister(*each)
+
     def finish(self, loadbalancer_id: str) -> None:
         """Release what a load balancer holds that is to go and that no agent has, and forget it; else do nothing."""
         with self._database.read() as tx:
             if not departing.is_left(tx, loadbalancer_id):
                 return
+            held = certificates.held(tx, listeners.c.loadbalancer_id == loadbalancer_id)
         self._network.release_vip_port(loadbalancer_id)
+        self._let_go(held)
         if self._forget(loadbalancer_id):
             LOG.info("Load balancer %s is gone", loadbalancer_id)
 
     @retried
     def _forget(self, loadbalancer_id: str) -> bool:
         with self._database.write() as tx:
-            return departing.forget(tx, self._secrets, loadbalancer_id)
+            return departing.forget(tx, loadbalancer_id)
 
     def sweep(self, after_s: float = SWEPT_AFTER_S) -> None:
         """Finish what is on its way out, and release what is of no load balancer since `after_s` seconds."""
@@ -117,11 +151,23 @@ class Reservations:
         with self._database.read() as tx:
             nobodys = set(reserved) - set(tx.scalar_ids(select(loadbalancers.c.id)))
         moment = time.monotonic()
-        self._seen = {each: self._seen.get(each, moment) for each in nobodys}
-        for loadbalancer_id, since in self._seen.items():
-            if moment - since >= after_s:
-                LOG.warning("Load balancer %s is none; its port is released", loadbalancer_id)
-                self._network.release_vip_port(loadbalancer_id)
+        left_over: set[str | Consumer] = {*nobodys, *self._unused()}
+        self._seen = {each: self._seen.get(each, moment) for each in left_over}
+        for each, since in self._seen.items():
+            if moment - since < after_s:
+                continue
+            LOG.warning("%s is not there, and what was reserved for it is released", each)
+            if isinstance(each, str):
+                self._network.release_vip_port(each)
+            elif self._secrets is not None:
+                self._secrets.release(each)
+
+    def _unused(self) -> set[Consumer]:
+        """Return the listeners that are none, for which certificates are held."""
+        known = () if self._secrets is None else self._secrets.consumers()
+        with self._database.read() as tx:
+            there = {certificates.user(each) for each in tx.scalar_ids(select(listeners.c.id))}
+        return {each for each in known if each.resource_type == "listener"} - there
 
     def keep_sweeping(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that sweeps from time to time until `ended`."""

@@ -1,7 +1,6 @@
 """What control needs of a secret service. Every implementation carries exactly these calls.
 
-Reading certificates may be slow, and happens outside of any transaction; who uses them is noted inside control's own
-transaction. A service with a database elsewhere ignores `tx`.
+Each may be slow, and fail like a request to another service: none is made inside a transaction of control's.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,7 +9,6 @@ from typing import Protocol
 
 from evener.certificates.parts import Certificate
 from evener.resources.errors import EvenerError
-from evener.store.database import Transaction
 
 __all__ = ["Certificate", "Consumer", "Secrets"]
 
@@ -35,8 +33,8 @@ class Secrets(Protocol):
     ) -> Mapping[str, Certificate | EvenerError]:
         """Return, for each of `refs`, the certificate that it means to project `project_id`, or why there is none.
 
-        May take seconds: never to be called inside a transaction. What a reference means never changes. `in_use` is
-        for those that serve already: they come also when they, or a secret they are made of, have expired meanwhile.
+        May take seconds. What a reference means never changes. `in_use` is for those that serve already: they
+        come also when they, or a secret they are made of, have expired meanwhile.
 
         The reasons are NotFound (TLSContainerNotFound), also for another project's; InvalidInput
         (TLSContainerInvalid), with what is wrong: a part is missing or unreadable, certificate and key do not fit,
@@ -44,12 +42,18 @@ class Secrets(Protocol):
         the service cannot say, of which Busy is one.
         """
 
-    def register(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:
+    def register(self, project_id: str, ref: str, consumer: Consumer) -> None:
         """Keep what `ref` refers to from being deleted while `consumer` uses it; doing it again is fine.
 
         Raises:
             NotFound: TLSContainerNotFound; also for another project's, and for what was there before.
         """
 
-    def unregister(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:
+    def unregister(self, project_id: str, ref: str, consumer: Consumer) -> None:
         """Let go of it; what is gone, or was never registered, is fine."""
+
+    def consumers(self) -> Collection[Consumer]:
+        """Return who is registered; none, where the service cannot say."""
+
+    def release(self, consumer: Consumer) -> None:
+        """Let go of all that `consumer` is registered for, as far as the service can say what that is."""

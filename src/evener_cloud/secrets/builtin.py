@@ -12,7 +12,7 @@ from evener.certificates.opening import Opener
 from evener.certificates.parts import Certificate, Parts, check_validity
 from evener.resources.errors import EvenerError, Unavailable
 from evener.services.secrets import Consumer
-from evener.store.database import Database, Transaction, now
+from evener.store.database import Database, Transaction, now, retried
 from evener_cloud.secrets import consumers, payloads, references
 from evener_cloud.secrets.bounds import Bounds
 from evener_cloud.secrets.consumers import OF_CONTAINERS, OF_SECRETS
@@ -75,18 +75,42 @@ class BuiltinSecrets:
             return errors.unprocessable(ref, error)
         return certificate
 
-    def register(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:
+    @retried
+    def register(self, project_id: str, ref: str, consumer: Consumer) -> None:
         """Keep what `ref` refers to from being deleted; see `evener.services.secrets.Secrets`."""
-        reference = _find(tx, project_id, ref, lock=True)
-        table, wanted = _as_consumer(reference, consumer)
-        consumers.add(tx, table, reference.id, wanted)
+        with self.database.write() as tx:
+            reference = _find(tx, project_id, ref, lock=True)
+            table = consumers.TABLES[reference.collection]
+            consumers.add(tx, table, reference.id, _as_consumers(consumer)[table])
 
-    def unregister(self, tx: Transaction, project_id: str, ref: str, consumer: Consumer) -> None:  # noqa: ARG002
+    @retried
+    def unregister(self, project_id: str, ref: str, consumer: Consumer) -> None:  # noqa: ARG002
         """Let go of it; see `evener.services.secrets.Secrets`."""
         reference = references.parse(ref)
         if reference is not None:
-            table, wanted = _as_consumer(reference, consumer)
-            consumers.remove(tx, table, reference.id, wanted)
+            table = consumers.TABLES[reference.collection]
+            with self.database.write() as tx:
+                consumers.remove(tx, table, reference.id, _as_consumers(consumer)[table])
+
+    def consumers(self) -> Collection[Consumer]:
+        """Return who is registered as what control knows; others may be, by whom they are."""
+        start = f"{SERVICE}://{REGION}/"
+        with self.database.read() as tx:
+            urls = tx.scalar_ids(select(OF_CONTAINERS.c.url).where(OF_CONTAINERS.c.name == SERVICE))
+            columns = OF_SECRETS.c
+            found = tx.execute(
+                select(columns.resource_type, columns.resource_id).where(columns.service == SERVICE)
+            )
+            pairs = [tuple(row) for row in found]
+        pairs += [tuple(url.removeprefix(start).split("/")) for url in urls if url.startswith(start)]
+        return {Consumer(*pair) for pair in pairs if len(pair) == 2}
+
+    @retried
+    def release(self, consumer: Consumer) -> None:
+        """Let go of all that `consumer` is registered for."""
+        with self.database.write() as tx:
+            for table, wanted in _as_consumers(consumer).items():
+                consumers.remove_all(tx, table, wanted)
 
     def _opened(self, found: Found, *, expired_too: bool) -> Mapping[str, bytes]:
         """Return the payloads by the names of the parts."""
@@ -125,9 +149,10 @@ def _parts(opened: Mapping[str, bytes]) -> Parts:
     )
 
 
-def _as_consumer(reference: Reference, consumer: Consumer) -> tuple[Table, consumers.Consumer]:
+def _as_consumers(consumer: Consumer) -> Mapping[Table, consumers.Consumer]:
     """Return `consumer` as Barbican's clients see it; the URL is the one that Neutron-LBaaS gives itself."""
     kind, object_id = consumer.resource_type, consumer.resource_id
-    if reference.collection == "containers":
-        return OF_CONTAINERS, {"name": SERVICE, "url": f"{SERVICE}://{REGION}/{kind}/{object_id}"}
-    return OF_SECRETS, {"service": SERVICE, "resource_type": kind, "resource_id": object_id}
+    return {
+        OF_CONTAINERS: {"name": SERVICE, "url": f"{SERVICE}://{REGION}/{kind}/{object_id}"},
+        OF_SECRETS: {"service": SERVICE, "resource_type": kind, "resource_id": object_id},
+    }

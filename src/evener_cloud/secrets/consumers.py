@@ -11,14 +11,18 @@ from evener_cloud.secrets.tables import secret_consumers, secret_container_consu
 
 OF_CONTAINERS = secret_container_consumers
 OF_SECRETS = secret_consumers
+TABLES = {"containers": OF_CONTAINERS, "secrets": OF_SECRETS}
 _KEYS = {OF_CONTAINERS.name: ("name", "url"), OF_SECRETS.name: ("service", "resource_type", "resource_id")}
 LONGEST_LIST = 3  # named in a message
 Consumer = Mapping[str, str]
 
 
+def _is(table: Table, consumer: Consumer) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == consumer[name] for name in _KEYS[table.name]))
+
+
 def _same(table: Table, owner_id: str, consumer: Consumer) -> ColumnElement[bool]:
-    keys = [table.c[name] == consumer[name] for name in _KEYS[table.name]]
-    return and_(table.c.owner_id == owner_id, *keys)
+    return and_(table.c.owner_id == owner_id, _is(table, consumer))
 
 
 def add(tx: Transaction, table: Table, owner_id: str, consumer: Consumer) -> None:
@@ -31,6 +35,11 @@ def add(tx: Transaction, table: Table, owner_id: str, consumer: Consumer) -> Non
 def remove(tx: Transaction, table: Table, owner_id: str, consumer: Consumer) -> bool:
     """Take `consumer` back; returns whether it was registered."""
     return tx.execute(table.delete().where(_same(table, owner_id, consumer))).rowcount > 0
+
+
+def remove_all(tx: Transaction, table: Table, consumer: Consumer) -> None:
+    """Take `consumer` back wherever it is registered."""
+    tx.execute(table.delete().where(_is(table, consumer)))
 
 
 def of(tx: Transaction, table: Table, owner_ids: Iterable[str]) -> dict[str, list[Consumer]]:
