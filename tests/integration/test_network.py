@@ -164,7 +164,7 @@ def test_impossible_addresses_are_refused(service: Service) -> None:
     with refused(
         service,
         errors.InvalidInput,
-        "InvalidInput",
+        "HTTPBadRequest",
         "Invalid input for fixed_ips. Reason: Duplicate IP address '10.0.0.77'.",
     ):
         service.create(Port, network_id=network_id, fixed_ips=twice)
