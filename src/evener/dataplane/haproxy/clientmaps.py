@@ -31,7 +31,7 @@ def note(paths: Paths, config: Config) -> None:
             files.replace(path, clients.to_map(known), durable=False)
 
 
-def reading(paths: Paths, config: Config, *, anew: bool) -> None:
+def worker_reads(paths: Paths, config: Config, *, anew: bool) -> None:
     """Hear that a worker is about to read the maps: `anew` where it has no predecessor that will teach it."""
     if not any(path.exists() and path.stat().st_size for path in _files(paths, config)):
         paths.follows_maps.unlink(missing_ok=True)

@@ -83,7 +83,7 @@ class Handover:
         """
         files.write(self._paths.state, stats.state_of(wanted, self._tally.restarting()))
         self.meter.without_workers()
-        clientmaps.reading(self._paths, wanted, anew=True)
+        clientmaps.worker_reads(self._paths, wanted, anew=True)
         pair = process.start(self._paths, namespace, self._settings.binary)
         self.configured(wanted)
         self.serves(pair.worker)
@@ -107,28 +107,28 @@ class Handover:
         self.meter.see_off()
         return process.has_room(self._paths, room.most(self._settings))
 
-    def reload(self, master: Process, last: Config, wanted: Config, *, answers: bool) -> Process:
-        """Let another worker take over, and return it; `answers`: whether the present one is asked anything.
+    def reload(self, master: Process, last: Config, wanted: Config, *, responsive: bool) -> Process:
+        """Let another worker take over, and return it; `responsive`: whether the present one is asked anything.
 
         Raises:
             ReloadFailed, SocketError: as `process.reload`.
         """
-        if answers:
+        if responsive:
             with contextlib.suppress(
                 SocketError
             ):  # the last chance to see what those counted that are ended now
                 self.meter.read()
         process.make_room(self._paths, room.most(self._settings))
-        self._note_state(last, wanted, answers=answers)
-        clientmaps.reading(self._paths, wanted, anew=not answers)  # who is frozen teaches nobody
+        self._note_state(last, wanted, responsive=responsive)
+        clientmaps.worker_reads(self._paths, wanted, anew=not responsive)  # who is frozen teaches nobody
         ours = files.signature(self._paths.conf)
-        held = self.meter.hold() if answers else None
+        held = self.meter.hold() if responsive else None
         try:
             worker = process.reload(
                 master,
                 self._paths,
                 lambda: files.signature(self._paths.conf) == ours,
-                ends_at_once=not answers,
+                ends_at_once=not responsive,
             )
         except (ReloadFailed, SocketError):
             self.meter.release(held)
@@ -140,13 +140,13 @@ class Handover:
 
     def unasked(self, wanted: Config) -> None:
         """Write down what the next worker starts with, where the present one cannot be asked."""
-        self._note_state(wanted, wanted, answers=False)
-        clientmaps.reading(self._paths, wanted, anew=False)
+        self._note_state(wanted, wanted, responsive=False)
+        clientmaps.worker_reads(self._paths, wanted, anew=False)
 
-    def _note_state(self, last: Config, wanted: Config, *, answers: bool) -> None:
+    def _note_state(self, last: Config, wanted: Config, *, responsive: bool) -> None:
         """Write down what the next worker starts with."""
         state = stats.state_of(wanted, self._tally.out())
-        if answers:
+        if responsive:
             self.tell()
             with contextlib.suppress(SocketError):
                 running = runtime.ask(self._paths.socket, "show servers state")

@@ -324,7 +324,7 @@ class Instance:
         if self._master is None:
             raise ReloadFailed("no process runs")
         self._worker = self._handover.reload(
-            self._master, self._last() or wanted, wanted, answers=self._frozen is None
+            self._master, self._last() or wanted, wanted, responsive=self._frozen is None
         )
         self._frozen = None
 
