@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from standalone import eventually
@@ -63,7 +64,7 @@ send_gratuitous_arp = 3
 class Node:
     """One evener-agent, with state of its own."""
 
-    def __init__(self, directory: Path, transport_url: str) -> None:
+    def __init__(self, directory: Path, transport_url: str, program: Sequence[str] = (PROGRAM,)) -> None:
         self.directory, self.state = directory, directory / "neutron"
         self.state.mkdir(parents=True)
         self.process: subprocess.Popen[bytes] | None = None
@@ -72,7 +73,7 @@ class Node:
             "neutron.conf": NEUTRON_CONF.format(state=self.state, host=HOST, transport_url=transport_url),
             "lbaas_agent.ini": LBAAS_AGENT_INI,
         }
-        self.command = [PROGRAM]
+        self.command = [*program]
         for name, text in files.items():
             (directory / name).write_text(text)
             self.command += ["--config-file", str(directory / name)]
