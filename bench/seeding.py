@@ -20,6 +20,7 @@ from evener.store.schema import agents, quotas
 from evener_cloud.all_tables import metadata
 from evener_cloud.network.addresses import sort_key
 from evener_cloud.network.builtin import BuiltinNetwork
+from evener_cloud.network.resources.port import vip_port_id
 
 HOST = socket.gethostname()  # where an agent is told to look again, which never does
 ALIVE_FOR = timedelta(hours=1)
@@ -72,6 +73,8 @@ def copies(api: Api, database: Database, made: Made, number: int, after: int = 0
     with database.write() as tx:
         originals = {key: list(_rows(tx, key, made.loadbalancer, port)) for key in TABLES}
         renamings = [_renaming(originals) for _ in range(number)]
+        for names in renamings:
+            names[port] = vip_port_id(names[made.loadbalancer])
         for key, rows in originals.items():
             table = metadata.tables[key]
             many = [_copy(key, row, names, n) for n, names in enumerate(renamings, after) for row in rows]
