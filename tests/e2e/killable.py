@@ -33,7 +33,7 @@ FUNCTIONS = (
     "evener.dataplane.haproxy.instance:Instance._remember",
     "evener.dataplane.haproxy.instance:Instance.remove",
     "evener.control.controller:BusController.report",
-    "evener.control.facts:store_progress",
+    "evener.control.reports:store_progress",
     "evener.control.scheduling:bind",
     "evener.control.departing:forget",
     "evener_cloud.network.builtin:BuiltinNetwork.reserve_vip_port",

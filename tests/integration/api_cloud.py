@@ -15,15 +15,15 @@ from falcon import testing
 from sqlalchemy import event, select
 
 from evener import config
-from evener.api.answers import Answers
+from evener.api.answer_cache import AnswerCache
 from evener.api.app import make_app
 from evener.api.networking import V2, add_routes
 from evener.api.policy import Policy
 from evener.bus.inprocess import InProcessBus
 from evener.control.administration import administration
+from evener.control.agent_notifier import AgentNotifier
 from evener.control.controller import BusController
 from evener.control.operations import LoadBalancing
-from evener.control.telling import Telling
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.errors import Unauthorized
@@ -167,7 +167,7 @@ class Cloud:
     ) -> None:
         self.database = database
         self.bus = InProcessBus()
-        self.network = BuiltinNetwork(database, Telling(database, self.bus), PHYSICAL_NETWORKS)
+        self.network = BuiltinNetwork(database, AgentNotifier(database, self.bus), PHYSICAL_NETWORKS)
         self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets, bounds=bounds)
         self.controller = BusController(database, self.network, secrets)
         self.bus.serve_controller(self.controller)
@@ -182,7 +182,7 @@ class Cloud:
             administration(database, self.network, self.bus, secrets=secrets, limited=NETWORKING.kinds),
             policy,
             MAX_BODY,
-            Answers(database.version),
+            AnswerCache(database.version),
             Tokens(),
             NETWORKING,
             behind(self.network, policy, MAX_BODY),

@@ -9,7 +9,7 @@ from api_cloud import MAX_BODY, NOBODYS, V2, Cloud, Tokens, User
 from falcon import testing
 
 from evener import config
-from evener.api.answers import Answers
+from evener.api.answer_cache import AnswerCache
 from evener.api.app import make_app
 from evener.api.networking import add_routes
 from evener.api.policy import Policy
@@ -57,7 +57,7 @@ def declared(cloud: Cloud, *declarations: str) -> User:
         administration(cloud.database, cloud.network, cloud.bus, providers, limited=NETWORKING.kinds),
         policy,
         MAX_BODY,
-        Answers(cloud.database.version),
+        AnswerCache(cloud.database.version),
         Tokens(),
         NETWORKING,
         behind(cloud.network, policy, MAX_BODY),

@@ -7,7 +7,7 @@ from api_cloud import MAX_BODY, Cloud, Tokens, User
 from falcon import testing
 
 from evener import config
-from evener.api.answers import Answers
+from evener.api.answer_cache import AnswerCache
 from evener.api.app import make_app
 from evener.api.collections import Collection, add_collection
 from evener.api.policy import Policy
@@ -23,7 +23,7 @@ class Second:
         kinds = [served.cls for served in COLLECTIONS]
         policy = Policy(config.load([], "evener-test"), kinds, {}, SECOND)
         for served in COLLECTIONS:
-            answers = Answers(cloud.database.version)
+            answers = AnswerCache(cloud.database.version)
             collection = Collection(served, cloud.balancing, policy, MAX_BODY, answers)
             add_collection(app, served, collection)
         self.client = testing.TestClient(app)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from evener.bus.combined import CombinedBus
 from evener.bus.inprocess import InProcessBus
-from evener.bus.joined import JoinedBus
 from evener.bus.outbox import Message, Outbox
 from evener.bus.remote import AgentEndpoint, ControllerEndpoint, RemoteAgent, RemoteController
 from evener.resources.errors import Unavailable
@@ -203,7 +203,7 @@ def test_what_a_newer_version_says_besides_is_left_out(graph: Graph) -> None:
 
 def test_one_bus_leads_to_the_agent_in_this_process_and_to_all_others() -> None:
     near, far, here, there = InProcessBus(), InProcessBus(), Service(), Service()
-    bus, control = JoinedBus(near, far), Control()
+    bus, control = CombinedBus(near, far), Control()
     bus.serve_controller(control)
     bus.serve_agent("here", here)
     far.serve_agent("there", there)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import falcon
 
-from evener.api.answers import Answers
+from evener.api.answer_cache import AnswerCache
 from evener.api.dialects.base import Dialect
 from evener.api.dialects.lbaas import LBAAS
 from evener.api.policy import Policy
@@ -163,7 +163,7 @@ class Collection:
         operations: Operations,
         policy: Policy,
         largest_body: int,
-        answers: Answers,
+        answers: AnswerCache,
         bulk: BulkOperations | None = None,
         bounds: Bounds = DEFAULTS,
     ) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 import falcon
 
 from evener.api.agents import AgentCollection, SchedulerViews
-from evener.api.answers import Answers
+from evener.api.answer_cache import AnswerCache
 from evener.api.balancer_views import LoadBalancerViews
 from evener.api.collections import BulkOperations, Collection, Operations, Served, add_collection
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
@@ -15,7 +15,7 @@ from evener.api.flavors import ProfileViews, ProviderViews
 from evener.api.openapi import Description
 from evener.api.policy import ADMINISTRATION, READING, Policy
 from evener.api.quotas import QuotaViews
-from evener.api.whole import Graphs
+from evener.api.single_call import Graphs
 from evener.control.administration import Administration
 from evener.control.operations import LoadBalancing
 from evener.resources.agent import Agent
@@ -219,7 +219,7 @@ def add_routes(
     administration: Administration,
     policy: Policy,
     largest_body: int,
-    answers: Answers,
+    answers: AnswerCache,
     identity: Identity,
     api: Api = LOAD_BALANCING,
     others: Behind = Behind({}, ()),  # noqa: B008 - it never changes

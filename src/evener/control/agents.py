@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from evener.bus.base import Bus
 from evener.control import departing, filters, scheduling
 from evener.control.errors import AgentInUse, AgentNotFound
-from evener.control.reading import balancers_with_statuses
 from evener.control.reservations import Reservations
 from evener.control.services import Services
+from evener.control.shown import balancers_with_statuses
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
 from evener.resources.caller import Caller

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from evener.control import departing, facts, scheduling
+from evener.control import departing, reports, scheduling
 from evener.control.certificates import with_certificates
 from evener.control.graphs import load_family
 from evener.control.reservations import Reservations
@@ -121,12 +121,12 @@ class BusController:
         """Store what the agent on `host` found or did, if the load balancer is its own and nothing newer is known."""
         with self._database.write() as tx:
             check(tx, host, asker)
-            sender = facts.sender(tx, host, report)
+            sender = reports.sender(tx, host, report)
             if sender is not None:
                 self._store(tx, sender, report)
             return sender is not None
 
-    def _store(self, tx: Transaction, sender: facts.Sender, report: Report) -> None:
+    def _store(self, tx: Transaction, sender: reports.Sender, report: Report) -> None:
         balancer_id, agent_id = report.loadbalancer_id, sender.agent_id
         if report.gone:
             if departing.let_go(tx, balancer_id, agent_id):
@@ -139,11 +139,11 @@ class BusController:
                 report.failure.generation,
                 report.failure.reason,
             )
-        facts.store_progress(tx, sender, report)
+        reports.store_progress(tx, sender, report)
         if report.observation is not None:
-            facts.store_observation(tx, balancer_id, agent_id, report.observation)
+            reports.store_observation(tx, balancer_id, agent_id, report.observation)
         if report.applied_generation is not None:
-            facts.remove_what_went(tx, self._secrets, balancer_id)
+            reports.remove_what_went(tx, self._secrets, balancer_id)
 
 
 def check(tx: Transaction, host: str, asker: Asker) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from evener.control import facts, scheduling
+from evener.control import reports, scheduling
 from evener.control.graphs import BELOW
 from evener.control.services import Services
 from evener.resources.agent import Agent
@@ -37,7 +37,7 @@ def let_go(tx: Transaction, loadbalancer_id: str, agent_id: str) -> bool:
 
 def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
     """Take a load balancer from an agent; what the agent counted stays."""
-    facts.retire_agent(tx, loadbalancer_id, agent_id)
+    reports.retire_agent(tx, loadbalancer_id, agent_id)
     mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
     tx.execute(bindings.delete().where(*mine))
 

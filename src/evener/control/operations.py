@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
-from evener.control import certificates, children, departing, filters, flavors, l7, scheduling, whole
+from evener.control import certificates, children, departing, filters, flavors, l7, scheduling, single_call
 from evener.control.asking import Asking
 from evener.control.bounds import check_listener
 from evener.control.certificates import Asked
@@ -24,10 +24,10 @@ from evener.control.errors import (
     LoadBalancerInUse,
     PoolWithoutLoadBalancer,
 )
-from evener.control.facts import store_counters
-from evener.control.reading import Statuses, balancers_with_statuses, counters_of, statuses_below
+from evener.control.reports import store_counters
 from evener.control.reservations import Reservation, Reservations, vip_subnets
 from evener.control.services import Services
+from evener.control.shown import Statuses, balancers_with_statuses, counters_of, statuses_below
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
@@ -225,14 +225,16 @@ class LoadBalancing:
         LOG.info("Load balancer %s: created %s %s", owner, cls.KIND, created.id)
         return created
 
-    def create_whole(self, caller: Caller, plan: whole.BalancerPlan) -> tuple[LoadBalancer, whole.Made]:
+    def create_whole(
+        self, caller: Caller, plan: single_call.BalancerPlan
+    ) -> tuple[LoadBalancer, single_call.Made]:
         """Create a load balancer with everything below it, and return it and what was made below it.
 
         Raises:
             EvenerError: when a rule forbids any part of it; then nothing has changed.
         """
-        found = whole.flat(plan)
-        whole.check(self.bounds, found)
+        found = single_call.flat(plan)
+        single_call.check(self.bounds, found)
         project_id = owner_project(caller, plan.values.get("project_id"))
         wanted = {listener["id"]: certificates.named_by(listener) for listener in found[Listener]}
         services = Services(caller, self._network)
@@ -252,13 +254,13 @@ class LoadBalancing:
         services: Services,
         values: Mapping[str, Any],
         reservation: Reservation,
-        found: whole.New,
+        found: single_call.New,
         asked: Asked,
-    ) -> tuple[LoadBalancer, whole.Made]:
+    ) -> tuple[LoadBalancer, single_call.Made]:
         with self._database.write() as tx:
             row = self._insert_loadbalancer(tx, caller, values, reservation)
             change = Change(tx, caller, services, row, row.generation, asked, self._reserved_ips, self.bounds)
-            made = whole.create_below(change, found)
+            made = single_call.create_below(change, found)
             services.settle()
             self._tell_agents(tx, services, row.id)
             balancer = self._shown(tx, caller, LoadBalancer, row.id)

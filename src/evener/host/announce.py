@@ -1,4 +1,4 @@
-"""Telling the neighbours where an address now is: gratuitous ARP and unsolicited neighbour advertisements.
+"""AgentNotifier the neighbours where an address now is: gratuitous ARP and unsolicited neighbour advertisements.
 
 Frames are built by pure functions and sent by a raw socket in the namespace. Nothing here looks at answers.
 """

@@ -8,7 +8,7 @@ it, so that both work on the same bridges; the host gets no address on it. A net
 
 from pyroute2 import IPRoute
 
-from evener.host import glance, links, sysctl, uplinks, veth
+from evener.host import links, port_digest, sysctl, uplinks, veth
 from evener.host.driver import DriverSettings
 from evener.host.errors import BridgeUnsuitable, PhysicalNetworkUnknown
 from evener.host.links import Link
@@ -77,7 +77,7 @@ class LinuxBridgeDriver:
         """Return a digest of the pair of interfaces and of which bridge is the network's; None on bridges not ours."""
         if port.physical_network is not None:
             return None
-        pair = glance.pair(namespace, tap_name(port.id), inner_name(port))
+        pair = port_digest.pair(namespace, tap_name(port.id), inner_name(port))
         return None if pair is None else f"{links.index(bridge_name(port.network_id))} {pair}"
 
     def unplug(self, namespace: str, port_id: str) -> bool:

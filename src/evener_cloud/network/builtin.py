@@ -30,7 +30,7 @@ from evener_cloud.network import (
     placement,
     ports,
     provider,
-    realised,
+    router_specs,
     routers,
     security_group_rules,
     security_groups,
@@ -431,7 +431,7 @@ class BuiltinNetwork:
     def realised_routers(self, agent_id: str | None = None) -> tuple[RouterSpec, ...]:
         """Return the routers that an agent realises, or all."""
         with self._database.read() as tx:
-            return realised.router_specs(tx, agent_id)
+            return router_specs.router_specs(tx, agent_id)
 
     @retried
     def place_waiting_routers(self) -> None:

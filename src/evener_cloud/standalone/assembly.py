@@ -14,18 +14,18 @@ from evener.agent.assembly import make_agent
 from evener.agent.errors import NoTransport
 from evener.agent.service import AgentService
 from evener.api import metrics
-from evener.api.answers import Answers
+from evener.api.answer_cache import AnswerCache
 from evener.api.app import make_app
 from evener.api.networking import add_routes
 from evener.api.policy import Policy
 from evener.bus.base import Bus, load
-from evener.bus.joined import JoinedBus
+from evener.bus.combined import CombinedBus
 from evener.control.administration import administration
+from evener.control.agent_notifier import AgentNotifier
 from evener.control.controller import BusController
 from evener.control.metrics import DatabaseCollector
 from evener.control.operations import LoadBalancing
 from evener.control.reservations import Reservations
-from evener.control.telling import Telling
 from evener.host.linuxbridge import bridge_name
 from evener.store.database import Database
 from evener.store.departures import database_id
@@ -58,7 +58,7 @@ def _make_bus(conf: cfg.ConfigOpts) -> Bus:
                 "[standalone] agent = false needs agents elsewhere, and [DEFAULT] transport_url"
             )
         return load("inprocess", conf)
-    return JoinedBus(load("inprocess", conf), load("messaging", conf))
+    return CombinedBus(load("inprocess", conf), load("messaging", conf))
 
 
 class Assembly:
@@ -90,7 +90,7 @@ class Assembly:
         identity.bootstrap(lambda password: deliver_credentials(state, auth_url, password, database, project))
         follow_address(state, auth_url)
         network = BuiltinNetwork(
-            self.database, Telling(self.database, self._bus), config.physical_networks(conf)
+            self.database, AgentNotifier(self.database, self._bus), config.physical_networks(conf)
         )
         providers = config.service_providers(conf)
         secrets = BuiltinSecrets(
@@ -108,7 +108,7 @@ class Assembly:
         administrative = administration(
             self.database, network, self._bus, providers, secrets, NETWORKING.kinds
         )
-        answers = Answers(self.database.version)
+        answers = AnswerCache(self.database.version)
         largest = conf.api.max_body_bytes
         add_routes(
             app,

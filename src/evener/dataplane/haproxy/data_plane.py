@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from evener.dataplane.base import Applied, Place, Watched, WatchedDirectory, WatchedProcess, WatchedSocket
-from evener.dataplane.haproxy import limits, process
+from evener.dataplane.haproxy import connection_limits, process
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.ping_targets import targets
@@ -47,7 +47,7 @@ class HaproxyDataPlane:
         return Applied(
             steps=tuple(type(step).__name__ for step in steps),
             costly=Reload() in steps,
-            lacking=limits.too_high(graph, served(graph), self._instance.settings),
+            lacking=connection_limits.too_high(graph, served(graph), self._instance.settings),
         )
 
     def _ping(self, graph: Graph) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection
 
 from evener.dataplane.base import Busy
-from evener.dataplane.haproxy import checks, clientmaps, files, process, room, runtime, stats
+from evener.dataplane.haproxy import checks, clientmaps, files, old_workers, process, runtime, stats
 from evener.dataplane.haproxy.errors import CommandRefused, ReloadFailed, SocketError
 from evener.dataplane.haproxy.meter import Meter
 from evener.dataplane.haproxy.model import Config
@@ -98,14 +98,14 @@ class Handover:
         if self._impatient_at is None:
             self._impatient_at = time.monotonic() + self._settings.patience_s
         if time.monotonic() < self._impatient_at:
-            raise Busy(f"{room.most(self._settings)} old workers still serve their connections")
+            raise Busy(f"{old_workers.most(self._settings)} old workers still serve their connections")
         self._impatient_at = None
 
     def _has_room(self) -> bool:
-        if process.has_room(self._paths, room.most(self._settings)):
+        if process.has_room(self._paths, old_workers.most(self._settings)):
             return True
         self.meter.see_off()
-        return process.has_room(self._paths, room.most(self._settings))
+        return process.has_room(self._paths, old_workers.most(self._settings))
 
     def reload(self, master: Process, last: Config, wanted: Config, *, responsive: bool) -> Process:
         """Let another worker take over, and return it; `responsive`: whether the present one is asked anything.
@@ -118,7 +118,7 @@ class Handover:
                 SocketError
             ):  # the last chance to see what those counted that are ended now
                 self.meter.read()
-        process.make_room(self._paths, room.most(self._settings))
+        process.make_room(self._paths, old_workers.most(self._settings))
         self._note_state(last, wanted, responsive=responsive)
         clientmaps.worker_reads(self._paths, wanted, anew=not responsive)  # who is frozen teaches nobody
         ours = files.signature(self._paths.conf)

@@ -20,14 +20,14 @@ from evener.dataplane.haproxy import (
     files,
     ports,
     process,
-    reach,
     reasons,
     runtime,
+    socket_repair,
     stats,
     tls,
     users,
 )
-from evener.dataplane.haproxy.bounds import Bounds
+from evener.dataplane.haproxy.cgroup import Cgroup
 from evener.dataplane.haproxy.commands import commands
 from evener.dataplane.haproxy.errors import (
     CommandRefused,
@@ -81,7 +81,7 @@ class Instance:
         self._config: Config | None = None  # what was applied last
         self._signature: files.Signature | None = None
         self._handover = Handover(self.paths, settings)
-        self._bounds = Bounds(directory.name, settings)
+        self._cgroup = Cgroup(directory.name, settings)
         self._frozen: Process | None = None  # the worker that did not answer
         self._reasons = reasons.Reasons()
 
@@ -130,7 +130,7 @@ class Instance:
                 LOG.info("Load balancer %s: %s", self.id, ", ".join(type(each).__name__ for each in steps))
                 steps = self._carry_out(steps, wanted)
             self._remember(graph, text, wanted, changed=bool(steps))
-            self._bounds.confine(self.processes)
+            self._cgroup.confine(self.processes)
             return Applied(steps)
 
     def _take_user(self) -> None:
@@ -243,7 +243,7 @@ class Instance:
             clientmaps.touch(self.paths, last)
             self._handover.unasked(last)
             self._worker = None
-            if reach.again(master, self.paths, last):
+            if socket_repair.again(master, self.paths, last):
                 return master
         LOG.warning("Load balancer %s: its HAProxy can be told nothing, replacing it", self.id)
         process.stop(self.paths, grace_s=0 if processes.is_halted(master) else STOP_GRACE_S)
@@ -456,7 +456,7 @@ class Instance:
         with self._lock:
             process.stop(self.paths, grace_s=0)
             self.close()
-            self._bounds.remove()
+            self._cgroup.remove()
             users.leave(self.paths.directory)
             self._master = self._worker = self._config = self._signature = self._frozen = None
             self._handover = Handover(self.paths, self.settings)

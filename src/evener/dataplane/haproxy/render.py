@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from evener.dataplane.haproxy import access, l7, limits, persistence, tls
+from evener.dataplane.haproxy import access, connection_limits, l7, persistence, tls
 from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.model import Asked, Backend, Bind, Config, Frontend, Server, socket_address
 from evener.dataplane.haproxy.modes import mode, reads_requests, sends_requests
@@ -39,7 +39,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     pools = {pool_id: node for pool_id, node in graph.pools_by_id.items() if node.pool.admin_state_up}
     paths = Paths(directory)
     addresses = [fixed_ip.address for fixed_ip in graph.vip_port.fixed_ips]
-    most = limits.of_process(graph, listeners, settings)
+    most = connection_limits.of_process(graph, listeners, settings)
     remembers = any(persistence.table(node.pool) for node in pools.values())
     return Config(
         global_lines=(
@@ -53,7 +53,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
                 each.id,
                 tuple(Bind(address, each.protocol_port, tls.bind_words(each)) for address in addresses),
                 (*_frontend_lines(graph, each, pools), *_access_lines(each, settings)),
-                limits.of_listener(each, settings, most),
+                connection_limits.of_listener(each, settings, most),
                 tls.certificates(graph, each),
             )
             for each in sorted(listeners, key=lambda one: one.id)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evener.dataplane.haproxy import room
+from evener.dataplane.haproxy import old_workers
 from evener.dataplane.haproxy.settings import Settings
 
 
@@ -12,9 +12,9 @@ def test_old_workers_are_few_where_memory_is_scarce(tmp_path, monkeypatch, avail
     meminfo.write_text(
         f"MemTotal:     100 kB\nMemFree:    1 kB\nMemAvailable:   {available} kB\nHugePages_Total:   0\n"
     )
-    monkeypatch.setattr(room, "_MEMINFO", meminfo)
-    assert room.most(Settings(old_workers=allowed)) == most
+    monkeypatch.setattr(old_workers, "_MEMINFO", meminfo)
+    assert old_workers.most(Settings(old_workers=allowed)) == most
 
 
 def test_this_machine_says_how_much_memory_it_has():
-    assert room.most(Settings(old_workers=7)) == 7
+    assert old_workers.most(Settings(old_workers=7)) == 7

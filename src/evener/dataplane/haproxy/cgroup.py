@@ -12,7 +12,7 @@ from evener.host.processes import Process
 LOG = logging.getLogger(__name__)
 
 
-class Bounds:
+class Cgroup:
     """The group of the load balancer with that id. One thread at a time calls."""
 
     def __init__(self, loadbalancer_id: str, settings: Settings) -> None:

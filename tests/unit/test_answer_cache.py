@@ -4,15 +4,15 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from evener.api import answers
-from evener.api.answers import Answers
+from evener.api import answer_cache
+from evener.api.answer_cache import AnswerCache
 from evener.store.database import Database
 
 
 def test_an_answer_stands_until_the_database_changes_whoever_changes_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/some.sqlite"
     mine, others = Database(url), Database(url)
-    asked = Answers(mine.version)
+    asked = AnswerCache(mine.version)
     made: list[int] = []
 
     def ask(question: str = "how many") -> bytes:
@@ -37,18 +37,18 @@ def test_an_answer_stands_until_the_database_changes_whoever_changes_it(tmp_path
 
 def test_an_answer_is_asked_for_again_where_nobody_knows_whether_something_changed() -> None:
     made: list[int] = []
-    asked = Answers(lambda: None)
+    asked = AnswerCache(lambda: None)
     for _ in range(3):
         asked.get(("same",), lambda: bytes(made.append(1) or b""))
     assert len(made) == 3
 
 
 def test_what_is_remembered_has_a_bound(monkeypatch) -> None:
-    monkeypatch.setattr(answers, "MOST_BYTES", 30)
-    monkeypatch.setattr(answers, "EACH_BYTES", -4)  # as much as the letter of each question counts
-    monkeypatch.setattr(answers, "LARGEST", 12)
-    monkeypatch.setattr(answers, "STANDS_S", 3600)
-    asked = Answers(lambda: 1)
+    monkeypatch.setattr(answer_cache, "MOST_BYTES", 30)
+    monkeypatch.setattr(answer_cache, "EACH_BYTES", -4)  # as much as the letter of each question counts
+    monkeypatch.setattr(answer_cache, "LARGEST", 12)
+    monkeypatch.setattr(answer_cache, "STANDS_S", 3600)
+    asked = AnswerCache(lambda: 1)
     made: list[str] = []
 
     def ask(question: str, size: int) -> None:
@@ -64,9 +64,9 @@ def test_what_is_remembered_has_a_bound(monkeypatch) -> None:
 
 
 def test_long_questions_count_however_short_their_answers_are() -> None:
-    asked = Answers(lambda: 1)
-    length = answers.MOST_BYTES // 100
+    asked = AnswerCache(lambda: 1)
+    length = answer_cache.MOST_BYTES // 100
     for number in range(200):
         asked.get((f"{number:0{length}}",), lambda: b"")
     kept = sum(len(question) for (question,) in asked._bodies)
-    assert length <= kept <= answers.MOST_BYTES
+    assert length <= kept <= answer_cache.MOST_BYTES

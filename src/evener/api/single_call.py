@@ -10,7 +10,7 @@ from evener.api.documented import STRING, Documented, ResourceSchemas, Schema, d
 from evener.api.policy import Policy
 from evener.control.graphs import arranged
 from evener.control.operations import LoadBalancing
-from evener.control.whole import BalancerPlan, ListenerPlan, Made, PolicyPlan, PoolPlan
+from evener.control.single_call import BalancerPlan, ListenerPlan, Made, PolicyPlan, PoolPlan
 from evener.resources.caller import Caller
 from evener.resources.describe import Child, Children, Resource, descriptors
 from evener.resources.errors import InvalidInput

@@ -12,7 +12,7 @@ from evener.store.database import Database, now
 LOG = logging.getLogger(__name__)
 
 
-class Telling:
+class AgentNotifier:
     """Implements `evener.services.network.Onlooker`; who is not reached looks by itself when it is heard again."""
 
     def __init__(self, database: Database, bus: Bus) -> None:

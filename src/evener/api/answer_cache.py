@@ -1,4 +1,4 @@
-"""Answers that are remembered until the database changes: clients ask the same again and again while they wait.
+"""AnswerCache that are remembered until the database changes: clients ask the same again and again while they wait.
 
 Decides nothing about who may see what: whoever asks is part of the question.
 """
@@ -16,7 +16,7 @@ STANDS_S = 1  # so long an answer stands that says how long ago something was
 Question = tuple[Hashable, ...]
 
 
-class Answers:
+class AnswerCache:
     """Bodies by question, of one version of the database. `version` is `Database.version`."""
 
     def __init__(self, version: Callable[[], int | None]) -> None:

@@ -4,7 +4,7 @@ from evener.bus.base import Agent, Bus, Controller
 from evener.resources.errors import Unavailable
 
 
-class JoinedBus:
+class CombinedBus:
     """Implements `evener.bus.base.Bus`; what serves here is `near`, and all else is looked for on `far`."""
 
     def __init__(self, near: Bus, far: Bus) -> None:

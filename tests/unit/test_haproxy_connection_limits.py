@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import haproxy_graphs as g
-from evener.dataplane.haproxy import limits
+from evener.dataplane.haproxy import connection_limits
 from evener.dataplane.haproxy.settings import Settings
 
 SETTINGS = Settings(maxconn=8000, files=1_048_576)
@@ -29,7 +29,7 @@ def listeners(*asked):
 )
 def test_a_process_takes_what_its_listeners_ask_for_together_in_steps(asked, most):
     found = listeners(*asked)
-    assert limits.of_process(g.graph(listeners=found), found, SETTINGS) == most
+    assert connection_limits.of_process(g.graph(listeners=found), found, SETTINGS) == most
 
 
 @given(st.lists(ASKED, min_size=1, max_size=5), st.integers(1000, 1_048_576), st.integers(0, 4000))
@@ -40,11 +40,11 @@ def test_a_process_never_wants_more_files_than_it_may_have_and_says_whose_limit_
     settings = Settings(maxconn=8000, files=files)
     node = (g.pool(), [g.member(id=g.nth(1))] * members, None)
     graph = g.graph(listeners=found, pools=[node])
-    most = limits.of_process(graph, found, settings)
+    most = connection_limits.of_process(graph, found, settings)
     assert most == 1 or 2 * most + members < files
-    each = [limits.of_listener(one, settings, most) for one in found]
+    each = [connection_limits.of_listener(one, settings, most) for one in found]
     assert all(1 <= number <= most for number in each)
-    too_high = limits.too_high(graph, found, settings)
+    too_high = connection_limits.too_high(graph, found, settings)
     assert too_high.keys() == {one.id for one in found if one.connection_limit > most}
     assert all(str(most) in reason and "connection_limit" in reason for reason in too_high.values())
 
@@ -56,4 +56,8 @@ def test_a_member_more_changes_no_limit_of_a_process_that_has_few_files():
         g.graph(listeners=found, pools=[(g.pool(id=g.nth(1)), [g.member(id=g.nth(2))] * number, None)])
         for number in (1, 999)
     )
-    assert limits.of_process(few, [front], settings) == limits.of_process(more, [front], settings) > 9000
+    assert (
+        connection_limits.of_process(few, [front], settings)
+        == connection_limits.of_process(more, [front], settings)
+        > 9000
+    )
