@@ -1,15 +1,24 @@
 """Filters by what control derives: the statuses of load balancers, as conditions on their rows.
 
-Says the same as `evener.control.statuses`, in SQL, so that a page of filtered load balancers costs one statement.
+They are decided by the rules of `evener.control.statuses`, in SQL, so that a page of filtered load balancers costs one
+statement. What a load balancer stands on is gathered here: from rows there, from columns here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 
-from evener.control.statuses import AGENT_DOWN_AFTER
+from evener.control.statuses import (
+    AGENT_DOWN_AFTER,
+    NEVER,
+    OPERATING_RULES,
+    PROVISIONING_RULES,
+    Service,
+    Standing,
+)
 from evener.resources.describe import Resource
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import OperatingStatus, ProvisioningStatus
@@ -53,18 +62,17 @@ _failed = (
 )
 
 
+def _decided(rules: Sequence[tuple[Callable[[Any], Any], StrEnum]], it: object) -> ColumnElement[str]:
+    """Return the status that the first rule gives that holds for `it`."""
+    *first, (_, last) = rules
+    return case(*((rule(it), status.value) for rule, status in first), else_=last.value)
+
+
 def _provisioning_status() -> ColumnElement[str]:
     own = loadbalancers.c
-    return case(
-        (own.deleted_generation.is_not(None), ProvisioningStatus.PENDING_DELETE.value),
-        (
-            and_(_failed >= own.generation, or_(_applied < own.generation, _failed <= _applied)),
-            ProvisioningStatus.ERROR.value,
-        ),
-        (_applied >= own.generation, ProvisioningStatus.ACTIVE.value),
-        (_applied < own.created_generation, ProvisioningStatus.PENDING_CREATE.value),
-        else_=ProvisioningStatus.PENDING_UPDATE.value,
-    )
+    deleted = func.coalesce(own.deleted_generation, NEVER)
+    it = Standing(own.created_generation, own.generation, deleted, _applied, func.coalesce(_failed, NEVER))
+    return _decided(PROVISIONING_RULES, it)
 
 
 def _operating_status() -> ColumnElement[str]:
@@ -79,12 +87,9 @@ def _operating_status() -> ColumnElement[str]:
         .join(agents, agents.c.id == bindings.c.agent_id)
         .where(agents.c.heartbeat_at >= deadline)
     )
-    return case(
-        (own.admin_state_up.is_(False), OperatingStatus.DISABLED.value),
-        (or_(_applied == 0, own.id.not_in(heard)), OperatingStatus.OFFLINE.value),
-        (or_(own.id.in_(silent), own.id.in_(out)), OperatingStatus.DEGRADED.value),
-        else_=OperatingStatus.ONLINE.value,
-    )
+    unknown = own.id.not_in(heard)
+    it = Service(own.admin_state_up.is_(False), _applied, unknown, own.id.in_(silent), own.id.in_(out))
+    return _decided(OPERATING_RULES, it)
 
 
 Expression = Callable[[], ColumnElement[str]]

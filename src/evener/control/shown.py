@@ -17,6 +17,7 @@ from evener.control.statuses import (
     combined_health,
     explanation,
     is_silent,
+    operating_status,
     operating_tree,
     progress,
     provisioning_status,
@@ -103,18 +104,10 @@ def _with_statuses(balancer: LoadBalancer, standing: _Standing) -> LoadBalancer:
     values = {
         **vars(balancer),
         "provisioning_status": status,
-        "operating_status": _operating(balancer, standing.at, out=standing.out),
+        "operating_status": operating_status(balancer, standing.at, out=standing.out),
         "provisioning_error": explanation(standing.life, standing.at),
     }
     return LoadBalancer.trusted(values)
-
-
-def _operating(balancer: LoadBalancer, at: Progress, *, out: bool) -> OperatingStatus:
-    if not balancer.admin_state_up:
-        return OperatingStatus.DISABLED
-    if at.applied == 0 or at.unknown:
-        return OperatingStatus.OFFLINE
-    return OperatingStatus.DEGRADED if out or at.silence else OperatingStatus.ONLINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
-"""Statuses, derived from generations and reports. Pure: rows and graphs in, statuses out."""
+"""Statuses, derived from generations and reports. Pure: rows and graphs in, statuses out.
+
+What decides the statuses of a load balancer is data: rules that hold for numbers and truths, and as well for columns
+and conditions of a database, so that a list filtered by a status means the same (`filters`); hence `&` and `|` in them.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -9,6 +13,7 @@ from typing import Any, Protocol
 from evener.resources.types import OperatingStatus, ProvisioningStatus
 
 AGENT_DOWN_AFTER = timedelta(seconds=75)  # Neutron's agent_down_time
+NEVER = -1  # before every generation
 
 
 ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
@@ -46,6 +51,54 @@ class Lifetime:
     created: int
     changed: int
     deleted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the rules of provisioning statuses ask of an object: generations, `NEVER` for none, or columns of such.
+
+    In which it came, last changed, and was told to go; which has been applied, and the newest that failed.
+    """
+
+    created: Any
+    changed: Any
+    deleted: Any
+    applied: Any
+    failed: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the rules of a load balancer's operating status ask: the generation that is applied, truths, or columns.
+
+    `unknown` says that no agent is heard of, `silent` that one is not, `out` that something it uses is not well.
+    """
+
+    disabled: Any
+    applied: Any
+    unknown: Any
+    silent: Any
+    out: Any
+
+
+# The first that holds decides; the last always does. What was applied once fails too, when it has to be repaired and
+# that is refused.
+PROVISIONING_RULES: tuple[tuple[Callable[[Standing], Any], ProvisioningStatus], ...] = (
+    (lambda it: it.deleted > NEVER, ProvisioningStatus.PENDING_DELETE),
+    (
+        lambda it: (it.failed >= it.changed) & ((it.applied < it.changed) | (it.failed <= it.applied)),
+        ProvisioningStatus.ERROR,
+    ),
+    (lambda it: it.applied >= it.changed, ProvisioningStatus.ACTIVE),
+    (lambda it: it.applied < it.created, ProvisioningStatus.PENDING_CREATE),
+    (lambda _: True, ProvisioningStatus.PENDING_UPDATE),
+)
+OPERATING_RULES: tuple[tuple[Callable[[Service], Any], OperatingStatus], ...] = (
+    (lambda it: it.disabled, DISABLED),
+    (lambda it: (it.applied == 0) | it.unknown, OFFLINE),
+    (lambda it: it.silent | it.out, DEGRADED),
+    (lambda _: True, ONLINE),
+)
 
 
 def is_silent(binding: Mapping[str, Any], moment: datetime) -> bool:
@@ -124,17 +177,15 @@ def why_out(member_id: str, at: Progress, said: Mapping[str, str]) -> str:
 
 def provisioning_status(life: Lifetime, at: Progress) -> ProvisioningStatus:
     """Return an object's provisioning status."""
-    if life.deleted is not None:
-        return ProvisioningStatus.PENDING_DELETE
-    applied = at.applied >= life.changed
-    # What was applied once fails too, when it has to be repaired and that is refused.
-    if at.failed is not None and at.failed >= life.changed and (not applied or at.failed <= at.applied):
-        return ProvisioningStatus.ERROR
-    if applied:
-        return ProvisioningStatus.ACTIVE
-    if at.applied < life.created:
-        return ProvisioningStatus.PENDING_CREATE
-    return ProvisioningStatus.PENDING_UPDATE
+    deleted, failed = (NEVER if each is None else each for each in (life.deleted, at.failed))
+    it = Standing(life.created, life.changed, deleted, at.applied, failed)
+    return next(status for rule, status in PROVISIONING_RULES if rule(it))
+
+
+def operating_status(balancer: "Switched", at: Progress, *, out: bool) -> OperatingStatus:
+    """Return a load balancer's operating status; `out` says that something it uses is not well."""
+    it = Service(not balancer.admin_state_up, at.applied, at.unknown, at.silence is not None, out)
+    return next(status for rule, status in OPERATING_RULES if rule(it))
 
 
 def explanation(life: Lifetime, at: Progress) -> str | None:
@@ -208,13 +259,13 @@ def pool_members(
     return found
 
 
-def _combined(parts: Iterable[OperatingStatus], *, worst: OperatingStatus) -> OperatingStatus:
-    """ONLINE while all parts that are enabled are well, `worst` when none is, DEGRADED between."""
-    relevant = [part for part in parts if part != DISABLED]
-    well = [part for part in relevant if part in (ONLINE, NO_MONITOR)]
+def _combined(members: Iterable[OperatingStatus]) -> OperatingStatus:
+    """ONLINE while all members that are enabled are well, OFFLINE when none is, DEGRADED between."""
+    relevant = [member for member in members if member != DISABLED]
+    well = [member for member in relevant if member in (ONLINE, NO_MONITOR)]
     if len(well) == len(relevant):
         return ONLINE
-    return DEGRADED if well else worst
+    return DEGRADED if well else OFFLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,18 +289,15 @@ def operating_tree(graph: Parts, health: Mapping[str, OperatingStatus], at: Prog
         members = pool_members(node, health, enabled=up)
         found.update(members)
         enabled = up and node.pool.admin_state_up
-        found[node.pool.id] = _combined(members.values(), worst=OFFLINE) if enabled else DISABLED
+        found[node.pool.id] = _combined(members.values()) if enabled else DISABLED
     for listener in graph.listeners:
         found[listener.id] = _listener(listener, found) if up else DISABLED
-    if not up:
-        return OperatingTree(DISABLED, found)
-    if at.applied == 0 or at.unknown:
-        return OperatingTree(OFFLINE, {key: _unless_disabled(value) for key, value in found.items()})
-    parts = [found[listener.id] for listener in graph.listeners] + [
-        found[node.pool.id] for node in graph.pools
-    ]
-    well = _combined(parts, worst=DEGRADED)
-    return OperatingTree(DEGRADED if at.silence else well, found)
+    parts = [*(each.id for each in graph.listeners), *(node.pool.id for node in graph.pools)]
+    out = any(found[part] in (DEGRADED, OFFLINE) for part in parts)
+    status = operating_status(graph.loadbalancer, at, out=out)
+    if status == OFFLINE:
+        found = {key: _unless_disabled(value) for key, value in found.items()}
+    return OperatingTree(status, found)
 
 
 def _listener(listener: Front, found: Mapping[str, OperatingStatus]) -> OperatingStatus:
