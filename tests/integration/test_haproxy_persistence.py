@@ -190,7 +190,7 @@ def test_clients_are_known_after_the_load_balancer_was_switched_off_and_on_and_a
     assert process.processes_of(rig.instance.paths) == set()
     assert shop.apply() == (Start(),)
     assert {n: shop.ask(n, f"id-{n}") for n in CLIENTS if n != 1} == {n: first[n] for n in CLIENTS if n != 1}
-    monkeypatch.setattr("evener.dataplane.haproxy.clientmaps.NOTED_S", 0)
+    monkeypatch.setattr("evener.dataplane.haproxy.client_map_files.NOTED_S", 0)
     rig.instance.observe()  # it knows the last client by what it has read only
     os.kill(rig.instance.pid, signal.SIGKILL)
     eventually(lambda: not rig.instance.check())

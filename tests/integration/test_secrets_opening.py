@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import made_keys as keys
-from evener.certificates.child import Child, Limits
 from evener.certificates.errors import Unusable
-from evener.certificates.opening import Opener, Patience
+from evener.certificates.opener_pool import Opener, Patience
+from evener.certificates.opener_process import Child, Limits
 from evener.certificates.parts import Parts
 from evener.resources.errors import Busy, Unavailable
 from made_certificates import Made, authorities, ec_key, make, served

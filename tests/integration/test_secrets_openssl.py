@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evener.certificates import opening
+from evener.certificates import opener_pool
 from evener.certificates.parts import Parts
 from made_certificates import authorities, make, rsa_key, served
 
@@ -34,7 +34,7 @@ def openssl(*arguments: str, given: bytes = b"") -> bytes:
 def test_a_key_that_openssl_protected_is_opened(kind: str, options: tuple[str, ...]) -> None:
     made = served(kind)
     protected = openssl(*options, "-passout", f"pass:{WORD}", given=made.key_pem())
-    found = opening.shared.open("p", Parts(made.pem, protected, passphrase=WORD.encode()))
+    found = opener_pool.shared.open("p", Parts(made.pem, protected, passphrase=WORD.encode()))
     assert found.private_key.encode() == made.key_pem()
 
 
@@ -49,7 +49,7 @@ def test_a_bundle_that_openssl_made_is_opened(tmp_path: Path, word: str, options
     command = ("pkcs12", "-export", *chain, *options, "-passout", f"pass:{word}")
     (tmp_path / "web.pem").write_bytes(made.pem + made.key_pem())
     bundle = openssl(*command, "-in", str(tmp_path / "web.pem"))
-    found = opening.shared.open("p", Parts(bundle, passphrase=word.encode()))
+    found = opener_pool.shared.open("p", Parts(bundle, passphrase=word.encode()))
     assert found.private_key.encode() == made.key_pem()
     assert [each.encode() for each in found.intermediates] == [lower.pem, upper.pem]
 
@@ -57,7 +57,7 @@ def test_a_bundle_that_openssl_made_is_opened(tmp_path: Path, word: str, options
 @pytest.mark.parametrize("kind", ["RSA", "ECDSA"])
 def test_haproxy_takes_what_is_handed_out(tmp_path: Path, kind: str) -> None:
     made, (_, upper, lower) = served(kind), authorities()
-    found = opening.shared.open("p", Parts(made.p12(upper, lower)))
+    found = opener_pool.shared.open("p", Parts(made.p12(upper, lower)))
     bundle = tmp_path / "bundle.pem"
     bundle.write_text(found.bundle)
     assert _check(tmp_path, bundle).returncode == 0

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from evener.resources import errors
 from evener.resources.quota import default_limits
 from evener.resources.wiring import PacketRule
-from evener.store import usage
+from evener.store import quota_counts
 from evener.store.rows import ListQuery
 from evener.store.schema import quotas
 from evener_cloud.network.http.networking import NETWORKING
@@ -41,7 +41,7 @@ def counted(service: Service, project: str) -> tuple[int, int]:
     """Return how many groups and rules are counted for a project, having compared them with the rows."""
     kinds = (SecurityGroup, SecurityGroupRule)
     with service.database.read() as tx:
-        found = [usage.count(tx, cls, project) for cls in kinds]
+        found = [quota_counts.count(tx, cls, project) for cls in kinds]
         kept = {
             row.resource: row.used for row in tx.execute(select(quotas).where(quotas.c.project_id == project))
         }

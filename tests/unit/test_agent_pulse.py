@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from evener.agent.pulse import Pulse
+from evener.agent.hang_watch import HangWatch
 
 
 class Told:
@@ -29,7 +29,7 @@ def test_who_is_halted_is_repaired_and_who_is_always_at_work_is_read() -> None:
         Told(),
         [balancer("idle"), balancer("halted", halted=True), balancer("busy", working=True)],
     )
-    pulse = Pulse(SimpleNamespace(all=lambda: all_of_them), told)  # type: ignore[arg-type]
+    pulse = HangWatch(SimpleNamespace(all=lambda: all_of_them), told)  # type: ignore[arg-type]
     pulse.look()
     assert (told.drifts, told.readings) == (["halted"], [])
     pulse.look()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from resource_values import JSON
 
-from evener.resources import wire, wording
+from evener.resources import validation_messages, wire
 from evener.resources.describe import Attr, Resource, descriptors, wire_names
 from evener.resources.errors import InvalidInput
 from evener_cloud.identity import models as identity
@@ -99,9 +99,9 @@ def test_a_wrong_body_of_identity_and_secrets_is_refused_in_plain_words(model: t
         try:
             model.model_validate(body)
         except ValidationError as error:
-            wrong = wording.first(error)
-            assert wording.says(wrong) != "is not allowed", wrong["type"]
-            check_words(f"{wording.place(wrong)}: {wording.says(wrong)}")
+            wrong = validation_messages.first(error)
+            assert validation_messages.says(wrong) != "is not allowed", wrong["type"]
+            check_words(f"{validation_messages.place(wrong)}: {validation_messages.says(wrong)}")
 
 
 ODD = ["\x00", "\x1b[2J", "a\nb", "a\rb", "\x7f", "\x85", "\u009b31m", "\u2028", "\u2029", "\u202e", "\u2066"]

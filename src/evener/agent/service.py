@@ -22,11 +22,11 @@ from evener.agent.balancers import Balancers
 from evener.agent.control import Control
 from evener.agent.errors import NotAlone
 from evener.agent.first_look import FirstLook
+from evener.agent.hang_watch import HangWatch
 from evener.agent.journal import Journal
 from evener.agent.memory import Memory
 from evener.agent.metrics import AgentMetrics
 from evener.agent.neighbours import NeighbourTables
-from evener.agent.pulse import Pulse
 from evener.agent.repair import NETWORKS, Repairer
 from evener.agent.reporting import Reporter
 from evener.agent.underlay import MakeUnderlay, WhenNamed
@@ -113,7 +113,7 @@ class AgentService:
         self._adoptions = threading.BoundedSemaphore(ADOPTED_AT_ONCE)
         self._stopped = threading.Event()
         self._time = threads.lasting("time", self._keep_time)
-        self._pulse = Pulse(self._balancers, self)
+        self._hang_watch = HangWatch(self._balancers, self)
 
     def start(self) -> None:
         """Look at everything, and work from now on.
@@ -130,7 +130,7 @@ class AgentService:
         for each in self._all_workers.values():
             each.start()
         self._time.start()
-        self._pulse.start()
+        self._hang_watch.start()
         self._beat()  # once heard, all is looked at
         if self._refused is not None:
             self.stop()
@@ -141,7 +141,7 @@ class AgentService:
     def stop(self) -> None:
         """Finish what is being worked on and stop; traffic goes on. Who waits for control longer is left alone."""
         self._stopped.set()
-        self._pulse.stop()
+        self._hang_watch.stop()
         for each in self._all_workers.values():
             each.close()
         deadline = time.monotonic() + STOP_S

@@ -7,7 +7,7 @@ import falcon
 from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
 from evener.api.policy import Policy
 from evener.control.operations import LoadBalancing
-from evener.control.shown import Statuses
+from evener.control.status_views import Statuses
 from evener.resources.describe import Resource
 from evener.resources.facts import Counters
 from evener.resources.graph import PolicyNode, PoolNode

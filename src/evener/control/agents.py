@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import func, select
 
 from evener.bus.base import Bus
-from evener.control import departing, filters, scheduling
+from evener.control import departing, scheduling, status_filters
 from evener.control.errors import AgentInUse, AgentNotFound
 from evener.control.reservations import Reservations
 from evener.control.services import Services
-from evener.control.shown import balancers_with_statuses
+from evener.control.status_views import balancers_with_statuses
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
 from evener.resources.caller import Caller
@@ -162,7 +162,7 @@ class Agents:
         served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
         with self._database.read() as tx:
             _get(tx, caller, agent_id)
-            plain, derived = filters.split(LoadBalancer, query)
+            plain, derived = status_filters.split(LoadBalancer, query)
             mine = loadbalancers.c.id.in_(served)
             found = rows.listing(tx, LoadBalancer, plain, caller.scope, mine, derived)
             return balancers_with_statuses(tx, found)

@@ -19,7 +19,7 @@ from evener.resources.destinations import Range
 from evener.resources.errors import Conflict, Forbidden
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.wire import complete
-from evener.store import rows, usage
+from evener.store import quota_counts, rows
 from evener.store.database import Transaction, now
 
 R = TypeVar("R", bound=Resource)
@@ -52,7 +52,7 @@ class Change:
         """
         owner = self.loadbalancer.project_id
         new = [self._new(cls, values) for values in many]
-        usage.take(self.tx, cls, owner, len(new))
+        quota_counts.take(self.tx, cls, owner, len(new))
         rows.insert_all(self.tx, new, created_generation=self.generation, changed_generation=self.generation)
         return new
 
@@ -76,7 +76,7 @@ class Change:
             changed_generation=self.generation,
             deleted_generation=self.generation,
         )
-        usage.give_back(self.tx, cls, self.loadbalancer.project_id)
+        quota_counts.give_back(self.tx, cls, self.loadbalancer.project_id)
 
     def project(self, wanted: str | None) -> str:
         """Return the project of a new object: its load balancer's, whoever makes it.

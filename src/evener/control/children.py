@@ -33,7 +33,7 @@ from evener.resources.listener import POOL_PROTOCOLS, Listener
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import ListenerProtocol
-from evener.store import rows, usage
+from evener.store import quota_counts, rows
 from evener.store.rows import table
 
 Values = Mapping[str, Any]
@@ -131,7 +131,7 @@ def delete_pool(change: Change, row: Row[Any]) -> None:
         .where(members.c.pool_id == row.id, members.c.deleted_generation.is_(None))
         .values(**going)
     )
-    usage.give_back(change.tx, Member, change.loadbalancer.project_id, gone.rowcount)
+    quota_counts.give_back(change.tx, Member, change.loadbalancer.project_id, gone.rowcount)
     change.tx.execute(
         listeners.update()
         .where(listeners.c.default_pool_id == row.id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from evener.control import departing, reports, scheduling
+from evener.control import departing, heartbeats, reports, scheduling
 from evener.control.certificates import with_certificates
 from evener.control.graphs import load_family
 from evener.control.reservations import Reservations
@@ -47,7 +47,7 @@ class BusController:
             mine = departures.database_id(tx)
             if database not in (None, mine):
                 return Heard(database=mine)
-            return Heard(database=mine, refusal=scheduling.record_heartbeat(tx, host, configurations, run))
+            return Heard(database=mine, refusal=heartbeats.record(tx, host, configurations, run))
 
     @contextmanager
     def _asked(self, host: str, asker: Asker) -> Iterator[Transaction]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
-from evener.control import certificates, children, departing, filters, flavors, l7, scheduling, single_call
+from evener.control import certificates, children, departing, flavors, l7, scheduling, single_call
 from evener.control.asking import Asking
 from evener.control.bounds import check_listener
 from evener.control.certificates import Asked
@@ -27,7 +27,8 @@ from evener.control.errors import (
 from evener.control.reports import store_counters
 from evener.control.reservations import Reservation, Reservations, vip_subnets
 from evener.control.services import Services
-from evener.control.shown import Statuses, balancers_with_statuses, counters_of, statuses_below
+from evener.control.status_filters import split
+from evener.control.status_views import Statuses, balancers_with_statuses, counters_of, statuses_below
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
@@ -45,7 +46,7 @@ from evener.resources.provider import DEFAULT_PROVIDERS, Provider
 from evener.resources.wire import complete
 from evener.services.network import Network
 from evener.services.secrets import Secrets
-from evener.store import rows, usage
+from evener.store import quota_counts, rows
 from evener.store.database import Database, Transaction, now, retried
 from evener.store.rows import ListQuery, table
 
@@ -117,7 +118,7 @@ class LoadBalancing:
             if parent_id is not None and cls.PARENT is not None:
                 rows.get_row(tx, dict(OWNERS)[cls.PARENT], parent_id, caller.scope)
                 query = _below(query, cls.PARENT, parent_id)
-            plain, derived = filters.split(cls, query)
+            plain, derived = split(cls, query)
             return self._finished(tx, cls, rows.listing(tx, cls, plain, caller.scope, derived=derived))
 
     def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
@@ -399,7 +400,7 @@ class LoadBalancing:
         project_id = owner_project(caller, values.get("project_id"))
         with self._database.read() as tx:
             flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
-            usage.check(tx, LoadBalancer, project_id)
+            quota_counts.check(tx, LoadBalancer, project_id)
         subnets = vip_subnets(self._network, caller, values)
         balancer_id, address = str(uuid.uuid4()), values["vip_address"]
         with self._reservations.vip_port(caller, balancer_id, project_id, subnets, address) as reservation:
@@ -410,7 +411,7 @@ class LoadBalancing:
     ) -> Row[Any]:
         project_id, vip = owner_project(caller, values.get("project_id")), reservation.vip
         provider = flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
-        usage.take(tx, LoadBalancer, project_id)
+        quota_counts.take(tx, LoadBalancer, project_id)
         full = complete(
             LoadBalancer,
             {

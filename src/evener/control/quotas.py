@@ -10,7 +10,7 @@ from evener.control.errors import QuotaNotFound
 from evener.resources.describe import UNLIMITED, Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.quota import LIMITED, default_limits
-from evener.store import usage
+from evener.store import quota_counts
 from evener.store.database import Database, Transaction, retried
 from evener.store.schema import quotas
 
@@ -55,7 +55,7 @@ class Quotas:
         with self._database.read() as tx:
             limits = self._of(tx, project_id)
             return {
-                kind: Quota(limit, usage.count(tx, self._kinds[kind], project_id))
+                kind: Quota(limit, quota_counts.count(tx, self._kinds[kind], project_id))
                 for kind, limit in limits.items()
             }
 
@@ -74,13 +74,13 @@ class Quotas:
     def _set_one(self, tx: Transaction, project_id: str, kind: str, limit: int, *, check: bool) -> None:
         mine = (quotas.c.project_id == project_id, quotas.c.resource == kind)
         known = tx.execute(update(quotas).where(*mine).values(hard_limit=limit)).rowcount
-        used = usage.count(tx, self._kinds[kind], project_id)
+        used = quota_counts.count(tx, self._kinds[kind], project_id)
         if check and 0 <= limit < used:
             raise InvalidInput(
                 f"Quota limit {limit} for {kind} must be greater than or equal to already used {used}"
             )
         if not known:
-            usage.insert(tx, kind, project_id, used=used, hard_limit=limit)
+            quota_counts.insert(tx, kind, project_id, used=used, hard_limit=limit)
 
     @retried
     def reset(self, project_id: str) -> None:

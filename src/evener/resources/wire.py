@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from evener.resources import wording
+from evener.resources import validation_messages
 from evener.resources.describe import (
     Attr,
     Children,
@@ -60,10 +60,10 @@ def adapter(cls: type[Resource], name: str) -> TypeAdapter[Any]:
 
 
 def _reason(error: ValidationError) -> str:
-    wrong = wording.first(error)
-    where, message, given = wording.place(wrong), wording.says(wrong), wrong["input"]
+    wrong = validation_messages.first(error)
+    where, message, given = validation_messages.place(wrong), validation_messages.says(wrong), wrong["input"]
     scalar = isinstance(given, str | int | float) and wrong["type"] != "missing"
-    value = f"'{wording.shown(given)}' " if scalar else ""
+    value = f"'{validation_messages.shown(given)}' " if scalar else ""
     return f"{value}{message}" if not where else f"{where}: {value}{message}"
 
 
@@ -135,7 +135,7 @@ def attribute_name(cls: type[Resource], shown: str, names: Names = OWN) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """Return names for a message, however long and odd they are."""
-    return ", ".join(f"'{wording.shown(name)}'" for name in sorted(names))
+    return ", ".join(f"'{validation_messages.shown(name)}'" for name in sorted(names))
 
 
 def _known(cls: type[Resource], given: Mapping[str, Any], names: Names) -> dict[str, Any]:

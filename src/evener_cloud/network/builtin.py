@@ -16,7 +16,7 @@ from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.wiring import NetworkSpec, RouterSpec
 from evener.services.network import Footing, Onlooker, SubnetInfo, VipAllocation, VipPort
-from evener.store import departures, rows, usage
+from evener.store import departures, quota_counts, rows
 from evener.store.database import Database, Transaction, retried
 from evener_cloud.network import (
     associations,
@@ -26,7 +26,6 @@ from evener_cloud.network import (
     hosting,
     interfaces,
     networks,
-    packets,
     placement,
     ports,
     provider,
@@ -37,6 +36,7 @@ from evener_cloud.network import (
     subnets,
     tables,
     tags,
+    vip_filters,
     vips,
 )
 from evener_cloud.network.interfaces import Interface
@@ -176,12 +176,12 @@ class BuiltinNetwork:
             provider.check(values, self._physical_networks | (hosting.reached(tx) if named else frozenset()))
         if cls.KIND == SecurityGroupRule.KIND:
             project_id = security_group_rules.project_of(tx, caller.scope, values)
-        usage.take(tx, cls, project_id)
+        quota_counts.take(tx, cls, project_id)
         object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, {**values, "project_id": project_id})
         outside = cls is Subnet and gateways.take_in(tx, object_id)
         self._place(tx, cls, object_id)
         self._tell(tx, Router if outside else cls)
-        self._tell_balancers(tx, packets.NOTHING, packets.effect_of(tx, cls, object_id))
+        self._tell_balancers(tx, vip_filters.NOTHING, vip_filters.effect_of(tx, cls, object_id))
         return object_id
 
     @retried
@@ -204,10 +204,10 @@ class BuiltinNetwork:
             raise TypeError(f"A {cls.KIND} is made and deleted, never changed")
         with self._database.write() as tx:
             _check_owner(tx, caller, cls, object_id, "update")
-            before = packets.effect_of(tx, cls, object_id)
+            before = vip_filters.effect_of(tx, cls, object_id)
             change(tx, caller.scope, object_id, values)
             self._place(tx, cls, object_id)
-            self._tell_balancers(tx, before, packets.effect_of(tx, cls, object_id))
+            self._tell_balancers(tx, before, vip_filters.effect_of(tx, cls, object_id))
             # What a subnet says about the way out is part of the routers that lead there.
             self._tell(tx, Network if cls is Subnet else cls)
             return _shown(tx, cls, object_id, None)
@@ -225,12 +225,12 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             found = _check_owner(tx, caller, cls, object_id, "delete")
             associated = cls is Port and associations.exist_on_port(tx, object_id)
-            before = packets.effect_of(tx, cls, object_id)
+            before = vip_filters.effect_of(tx, cls, object_id)
             _OPERATIONS[cls.KIND].delete(tx, caller.scope, object_id)
             if cls in (Network, Router):
                 departures.note(tx, [object_id])
-            self._tell_balancers(tx, before, packets.NOTHING)
-            usage.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
+            self._tell_balancers(tx, before, vip_filters.NOTHING)
+            quota_counts.give_back(tx, cls, found.project_id)  # type: ignore[attr-defined]
             self._tell(tx, Router if associated else cls)
 
     @retried
@@ -260,13 +260,13 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             _check_owner(tx, caller, Router, router_id, "update")
             self._tell(tx, Router)
-            before = packets.effect_of(tx, Router, router_id)
+            before = vip_filters.effect_of(tx, Router, router_id)
             if port_id is not None:
                 added = interfaces.add_by_port(tx, caller.scope, router_id, port_id)
             else:
                 added = interfaces.add_by_subnet(tx, caller.scope, router_id, str(subnet_id))
             self._place(tx, Router, router_id)
-            self._tell_balancers(tx, before, packets.effect_of(tx, Router, router_id))
+            self._tell_balancers(tx, before, vip_filters.effect_of(tx, Router, router_id))
             return added
 
     @retried
@@ -281,12 +281,12 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             _check_owner(tx, caller, Router, router_id, "update")
             self._tell(tx, Router)
-            before = packets.effect_of(tx, Router, router_id)
+            before = vip_filters.effect_of(tx, Router, router_id)
             if port_id is not None:
                 removed = interfaces.remove_by_port(tx, router_id, port_id, subnet_id)
             else:
                 removed = interfaces.remove_by_subnet(tx, router_id, str(subnet_id))
-            self._tell_balancers(tx, before, packets.effect_of(tx, Router, router_id))
+            self._tell_balancers(tx, before, vip_filters.effect_of(tx, Router, router_id))
             return removed
 
     @retried
@@ -324,8 +324,8 @@ class BuiltinNetwork:
         if cls in _REALISED:
             tx.after_commit(self._onlooker.networks_changed)
 
-    def _tell_balancers(self, tx: Transaction, before: packets.Effect, after: packets.Effect) -> None:
-        balancers = packets.concerned(before, after)
+    def _tell_balancers(self, tx: Transaction, before: vip_filters.Effect, after: vip_filters.Effect) -> None:
+        balancers = vip_filters.concerned(before, after)
         if balancers:
             tx.after_commit(_PortsChanged(self._onlooker, balancers))
 
@@ -354,9 +354,9 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             if associations.exist_on_port(tx, port_id):
                 self._tell(tx, Router)
-            before = packets.effect_of(tx, Port, port_id)
+            before = vip_filters.effect_of(tx, Port, port_id)
             vips.delete(tx, port_id)
-            self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+            self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
 
     def reserved(self) -> Collection[str]:
         """Return the load balancers that have a port of their own, by their ids."""
@@ -374,9 +374,9 @@ class BuiltinNetwork:
             there = vips.of_version(tx, port_id, subnet.ip_version)
             if there:
                 return there
-            before = packets.effect_of(tx, Port, port_id)
+            before = vip_filters.effect_of(tx, Port, port_id)
             vips.reach(tx, port_id, subnet, member)
-            self._tell_balancers(tx, before, packets.effect_of(tx, Port, port_id))
+            self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
             return vips.of_version(tx, port_id, subnet.ip_version)
 
     def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:
@@ -388,7 +388,7 @@ class BuiltinNetwork:
         """Return what a host needs to have the port, or None when it is gone."""
         with self._database.read() as tx:
             wiring = vips.describe(tx, port_id)
-            return None if wiring is None else VipPort(wiring, packets.packet_rules(tx, port_id))
+            return None if wiring is None else VipPort(wiring, vip_filters.packet_rules(tx, port_id))
 
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return what the agents need that serve the load balancers with these ports."""

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evener.store import rows, usage
+from evener.store import quota_counts, rows
 from evener.store.database import Transaction
 from evener_cloud.network import associations, attachments, errors, ports
 from evener_cloud.network.addresses import Right
@@ -58,7 +58,7 @@ def add_by_subnet(tx: Transaction, scope: str | None, router_id: str, subnet_id:
         has = addresses_of(tx, [port_id])[port_id]
         take(tx, port_id, allocate(tx, network_id, (wish,), Right.GATEWAY), len(has))
     else:
-        usage.take(tx, Port, router.project_id)
+        quota_counts.take(tx, Port, router.project_id)
         values = {
             "project_id": router.project_id,
             "network_id": network_id,
@@ -152,7 +152,7 @@ def remove_by_subnet(tx: Transaction, router_id: str, subnet_id: str) -> Interfa
 def _remove(tx: Transaction, router_id: str, here: Sequence[Attachment]) -> Interface:
     port = lock(tx, Port, here[0].port_id)
     rows.delete(tx, Port, [port.id])
-    usage.give_back(tx, Port, port.project_id)
+    quota_counts.give_back(tx, Port, port.project_id)
     subnet_ids = tuple(each.subnet.id for each in here)
     return Interface(router_id, port.project_id, port.id, port.network_id, subnet_ids)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, union_all
 
-from evener.store import rows, usage
+from evener.store import quota_counts, rows
 from evener.store.database import Transaction
 from evener_cloud.network import errors, provider
 from evener_cloud.network.resources.network import MIN_MTU_IPV6, Network
@@ -60,7 +60,7 @@ def delete(tx: Transaction, _scope: str | None, network_id: str) -> None:
     owners = Counter(tx.scalar_ids(select(subnets.c.project_id).where(mine)))
     tx.execute(subnets.delete().where(mine))
     for project_id, gone in sorted(owners.items()):
-        usage.give_back(tx, Subnet, project_id, gone)
+        quota_counts.give_back(tx, Subnet, project_id, gone)
     rows.delete(tx, Network, [network_id])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 
 from evener.resources.caller import Caller
-from evener.store import rows, usage
+from evener.store import quota_counts, rows
 from evener.store.database import Transaction
 from evener_cloud.network import errors
 from evener_cloud.network.resources.security_group import DEFAULT, SecurityGroup
@@ -35,7 +35,7 @@ def create(tx: Transaction, _scope: str | None, values: Mapping[str, Any]) -> st
     group = SecurityGroup.model_validate({**values, "id": str(uuid.uuid4())})
     rules = _first_rules(group)
     for _ in rules:
-        usage.take(tx, SecurityGroupRule, group.project_id)
+        quota_counts.take(tx, SecurityGroupRule, group.project_id)
     _insert(tx, group, rules)
     return group.id
 
@@ -72,7 +72,7 @@ def delete(tx: Transaction, scope: str | None, group_id: str) -> None:
     owners = Counter(tx.scalar_ids(select(rule.project_id).where(theirs)))
     tx.execute(security_group_rules.delete().where(theirs))
     for project_id, gone in sorted(owners.items()):
-        usage.give_back(tx, SecurityGroupRule, project_id, gone)
+        quota_counts.give_back(tx, SecurityGroupRule, project_id, gone)
     rows.delete(tx, SecurityGroup, [group_id])
 
 
@@ -110,8 +110,8 @@ def ensure_default(tx: Transaction, project_id: str) -> str:
         # Who is in it may reach the others that are.
         rules = _first_rules(group, Direction.INGRESS) + _first_rules(group)
         _insert(tx, group, rules)
-        usage.note(tx, SecurityGroup, project_id, 1)
-        usage.note(tx, SecurityGroupRule, project_id, len(rules))
+        quota_counts.note(tx, SecurityGroup, project_id, 1)
+        quota_counts.note(tx, SecurityGroupRule, project_id, len(rules))
     return group_id
 
 

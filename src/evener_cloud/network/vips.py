@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from evener.resources.wiring import FixedIP, Route, WiredPort
 from evener.services.network import SubnetInfo, VipAllocation
-from evener.store import rows, usage
+from evener.store import quota_counts, rows
 from evener.store.database import Transaction
 from evener_cloud.network import associations, errors, hosting, ports, tables
 from evener_cloud.network.addresses import Right
@@ -27,7 +27,7 @@ def create(
     address: str | None,
 ) -> VipAllocation:
     """Make the port of a load balancer; see `evener.services.network.Network.reserve_vip_port`."""
-    usage.take(tx, Port, project_id)
+    quota_counts.take(tx, Port, project_id)
     network_id = find(tx, Subnet, subnet_ids[0], scope).network_id
     if not may_use(scope, lock(tx, Network, network_id, shared=True)):
         raise errors.disallowed("create_port")
@@ -78,7 +78,7 @@ def delete(tx: Transaction, port_id: str) -> None:
     if project_id is not None:
         associations.end(tx, None, port_id)
         gone = tx.execute(tables.ports.delete().where(mine)).rowcount  # none, where somebody else was quicker
-        usage.give_back(tx, Port, project_id, gone)
+        quota_counts.give_back(tx, Port, project_id, gone)
 
 
 def reserved(tx: Transaction) -> frozenset[str]:

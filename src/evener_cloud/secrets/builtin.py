@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import Table, select
 
-from evener.certificates import errors, opening
+from evener.certificates import errors, opener_pool
 from evener.certificates.errors import Unusable
-from evener.certificates.opening import Opener
+from evener.certificates.opener_pool import Opener
 from evener.certificates.parts import Certificate, Parts, check_validity
 from evener.resources.errors import EvenerError, Unavailable
 from evener.services.secrets import Consumer
@@ -34,7 +34,7 @@ class BuiltinSecrets:
         database: Database,
         key_file: Path,
         bounds: Bounds | None = None,
-        opener: Opener = opening.shared,
+        opener: Opener = opener_pool.shared,
     ) -> None:
         """Serve from `database`, with payloads sealed by the keys in `key_file`, which is made if missing."""
         self.database = database
@@ -63,7 +63,7 @@ class BuiltinSecrets:
         """Return what was `found` under `ref`, or why it is none; nothing is begun after `latest`."""
         if found is None:
             return errors.container_not_found(ref)
-        patience = opening.AN_AGENTS if in_use else opening.A_REQUESTS
+        patience = opener_pool.AN_AGENTS if in_use else opener_pool.A_REQUESTS
         try:
             parts = _parts(self._opened(found, expired_too=in_use))
             certificate = self._opener.open(project_id, parts, patience, latest)

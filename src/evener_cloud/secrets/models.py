@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from evener.resources import wording
+from evener.resources import validation_messages
 from evener.resources.errors import InvalidInput
 from evener.resources.types import Text, Uuid, one_line
 from evener.store.database import now
@@ -226,8 +226,8 @@ def parse(model: type[M], body: Any) -> M:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        wrong = wording.first(error)
-        where, reason = wording.place(wrong), wording.says(wrong)
+        wrong = validation_messages.first(error)
+        where, reason = validation_messages.place(wrong), validation_messages.says(wrong)
         kind = model.__name__.removesuffix("Input")
         raise InvalidInput(
             f"Provided object does not match schema '{kind}': {where + ': ' if where else ''}{reason}"

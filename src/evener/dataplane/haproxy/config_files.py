@@ -5,7 +5,7 @@ Must not start, reload or tell HAProxy anything.
 
 import subprocess
 
-from evener.dataplane.haproxy import clientmaps, files, process, tls
+from evener.dataplane.haproxy import client_map_files, files, process, tls
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths
@@ -21,7 +21,7 @@ def install(paths: Paths, wanted: Config, last: Config | None, binary: str) -> N
         Refused: with HAProxy's words.
         OSError: when no process can be started now.
     """
-    clientmaps.touch(paths, wanted)
+    client_map_files.touch(paths, wanted)
     write_certificates(paths, wanted)
     try:
         _check(paths, wanted, binary)

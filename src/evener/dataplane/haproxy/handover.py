@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection
 
 from evener.dataplane.base import Busy
-from evener.dataplane.haproxy import checks, clientmaps, files, old_workers, process, runtime, stats
+from evener.dataplane.haproxy import checks, client_map_files, files, old_workers, process, runtime, stats
 from evener.dataplane.haproxy.errors import CommandRefused, ReloadFailed, SocketError
 from evener.dataplane.haproxy.meter import Meter
 from evener.dataplane.haproxy.model import Config
@@ -83,7 +83,7 @@ class Handover:
         """
         files.write(self._paths.state, stats.state_of(wanted, self._tally.restarting()))
         self.meter.without_workers()
-        clientmaps.worker_reads(self._paths, wanted, anew=True)
+        client_map_files.worker_reads(self._paths, wanted, anew=True)
         pair = process.start(self._paths, namespace, self._settings.binary)
         self.configured(wanted)
         self.serves(pair.worker)
@@ -120,7 +120,9 @@ class Handover:
                 self.meter.read()
         process.make_room(self._paths, old_workers.most(self._settings))
         self._note_state(last, wanted, responsive=responsive)
-        clientmaps.worker_reads(self._paths, wanted, anew=not responsive)  # who is frozen teaches nobody
+        client_map_files.worker_reads(
+            self._paths, wanted, anew=not responsive
+        )  # who is frozen teaches nobody
         ours = files.signature(self._paths.conf)
         held = self.meter.hold() if responsive else None
         try:
@@ -141,7 +143,7 @@ class Handover:
     def unasked(self, wanted: Config) -> None:
         """Write down what the next worker starts with, where the present one cannot be asked."""
         self._note_state(wanted, wanted, responsive=False)
-        clientmaps.worker_reads(self._paths, wanted, anew=False)
+        client_map_files.worker_reads(self._paths, wanted, anew=False)
 
     def _note_state(self, last: Config, wanted: Config, *, responsive: bool) -> None:
         """Write down what the next worker starts with."""
@@ -152,5 +154,5 @@ class Handover:
                 running = runtime.ask(self._paths.socket, "show servers state")
                 self._tally.reloading(checks.counted(running, last))
                 state = stats.carry_over(running, wanted)
-            clientmaps.note(self._paths, wanted)
+            client_map_files.note(self._paths, wanted)
         files.write(self._paths.state, state, durable=False)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from evener.dataplane.haproxy import (
     access,
-    clientmaps,
+    client_map_files,
     config_files,
     files,
     ports,
@@ -165,7 +165,7 @@ class Instance:
         """Start with `wanted`; where that is refused, with the file of `before`."""
         files.replace(self.paths.conf, wanted.text)
         config_files.write_certificates(self.paths, wanted)
-        clientmaps.touch(self.paths, wanted)
+        client_map_files.touch(self.paths, wanted)
         try:
             self._start(wanted)
         except StartFailed as error:
@@ -240,7 +240,7 @@ class Instance:
         if last is not None and last.frontends and not processes.is_halted(master):
             LOG.warning("Load balancer %s: its HAProxy's sockets are gone, making others", self.id)
             config_files.write_certificates(self.paths, last)  # they may have gone too
-            clientmaps.touch(self.paths, last)
+            client_map_files.touch(self.paths, last)
             self._handover.unasked(last)
             self._worker = None
             if socket_repair.again(master, self.paths, last):
@@ -296,7 +296,7 @@ class Instance:
             # What has just gone is still to be reported once.
             shown = (*config.frontends, *(self._config or Config()).frontends)
             self._handover.meter.keep({frontend.name for frontend in shown} | _ids(graph))
-            clientmaps.keep_only(self.paths, config)
+            client_map_files.keep_only(self.paths, config)
         self._config = config
         self._handover.configured(config)
         # Someone may have written the file while we worked; then it is not the one to compare with.
@@ -401,7 +401,7 @@ class Instance:
             try:
                 with on_disk(self.paths.directory):
                     if table is not None:
-                        clientmaps.keep(self.paths, config)
+                        client_map_files.keep(self.paths, config)
                     access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
             except DiskUnusable as error:  # what was observed is worth more
                 LOG.warning("Load balancer %s: %s", self.id, error)
@@ -444,7 +444,7 @@ class Instance:
             if not self.is_frozen:
                 with contextlib.suppress(SocketError):
                     self._handover.meter.read()
-                clientmaps.note(self.paths, self._last() or Config())
+                client_map_files.note(self.paths, self._last() or Config())
             self._handover.meter.close()  # or old workers would wait for us
             process.stop(self.paths, grace_s)
             self._handover.ended()

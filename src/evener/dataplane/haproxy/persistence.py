@@ -5,7 +5,7 @@ HAProxy 2.6 configuration manual, sections 4.2 ("cookie", "stick-table", "stick 
 
 from collections.abc import Iterator
 
-from evener.dataplane.haproxy.clients import DIGEST, LAST_S
+from evener.dataplane.haproxy.client_map_format import DIGEST, LAST_S
 from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.model import PEERS
 from evener.dataplane.haproxy.modes import sends_requests

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import falcon
 from pydantic import BaseModel, ValidationError
 
-from evener.api.heads import with_head
-from evener.resources import wording
+from evener.api.head_requests import with_head
+from evener.resources import validation_messages
 from evener.resources.errors import (
     Busy,
     Conflict,
@@ -125,8 +125,8 @@ def forbidden() -> Forbidden:
 
 def _reason(error: ValidationError) -> str:
     """Say what is wrong, never what was given: it may be a password."""
-    wrong = wording.first(error)
-    return f"{wording.place(wrong) or 'It'}: {wording.says(wrong)}"
+    wrong = validation_messages.first(error)
+    return f"{validation_messages.place(wrong) or 'It'}: {validation_messages.says(wrong)}"
 
 
 class Endpoint:

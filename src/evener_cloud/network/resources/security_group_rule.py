@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from evener.resources.describe import ONCE, Attr, Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.types import Description, ProjectId, Text, Uuid
-from evener.resources.wording import shown
+from evener.resources.validation_messages import shown
 from evener_cloud.network.resources.errors import (
     InvalidCIDR,
     SecurityGroupEthertypeConflictWithProtocol,

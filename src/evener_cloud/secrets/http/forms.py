@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import falcon
 
-from evener.api.heads import with_head
+from evener.api.head_requests import with_head
 from evener.resources import errors
 from evener.resources.caller import ADMIN, MEMBER, READER, Caller
 from evener.resources.types import validate_uuid

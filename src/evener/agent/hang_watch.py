@@ -15,7 +15,7 @@ LOG = logging.getLogger(__name__)
 INTERVAL_S = 3.0
 
 
-class Pulse:
+class HangWatch:
     """One thread; it tells `events` of each load balancer of which something is halted, or may be stuck."""
 
     def __init__(self, balancers: Balancers, events: Events) -> None:

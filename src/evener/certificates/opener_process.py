@@ -47,7 +47,7 @@ class Child:
         """
         self._limits = limits
         self._connection, theirs = socket.socketpair()
-        program = [sys.executable, "-P", "-m", "evener.certificates.opener"]
+        program = [sys.executable, "-P", "-m", "evener.certificates.opener_main"]
         try:
             with theirs:
                 self._process = subprocess.Popen(

@@ -8,7 +8,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from evener.dataplane.haproxy import clients, files, runtime, stats
+from evener.dataplane.haproxy import client_map_format, files, runtime, stats
 from evener.dataplane.haproxy.errors import CommandRefused, SocketError
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths, clients_file
@@ -25,10 +25,12 @@ def note(paths: Paths, config: Config) -> None:
             if backend.table is None:
                 continue
             path = paths.clients(backend.name, backend.table)
-            known = clients.of_table(runtime.ask(paths.socket, f"show table {backend.name}"), backend.table)
+            known = client_map_format.of_table(
+                runtime.ask(paths.socket, f"show table {backend.name}"), backend.table
+            )
             if _follows(paths):
-                known = clients.of_map(files.read(path) or "") | known
-            files.replace(path, clients.to_map(known), durable=False)
+                known = client_map_format.of_map(files.read(path) or "") | known
+            files.replace(path, client_map_format.to_map(known), durable=False)
 
 
 def worker_reads(paths: Paths, config: Config, *, anew: bool) -> None:
@@ -48,7 +50,7 @@ def _follows(paths: Paths) -> bool:
     why = files.read(paths.follows_maps)
     if why == _STARTED:  # nobody has taught it: it learns from whoever comes while they would be remembered
         with contextlib.suppress(FileNotFoundError):
-            return time.time() - paths.follows_maps.stat().st_mtime < clients.LAST_S
+            return time.time() - paths.follows_maps.stat().st_mtime < client_map_format.LAST_S
     return why is not None and not stats.has_learned(runtime.ask(paths.socket, "show peers"))
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields
 from threading import Condition, Lock
 from typing import Generic, TypeVar
 
-from evener.certificates.child import Child, Limits
 from evener.certificates.errors import Unusable
+from evener.certificates.opener_process import Child, Limits
 from evener.certificates.parts import Certificate, Parts
 from evener.resources.errors import Busy
 

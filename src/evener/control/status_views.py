@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from evener.control.filters import members_out
 from evener.control.graphs import read_family
+from evener.control.status_filters import members_out
 from evener.control.statuses import (
     Lifetime,
     Progress,

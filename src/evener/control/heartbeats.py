@@ -1,0 +1,80 @@
+"""Agents' heartbeats: who is alive under which host's name. What an agent says of itself is kept and shown as it is."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import select
+
+from evener.control.statuses import AGENT_DOWN_AFTER
+from evener.resources.agent import Agent
+from evener.resources.facts import Run
+from evener.store import rows
+from evener.store.database import Transaction, now
+from evener.store.schema import agents
+
+
+def record(
+    tx: Transaction, host: str, configurations: Mapping[str, Any], run: Run | None = None
+) -> str | None:
+    """Note that the agent on `host` is alive, and return None; or why it is not taken for the one of that name.
+
+    An agent never seen before is registered. `started_at` among the configurations is when the agent started, in
+    ISO 8601, UTC.
+    """
+    moment = now()
+    shown = dict(configurations)
+    started = shown.pop("started_at", None)
+    values: dict[str, Any] = {"heartbeat_at": moment, "configurations": shown}
+    if started is not None:
+        values["started_at"] = datetime.fromisoformat(started)
+    known = tx.execute(select(agents).where(agents.c.host == host).with_for_update()).first()
+    reason = None if known is None else refusal(run, known, moment)
+    if reason is not None:
+        return reason
+    if run is not None:
+        values |= {"place": run.place, "start": run.start, "run": run.id}
+    updated = tx.execute(agents.update().where(agents.c.host == host).values(**values))
+    if updated.rowcount == 0:
+        identity = {name: values.pop(name, None) for name in ("place", "start", "run")}
+        values = {"host": host, "created_at": moment, "started_at": moment, **values}
+        rows.insert(tx, Agent.model_validate({"id": str(uuid.uuid4()), **values}), **identity)
+    return None
+
+
+class Known(Protocol):
+    """As much of an agent's row as tells whether another one is alive under its name."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def place(self) -> str | None: ...
+    @property
+    def start(self) -> int | None: ...
+    @property
+    def heartbeat_at(self) -> datetime: ...
+
+
+def refusal(run: Run | None, known: Known, moment: datetime) -> str | None:
+    """Return why a run is not the agent that is known by its host's name, or None when it is, or may take its place.
+
+    Of one machine and state directory, which has one agent at a time, the last start counts: what an earlier one says
+    comes late. Another place's agent is taken once the known one has not been heard of for a time. Nobody but an agent
+    and control knows its place and run, so who lies about its host does not get what that agent is to serve.
+    """
+    if known.place is None:
+        return None
+    if run is not None and known.place == run.place:
+        if run.start >= (known.start or 0):
+            return None
+        return (
+            f"Another agent has been started on this state directory since; let only one serve {known.host}"
+        )
+    if run is not None and moment - known.heartbeat_at > AGENT_DOWN_AFTER:
+        return None
+    return (
+        f"An agent on another machine or state directory runs as host {known.host}, last heard of at"
+        f" {known.heartbeat_at.isoformat(timespec='seconds')}Z; give each its own [DEFAULT] host, or stop that one and"
+        f" wait {AGENT_DOWN_AFTER.total_seconds():.0f} seconds"
+    )
