@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 from api_cloud import HOST, NOBODYS, Cloud
-from sqlalchemy import text
 
-from evener.store.database import Database, now
+from evener.store.database import now
 from evener.store.schema import agents
-from evener_cloud.manage import upgrade
 
 CONFIGURATIONS = {"device_drivers": ["haproxy_ns"], "interface_driver": "linuxbridge"}
 STARTED = "2026-01-02T03:04:05.678901"
@@ -189,35 +187,3 @@ def test_what_does_not_exist_serves_nothing(cloud: Cloud) -> None:
         ("/agents/%00", "AgentNotFound"),
     ):
         cloud.refuses(cloud.admin, "GET", path, status=404, kind=kind)
-
-
-BEFORE = (
-    "INSERT INTO agents (id, host, configurations, created_at, heartbeat_at) VALUES ('a', 'node-1', '{}', :t, :t)",
-    (
-        "INSERT INTO loadbalancers (id, project_id, name, description, vip_subnet_id, provider, admin_state_up,"
-        " generation, created_at, updated_at, created_generation, changed_generation)"
-        " VALUES ('b', 'p', '', '', 's', 'haproxy', :up, 1, :t, :t, 1, 1)"
-    ),
-    "INSERT INTO bindings (loadbalancer_id, agent_id, applied_generation) VALUES ('b', 'a', 1)",
-)
-
-
-def test_an_agent_that_was_there_before_these_attributes_keeps_its_load_balancers(database_url: str) -> None:
-    database = Database(database_url)
-    upgrade(database, "0004")
-    with database.write() as tx:
-        for statement in BEFORE:
-            tx.execute(text(statement), {"t": "2026-01-02 03:04:05.000006", "up": True})
-    upgrade(database, "0005")
-    with database.read() as tx:
-        found = tx.execute(text("SELECT * FROM agents")).one()
-        bindings = tx.execute(text("SELECT loadbalancer_id, agent_id FROM bindings")).all()
-    database.close()
-    assert (found.agent_type, found.binary, found.topic) == (
-        "Loadbalancerv2 agent",
-        "neutron-lbaasv2-agent",
-        "n-lbaasv2_agent",
-    )
-    assert found.admin_state_up in (True, 1)
-    assert found.started_at == found.updated_at == found.created_at
-    assert [tuple(row) for row in bindings] == [("b", "a")]

@@ -39,7 +39,7 @@ def test_parallel_clients_never_get_the_same_address(service: Service, way: str)
 
 
 def test_all_that_takes_addresses_outside_at_once_takes_different_ones(service: Service) -> None:
-    service.database.limits = {}
+    service.database.limits = dict.fromkeys(("port", "router", "floatingip"), -1)
     net = Outside(service)
     info = {"network_id": net.network.id}
     takers: list[Callable[[], Any]] = [
