@@ -161,7 +161,7 @@ flavor_profiles = Table(
 )
 
 # How many of a kind a project has, and may have where an administrator has said so. A row comes with the first
-# count; `store.usage` keeps it.
+# count; `store.quota_counts` keeps it.
 quotas = Table(
     "quotas",
     metadata,

@@ -29,13 +29,13 @@ def test_who_is_halted_is_repaired_and_who_is_always_at_work_is_read() -> None:
         Told(),
         [balancer("idle"), balancer("halted", halted=True), balancer("busy", working=True)],
     )
-    pulse = HangWatch(SimpleNamespace(all=lambda: all_of_them), told)  # type: ignore[arg-type]
-    pulse.look()
+    watch = HangWatch(SimpleNamespace(all=lambda: all_of_them), told)  # type: ignore[arg-type]
+    watch.look()
     assert (told.drifts, told.readings) == (["halted"], [])
-    pulse.look()
+    watch.look()
     assert (told.drifts, told.readings) == (["halted"] * 2, ["busy"])
     all_of_them[-1] = balancer("busy")
-    pulse.look()
+    watch.look()
     all_of_them[-1] = balancer("busy", working=True)
-    pulse.look()
+    watch.look()
     assert told.readings == ["busy"]
