@@ -14,6 +14,7 @@ from evener.agent.assembly import make_agent
 from evener.host import processes
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Heard
+from evener_cloud import config
 
 pytestmark = pytest.mark.root
 
@@ -79,7 +80,7 @@ def taps_of(cloud: Cloud) -> list[str]:
 
 @contextmanager
 def agent_of(cloud: Cloud, controller: Any, workers: int = 4) -> Iterator[None]:
-    conf = cloud.load(["--config-file", str(cloud.standalone.config)], "evener-test")
+    conf = config.load(["--config-file", str(cloud.standalone.config)], "evener-test")
     conf.set_override("agent_workers", workers)
     agent = make_agent(conf, controller)
     starting = threading.Thread(target=agent.start)

@@ -118,4 +118,4 @@ def serves(cloud: Cloud) -> None:
     eventually(lambda: api.operating(balancer.lb)[member] == "OFFLINE", LONG_S)
     assert api.stats(balancer.lb)["total_connections"] >= 10
     cloud.delete(balancer)
-    assert traces(balancer.lb["id"]) == []
+    assert traces(balancer.lb["id"], balancer.lb["vip_port_id"]) == []

@@ -101,9 +101,7 @@ class LoadBalancing:
         bounds: Bounds = DEFAULTS,
     ) -> None:
         self.bounds = bounds
-        self._database = database
-        self._network = network
-        self._bus = bus
+        self._database, self._network, self._bus = database, network, bus
         self._asking = Asking(self._observe)
         self._providers = providers
         self._secrets = secrets
@@ -180,6 +178,7 @@ class LoadBalancing:
             return cast("Sequence[R]", balancers_with_statuses(tx, cast("Sequence[LoadBalancer]", found)))
         return found
 
+    @retried
     def create(
         self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None = None
     ) -> R:
@@ -226,6 +225,7 @@ class LoadBalancing:
         LOG.info("Load balancer %s: created %s %s", owner, cls.KIND, created.id)
         return created
 
+    @retried
     def create_whole(
         self, caller: Caller, plan: single_call.BalancerPlan
     ) -> tuple[LoadBalancer, single_call.Made]:

@@ -358,6 +358,7 @@ class BuiltinNetwork:
             vips.delete(tx, port_id)
             self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
 
+    @retried
     def reserved(self) -> Collection[str]:
         """Return the load balancers that have a port of their own, by their ids."""
         with self._database.read() as tx:
@@ -379,22 +380,26 @@ class BuiltinNetwork:
             self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
             return vips.of_version(tx, port_id, subnet.ip_version)
 
+    @retried
     def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:
         """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
         with self._database.read() as tx:
             return associations.called_by(tx, port_id)
 
+    @retried
     def vip_port(self, port_id: str) -> VipPort | None:
         """Return what a host needs to have the port, or None when it is gone."""
         with self._database.read() as tx:
             wiring = vips.describe(tx, port_id)
             return None if wiring is None else VipPort(wiring, vip_filters.packet_rules(tx, port_id))
 
+    @retried
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return what the agents need that serve the load balancers with these ports."""
         with self._database.read() as tx:
             return {port_id: hosting.footing_of_port(tx, port_id) for port_id in port_ids}
 
+    @retried
     def subnet(self, caller: Caller, subnet_id: str) -> SubnetInfo:
         """Return a subnet that the caller sees.
 
@@ -404,6 +409,7 @@ class BuiltinNetwork:
         with self._database.read() as tx:
             return find_subnet(tx, subnet_id, caller.scope)
 
+    @retried
     def subnets(self, caller: Caller, network_id: str) -> tuple[SubnetInfo, ...]:
         """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first.
 
@@ -418,6 +424,7 @@ class BuiltinNetwork:
             found = tx.execute(statement.order_by(columns.ip_version, columns.created_at, columns.id))
             return tuple(SubnetInfo(*row) for row in found)
 
+    @retried
     def realised_networks(self) -> tuple[NetworkSpec, ...]:
         """Return all networks: our agents realise them."""
         columns = tables.networks.c
@@ -428,6 +435,7 @@ class BuiltinNetwork:
                 for row in tx.execute(statement)
             )
 
+    @retried
     def realised_routers(self, agent_id: str | None = None) -> tuple[RouterSpec, ...]:
         """Return the routers that an agent realises, or all."""
         with self._database.read() as tx:
@@ -442,6 +450,7 @@ class BuiltinNetwork:
         with self._database.write() as tx:
             placement.place_waiting(tx)
 
+    @retried
     def known(self, ids: Sequence[str]) -> Collection[str]:
         """Return those of `ids` that are networks or routers."""
         with self._database.read() as tx:
