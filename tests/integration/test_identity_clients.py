@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        self._server.trigger.pull_trigger(self._server.close)
+        with suppress(OSError):  # where it wakes by itself meanwhile, it is closed already
+            self._server.trigger.pull_trigger(self._server.close)
         self._server.task_dispatcher.shutdown()
         self._server.close()
         self._thread.join(10)
