@@ -37,7 +37,7 @@ CREATING = [
     f"{HAPROXY}.process:start after 1",
     f"{HAPROXY}.instance:Instance._remember before 2",
     f"{CONTROL}.controller:BusController.report before 1",
-    f"{CONTROL}.facts:store_progress after 1",  # within the transaction
+    f"{CONTROL}.reports:store_progress after 1",  # within the transaction
 ]
 CHANGING = [
     f"{HAPROXY}.config_files:install before 1",
