@@ -47,7 +47,7 @@ from evener.resources.wire import complete
 from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store import quota_counts, rows
-from evener.store.database import Database, Transaction, now, retried
+from evener.store.database import Database, Transaction, ask, now, retried
 from evener.store.rows import ListQuery, table
 
 LOG = logging.getLogger(__name__)
@@ -178,7 +178,6 @@ class LoadBalancing:
             return cast("Sequence[R]", balancers_with_statuses(tx, cast("Sequence[LoadBalancer]", found)))
         return found
 
-    @retried
     def create(
         self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None = None
     ) -> R:
@@ -225,7 +224,6 @@ class LoadBalancing:
         LOG.info("Load balancer %s: created %s %s", owner, cls.KIND, created.id)
         return created
 
-    @retried
     def create_whole(
         self, caller: Caller, plan: single_call.BalancerPlan
     ) -> tuple[LoadBalancer, single_call.Made]:
@@ -323,8 +321,7 @@ class LoadBalancing:
         if not refs:
             yield values, Asked(self._secrets)
             return
-        with self._database.read() as tx:
-            owner = rows.get_row(tx, *_owner_of_new(cls, values), caller.scope)
+        owner = ask(self._database, lambda tx: rows.get_row(tx, *_owner_of_new(cls, values), caller.scope))
         listener_id = str(uuid.uuid4())
         with self._reservations.certificates(owner.project_id, {listener_id: refs}) as asked:
             yield {**values, "id": listener_id}, asked
@@ -341,8 +338,7 @@ class LoadBalancing:
         if cls is not Listener or not values.keys() & set(certificates.ATTRIBUTES):
             yield Asked(self._secrets)
             return
-        with self._database.read() as tx:
-            row = rows.get_row(tx, Listener, object_id, caller.scope)
+        row = ask(self._database, lambda tx: rows.get_row(tx, Listener, object_id, caller.scope))
         known = certificates.references(row)
         refs = [
             ref for ref in certificates.named_by({"protocol": row.protocol, **values}) if ref not in known
@@ -398,9 +394,12 @@ class LoadBalancing:
     def _reserved(self, caller: Caller, values: Mapping[str, Any]) -> Iterator[Reservation]:
         """Hold a port for a load balancer that may be made, as far as can be told before its transaction."""
         project_id = owner_project(caller, values.get("project_id"))
-        with self._database.read() as tx:
+
+        def check(tx: Transaction) -> None:
             flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
             quota_counts.check(tx, LoadBalancer, project_id)
+
+        ask(self._database, check)
         subnets = vip_subnets(self._network, caller, values)
         balancer_id, address = str(uuid.uuid4()), values["vip_address"]
         with self._reservations.vip_port(caller, balancer_id, project_id, subnets, address) as reservation:

@@ -198,6 +198,13 @@ def retried(operation: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
+@retried
+def ask(database: Database, question: Callable[[Transaction], T]) -> T:
+    """Return what `question` finds in a transaction of its own, in which it changes nothing."""
+    with database.read() as tx:
+        return question(tx)
+
+
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
