@@ -22,7 +22,7 @@ class HangWatch:
         self._balancers, self._events = balancers, events
         self._stopped = threading.Event()
         self._at_work: set[str] = set()
-        self._thread = threads.lasting("pulse", self._run)
+        self._thread = threads.lasting("hangs", self._run)
 
     def start(self) -> None:
         """Look from now on."""
