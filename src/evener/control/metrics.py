@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import Row, and_, select
 
+from evener.control.status_filters import OF_BINDINGS
 from evener.control.statuses import (
     Lifetime,
     Progress,
@@ -108,13 +109,7 @@ _STATEMENTS = {
     ),
     "bindings": select(
         bindings.c.loadbalancer_id,
-        bindings.c.agent_id,
-        bindings.c.applied_generation,
-        bindings.c.failed_generation,
-        bindings.c.failure,
-        bindings.c.failed_objects,
-        agents.c.host,
-        agents.c.heartbeat_at,
+        *OF_BINDINGS,
     ).join(agents, agents.c.id == bindings.c.agent_id),
     "agents": select(agents.c.host, agents.c.heartbeat_at),
     "listeners": _below(listeners, listeners.c.default_pool_id),

@@ -26,6 +26,17 @@ from evener.store.database import now
 from evener.store.rows import ListQuery
 from evener.store.schema import agents, bindings, healthmonitors, loadbalancers, member_health, members, pools
 
+# What `statuses.progress` asks of each agent that a load balancer is bound to.
+OF_BINDINGS = (
+    bindings.c.agent_id,
+    bindings.c.applied_generation,
+    bindings.c.failed_generation,
+    bindings.c.failure,
+    bindings.c.failed_objects,
+    agents.c.host,
+    agents.c.heartbeat_at,
+)
+
 
 def members_out(agent_id: ColumnElement[str]) -> Select[tuple[str]]:
     """Return the load balancers that have a checked and enabled member that an agent does not see well.

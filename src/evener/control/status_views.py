@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from evener.control.graphs import read_family
-from evener.control.status_filters import members_out
+from evener.control.status_filters import OF_BINDINGS, members_out
 from evener.control.statuses import (
     Lifetime,
     Progress,
@@ -57,13 +57,7 @@ def _statement(*, one: bool) -> Select[Any]:
             own.created_generation,
             own.generation,
             own.deleted_generation,
-            bindings.c.agent_id,
-            bindings.c.applied_generation,
-            bindings.c.failed_generation,
-            bindings.c.failure,
-            bindings.c.failed_objects,
-            agents.c.host,
-            agents.c.heartbeat_at,
+            *OF_BINDINGS,
             members_out(bindings.c.agent_id)
             .where(members.c.loadbalancer_id == own.id)
             .correlate(loadbalancers, bindings)
