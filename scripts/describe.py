@@ -18,8 +18,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import evener_cloud.all_tables  # noqa: F401 - the tables are known once they are imported
+from evener.api.dialects.lbaas import LBAAS
 from evener.resources.agent import Agent
-from evener.resources.describe import Attr, Child, Derived, Descriptor, Resource, descriptors, wire_names
+from evener.resources.describe import Attr, Child, Derived, Descriptor, Resource, descriptors
 from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -29,6 +30,8 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.service_profile import ServiceProfile
+from evener.resources.wire import default, on_wire
+from evener.resources.wire_form import REQUIRED
 from evener.store.filters import filterable, value_type
 from evener_cloud.network.resources.floatingip import FloatingIP
 from evener_cloud.network.resources.network import Network
@@ -64,10 +67,10 @@ def documents() -> dict[Path, str]:
 def _described(cls: type[Resource]) -> dict[str, Any]:
     helps = dict(_docstrings(cls))
     attributes = {}
-    for name, (field, mark) in descriptors(cls).items():
-        found = _attribute(cls, name, field, mark)
+    for name, shown in on_wire(cls, LBAAS.form).items():
+        found = _attribute(cls, name, *descriptors(cls)[name])
         if found and name not in ("id", OWNER):
-            attributes[wire_names(cls)[name]] = {"help": helps[name], **found} if name in helps else found
+            attributes[shown] = {"help": helps[name], **found} if name in helps else found
     described = {"plural": cls.PLURAL, "path": cls.path(), "attributes": attributes}
     if cls.LIMIT is not None:
         described = {**described, "limited": True}
@@ -80,19 +83,21 @@ def _attribute(cls: type[Resource], name: str, field: FieldInfo, mark: Descripto
     """Return what can be set and filtered by; what is false or empty is left out."""
     found: dict[str, Any] = {}
     if isinstance(mark, Attr) and (mark.create or mark.update):
-        required = mark.create and not mark.computed and field.is_required()
+        required = mark.create and not mark.computed and default(cls, name, LBAAS.form) is REQUIRED
         found = {"create": mark.create, "update": mark.update, "required": required}
-        found |= {"refers": _kind_of(name, mark), **_form(field)}
+        given = LBAAS.form.types.get(cls, {}).get(name, field.annotation)
+        found |= {"refers": _kind_of(name, mark), **_form(given)}
     if name in filterable(cls) and isinstance(mark, Attr | Child | Derived):
         found["filter"] = value_type(cls, name).__name__
     return {key: value for key, value in found.items() if value}
 
 
-def _form(field: FieldInfo) -> dict[str, Any]:
+def _form(annotation: Any) -> dict[str, Any]:
     """Return of what form the values are that a user gives."""
-    kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
-    several = get_origin(field.annotation) is tuple
-    kind: Any = field.annotation if not kinds else kinds[0]
+    annotation = getattr(annotation, "__origin__", annotation) if not get_origin(annotation) else annotation
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    several = get_origin(annotation) is tuple
+    kind: Any = annotation if not kinds else kinds[0]
     kind = getattr(kind, "__origin__", kind)
     if not isinstance(kind, type):
         return {"list": several}

@@ -17,11 +17,8 @@ from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import (
     HttpMethod,
-    L7Action,
     L7CompareType,
     L7RuleType,
-    LBAlgorithm,
-    MonitorType,
 )
 from evener.resources.wiring import FixedIP, WiredPort
 
@@ -157,7 +154,9 @@ def random_graph(r: random.Random):
 
 
 def random_policy(r, listener_id, position, pool_ids):
-    action = r.choice(list(L7Action) if pool_ids else ["REJECT", "REDIRECT_TO_URL"])
+    action = r.choice(
+        ["REDIRECT_TO_POOL", "REDIRECT_TO_URL", "REJECT"] if pool_ids else ["REJECT", "REDIRECT_TO_URL"]
+    )
     return policy(
         *(random_rule(r) for _ in range(r.choice([0, 1, 2, 3, 90]))),
         id=_id(r),
@@ -171,7 +170,7 @@ def random_policy(r, listener_id, position, pool_ids):
 
 
 def random_rule(r):
-    kind = r.choice(list(L7RuleType))
+    kind = L7RuleType(r.choice(["HOST_NAME", "PATH", "FILE_TYPE", "HEADER", "COOKIE"]))
     compare = r.choice(["EQUAL_TO", "REGEX"] if kind == "FILE_TYPE" else list(L7CompareType))
     value = r.choice([_chars(r, VALUE_CHARS, 1, 255), "--", "-i", "-f", "}", "if", "#"])
     return rule(
@@ -196,7 +195,7 @@ def random_pool(r):
         name=_text(r),
         description=_text(r),
         protocol=protocol,
-        lb_algorithm=r.choice(list(LBAlgorithm)),
+        lb_algorithm=r.choice(["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP"]),
         session_persistence=r.choice([None, {"type": persistence, "cookie_name": cookie}]),
         admin_state_up=r.random() < 0.8,
     )
@@ -220,7 +219,7 @@ def random_monitor(r):
     codes = ", ".join(str(r.randint(100, 599)) for _ in range(r.randint(1, 12)))
     return monitor(
         id=_id(r),
-        type=r.choice(list(MonitorType)),
+        type=r.choice(["PING", "TCP", "HTTP", "HTTPS"]),
         timeout=timeout,
         delay=r.choice([1, r.randint(1, BIG // 1000)]),
         max_retries=r.randint(1, 10),

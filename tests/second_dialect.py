@@ -14,11 +14,14 @@ from evener.resources.describe import Resource
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.wire import Names, attribute_name
+from evener.resources.wire import attribute_name
+from evener.resources.wire_form import WireForm
 from evener.store.rows import ListQuery
 
 PREFIX = "/second/v1"
-NAMES = Names({LoadBalancer: {"vip_address": "address", "flavor_id": None}}, second={"owner": "project_id"})
+NAMES = WireForm(
+    {LoadBalancer: {"vip_address": "address", "flavor_id": None}}, second={"owner": "project_id"}
+)
 ANSWERS = {
     **STATUSES,
     errors.OfAnotherProject: Answer(403, "Forbidden", lambda _: "It is not yours"),
@@ -34,12 +37,12 @@ def body(status: int, name: str, message: str) -> dict[str, Any]:
     return {"fault": name, "says": message, "code": status}
 
 
-def read(cls: type[Resource], query_string: str, names: Names) -> Listing:
+def read(cls: type[Resource], query_string: str, form: WireForm) -> Listing:
     """`size` and `after`, and one word for sorting: `by=name`."""
     given = dict(parse_qsl(query_string))
     size, after, by = (given.pop(name, "") for name in ("size", "after", "by"))
-    filters = {attribute_name(cls, name, names): [value] for name, value in given.items()}
-    sort = [(attribute_name(cls, by, names), True)] if by else []
+    filters = {attribute_name(cls, name, form): [value] for name, value in given.items()}
+    sort = [(attribute_name(cls, by, form), True)] if by else []
     return Listing(ListQuery(filters, sort, int(size) if size else None, after or None), None)
 
 

@@ -156,12 +156,13 @@ def test_an_answer_of_another_version_is_not_understood_and_not_quoted(answer: s
 
 MAPS = {
     "certificates",
+    "insert_headers",
     "unreadable",
     "members",
     "reasons",
     "listeners",
     "servers",
-}  # by id; their keys are no attributes
+}  # by id or header; their keys are no attributes
 
 
 def with_more(document: Any, name: str = "") -> Any:

@@ -8,11 +8,12 @@ import evener
 
 SOURCE = Path(evener.__file__).parents[1]  # of both roots
 # Annotations of what the code names, of which there are only so many.
-FINITE = ("type[Resource]", "bool", "Names")
+FINITE = ("type[Resource]", "bool", "WireForm")
 # Functions with other arguments, of which there are only so many all the same.
 LISTED = {
     "evener/resources/wire.py:adapter": "names of attributes that exist: others raise, which is not remembered",
     "evener/resources/wire.py:_is_cleared_by_null": "names of attributes that exist: others are refused before",
+    "evener/resources/wire.py:_is_nothing": "names of attributes that exist: others are refused before",
 }
 
 

@@ -5,6 +5,7 @@ from typing import cast
 import falcon
 
 from evener.api.collections import Collection, only
+from evener.api.dialects.lbaas import LBAAS
 from evener.api.dialects.lbaas_lists import parse
 from evener.api.documented import Documented, documented, exactly, many, reference
 from evener.api.policy import Policy
@@ -51,7 +52,7 @@ class SchedulerViews:
         self._policy.enforce(caller, "get_agent-loadbalancers")
         wanted = parse(LoadBalancer, request.query_string)
         found = self._agents.loadbalancers(caller, object_id, wanted.query)
-        response.media = {"loadbalancers": [only(to_wire(one), wanted.fields) for one in found]}
+        response.media = {"loadbalancers": [only(to_wire(one, LBAAS.form), wanted.fields) for one in found]}
 
     @documented(Documented(exactly(agent=reference("Agent"))))
     def on_get_agent(self, request: falcon.Request, response: falcon.Response, object_id: str) -> None:

@@ -168,7 +168,7 @@ class Collection:
         bounds: Bounds = DEFAULTS,
     ) -> None:
         self._cls = served.cls
-        self._names, self._lists = served.dialect.names, served.dialect.lists
+        self._form, self._lists = served.dialect.form, served.dialect.lists
         self._bulk, self._bounds = bulk, bounds
         self._answers = answers
         self._operations = operations
@@ -186,7 +186,7 @@ class Collection:
 
     def _asked(self, caller: Caller, request: falcon.Request) -> Listing:
         """Return what the query string asks for; nobody filters or sorts by what they are not shown."""
-        wanted = self._lists.read(self._cls, request.query_string, self._names)
+        wanted = self._lists.read(self._cls, request.query_string, self._form)
         used = {*wanted.query.filters, *(name for name, _ in wanted.query.sort)}
         for name in used & self._policy.hidden(caller, self._cls):
             raise InvalidInput(f"Invalid filter: '{name}' is not an attribute that can be filtered by")
@@ -194,9 +194,9 @@ class Collection:
 
     def _shown(self, caller: Caller, resource: Resource) -> dict[str, Any]:
         """Return what `caller` is shown of `resource`."""
-        shown = to_wire(resource, self._names)
+        shown = to_wire(resource, self._form)
         for name in self._policy.hidden(caller, self._cls):
-            shown.pop(on_wire(self._cls, self._names).get(name, ""), None)
+            shown.pop(on_wire(self._cls, self._form).get(name, ""), None)
         return shown
 
     def _list(self, caller: Caller, request: falcon.Request, parent_id: str | None) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class Collection:
         response.media = {self._cls.KIND: self._shown(caller, created)}
 
     def _parse(self, caller: Caller, body: Any) -> dict[str, Any]:
-        values = parse_create(self._cls, body, self._names)
+        values = parse_create(self._cls, body, self._form)
         self._policy.check_attributes(caller, "create", self._cls, values)
         return values
 
@@ -263,7 +263,7 @@ class Collection:
         """Change one."""
         caller = request.context.caller
         self._policy.check(caller, "update", self._cls)
-        values = parse_update(self._cls, read_json(request, self._largest), self._names)
+        values = parse_update(self._cls, read_json(request, self._largest), self._form)
         self._policy.check_attributes(caller, "update", self._cls, values)
         changed = self._operations.update(caller, self._cls, object_id, values, parent_id)
         response.media = {self._cls.KIND: self._shown(caller, changed)}

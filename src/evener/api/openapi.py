@@ -12,6 +12,7 @@ from typing import Any
 import falcon
 
 from evener.api.collections import Served
+from evener.api.dialects.lbaas import LBAAS
 from evener.api.documented import (
     LINKS,
     UNKNOWN_OBJECT,
@@ -25,8 +26,9 @@ from evener.api.documented import (
     reference,
 )
 from evener.api.schemas import Schemas, always_shown, filters
-from evener.resources.describe import Resource, wire_names
-from evener.resources.wire import visible_attributes
+from evener.resources.describe import Resource
+from evener.resources.wire import on_wire, visible_attributes
+from evener.resources.wire_form import WireForm
 from evener.store.filters import sortable
 
 Json = dict[str, Any]
@@ -57,7 +59,7 @@ def document(collections: Sequence[Served], views: Iterable[View]) -> Json:
         for verb in sorted(served.verbs):
             path = served.path if verb in served.whole_verbs else served.path_of_one
             paths.setdefault(path, _path_parameters(path))[METHODS[verb]] = OPERATIONS[verb](served)
-    schemas = Schemas(dict.fromkeys(served.cls for served in collections))
+    schemas = Schemas(dict.fromkeys(served.cls for served in collections), LBAAS.form)
     for view in views:
         if view.path.endswith("/"):
             continue  # the same as without
@@ -129,14 +131,15 @@ def _head(served: Served, verb: str, summary: str) -> Json:
     }
 
 
-def _fields(cls: type[Resource]) -> dict[str, Schema]:
-    return {"fields": many({"enum": sorted(visible_attributes(cls))})}
+def _fields(cls: type[Resource], form: WireForm) -> dict[str, Schema]:
+    return {"fields": many({"enum": sorted(visible_attributes(cls, form))})}
 
 
-def _listing(cls: type[Resource]) -> dict[str, Schema]:
+def _listing(cls: type[Resource], form: WireForm) -> dict[str, Schema]:
     """Return the query parameters of a list."""
+    called = on_wire(cls, form)
     paging: dict[str, Schema] = {
-        "sort_key": many({"enum": sorted(wire_names(cls)[name] for name in sortable(cls))}),
+        "sort_key": many({"enum": sorted(called[name] for name in sortable(cls) if name in called)}),
         "sort_dir": many({"enum": ["asc", "desc"]}),
         "limit": {"type": "integer", "minimum": 0},
         "marker": STRING,
@@ -144,7 +147,7 @@ def _listing(cls: type[Resource]) -> dict[str, Schema]:
     }
     tagged = "tags" in cls.model_fields
     more = dict.fromkeys(("tags-any", "not-tags", "not-tags-any"), many(STRING)) if tagged else {}
-    return {**filters(cls), **more, **_fields(cls), **paging}
+    return {**filters(cls, form), **more, **_fields(cls, form), **paging}
 
 
 def _list(served: Served) -> Json:
@@ -157,7 +160,7 @@ def _list(served: Served) -> Json:
     }
     return {
         **_head(served, "list", "List"),
-        "parameters": _query(_listing(cls)),
+        "parameters": _query(_listing(cls, served.dialect.form)),
         "responses": _answers(200, "What the caller sees", answer, READING),
     }
 
@@ -166,7 +169,7 @@ def _show(served: Served) -> Json:
     answer = exactly(**{served.cls.KIND: reference(served.cls.__name__)})
     return {
         **_head(served, "show", "Show one"),
-        "parameters": _query(_fields(served.cls)),
+        "parameters": _query(_fields(served.cls, served.dialect.form)),
         "responses": _answers(200, "The object", answer, READING),
     }
 
@@ -174,11 +177,11 @@ def _show(served: Served) -> Json:
 def _create(served: Served) -> Json:
     cls = served.cls
     sent = exactly(**{cls.KIND: reference(f"{cls.__name__}Create")})
-    made = exactly(**{cls.KIND: always_shown(cls)})
+    made = exactly(**{cls.KIND: always_shown(cls, served.dialect.form)})
     if served.bulk:
         several = {**many(reference(f"{cls.__name__}Create")), "minItems": 1}
         sent = {"oneOf": [sent, exactly(**{cls.PLURAL: several})]}
-        made = {"oneOf": [made, exactly(**{cls.PLURAL: many(always_shown(cls))})]}
+        made = {"oneOf": [made, exactly(**{cls.PLURAL: many(always_shown(cls, served.dialect.form))})]}
     return {
         **_head(served, "create", "Create one, or a list" if served.bulk else "Create one"),
         "requestBody": _body(sent),
@@ -191,7 +194,9 @@ def _update(served: Served) -> Json:
     return {
         **_head(served, "update", "Change one"),
         "requestBody": _body(exactly(**{cls.KIND: reference(f"{cls.__name__}Update")})),
-        "responses": _answers(200, "Changed", exactly(**{cls.KIND: always_shown(cls)}), WRITING),
+        "responses": _answers(
+            200, "Changed", exactly(**{cls.KIND: always_shown(cls, served.dialect.form)}), WRITING
+        ),
     }
 
 
@@ -222,7 +227,7 @@ def _view_operation(docstring: str, about: Documented, schemas: Schemas) -> Json
         "responses": _answers(about.status, "Done", answer or None, errors),
     }
     if about.lists is not None:
-        operation["parameters"] = _query(_listing(about.lists))
+        operation["parameters"] = _query(_listing(about.lists, LBAAS.form))
     if about.query is not None:
         operation["parameters"] = _query(about.query)
     if body is not None:

@@ -28,7 +28,7 @@ VERBS = {"get": READING, "create": WRITING, "update": WRITING, "delete": WRITING
 def attribute_rule_name(verb: str, cls: type[Resource], attribute: str, dialect: Dialect = LBAAS) -> str:
     """Return the name of the rule for an attribute, or one inside of it: `create_network:shared`."""
     outer, colon, inner = attribute.partition(":")
-    return f"{dialect.rule(verb, cls)}:{on_wire(cls, dialect.names).get(outer, outer)}{colon}{inner}"
+    return f"{dialect.rule(verb, cls)}:{on_wire(cls, dialect.form).get(outer, outer)}{colon}{inner}"
 
 
 def attributes_for_administrators(verb: str, cls: type[Resource]) -> list[str]:

@@ -19,9 +19,9 @@ from evener.resources.describe import (
     Parent,
     Resource,
     descriptors,
-    wire_names,
 )
-from evener.resources.wire import adapter, plain
+from evener.resources.wire import adapter, default, on_wire, plain
+from evener.resources.wire_form import REQUIRED, WireForm
 from evener.store.filters import filterable, value_type
 
 Json = dict[str, Any]
@@ -32,15 +32,15 @@ _WITH_ID = exactly(id=UUID)
 class Schemas:
     """The schemas of `kinds`, and of all types that they are made of, as components of a document."""
 
-    def __init__(self, kinds: Iterable[type[Resource]]) -> None:
-        self._kinds = tuple(kinds)
+    def __init__(self, kinds: Iterable[type[Resource]], form: WireForm) -> None:
+        self._kinds, self._form = tuple(kinds), form
         self.limited = tuple(cls.KIND for cls in self._kinds if cls.LIMIT is not None)
         wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = []
         for cls in self._kinds:
-            for name, (_, mark) in descriptors(cls).items():
+            for name, _, mark in _on_wire(cls, form):
                 if _shown_inside(cls, name) is not None:
                     continue
-                wanted.append(((cls, name), "validation", adapter(cls, name)))
+                wanted.append(((cls, name), "validation", adapter(cls, name, form)))
                 wanted.append(((cls, name), "serialization", _shown_type(cls, name, mark)))
         self._found, self._shared = TypeAdapter.json_schemas(wanted, ref_template=REFERENCE)
 
@@ -56,11 +56,13 @@ class Schemas:
     def _shown(self, cls: type[Resource]) -> Json:
         """All that can be shown; with `fields` a client asks for some of it, so nothing is required here."""
         shown = {}
-        for name, mark in _on_wire(cls):
-            if not (isinstance(mark, Attr) and not mark.visible):
+        for name, shown_as, mark in _on_wire(cls, self._form):
+            if not (isinstance(mark, Attr) and not mark.visible) and name not in self._form.unseen.get(
+                cls, ()
+            ):
                 schema = self._of_shown(cls, name, mark)
                 nullable = {"anyOf": [schema, {"type": "null"}]} if name in cls.SOMETIMES else schema
-                shown[wire_names(cls)[name]] = nullable
+                shown[shown_as] = nullable
         return _object(cls, _with_tenant(shown))
 
     def nested_create(self, cls: type[Resource], without: Collection[str], **below: Schema) -> Schema:
@@ -76,7 +78,9 @@ class Schemas:
     def nested_shown(self, cls: type[Resource], **below: Schema) -> Schema:
         """Return the schema of what is shown of a `cls` with the objects `below` it in place of their ids."""
         whole = self._shown(cls)
-        lists = {name for name, mark in _on_wire(cls) if isinstance(mark, Children | Child)}
+        lists = {
+            shown_as for _, shown_as, mark in _on_wire(cls, self._form) if isinstance(mark, Children | Child)
+        }
         own = {name: schema for name, schema in whole["properties"].items() if name not in lists}
         return {**whole, "properties": {**own, **below}}
 
@@ -97,24 +101,23 @@ class Schemas:
 
     def _create(self, cls: type[Resource]) -> Json:
         properties, required = {}, []
-        for name, mark in _on_wire(cls):
+        for name, shown_as, mark in _on_wire(cls, self._form):
             if not isinstance(mark, Attr) or not mark.create:
                 continue
-            field = descriptors(cls)[name][0]
-            properties[wire_names(cls)[name]] = self._of_sent(cls, name, mark)
+            properties[shown_as] = self._of_sent(cls, name, mark)
             if mark.computed or name == "project_id":
                 continue
-            if field.is_required():
-                required.append(wire_names(cls)[name])
+            usual = default(cls, name, self._form)
+            if usual is REQUIRED:
+                required.append(shown_as)
             else:
-                default = plain(field.get_default(call_default_factory=True))
-                properties[wire_names(cls)[name]] |= {"default": default}
+                properties[shown_as] |= {"default": plain(usual)}
         return {**_object(cls, _with_tenant(properties)), "required": required}
 
     def _update(self, cls: type[Resource]) -> Schema:
         properties = {
-            wire_names(cls)[name]: self._of_sent(cls, name, mark)
-            for name, mark in _on_wire(cls)
+            shown_as: self._of_sent(cls, name, mark)
+            for name, shown_as, mark in _on_wire(cls, self._form)
             if isinstance(mark, Attr) and mark.update
         }
         return _object(cls, _with_tenant(properties))
@@ -124,30 +127,33 @@ class Schemas:
         return {**self._found[(cls, name), "validation"], **only}
 
 
-def always_shown(cls: type[Resource]) -> Schema:
+def always_shown(cls: type[Resource], form: WireForm) -> Schema:
     """Return the schema of a `cls` that is shown whole: as after its creation."""
     required = [
-        wire_names(cls)[name]
-        for name, mark in _on_wire(cls)
+        shown_as
+        for name, shown_as, mark in _on_wire(cls, form)
         if not (isinstance(mark, Attr) and (mark.private or not mark.visible))
+        and name not in form.unseen.get(cls, ())
+        and name not in form.left_out.get(cls, ())
         and not (isinstance(mark, Derived) and mark.when_set)
     ]
     return {"allOf": [reference(cls.__name__), {"required": sorted(required)}]}
 
 
-def filters(cls: type[Resource]) -> Mapping[str, Schema]:
+def filters(cls: type[Resource], form: WireForm) -> Mapping[str, Schema]:
     """Return the attributes that a list of `cls` can be filtered by, by their names on the wire."""
     names = {bool: "boolean", int: "integer", str: "string"}
     found = {
-        wire_names(cls)[name]: many({"type": names[value_type(cls, name)]})
-        for name in sorted(filterable(cls))
+        shown_as: many({"type": names[value_type(cls, name)]})
+        for name, shown_as, _ in sorted(_on_wire(cls, form))
+        if name in filterable(cls)
     }
     return _with_tenant(found)
 
 
-def _on_wire(cls: type[Resource]) -> list[tuple[str, Descriptor]]:
-    found = descriptors(cls).items()
-    return [(name, mark) for name, (_, mark) in found]
+def _on_wire(cls: type[Resource], form: WireForm) -> list[tuple[str, str, Descriptor]]:
+    """Return each attribute that is on the wire, how it is called there, and its descriptor."""
+    return [(name, shown_as, descriptors(cls)[name][1]) for name, shown_as in on_wire(cls, form).items()]
 
 
 def _shown_type(cls: type[Resource], name: str, mark: Descriptor) -> TypeAdapter[Any]:

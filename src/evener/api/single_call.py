@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import falcon
 
 from evener.api.collections import read_json
+from evener.api.dialects.lbaas import LBAAS
 from evener.api.documented import STRING, Documented, ResourceSchemas, Schema, documented, exactly, many
 from evener.api.policy import Policy
 from evener.control.graphs import arranged
@@ -22,7 +23,8 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.wire import listed, parse_create, to_wire
+from evener.resources.wire import parse_create, to_wire
+from evener.resources.wire_form import listed
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -127,7 +129,7 @@ class _Reader:
         misplaced = sorted(LINKED[cls] & own.keys())
         if misplaced:
             raise InvalidInput(f"Attribute '{misplaced[0]}' not allowed in a graph: nest the object instead")
-        values = parse_create(cls, {cls.KIND: own}, linked=LINKED[cls])
+        values = parse_create(cls, {cls.KIND: own}, LBAAS.form, LINKED[cls])
         self._policy.check_attributes(self._caller, "create", cls, values)
         return values
 
@@ -196,7 +198,7 @@ def shown(balancer: LoadBalancer, made: Made) -> Json:
         if listener.default_pool_id is not None:
             entry["default_pool"] = _pool(pools[listener.default_pool_id])
         listeners.append({**entry, "l7policies": policies[listener.id]})
-    without_pools = {name: value for name, value in to_wire(balancer).items() if name != "pools"}
+    without_pools = {name: value for name, value in to_wire(balancer, LBAAS.form).items() if name != "pools"}
     return {**without_pools, "listeners": listeners}
 
 
@@ -219,6 +221,6 @@ def _own(resource: Resource) -> Json:
     marks = descriptors(type(resource))
     return {
         name: value
-        for name, value in to_wire(resource).items()
+        for name, value in to_wire(resource, LBAAS.form).items()
         if name not in marks or not isinstance(marks[name][1], Children | Child)
     }

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any, ClassVar
 
+from pydantic import BeforeValidator
+
 from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Parent, Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.types import MAX_INT, Between, HttpMethod, MonitorType, Name, ProjectId, Text, Uuid
@@ -25,9 +27,21 @@ ExpectedCodes = Annotated[
         what="a status code, a list such as 200,204 or a range such as 200-299",
     ),
 ]
+HttpVersion = Annotated[
+    str,
+    Text(3, pattern=r"^1\.[01]$", what="1.0 or 1.1"),
+    BeforeValidator(
+        lambda value: f"{value:.1f}" if type(value) in (int, float) and value in (1, 1.1) else value
+    ),
+]
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# RFC 1123 section 2.1.
+DomainName = Annotated[
+    str, Text(255, min_length=1, pattern=rf"^(?:{_LABEL}\.)*{_LABEL}\.?$", what="a host name (RFC 1123)")
+]
 Retries = Annotated[int, Between(1, 10)]
 HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
-ONLY_HTTP = frozenset({"http_method", "url_path", "expected_codes"})
+ONLY_HTTP = frozenset({"http_method", "url_path", "expected_codes", "http_version", "domain_name"})
 
 
 class HealthMonitor(Resource):
@@ -70,6 +84,10 @@ class HealthMonitor(Resource):
     """Path of the request, beginning with a slash, for HTTP and HTTPS."""
     expected_codes: Annotated[ExpectedCodes, CHANGEABLE] = "200"
     """Status codes of a healthy member: one (200), a list (200,202) or a range (200-299); 200 where not given."""
+    http_version: Annotated[HttpVersion | None, Attr(create=True, update=True, nullable=True)] = None
+    """Version of HTTP of the request, 1.0 or 1.1."""
+    domain_name: Annotated[DomainName | None, Attr(create=True, update=True, nullable=True)] = None
+    """Host name that the request is for."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     pools: Annotated[tuple[str, ...], Parent("pool_id")] = ()
 

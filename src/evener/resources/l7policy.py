@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any, ClassVar
 
+from pydantic import AfterValidator
+
 from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Children, Parent, Resource
 from evener.resources.errors import RedirectPoolMissing, RedirectUrlMissing
 from evener.resources.types import MAX_INT, Between, Description, L7Action, Name, ProjectId, Text, Uuid
@@ -16,6 +18,15 @@ Url = Annotated[
     ),
 ]
 LAST = MAX_INT
+
+
+def _is_redirect(code: int) -> int:
+    if code not in (301, 302, 303, 307, 308):
+        raise ValueError("is not one of 301, 302, 303, 307, 308")
+    return code
+
+
+RedirectCode = Annotated[int, Between(300, 399), AfterValidator(_is_redirect)]
 
 
 class L7Policy(Resource):
@@ -39,6 +50,10 @@ class L7Policy(Resource):
     """The pool, for REDIRECT_TO_POOL."""
     redirect_url: Annotated[Url | None, Attr(create=True, update=True, nullable=True)] = None
     """URL, for REDIRECT_TO_URL."""
+    redirect_prefix: Annotated[Url | None, Attr(create=True, update=True, nullable=True)] = None
+    """URL before the request's own path, for REDIRECT_PREFIX."""
+    redirect_http_code: Annotated[RedirectCode | None, Attr(create=True, update=True, nullable=True)] = None
+    """Status code of a redirect."""
     position: Annotated[int, Between(1, MAX_INT), CHANGEABLE] = LAST
     """Place among the listener's policies, from 1; the last where not given."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True

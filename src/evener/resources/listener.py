@@ -2,13 +2,17 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Children, Parent, Resource
 from evener.resources.errors import DefaultCertificateMissing, InvalidInput
 from evener.resources.types import (
     MAX_INT,
+    AlpnProtocol,
     Between,
+    Block,
+    Ciphers,
+    ClientAuthentication,
     ContainerRef,
     Description,
     ListenerProtocol,
@@ -16,6 +20,8 @@ from evener.resources.types import (
     PoolProtocol,
     PortNumber,
     ProjectId,
+    Text,
+    TlsVersion,
     Uuid,
 )
 
@@ -26,6 +32,9 @@ POOL_PROTOCOLS: dict[ListenerProtocol, frozenset[PoolProtocol]] = {
     ListenerProtocol.HTTPS: frozenset({PoolProtocol.HTTPS}),
     ListenerProtocol.TERMINATED_HTTPS: frozenset({PoolProtocol.HTTP}),
 }
+
+
+Milliseconds = Annotated[int, Between(0, 2_073_600_000)]
 
 
 def _as_tuple(value: Any) -> Any:
@@ -64,6 +73,48 @@ class Listener(Resource):
     """Reference of the secret container with the certificate, for TERMINATED_HTTPS."""
     sni_container_refs: Annotated[tuple[ContainerRef, ...], BeforeValidator(_as_tuple), CHANGEABLE] = ()
     """References of secret containers with certificates for other server names (SNI)."""
+    insert_headers: Annotated[dict[Annotated[str, Text(255)], Annotated[str, Text(255)]], CHANGEABLE] = Field(
+        default_factory=dict
+    )
+    """Headers that members are sent with each request, each "true" or "false"."""
+    timeout_client_data: Annotated[Milliseconds, CHANGEABLE] = 50_000
+    """Milliseconds that a client may be silent; 0 is the default."""
+    timeout_member_data: Annotated[Milliseconds, CHANGEABLE] = 50_000
+    """Milliseconds that a member may be silent; 0 is the default."""
+    timeout_member_connect: Annotated[Milliseconds, CHANGEABLE] = 5_000
+    """Milliseconds to connect to a member; 0 is the default."""
+    timeout_tcp_inspect: Annotated[Milliseconds, CHANGEABLE] = 0
+    """Milliseconds to wait for more bytes of a connection before it is judged."""
+    client_authentication: Annotated[ClientAuthentication, CHANGEABLE] = ClientAuthentication.NONE
+    """Whether clients have to show a certificate."""
+    client_ca_tls_container_ref: Annotated[
+        ContainerRef | None, Attr(create=True, update=True, nullable=True)
+    ] = None
+    """Reference of the certificates of the authorities that sign clients' certificates."""
+    client_crl_container_ref: Annotated[
+        ContainerRef | None, Attr(create=True, update=True, nullable=True)
+    ] = None
+    """Reference of the list of clients' certificates that are revoked."""
+    allowed_cidrs: Annotated[tuple[Block, ...] | None, Attr(create=True, update=True, nullable=True)] = None
+    """Who may connect, as blocks of addresses; everybody where there are none."""
+    tls_ciphers: Annotated[Ciphers | None, Attr(create=True, update=True, nullable=True)] = None
+    """Ciphers that may be used, as OpenSSL names them."""
+    tls_versions: Annotated[tuple[TlsVersion, ...] | None, Attr(create=True, update=True, nullable=True)] = (
+        None
+    )
+    """Versions of TLS that may be used."""
+    alpn_protocols: Annotated[
+        tuple[AlpnProtocol, ...] | None, Attr(create=True, update=True, nullable=True)
+    ] = None
+    """What may be spoken inside of TLS."""
+    hsts_max_age: Annotated[
+        Annotated[int, Between(0, MAX_INT)] | None, Attr(create=True, update=True, nullable=True)
+    ] = None
+    """Seconds for which clients are told to come by HTTPS only."""
+    hsts_include_subdomains: Annotated[bool, CHANGEABLE] = False
+    """Whether that holds for names below the own one."""
+    hsts_preload: Annotated[bool, CHANGEABLE] = False
+    """Whether browsers may know of it beforehand."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     loadbalancers: Annotated[tuple[str, ...], Parent("loadbalancer_id")] = ()
     l7policies: Annotated[tuple[str, ...], Children("l7policies", "listener_id")] = ()

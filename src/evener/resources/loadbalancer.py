@@ -38,12 +38,16 @@ class LoadBalancer(Resource):
     vip_address: Annotated[IPAddress | None, Attr(create=True, nullable=True)] = None
     """IP address for the VIP; one of the subnet's free ones where not given."""
     vip_port_id: Annotated[Uuid | None, Attr(nullable=True)] = None
-    vip_network_id: Annotated[Uuid | None, Attr(create=True, nullable=True, visible=False)] = None
+    vip_network_id: Annotated[Uuid | None, Attr(create=True, nullable=True)] = None
     """The network the VIP is on, where no subnet is given."""
     provider: Annotated[Name, ONCE] = ""
     """Name of the provider that is to serve the load balancer."""
     flavor_id: Annotated[Name | None, Attr(create=True, nullable=True)] = None
     """The flavor."""
+    availability_zone: Annotated[Name | None, Attr(create=True, nullable=True)] = None
+    """The availability zone, whose agents may serve it."""
+    vip_sg_ids: Annotated[tuple[Uuid, ...], Attr(create=True, update=True)] = ()
+    """Security groups of the VIP's port."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     generation: Annotated[int, HIDDEN] = 0
     listeners: Annotated[tuple[str, ...], Children("listeners", "loadbalancer_id")] = ()

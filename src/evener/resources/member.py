@@ -18,7 +18,7 @@ class Member(Resource):
     name: Annotated[Name, CHANGEABLE] = ""
     pool_id: Annotated[Uuid, Attr(visible=False, references="pools")]
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
-    subnet_id: Annotated[Uuid, ONCE]
+    subnet_id: Annotated[Uuid | None, Attr(create=True, nullable=True)] = None
     """The subnet the member is reached on."""
     address: Annotated[IPAddress, ONCE]
     """IP address of the member."""
@@ -26,4 +26,10 @@ class Member(Resource):
     """Port the member listens on."""
     weight: Annotated[int, Between(0, 256), CHANGEABLE] = 1
     """Share of the traffic relative to the other members, 0 to 256; 1 where not given."""
+    backup: Annotated[bool, CHANGEABLE] = False
+    """Whether it is asked only while all others are out."""
+    monitor_address: Annotated[IPAddress | None, Attr(create=True, update=True, nullable=True)] = None
+    """IP address that health monitors ask, where that is another one."""
+    monitor_port: Annotated[PortNumber | None, Attr(create=True, update=True, nullable=True)] = None
+    """Port that health monitors ask, where that is another one."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True

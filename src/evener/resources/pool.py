@@ -7,6 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from evener.resources.describe import CHANGEABLE, ONCE, Attr, Child, Children, Parent, Resource
 from evener.resources.errors import InvalidInput, SessionPersistenceInvalid
 from evener.resources.types import (
+    AlpnProtocol,
+    Ciphers,
+    ContainerRef,
     Description,
     LBAlgorithm,
     Name,
@@ -14,6 +17,7 @@ from evener.resources.types import (
     PoolProtocol,
     ProjectId,
     Text,
+    TlsVersion,
     Uuid,
 )
 
@@ -66,6 +70,24 @@ class Pool(Resource):
         Attr(create=True, update=True, nullable=True),
     ] = None
     """What keeps a client on one member: type is SOURCE_IP, HTTP_COOKIE, or APP_COOKIE with a cookie_name."""
+    tls_enabled: Annotated[bool, CHANGEABLE] = False
+    """Whether members are spoken to by TLS."""
+    tls_container_ref: Annotated[ContainerRef | None, Attr(create=True, update=True, nullable=True)] = None
+    """Reference of the certificate that members are shown."""
+    ca_tls_container_ref: Annotated[ContainerRef | None, Attr(create=True, update=True, nullable=True)] = None
+    """Reference of the certificates of the authorities that sign members' certificates."""
+    crl_container_ref: Annotated[ContainerRef | None, Attr(create=True, update=True, nullable=True)] = None
+    """Reference of the list of members' certificates that are revoked."""
+    tls_ciphers: Annotated[Ciphers | None, Attr(create=True, update=True, nullable=True)] = None
+    """Ciphers that may be used, as OpenSSL names them."""
+    tls_versions: Annotated[tuple[TlsVersion, ...] | None, Attr(create=True, update=True, nullable=True)] = (
+        None
+    )
+    """Versions of TLS that may be used."""
+    alpn_protocols: Annotated[
+        tuple[AlpnProtocol, ...] | None, Attr(create=True, update=True, nullable=True)
+    ] = None
+    """What may be spoken inside of TLS."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     healthmonitor_id: Annotated[str | None, Child("healthmonitors", "pool_id")] = None
     listeners: Annotated[tuple[str, ...], Children("listeners", "default_pool_id")] = ()

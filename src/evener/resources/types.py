@@ -195,6 +195,33 @@ Cidr = Annotated[
     AfterValidator(_cidr),
     WithJsonSchema({"type": "string", "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$"}),
 ]
+# As OpenSSL names them, with colons between.
+Ciphers = Annotated[
+    str,
+    Text(
+        2048,
+        min_length=1,
+        pattern=r"^[A-Za-z0-9\-+!:@=_.]+$",
+        what="a list of OpenSSL's names of ciphers with colons between",
+    ),
+]
+
+
+def _block(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("is not a valid IP address or subnet") from None
+    return str(network)
+
+
+# A block of addresses; a single one is a block too.
+Block = Annotated[
+    str,
+    Text(64),
+    AfterValidator(_block),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$"}),
+]
 MacAddress = Annotated[
     str,
     Text(
@@ -213,6 +240,7 @@ class LBAlgorithm(StrEnum):
     ROUND_ROBIN = "ROUND_ROBIN"
     LEAST_CONNECTIONS = "LEAST_CONNECTIONS"
     SOURCE_IP = "SOURCE_IP"
+    SOURCE_IP_PORT = "SOURCE_IP_PORT"
 
 
 class ListenerProtocol(StrEnum):
@@ -222,6 +250,9 @@ class ListenerProtocol(StrEnum):
     HTTP = "HTTP"
     HTTPS = "HTTPS"
     TERMINATED_HTTPS = "TERMINATED_HTTPS"
+    UDP = "UDP"
+    SCTP = "SCTP"
+    PROMETHEUS = "PROMETHEUS"
 
 
 class PoolProtocol(StrEnum):
@@ -230,6 +261,10 @@ class PoolProtocol(StrEnum):
     TCP = "TCP"
     HTTP = "HTTP"
     HTTPS = "HTTPS"
+    PROXY = "PROXY"
+    PROXYV2 = "PROXYV2"
+    UDP = "UDP"
+    SCTP = "SCTP"
 
 
 class MonitorType(StrEnum):
@@ -239,6 +274,9 @@ class MonitorType(StrEnum):
     TCP = "TCP"
     HTTP = "HTTP"
     HTTPS = "HTTPS"
+    TLS_HELLO = "TLS-HELLO"
+    UDP_CONNECT = "UDP-CONNECT"
+    SCTP = "SCTP"
 
 
 class HttpMethod(StrEnum):
@@ -263,11 +301,38 @@ class PersistenceType(StrEnum):
     APP_COOKIE = "APP_COOKIE"
 
 
+class ClientAuthentication(StrEnum):
+    """Whether clients show a certificate."""
+
+    NONE = "NONE"
+    OPTIONAL = "OPTIONAL"
+    MANDATORY = "MANDATORY"
+
+
+class TlsVersion(StrEnum):
+    """A version of TLS, and the one before them."""
+
+    SSLv3 = "SSLv3"
+    TLSv1 = "TLSv1"
+    TLSv1_1 = "TLSv1.1"
+    TLSv1_2 = "TLSv1.2"
+    TLSv1_3 = "TLSv1.3"
+
+
+class AlpnProtocol(StrEnum):
+    """What may be spoken inside of TLS."""
+
+    H2 = "h2"
+    HTTP_1_1 = "http/1.1"
+    HTTP_1_0 = "http/1.0"
+
+
 class L7Action(StrEnum):
     """What an L7 policy does with a request."""
 
     REDIRECT_TO_POOL = "REDIRECT_TO_POOL"
     REDIRECT_TO_URL = "REDIRECT_TO_URL"
+    REDIRECT_PREFIX = "REDIRECT_PREFIX"
     REJECT = "REJECT"
 
 
@@ -279,6 +344,9 @@ class L7RuleType(StrEnum):
     FILE_TYPE = "FILE_TYPE"
     HEADER = "HEADER"
     COOKIE = "COOKIE"
+    SSL_CONN_HAS_CERT = "SSL_CONN_HAS_CERT"
+    SSL_VERIFY_RESULT = "SSL_VERIFY_RESULT"
+    SSL_DN_FIELD = "SSL_DN_FIELD"
 
 
 class L7CompareType(StrEnum):

@@ -96,3 +96,10 @@ def says(wrong: ErrorDetails) -> str:
 def _listed(expected: str) -> str:
     """Return alternatives, which the library quotes and joins with "or", as users write them."""
     return ", ".join(re.findall("'([^']*)'", expected)) or expected
+
+
+def alternatives(wrong: ErrorDetails) -> tuple[str, ...]:
+    """Return all values that are allowed, where the library counts them."""
+    if wrong["type"] not in ("enum", "literal_error"):
+        return ()
+    return tuple(re.findall("'([^']*)'", wrong.get("ctx", {})["expected"]))

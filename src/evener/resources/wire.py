@@ -5,9 +5,9 @@ The messages are Neutron's, because people and programs that know Neutron read t
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from dataclasses import field as field_of
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
+from operator import attrgetter
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -28,43 +28,34 @@ from evener.resources.describe import (
 )
 from evener.resources.errors import InvalidInput
 from evener.resources.types import Characters, Text, unfit
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Names:
-    """How the attributes of kinds are called on a wire, where that is not what their descriptions say.
-
-    One that is called None is not on it. `second` are other names that attributes have beside their own.
-    """
-
-    other: Mapping[type[Resource], Mapping[str, str | None]] = field_of(default_factory=dict)
-    second: Mapping[str, str] = field_of(default_factory=lambda: {"tenant_id": "project_id"})
-
-
-OWN = Names()
+from evener.resources.wire_form import OWN, REQUIRED, WireForm, Wrong
 
 
 @cache
-def on_wire(cls: type[Resource], names: Names = OWN) -> dict[str, str]:
+def on_wire(cls: type[Resource], form: WireForm = OWN) -> dict[str, str]:
     """Return the name of each attribute that is on the wire."""
-    called = {**wire_names(cls), **names.other.get(cls, {})}
+    called = {**wire_names(cls), **form.other.get(cls, {})}
     return {name: shown for name, shown in called.items() if shown is not None}
 
 
 @cache
-def adapter(cls: type[Resource], name: str) -> TypeAdapter[Any]:
+def adapter(cls: type[Resource], name: str, form: WireForm = OWN) -> TypeAdapter[Any]:
     """Return what validates attribute `name`, and knows its JSON schema."""
     field: FieldInfo = cls.model_fields[name]
     described: Any = Annotated[field.annotation, *field.metadata]
-    return TypeAdapter(described)
+    return TypeAdapter(form.types.get(cls, {}).get(name, described))
 
 
-def _reason(error: ValidationError) -> str:
-    wrong = validation_messages.first(error)
-    where, message, given = validation_messages.place(wrong), validation_messages.says(wrong), wrong["input"]
-    scalar = isinstance(given, str | int | float) and wrong["type"] != "missing"
-    value = f"'{validation_messages.shown(given)}' " if scalar else ""
-    return f"{value}{message}" if not where else f"{where}: {value}{message}"
+def _wrong(error: ValidationError) -> Wrong:
+    first = validation_messages.first(error)
+    given = first["input"]
+    scalar = isinstance(given, str | int | float) and first["type"] != "missing"
+    return Wrong(
+        validation_messages.place(first),
+        validation_messages.shown(given) if scalar else None,
+        validation_messages.says(first),
+        validation_messages.alternatives(first),
+    )
 
 
 @cache
@@ -86,35 +77,35 @@ def _kinds(field: FieldInfo) -> tuple[Any, ...]:
     return get_args(field.annotation) if get_origin(field.annotation) in (UnionType, Union) else ()
 
 
-def validate_attribute(cls: type[Resource], name: str, value: Any, names: Names = OWN) -> Any:
+def validate_attribute(cls: type[Resource], name: str, value: Any, form: WireForm = OWN) -> Any:
     """Return `value` normalised to attribute `name`'s type.
 
     Raises:
         InvalidInput: naming the attribute, the value and what is allowed.
     """
     try:
-        valid = adapter(cls, name).validate_python(value)
+        valid = adapter(cls, name, form).validate_python(value)
     except ValidationError as error:
-        raise _invalid(cls, name, _reason(error), names) from None
+        raise _invalid(cls, name, _wrong(error), form) from None
     characters = _characters(cls).get(name, Characters.ANY)
     reason = unfit(valid, characters) if isinstance(valid, str) else None
     if reason is not None:
-        raise _invalid(cls, name, reason, names)
+        raise _invalid(cls, name, Wrong("", None, reason), form)
     return valid
 
 
-def _invalid(cls: type[Resource], name: str, reason: str, names: Names) -> InvalidInput:
-    return InvalidInput(f"Invalid input for {on_wire(cls, names).get(name, name)}. Reason: {reason}.")
+def _invalid(cls: type[Resource], name: str, wrong: Wrong, form: WireForm) -> InvalidInput:
+    return InvalidInput(form.complaints.value(on_wire(cls, form).get(name, name), wrong))
 
 
-def _unwrap(cls: type[Resource], body: Any, names: Names) -> dict[str, Any]:
+def _unwrap(cls: type[Resource], body: Any, form: WireForm) -> dict[str, Any]:
     if not isinstance(body, dict) or not isinstance(body.get(cls.KIND), dict):
-        raise InvalidInput(f"Resource body required: an object named '{cls.KIND}'")
+        raise InvalidInput(form.complaints.body(cls.KIND))
     extra = [str(key) for key in body if key != cls.KIND]
     if extra:
-        raise InvalidInput(f"Unrecognized attribute(s) {listed(extra)}")
+        raise InvalidInput(form.complaints.unknown(cls.KIND, extra))
     given: dict[str, Any] = dict(body[cls.KIND])
-    for second, first in names.second.items():
+    for second, first in form.second.items():
         if second in given:
             value = given.pop(second)
             if given.setdefault(first, value) != value:
@@ -123,27 +114,22 @@ def _unwrap(cls: type[Resource], body: Any, names: Names) -> dict[str, Any]:
 
 
 @cache
-def _attribute_names(cls: type[Resource], names: Names) -> dict[str, str]:
-    return {shown: name for name, shown in on_wire(cls, names).items()}
+def _attribute_names(cls: type[Resource], form: WireForm) -> dict[str, str]:
+    return {shown: name for name, shown in on_wire(cls, form).items()}
 
 
-def attribute_name(cls: type[Resource], shown: str, names: Names = OWN) -> str:
+def attribute_name(cls: type[Resource], shown: str, form: WireForm = OWN) -> str:
     """Return the attribute that clients call `shown` (in filters, sort keys), or `shown` when there is none."""
-    first = names.second.get(shown, shown)
-    return _attribute_names(cls, names).get(first, first)
+    first = form.second.get(shown, shown)
+    return _attribute_names(cls, form).get(first, first)
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return names for a message, however long and odd they are."""
-    return ", ".join(f"'{validation_messages.shown(name)}'" for name in sorted(names))
-
-
-def _known(cls: type[Resource], given: Mapping[str, Any], names: Names) -> dict[str, Any]:
+def _known(cls: type[Resource], given: Mapping[str, Any], form: WireForm) -> dict[str, Any]:
     """Return `given` by attribute; raises `InvalidInput` for one that is not on the wire."""
-    known = {shown: name for name, shown in on_wire(cls, names).items() if not _is_secret(cls, name)}
+    known = {shown: name for name, shown in on_wire(cls, form).items() if not _is_secret(cls, name)}
     unknown = [str(name) for name in given if name not in known]
     if unknown:
-        raise InvalidInput(f"Unrecognized attribute(s) {listed(unknown)}")
+        raise InvalidInput(form.complaints.unknown(cls.KIND, unknown))
     return {known[name]: value for name, value in given.items()}
 
 
@@ -165,8 +151,15 @@ def _is_cleared_by_null(cls: type[Resource], name: str) -> bool:
     return False
 
 
+def default(cls: type[Resource], name: str, form: WireForm = OWN) -> Any:
+    """Return what an attribute is that nobody gives, or `REQUIRED`."""
+    field = cls.model_fields[name]
+    own = REQUIRED if field.is_required() else field.get_default(call_default_factory=True)
+    return form.defaults.get(cls, {}).get(name, own)
+
+
 def parse_create(
-    cls: type[Resource], body: Any, names: Names = OWN, linked: Collection[str] = ()
+    cls: type[Resource], body: Any, form: WireForm = OWN, linked: Collection[str] = ()
 ) -> dict[str, Any]:
     """Return the attributes for a new `cls` from a POST's body: what was given, and defaults for the rest.
 
@@ -176,42 +169,53 @@ def parse_create(
     Raises:
         InvalidInput: for an unknown, missing, misplaced or invalid attribute.
     """
-    given = _known(cls, _unwrap(cls, body, names), names)
+    given = _known(cls, _unwrap(cls, body, form), form)
     values: dict[str, Any] = {}
-    for name, (field, mark) in descriptors(cls).items():
+    for name, (_, mark) in descriptors(cls).items():
         settable = isinstance(mark, Attr) and mark.create
         if name in given and not settable:
-            raise InvalidInput(f"Attribute '{on_wire(cls, names)[name]}' not allowed in POST")
-        if name in given and not (given[name] is None and _is_cleared_by_null(cls, name)):
-            values[name] = validate_attribute(cls, name, given[name], names)
+            raise InvalidInput(form.complaints.not_in_create(cls.KIND, on_wire(cls, form)[name]))
+        if name in given and not (given[name] is None and _is_nothing(cls, name, form)):
+            values[name] = validate_attribute(cls, name, given[name], form)
+        elif name in given and name in form.null_is:
+            values[name] = form.null_is[name]
         elif name in linked or (isinstance(mark, Attr) and mark.computed):
             continue
-        elif settable and not field.is_required():
-            values[name] = field.get_default(call_default_factory=True)
+        elif settable and default(cls, name, form) is not REQUIRED:
+            values[name] = default(cls, name, form)
         elif settable and name != "project_id":
-            raise InvalidInput(
-                f"Failed to parse request. Required attribute '{on_wire(cls, names)[name]}' not specified"
-            )
+            raise InvalidInput(form.complaints.missing(on_wire(cls, form)[name]))
     return values
 
 
-def parse_update(cls: type[Resource], body: Any, names: Names = OWN) -> dict[str, Any]:
+@cache
+def _is_nothing(cls: type[Resource], name: str, form: WireForm) -> bool:
+    """Return whether null for an attribute says what saying nothing says."""
+    return form.nulls or _is_cleared_by_null(cls, name)
+
+
+def parse_update(cls: type[Resource], body: Any, form: WireForm = OWN) -> dict[str, Any]:
     """Return the attributes that a PUT's body changes; null for a list is its default, or None where that is computed.
 
     Raises:
         InvalidInput: for an unknown, unchangeable or invalid attribute.
     """
-    given = _known(cls, _unwrap(cls, body, names), names)
+    given = _known(cls, _unwrap(cls, body, form), form)
     for name in given:
         mark = descriptors(cls)[name][1]
         if not isinstance(mark, Attr) or not mark.update:
-            raise InvalidInput(f"Cannot update read-only attribute {on_wire(cls, names)[name]}")
-    return {name: _changed(cls, name, value, names) for name, value in given.items()}
+            raise InvalidInput(form.complaints.not_in_update(cls.KIND, on_wire(cls, form)[name]))
+    return {name: _changed(cls, name, value, form) for name, value in given.items()}
 
 
-def _changed(cls: type[Resource], name: str, value: Any, names: Names) -> Any:
+def _changed(cls: type[Resource], name: str, value: Any, form: WireForm) -> Any:
+    if value is None and form.nulls:
+        if name in form.null_is:
+            return form.null_is[name]
+        usual = default(cls, name, form)
+        return validate_attribute(cls, name, None, form) if usual is REQUIRED else usual
     if value is not None or not _is_cleared_by_null(cls, name):
-        return validate_attribute(cls, name, value, names)
+        return validate_attribute(cls, name, value, form)
     field = cls.model_fields[name]
     return None if field.is_required() else field.get_default(call_default_factory=True)
 
@@ -236,17 +240,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")  # as Neutron shows the moments of agents
+        return OWN.moment(value)
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """How one attribute is shown: under which name, read from where, made JSON by what (None: it is)."""
+    """How one attribute is shown: under which name, read by what, made JSON by what (None: it is)."""
 
     name: str
     attribute: str
-    source: str
+    read: Callable[[Any], Any]
     convert: Callable[[Any], Any] | None
     when_set: bool
 
@@ -266,13 +270,17 @@ def _is_json(kind: type | None) -> bool:
 
 
 @cache
-def _all_shown(cls: type[Resource], names: Names) -> tuple[_Shown, ...]:
+def _all_shown(cls: type[Resource], form: WireForm) -> tuple[_Shown, ...]:
     found = []
-    for name, shown in on_wire(cls, names).items():
+    left_out, unseen = form.left_out.get(cls, frozenset()), form.unseen.get(cls, frozenset())
+    for name, shown in on_wire(cls, form).items():
         described, mark = descriptors(cls)[name]
-        if isinstance(mark, Attr) and not mark.visible:
+        if (isinstance(mark, Attr) and not mark.visible) or name in unseen:
             continue
-        convert: Callable[[Any], Any] | None = None if _is_json(value_type(described)) else plain
+        kind = value_type(described)
+        convert: Callable[[Any], Any] | None = None if _is_json(kind) else plain
+        if kind is datetime:
+            convert = partial(_moment, form)
         source = name
         if isinstance(mark, Attr) and mark.shown_as:
             source, convert = mark.shown_as, plain
@@ -280,27 +288,32 @@ def _all_shown(cls: type[Resource], names: Names) -> tuple[_Shown, ...]:
             source, convert = mark.attr, _parent
         elif isinstance(mark, Children) and not mark.plain:
             convert = _objects
-        when_set = isinstance(mark, Derived) and mark.when_set
-        found.append(_Shown(shown, name, source, convert, when_set))
+        when_set = name in left_out or (isinstance(mark, Derived) and mark.when_set)
+        read = form.shows.get(cls, {}).get(name) or attrgetter(source)
+        found.append(_Shown(shown, name, read, convert, when_set))
     return tuple(found)
 
 
-def to_wire(resource: Resource, names: Names = OWN) -> dict[str, Any]:
+def _moment(form: WireForm, moment: datetime | None) -> str | None:
+    return None if moment is None else form.moment(moment)
+
+
+def to_wire(resource: Resource, form: WireForm = OWN) -> dict[str, Any]:
     """Return what a client is shown of `resource`, as JSON types."""
     shown: dict[str, Any] = {}
     meaningless = resource.meaningless()
-    for each in _all_shown(type(resource), names):
-        value = None if each.attribute in meaningless else getattr(resource, each.source)
+    for each in _all_shown(type(resource), form):
+        value = None if each.attribute in meaningless else each.read(resource)
         if value is not None or not each.when_set:
             shown[each.name] = value if each.convert is None else each.convert(value)
-    for second, first in names.second.items():
+    for second, first in form.second.items():
         if first in shown:
             shown[second] = shown[first]
     return shown
 
 
 @cache
-def visible_attributes(cls: type[Resource], names: Names = OWN) -> frozenset[str]:
+def visible_attributes(cls: type[Resource], form: WireForm = OWN) -> frozenset[str]:
     """Return the names a client may ask for in `fields`; those with a column, sort by."""
-    found = {each.name for each in _all_shown(cls, names)}
-    return frozenset(found | {second for second, first in names.second.items() if first in found})
+    found = {each.name for each in _all_shown(cls, form)}
+    return frozenset(found | {second for second, first in form.second.items() if first in found})

@@ -8,7 +8,7 @@ from evener.api.query import Listing
 from evener.resources import errors
 from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
-from evener.resources.wire import Names
+from evener.resources.wire_form import WireForm
 
 Json = dict[str, Any]
 
@@ -65,7 +65,7 @@ def unauthorized_body(message: str) -> Json:
 class ReadList(Protocol):
     """Understands a query string."""
 
-    def __call__(self, cls: type[Resource], query_string: str, names: Names, /) -> Listing:
+    def __call__(self, cls: type[Resource], query_string: str, form: WireForm, /) -> Listing:
         """Return what it asks of a list of `cls`.
 
         Raises:
@@ -98,7 +98,7 @@ class Dialect:
     """
 
     prefix: str
-    names: Names
+    form: WireForm
     lists: Lists
     errors: ErrorForm
     rule: Callable[[str, type[Resource]], str]

@@ -4,6 +4,10 @@ The Networking API of the embedded network is written in the same manner, and ca
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from evener.api.dialects import lbaas_lists
 from evener.api.dialects.base import STATUSES, Answer, Dialect, ErrorForm, Json, Lists, unauthorized_body
@@ -12,7 +16,23 @@ from evener.control import errors as control
 from evener.resources import errors
 from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
-from evener.resources.wire import OWN
+from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.pool import Pool
+from evener.resources.types import (
+    L7Action,
+    L7RuleType,
+    LBAlgorithm,
+    ListenerProtocol,
+    MonitorType,
+    PoolProtocol,
+    Uuid,
+)
+from evener.resources.wire_form import REQUIRED, WireForm
 
 # What is called otherwise there than here, or has another status than in most APIs.
 ANSWERS: Mapping[type[EvenerError], Answer] = {
@@ -55,6 +75,69 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
 }
 
 
+def _hidden(*names: str) -> dict[str, str | None]:
+    return dict.fromkeys(names)
+
+
+def _some(kinds: type[StrEnum], *values: StrEnum) -> Any:
+    """Return the type of those `values` of an enumeration that LBaaS v2 knows."""
+    fewer = StrEnum(kinds.__name__, {each.name: each.value for each in values})  # type: ignore[misc]
+    return Annotated[fewer, AfterValidator(lambda value: kinds(value.value))]
+
+
+# What came with later APIs, and what is stricter here.
+FORM = WireForm(
+    other={
+        LoadBalancer: _hidden("availability_zone", "vip_sg_ids"),
+        Listener: _hidden(
+            "insert_headers",
+            *("timeout_client_data", "timeout_member_data", "timeout_member_connect", "timeout_tcp_inspect"),
+            *("client_authentication", "client_ca_tls_container_ref", "client_crl_container_ref"),
+            *("allowed_cidrs", "tls_ciphers", "tls_versions", "alpn_protocols"),
+            *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
+        ),
+        Pool: _hidden(
+            *("tls_enabled", "tls_container_ref", "ca_tls_container_ref", "crl_container_ref"),
+            *("tls_ciphers", "tls_versions", "alpn_protocols"),
+        ),
+        Member: _hidden("backup", "monitor_address", "monitor_port"),
+        HealthMonitor: _hidden("http_version", "domain_name"),
+        L7Policy: _hidden("redirect_prefix", "redirect_http_code"),
+    },
+    types={
+        Listener: {
+            "protocol": _some(
+                ListenerProtocol,
+                *(ListenerProtocol.TCP, ListenerProtocol.HTTP, ListenerProtocol.HTTPS),
+                ListenerProtocol.TERMINATED_HTTPS,
+            )
+        },
+        Pool: {
+            "protocol": _some(PoolProtocol, PoolProtocol.TCP, PoolProtocol.HTTP, PoolProtocol.HTTPS),
+            "lb_algorithm": _some(
+                LBAlgorithm, LBAlgorithm.ROUND_ROBIN, LBAlgorithm.LEAST_CONNECTIONS, LBAlgorithm.SOURCE_IP
+            ),
+        },
+        HealthMonitor: {
+            "type": _some(MonitorType, MonitorType.PING, MonitorType.TCP, MonitorType.HTTP, MonitorType.HTTPS)
+        },
+        L7Policy: {
+            "action": _some(L7Action, L7Action.REDIRECT_TO_POOL, L7Action.REDIRECT_TO_URL, L7Action.REJECT)
+        },
+        L7Rule: {
+            "type": _some(
+                L7RuleType,
+                *(L7RuleType.HOST_NAME, L7RuleType.PATH, L7RuleType.FILE_TYPE),
+                *(L7RuleType.HEADER, L7RuleType.COOKIE),
+            )
+        },
+        Member: {"subnet_id": Uuid},
+    },
+    defaults={Member: {"subnet_id": REQUIRED}},
+    unseen={LoadBalancer: frozenset({"vip_network_id"})},
+)
+
+
 def error_body(status: int, name: str, message: str) -> Json:
     """Return the body that Neutron's clients read an error from; who has no token finds Keystone's beside it."""
     body = {"NeutronError": {"type": name, "message": message, "detail": ""}}
@@ -68,4 +151,4 @@ def rule_name(verb: str, cls: type[Resource]) -> str:
 
 
 ERRORS = ErrorForm(ANSWERS, error_body)
-LBAAS = Dialect("/networking", OWN, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name)
+LBAAS = Dialect("/networking", FORM, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name)

@@ -7,14 +7,15 @@ from urllib.parse import parse_qsl, urlencode
 from evener.api.query import MAX_PAGE, MOST_SORT_KEYS, Listing, pairs, wanted_fields
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
-from evener.resources.wire import OWN, Names, attribute_name, visible_attributes
+from evener.resources.wire import attribute_name, visible_attributes
+from evener.resources.wire_form import OWN, WireForm
 from evener.store.rows import ListQuery
 
 RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse", "verbose"})
 _NUMBER = re.compile("[0-9]{1,20}")
 
 
-def parse(cls: type[Resource], query_string: str, names: Names = OWN) -> Listing:
+def parse(cls: type[Resource], query_string: str, form: WireForm = OWN) -> Listing:
     """Return what `query_string` asks of a collection of `cls`.
 
     Raises:
@@ -26,19 +27,19 @@ def parse(cls: type[Resource], query_string: str, names: Names = OWN) -> Listing
     filters: dict[str, list[str]] = {}
     for name, values in given.items():
         if name not in RESERVED:
-            filters.setdefault(attribute_name(cls, name, names), []).extend(values)
+            filters.setdefault(attribute_name(cls, name, form), []).extend(values)
     query = ListQuery(
         filters=filters,
-        sort=_sorting(cls, names, given.get("sort_key", []), given.get("sort_dir", [])),
+        sort=_sorting(cls, form, given.get("sort_key", []), given.get("sort_dir", [])),
         limit=_limit(given.get("limit", [""])[-1]),
         marker=given.get("marker", [""])[-1] or None,
         reverse=_flag("page_reverse", given.get("page_reverse", ["false"])[-1]),
     )
-    return Listing(query, wanted_fields(given.get("fields", []), visible_attributes(cls, names)))
+    return Listing(query, wanted_fields(given.get("fields", []), visible_attributes(cls, form)))
 
 
 def _sorting(
-    cls: type[Resource], names: Names, keys: list[str], directions: list[str]
+    cls: type[Resource], form: WireForm, keys: list[str], directions: list[str]
 ) -> list[tuple[str, bool]]:
     if directions and len(directions) != len(keys):
         raise InvalidInput("The number of sort_keys and sort_dirs must be same")
@@ -48,7 +49,7 @@ def _sorting(
     ascending = [direction == "asc" for direction in directions] or [True] * len(keys)
     sort: dict[str, bool] = {}
     for key, up in zip(keys, ascending, strict=True):
-        sort.setdefault(attribute_name(cls, key, names), up)
+        sort.setdefault(attribute_name(cls, key, form), up)
     if len(sort) > MOST_SORT_KEYS:
         raise InvalidInput(
             f"Invalid input for sort_key. Reason: {len(sort)} are given; at most {MOST_SORT_KEYS} are allowed."

@@ -33,6 +33,11 @@ def unknown(what: str, value: Never) -> Unrenderable:
     return Unrenderable(f"the {what} {value} is not known to this agent")
 
 
+def unserved(what: str, value: str) -> Unrenderable:
+    """Return what to raise for a kind of something that is known, and that HAProxy does not do here."""
+    return Unrenderable(f"the {what} {value} is not served by HAProxy")
+
+
 class Refused(HaproxyError):
     """HAProxy refused the new configuration; the previous one is on disk and serves, where there was one."""
 

@@ -8,7 +8,7 @@ HAProxy 2.6 configuration manual, sections 4.2 ("http-request", "use_backend"), 
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from evener.dataplane.haproxy.errors import unknown
+from evener.dataplane.haproxy.errors import unknown, unserved
 from evener.dataplane.haproxy.quoting import argument, line, literal
 from evener.resources.graph import PolicyNode
 from evener.resources.l7policy import L7Policy
@@ -130,6 +130,8 @@ def _acls(rule: L7Rule) -> Iterator[str]:
             fetches = (f"req.fhdr({key})",)  # the whole value, commas and all
         case L7RuleType.COOKIE:
             fetches = (f"req.cook({key})",)
+        case L7RuleType.SSL_CONN_HAS_CERT | L7RuleType.SSL_VERIFY_RESULT | L7RuleType.SSL_DN_FIELD:
+            raise unserved("type of an L7 rule", rule.type)
         case _:
             raise unknown("type of an L7 rule", rule.type)
     for fetch in fetches:
@@ -161,6 +163,8 @@ def _decision(
             action = ("redirect", "location", literal(str(policy.redirect_url)), "code", "302")
         case L7Action.REJECT:
             action = ("deny", "status", "403")
+        case L7Action.REDIRECT_PREFIX:
+            raise unserved("action of an L7 policy", policy.action)
         case _:
             raise unknown("action of an L7 policy", policy.action)
     yield line("http-request", *action, "if", *conditions)

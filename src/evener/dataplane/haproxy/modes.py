@@ -1,6 +1,6 @@
 """Which of HAProxy's two modes a protocol is served in: requests (`http`) or a stream of bytes (`tcp`). Pure."""
 
-from evener.dataplane.haproxy.errors import unknown
+from evener.dataplane.haproxy.errors import unknown, unserved
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool
 from evener.resources.types import ListenerProtocol, PoolProtocol
@@ -22,6 +22,8 @@ def reads_requests(listener: Listener) -> bool:
             return True
         case ListenerProtocol.TCP | ListenerProtocol.HTTPS:
             return False
+        case ListenerProtocol.UDP | ListenerProtocol.SCTP | ListenerProtocol.PROMETHEUS:
+            raise unserved("protocol of a listener", listener.protocol)
         case _:
             raise unknown("protocol of a listener", listener.protocol)
 
@@ -33,6 +35,8 @@ def sends_requests(pool: Pool) -> bool:
             return True
         case PoolProtocol.TCP | PoolProtocol.HTTPS:
             return False
+        case PoolProtocol.PROXY | PoolProtocol.PROXYV2 | PoolProtocol.UDP | PoolProtocol.SCTP:
+            raise unserved("protocol of a pool", pool.protocol)
         case _:
             raise unknown("protocol of a pool", pool.protocol)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from evener.dataplane.haproxy import access, connection_limits, l7, persistence, tls
-from evener.dataplane.haproxy.errors import unknown
+from evener.dataplane.haproxy.errors import unknown, unserved
 from evener.dataplane.haproxy.model import Asked, Backend, Bind, Config, Frontend, Server, socket_address
 from evener.dataplane.haproxy.modes import mode, reads_requests, sends_requests
 from evener.dataplane.haproxy.paths import Paths
@@ -191,6 +191,8 @@ def _balance(algorithm: LBAlgorithm) -> Iterator[str]:
             # servers at run time only to dynamic algorithms.
             yield line("balance", "source")
             yield line("hash-type", "consistent")
+        case LBAlgorithm.SOURCE_IP_PORT:
+            raise unserved("algorithm", algorithm)
         case _:
             raise unknown("algorithm", algorithm)
 
@@ -210,6 +212,8 @@ def _check_lines(monitor: HealthMonitor) -> Iterator[str]:
             if monitor.timeout < _CONNECT_S:  # or opening a connection would take checks longer
                 yield line("timeout", "connect", f"{monitor.timeout}s")
             yield line("option", "log-health-checks")  # `checks` reads them
+        case MonitorType.TLS_HELLO | MonitorType.UDP_CONNECT | MonitorType.SCTP:
+            raise unserved("type of a health monitor", monitor.type)
         case _:
             raise unknown("type of a health monitor", monitor.type)
     if monitor.type is not MonitorType.TCP:
