@@ -230,6 +230,21 @@ def test_counters_are_summed_over_listeners_and_asked_for_afresh(cloud: Cloud, t
     assert stats(cloud, tree)["bytes_in"] == 2**41 + 1
 
 
+def test_reading_statistics_writes_only_what_has_moved(cloud: Cloud, tree: Tree) -> None:
+    def writes(**counted: int) -> bool:
+        seen = Observation(listeners={tree.listener: Counters(**counted)})
+        cloud.agent.observations[tree.loadbalancer] = seen
+        before = cloud.database.changes
+        stats(cloud, tree)
+        return cloud.database.changes != before
+
+    assert writes(bytes_in=1)
+    assert not writes(bytes_in=1)
+    assert not writes(bytes_in=0)  # an older reading than the last
+    assert writes(bytes_in=1, active_connections=1)
+    assert writes(bytes_in=1)
+
+
 def test_counters_never_fall_when_a_listener_goes(cloud: Cloud, tree: Tree) -> None:
     first = Counters(
         active_connections=3, total_connections=10, bytes_in=100, bytes_out=200, request_errors=1

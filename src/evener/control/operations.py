@@ -15,7 +15,6 @@ from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
 from evener.control import certificates, children, departing, flavors, l7, scheduling, single_call
-from evener.control.asking import Asking
 from evener.control.bounds import check_listener
 from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
@@ -24,17 +23,17 @@ from evener.control.errors import (
     LoadBalancerInUse,
     PoolWithoutLoadBalancer,
 )
-from evener.control.reports import store_counters
 from evener.control.reservations import Reservation, Reservations, vip_subnets
 from evener.control.services import Services
 from evener.control.status_filters import split
-from evener.control.status_views import Statuses, balancers_with_statuses, counters_of, statuses_below
+from evener.control.status_views import Statuses, balancers_with_statuses, statuses_below
+from evener.control.traffic import TrafficNow
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
 from evener.resources.errors import ObjectNotFound, Unavailable
-from evener.resources.facts import Counters, Observation, Traffic
+from evener.resources.facts import Traffic
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -102,7 +101,7 @@ class LoadBalancing:
     ) -> None:
         self.bounds = bounds
         self._database, self._network, self._bus = database, network, bus
-        self._asking = Asking(self._observe)
+        self._traffic = TrafficNow(database, bus)
         self._providers = providers
         self._secrets = secrets
         self._reservations = Reservations(database, network, secrets)
@@ -138,32 +137,8 @@ class LoadBalancing:
         """Return a load balancer's counters as of now, or of the last report where no agent answers at once."""
         with self._database.read() as tx:
             rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
-            hosts = scheduling.agents_of(tx, loadbalancer_id)
-        members: dict[str, Counters] = {}
-        for host, agent_id in hosts.items():
-            try:
-                observation = self._asking(host, loadbalancer_id, agent_id)
-            except Unavailable as error:
-                LOG.warning("Load balancer %s: counters may be old: %s", loadbalancer_id, error)
-                continue
-            if observation is not None:
-                for key, counted in observation.servers.items():
-                    members[key] = members.get(key, Counters()) + counted
-        with self._database.read() as tx:
-            total, listeners = counters_of(tx, loadbalancer_id)
-        return Traffic(total=total, listeners=listeners, members=members)
-
-    def _observe(self, host: str, loadbalancer_id: str, agent_id: str) -> Observation | None:
-        """Return what an agent sees now, once its counters are stored."""
-        observation = self._bus.agent(host).observe(loadbalancer_id)
-        if observation is not None:
-            self._take(loadbalancer_id, agent_id, observation)
-        return observation
-
-    @retried  # the agent's own report may come at the same moment
-    def _take(self, loadbalancer_id: str, agent_id: str, observation: Observation) -> None:
-        with self._database.write() as tx:
-            store_counters(tx, loadbalancer_id, agent_id, observation)
+            agents = scheduling.agents_of(tx, loadbalancer_id)
+        return self._traffic.of(loadbalancer_id, agents)
 
     def _shown(
         self, tx: Transaction, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None

@@ -207,6 +207,14 @@ def store_counters(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: O
     )
 
 
+def is_news(known: Mapping[str, Mapping[str, Any]], seen: Observation) -> bool:
+    """Return whether an agent has counted anything else than its rows of counters say, which are `known` by owner."""
+    return any(
+        key not in known or any(value != known[key][name] for name, value in _risen(counted, known[key]))
+        for key, counted in seen.listeners.items()
+    )
+
+
 def _risen(counted: Counters, known: Mapping[str, Any] | None) -> Counters:
     """Return what was counted, or was known already where that is more."""
     if known is None:

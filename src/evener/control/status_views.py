@@ -1,4 +1,4 @@
-"""What is shown of load balancers beyond their rows: statuses, the tree of statuses, counters."""
+"""What is shown of load balancers beyond their rows: statuses, and the tree of them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,12 @@ from evener.control.statuses import (
     reasons_out,
     why_out,
 )
-from evener.resources.facts import Counters
 from evener.resources.graph import Tree
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import OperatingStatus, ProvisioningStatus
 from evener.store.database import Transaction, now
 from evener.store.rows import of_all, wanted
-from evener.store.schema import agents, bindings, counters, loadbalancers, member_health, members
+from evener.store.schema import agents, bindings, loadbalancers, member_health, members
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +139,3 @@ def statuses_below(tx: Transaction, row: Row[Any]) -> Statuses:
     members = [member.id for node in tree.pools for member in node.members]
     reasons = {each: why_out(each, at, said) for each in members if by_id[each] == OperatingStatus.OFFLINE}
     return Statuses(tree, found, by_id, reasons, explanation(own, at))
-
-
-def counters_of(tx: Transaction, loadbalancer_id: str) -> tuple[Counters, dict[str, Counters]]:
-    """Return what all agents saw go through a load balancer since it was made, and by listener.
-
-    The first has what listeners counted that are deleted, too.
-    """
-    found: dict[str, Counters] = defaultdict(Counters)
-    for row in tx.execute(select(counters).where(counters.c.loadbalancer_id == loadbalancer_id)).mappings():
-        found[row["owner_id"]] += Counters(**{name: row[name] for name in Counters.model_fields})
-    total = sum(found.values(), Counters())
-    found.pop(loadbalancer_id, None)
-    return total, dict(found)
