@@ -11,6 +11,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from evener.control.certificates import Asked
 from evener.control.errors import BeingDeleted
+from evener.control.manner import STRICT, Manner
 from evener.control.services import Services
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
@@ -40,6 +41,7 @@ class Change:
     certificates: Asked = field(default_factory=Asked)
     reserved: Sequence[Range] = ()  # what no member may be at
     bounds: Bounds = DEFAULTS
+    manner: Manner = STRICT
 
     def insert(self, cls: type[R], values: Mapping[str, Any]) -> R:
         """Check and insert a new object below the load balancer, in the load balancer's project."""
@@ -60,11 +62,14 @@ class Change:
         ours = {"project_id": self.project(values.get("project_id")), "loadbalancer_id": self.loadbalancer.id}
         full = complete(cls, {"id": str(uuid.uuid4()), **values, **ours})
         cls.check(full)
+        self.manner.check(cls, full)
         return rows.made(cls, full)
 
     def update(self, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
         """Check and change an object below the load balancer."""
-        cls.check({**_as_checked(cls, row), **values})
+        full = {**_as_checked(cls, row), **values}
+        cls.check(full)
+        self.manner.check(cls, full, frozenset(values))
         rows.update(self.tx, cls, row.id, **values, changed_generation=self.generation)
 
     def remove(self, cls: type[Resource], object_id: str) -> None:
@@ -119,6 +124,7 @@ def begin(
     reserved: Sequence[Range],
     bounds: Bounds,
     owner: tuple[type[Resource], str],
+    manner: Manner = STRICT,
 ) -> Change:
     """Lock a load balancer, raise its generation and return the change; `owner` is it, or an object below it.
 
@@ -127,7 +133,7 @@ def begin(
         Conflict: when the load balancer is on its way out.
     """
     row = _raised(tx, owner, caller.scope) or _raised_in_steps(tx, owner, caller.scope)
-    return Change(tx, caller, services, row, row.generation, certificates, reserved, bounds)
+    return Change(tx, caller, services, row, row.generation, certificates, reserved, bounds, manner)
 
 
 def _raised(tx: Transaction, owner: tuple[type[Resource], str], scope: str | None) -> Row[Any] | None:

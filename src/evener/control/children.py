@@ -29,7 +29,7 @@ from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, InvalidInput, ObjectNotFound
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
-from evener.resources.listener import POOL_PROTOCOLS, Listener
+from evener.resources.listener import Listener
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import ListenerProtocol
@@ -312,7 +312,7 @@ def _check_default_pool(change: Change, protocol: str, pool_id: str) -> None:
     pool = living(change, Pool, pool_id)
     if pool.loadbalancer_id != change.loadbalancer.id:
         raise other_loadbalancer()
-    check_protocols(protocol, pool.protocol)
+    check_protocols(change, protocol, pool.protocol)
 
 
 def _listener_for_pool(change: Change, values: Values) -> Row[Any]:
@@ -323,7 +323,7 @@ def _listener_for_pool(change: Change, values: Values) -> Row[Any]:
         raise DefaultPoolAlreadySet(
             f"Listener {listener.id} is already using default pool {listener.default_pool_id}.",
         )
-    check_protocols(listener.protocol, values["protocol"])
+    check_protocols(change, listener.protocol, values["protocol"])
     return listener
 
 
@@ -332,13 +332,13 @@ def other_loadbalancer() -> InvalidInput:
     return PoolOfAnotherLoadBalancer("Listener and pool must be on the same loadbalancer.")
 
 
-def check_protocols(listener: str, pool: str) -> None:
+def check_protocols(change: Change, listener: str, pool: str) -> None:
     """Check that a listener and a pool go together.
 
     Raises:
         Conflict: when they do not.
     """
-    if pool not in POOL_PROTOCOLS[ListenerProtocol(listener)]:
+    if pool not in change.manner.pool_protocols.get(listener, ()):
         raise ProtocolMismatch(
             f"Listener protocol {listener} and pool protocol {pool} are not compatible.",
         )

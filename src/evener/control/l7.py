@@ -98,7 +98,7 @@ def _check_redirect_pool(change: Change, listener: Row[Any], pool_id: str | None
     pool = living(change, Pool, pool_id)
     if pool.loadbalancer_id != listener.loadbalancer_id:
         raise other_loadbalancer()
-    check_protocols(listener.protocol, pool.protocol)
+    check_protocols(change, listener.protocol, pool.protocol)
 
 
 def _count(change: Change, listener_id: str) -> int:

@@ -4,9 +4,10 @@ Every change is accepted while the load balancer is not on its way out; it raise
 committed the agents are told to look again.
 """
 
+import copy
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -14,15 +15,15 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
-from evener.control import certificates, children, departing, flavors, l7, scheduling, single_call
+from evener.control import certificates, departing, flavors, scheduling, single_call
 from evener.control.bounds import check_listener
+from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new
 from evener.control.certificates import Asked
 from evener.control.change import Change, begin, owner_project, refuse_if_going
 from evener.control.errors import (
-    ListenerWithoutLoadBalancer,
     LoadBalancerInUse,
-    PoolWithoutLoadBalancer,
 )
+from evener.control.manner import STRICT, Manner
 from evener.control.reservations import Reservation, Reservations, vip_subnets
 from evener.control.services import Services
 from evener.control.status_filters import split
@@ -34,9 +35,6 @@ from evener.resources.describe import Resource
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
 from evener.resources.errors import ObjectNotFound, Unavailable
 from evener.resources.facts import Traffic
-from evener.resources.healthmonitor import HealthMonitor
-from evener.resources.l7policy import L7Policy
-from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
@@ -51,39 +49,6 @@ from evener.store.rows import ListQuery, table
 
 LOG = logging.getLogger(__name__)
 R = TypeVar("R", bound=Resource)
-
-CREATES: Mapping[type[Resource], Callable[[Change, Mapping[str, Any]], Resource]] = {
-    Listener: children.create_listener,
-    Pool: children.create_pool,
-    Member: children.create_member,
-    HealthMonitor: children.create_healthmonitor,
-    L7Policy: l7.create_l7policy,
-    L7Rule: l7.create_l7rule,
-}
-UPDATES: Mapping[type[Resource], Callable[[Change, Row[Any], Mapping[str, Any]], None]] = {
-    Listener: children.update_listener,
-    Pool: children.update_pool,
-    Member: children.update_member,
-    HealthMonitor: children.update_healthmonitor,
-    L7Policy: l7.update_l7policy,
-    L7Rule: l7.update_l7rule,
-}
-DELETES: Mapping[type[Resource], Callable[[Change, Row[Any]], None]] = {
-    Listener: children.delete_listener,
-    Pool: children.delete_pool,
-    Member: children.delete_member,
-    HealthMonitor: children.delete_healthmonitor,
-    L7Policy: l7.delete_l7policy,
-    L7Rule: l7.delete_l7rule,
-}
-# An attribute of a new object that names another one, by which its load balancer is found.
-OWNERS: tuple[tuple[str, type[Resource]], ...] = (
-    ("loadbalancer_id", LoadBalancer),
-    ("default_pool_id", Pool),
-    ("listener_id", Listener),
-    ("pool_id", Pool),
-    ("l7policy_id", L7Policy),
-)
 
 
 class LoadBalancing:
@@ -106,6 +71,13 @@ class LoadBalancing:
         self._secrets = secrets
         self._reservations = Reservations(database, network, secrets)
         self._reserved_ips = reserved
+        self._manner = STRICT
+
+    def in_manner(self, manner: Manner) -> "LoadBalancing":
+        """Return the same operations in another manner."""
+        other = copy.copy(self)
+        other._manner = manner  # noqa: SLF001
+        return other
 
     def list(
         self, caller: Caller, cls: type[R], query: ListQuery, parent_id: str | None = None
@@ -192,7 +164,7 @@ class LoadBalancing:
     ) -> R:
         """Create anything below a load balancer, with nothing below itself."""
         with self._database.write() as tx:
-            change = self._change(tx, caller, services, asked, _owner_of_new(cls, values))
+            change = self._change(tx, caller, services, asked, owner_of_new(cls, values))
             owner, created = change.loadbalancer.id, cast("R", CREATES[cls](change, values))
             services.settle()
             self._tell_agents(tx, services, owner)
@@ -233,7 +205,17 @@ class LoadBalancing:
     ) -> tuple[LoadBalancer, single_call.Made]:
         with self._database.write() as tx:
             row = self._insert_loadbalancer(tx, caller, values, reservation)
-            change = Change(tx, caller, services, row, row.generation, asked, self._reserved_ips, self.bounds)
+            change = Change(
+                tx,
+                caller,
+                services,
+                row,
+                row.generation,
+                asked,
+                self._reserved_ips,
+                self.bounds,
+                self._manner,
+            )
             made = single_call.create_below(change, found)
             services.settle()
             self._tell_agents(tx, services, row.id)
@@ -296,7 +278,7 @@ class LoadBalancing:
         if not refs:
             yield values, Asked(self._secrets)
             return
-        owner = ask(self._database, lambda tx: rows.get_row(tx, *_owner_of_new(cls, values), caller.scope))
+        owner = ask(self._database, lambda tx: rows.get_row(tx, *owner_of_new(cls, values), caller.scope))
         listener_id = str(uuid.uuid4())
         with self._reservations.certificates(owner.project_id, {listener_id: refs}) as asked:
             yield {**values, "id": listener_id}, asked
@@ -414,7 +396,7 @@ class LoadBalancing:
         asked: Asked,
         owner: tuple[type[Resource], str],
     ) -> Change:
-        return begin(tx, caller, services, asked, self._reserved_ips, self.bounds, owner)
+        return begin(tx, caller, services, asked, self._reserved_ips, self.bounds, owner, self._manner)
 
     def _tell_agents(self, tx: Transaction, services: Services, loadbalancer_id: str) -> None:
         hosts = scheduling.hosts_of(tx, loadbalancer_id)
@@ -457,17 +439,3 @@ def _refuse_if_used(tx: Transaction, loadbalancer_id: str) -> None:
             raise LoadBalancerInUse(
                 f"loadbalancer {loadbalancer_id} is in use: delete its {cls.KIND} {user} first"
             )
-
-
-def _owner_of_new(cls: type[Resource], values: Mapping[str, Any]) -> tuple[type[Resource], str]:
-    """Return the load balancer that a new object goes to, or an object below it, by what its values name.
-
-    Raises:
-        InvalidInput: when nothing names one.
-    """
-    for attribute, owner in OWNERS:
-        if values.get(attribute):
-            return owner, str(values[attribute])
-    if cls is Listener:
-        raise ListenerWithoutLoadBalancer("Listener must be created with a loadbalancer or pool.")
-    raise PoolWithoutLoadBalancer("Pool must be created with a loadbalancer or listener.")

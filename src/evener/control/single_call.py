@@ -110,7 +110,7 @@ def create_below(change: Change, new: New) -> Made:
         protocol = listeners[policy["listener_id"]]["protocol"]
         l7.check_listener(protocol)
         if policy["redirect_pool_id"] is not None:
-            children.check_protocols(protocol, pools[policy["redirect_pool_id"]]["protocol"])
+            children.check_protocols(change, protocol, pools[policy["redirect_pool_id"]]["protocol"])
     made: Made = {cls: change.insert_all(cls, new[cls]) for cls in ORDER}
     for listener in made[Listener]:
         certificates.claim(change.tx, change.certificates, cast("Listener", listener))
@@ -126,7 +126,9 @@ def _check_listeners(change: Change, listeners: Sequence[Values], pools: Mapping
             raise children.port_taken(change, listener)
         ports.add(listener["protocol_port"])
         if listener["default_pool_id"] is not None:
-            children.check_protocols(listener["protocol"], pools[listener["default_pool_id"]]["protocol"])
+            children.check_protocols(
+                change, listener["protocol"], pools[listener["default_pool_id"]]["protocol"]
+            )
 
 
 def _check_members(change: Change, members: Sequence[Values], listening: Collection[int]) -> None:

@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Children, Parent, Resource
-from evener.resources.errors import DefaultCertificateMissing, InvalidInput
 from evener.resources.types import (
     MAX_INT,
     AlpnProtocol,
@@ -17,22 +16,12 @@ from evener.resources.types import (
     Description,
     ListenerProtocol,
     Name,
-    PoolProtocol,
     PortNumber,
     ProjectId,
     Text,
     TlsVersion,
     Uuid,
 )
-
-# Which pool protocols a listener's protocol goes with (neutron-lbaas, services/loadbalancer/constants.py).
-POOL_PROTOCOLS: dict[ListenerProtocol, frozenset[PoolProtocol]] = {
-    ListenerProtocol.TCP: frozenset({PoolProtocol.TCP}),
-    ListenerProtocol.HTTP: frozenset({PoolProtocol.HTTP}),
-    ListenerProtocol.HTTPS: frozenset({PoolProtocol.HTTPS}),
-    ListenerProtocol.TERMINATED_HTTPS: frozenset({PoolProtocol.HTTP}),
-}
-
 
 Milliseconds = Annotated[int, Between(0, 2_073_600_000)]
 
@@ -118,17 +107,3 @@ class Listener(Resource):
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     loadbalancers: Annotated[tuple[str, ...], Parent("loadbalancer_id")] = ()
     l7policies: Annotated[tuple[str, ...], Children("l7policies", "listener_id")] = ()
-
-    @classmethod
-    def check(cls, values: dict[str, Any]) -> None:
-        """A limit of 0 would refuse every connection: HAProxy reads it as 'no limit', users as 'closed'."""
-        if values["connection_limit"] == 0:
-            raise InvalidInput(
-                "Invalid input for connection_limit. Reason: '0' is not allowed; "
-                "use -1 for no limit or a number from 1 up."
-            )
-        if (
-            values["protocol"] == ListenerProtocol.TERMINATED_HTTPS
-            and not values["default_tls_container_ref"]
-        ):
-            raise DefaultCertificateMissing("Default TLS container was not specified")

@@ -97,7 +97,7 @@ class Pool(Resource):
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:
-        """APP_COOKIE needs a cookie_name, the other types refuse one; cookies need an HTTP pool."""
+        """APP_COOKIE needs a cookie_name, the other types refuse one."""
         persistence: SessionPersistence | None = values["session_persistence"]
         if persistence is None:
             return
@@ -106,8 +106,6 @@ class Pool(Resource):
                 raise _invalid("'cookie_name' should be specified for session persistence type APP_COOKIE.")
         elif persistence.cookie_name is not None:
             raise _invalid(f"'cookie_name' is not allowed for {persistence.type} session persistence")
-        if persistence.type != PersistenceType.SOURCE_IP and values["protocol"] != PoolProtocol.HTTP:
-            raise _invalid(f"{persistence.type} needs a pool of protocol HTTP, not {values['protocol']}")
 
 
 def _invalid(why: str) -> InvalidInput:
