@@ -97,6 +97,7 @@ OTHERS = {
     "value": "z",
     "invert": True,
     "vip_sg_ids": (g.nth(90),),
+    "vip_qos_policy_id": g.nth(91),
     "insert_headers": {"X-Forwarded-Port": "true"},
     "allowed_cidrs": ("10.0.0.0/8",),
     "timeout_client_data": 7000,

@@ -15,8 +15,10 @@ from falcon import testing
 from sqlalchemy import event, select
 
 from evener import config
+from evener.api import octavia
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import make_app
+from evener.api.dialects.octavia import OCTAVIA
 from evener.api.networking import V2, add_routes
 from evener.api.policy import Policy
 from evener.bus.inprocess import InProcessBus
@@ -90,11 +92,17 @@ class RecordingAgent:
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """A client with a token. Paths are those below `/networking/v2.0`."""
+    """A client with a token. Paths are those below `/networking/v2.0`, or another."""
 
     client: testing.TestClient
     token: str
     project: str
+    below: str = V2
+
+    @property
+    def octavia(self) -> "User":
+        """The same client, with Octavia's paths: those below `/load-balancer/v2/lbaas`."""
+        return dataclasses.replace(self, below=octavia.LBAAS)
 
     def send(self, method: str, path: str, body: Any = None, **more: Any) -> testing.Result:
         """Send a request, with a body as JSON, or as it is when it is bytes."""
@@ -103,7 +111,7 @@ class User:
             more["body"] = body
         elif body is not None:
             more["json"] = body
-        return self.client.simulate_request(method, f"{V2}{path}", headers=headers, **more)
+        return self.client.simulate_request(method, f"{self.below}{path}", headers=headers, **more)
 
     def ok(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """Send a request that has to succeed, and return what it answers."""
@@ -186,6 +194,13 @@ class Cloud:
             Tokens(),
             NETWORKING,
             behind(self.network, policy, MAX_BODY),
+        )
+        octavia.add_routes(
+            app,
+            self.balancing,
+            Policy(config.load([], "evener-test"), octavia.KINDS, octavia.RULES, OCTAVIA),
+            MAX_BODY,
+            AnswerCache(database.version),
         )
         if secrets is not None:
             barbican.add_routes(app, secrets, SECRETS, MAX_BODY)

@@ -9,7 +9,7 @@ from typing import Any
 import falcon
 from oslo_context.context import RequestContext
 
-from evener.api.dialects import lbaas
+from evener.api.dialects import lbaas, octavia_paths
 from evener.api.dialects.base import ErrorForm
 from evener.api.errors import ErrorHandlers
 from evener.api.lanes import Lanes
@@ -27,6 +27,8 @@ OPEN_PATHS = frozenset(
         "/networking",
         "/networking/",
         "/networking/v2.0/openapi.json",
+        "/load-balancer",
+        "/load-balancer/v2/openapi.json",
         "/key-manager",
         "/key-manager/",
     }
@@ -41,13 +43,16 @@ class Authentication:
         self._base_url = base_url
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Set `request.context.caller`, `.request_id` and `.base_url`, which all links begin with.
+        """Set `request.context.caller`, `.request_id`, and `.base_url` and `.asked_path`, which links begin with.
+
+        What has several addresses is looked for at one of them.
 
         Raises:
             Unauthorized: for a request without a valid token.
             falcon.HTTPUriTooLong: for a URI that nothing of ours has.
         """
-        request.context.base_url = self._base_url
+        request.context.base_url, request.context.asked_path = self._base_url, request.path
+        request.path = octavia_paths.canonical(request.path)
         given = request.get_header("X-Openstack-Request-Id") or ""
         request_id = given if REQUEST_ID.match(given) else f"req-{uuid.uuid4()}"
         request.context.request_id = request_id
@@ -92,7 +97,7 @@ class Root:
             "name": "evener",
             "services": {
                 name: f"{request.context.base_url}/{name}"
-                for name in ("identity", "networking", "key-manager", "healthcheck")
+                for name in ("identity", "networking", "load-balancer", "key-manager", "healthcheck")
             },
         }
 

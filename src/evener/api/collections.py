@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, Protocol
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, Protocol, cast
 
 import falcon
 
@@ -181,7 +181,7 @@ class Collection:
         """List."""
         caller = request.context.caller
         self._policy.check(caller, "get", self._cls)
-        asked = (caller, request.path, request.query_string)
+        asked = (caller, request.context.asked_path, request.query_string)
         response.data = self._answers.get(asked, lambda: _body(self._list(caller, request, parent_id)))
 
     def _asked(self, caller: Caller, request: falcon.Request) -> Listing:
@@ -204,7 +204,7 @@ class Collection:
         found = self._operations.list(caller, self._cls, wanted.query, parent_id)
         shown = [self._shown(caller, resource) for resource in found]
         media: dict[str, Any] = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
-        url = request.context.base_url + request.path
+        url = request.context.base_url + request.context.asked_path
         return {**media, **self._lists.pages(self._cls, url, request.query_string, wanted, shown)}
 
     def on_post(
@@ -255,7 +255,7 @@ class Collection:
             found = self._operations.show(caller, self._cls, object_id, parent_id)
             return _body({self._cls.KIND: only(self._shown(caller, found), wanted.fields)})
 
-        response.data = self._answers.get((caller, request.path, request.query_string), show)
+        response.data = self._answers.get((caller, request.context.asked_path, request.query_string), show)
 
     def on_put_one(
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
@@ -276,6 +276,24 @@ class Collection:
         self._policy.check(caller, "delete", self._cls)
         self._operations.delete(caller, self._cls, object_id, parent_id)
         response.status = falcon.HTTP_204
+
+
+def add_collections(
+    app: falcon.App[Any, Any],
+    collections: Iterable[Served],
+    operations: Mapping[type[Resource], Operations],
+    policy: Policy,
+    largest_body: int,
+    answers: AnswerCache,
+    bounds: Bounds,
+    kinds: Mapping[type[Resource], type[Collection]] = MappingProxyType({}),
+) -> None:
+    """Add the routes of `collections`, whose `operations` are by kind; `kinds` say which are not like all others."""
+    for served in collections:
+        operation = operations[served.cls]
+        kind = kinds.get(served.cls, Collection)
+        bulk = cast("BulkOperations", operation) if served.bulk else None
+        add_collection(app, served, kind(served, operation, policy, largest_body, answers, bulk, bounds))
 
 
 def add_collection(app: falcon.App[Any, Any], served: Served, collection: Collection) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import falcon
 
 from evener.api.agents import AgentCollection, SchedulerViews
 from evener.api.answer_cache import AnswerCache
 from evener.api.balancer_views import LoadBalancerViews
-from evener.api.collections import BulkOperations, Collection, Operations, Served, add_collection
+from evener.api.collections import Collection, Operations, Served, add_collections
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
 from evener.api.flavors import ProfileViews, ProviderViews
 from evener.api.openapi import Description
@@ -248,9 +248,5 @@ def add_routes(
     by_class = {type(each): each for each in handlers}
     for view in api.views:
         app.add_route(view.path, by_class[view.handlers], suffix=view.suffix or None)
-    for served in api.collections:
-        operation = operations[served.cls]
-        kind = AgentCollection if served.cls is Agent else Collection
-        bulk = cast("BulkOperations", operation) if served.bulk else None
-        collection = kind(served, operation, policy, largest_body, answers, bulk, balancing.bounds)
-        add_collection(app, served, collection)
+    kinds: dict[type[Resource], type[Collection]] = {Agent: AgentCollection}
+    add_collections(app, api.collections, operations, policy, largest_body, answers, balancing.bounds, kinds)

@@ -15,7 +15,7 @@ from evener.control.manner import STRICT, Manner
 from evener.control.services import Services
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
-from evener.resources.describe import Resource
+from evener.resources.describe import Resource, columns
 from evener.resources.destinations import Range
 from evener.resources.errors import Conflict, Forbidden
 from evener.resources.loadbalancer import LoadBalancer
@@ -62,7 +62,7 @@ class Change:
         ours = {"project_id": self.project(values.get("project_id")), "loadbalancer_id": self.loadbalancer.id}
         full = complete(cls, {"id": str(uuid.uuid4()), **values, **ours})
         cls.check(full)
-        self.manner.check(cls, full)
+        self.manner.check(cls, {**values, **full})
         return rows.made(cls, full)
 
     def update(self, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
@@ -70,7 +70,8 @@ class Change:
         full = {**_as_checked(cls, row), **values}
         cls.check(full)
         self.manner.check(cls, full, frozenset(values))
-        rows.update(self.tx, cls, row.id, **values, changed_generation=self.generation)
+        stored = {name: value for name, value in values.items() if name in columns(cls)}
+        rows.update(self.tx, cls, row.id, **stored, changed_generation=self.generation)
 
     def remove(self, cls: type[Resource], object_id: str) -> None:
         """Tell an object to go; its row stays until the agents have let go of it."""

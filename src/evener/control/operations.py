@@ -136,6 +136,7 @@ class LoadBalancing:
         check_listener(self.bounds, values)
         services = Services(caller, self._network)
         if cls is LoadBalancer:
+            self._manner.check(cls, values)
             with self._reserved(caller, values) as reservation:
                 create = partial(self._create_loadbalancer, caller, services, values, reservation)
                 return cast("R", services.run(create))

@@ -15,6 +15,7 @@ EvenerError
   TooManyAttempts         to log in has failed too often just before
   QuotaExceeded           the project has no room for one more
   Unexpected              a fault of ours
+  Unsupported             nobody here can do that
   Unavailable             a part that is needed does not answer
     Busy                  it has too much to do; the same may be asked later
 ```
@@ -67,6 +68,14 @@ class QuotaExceeded(EvenerError):
 
 class Unexpected(EvenerError):
     """What should not happen: a fault of ours."""
+
+
+class Unsupported(EvenerError):
+    """What is asked for is known, and nobody here can do it; `option` says what."""
+
+    def __init__(self, option: str) -> None:
+        super().__init__(f"There is no support here for {option}")
+        self.option = option
 
 
 class Unavailable(EvenerError):

@@ -72,3 +72,7 @@ class L7Policy(Resource):
             raise RedirectUrlMissing(
                 "Redirect URL is missing for L7 Policy with URL redirect action.",
             )
+        if action == L7Action.REDIRECT_PREFIX and not values["redirect_prefix"]:
+            raise RedirectUrlMissing(
+                "Redirect prefix is missing for L7 Policy with prefix redirect action.",
+            )

@@ -1,6 +1,6 @@
 """A load balancer: a VIP address on a port of a subnet."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from evener.resources.describe import (
     CHANGEABLE,
@@ -48,6 +48,13 @@ class LoadBalancer(Resource):
     """The availability zone, whose agents may serve it."""
     vip_sg_ids: Annotated[tuple[Uuid, ...], Attr(create=True, update=True)] = ()
     """Security groups of the VIP's port."""
+    vip_qos_policy_id: Annotated[Uuid | None, Attr(create=True, update=True, nullable=True, stored=False)] = (
+        None
+    )
+    """A policy for the traffic of the VIP's port; nobody here has any."""
+    vip_vnic_type: Annotated[str, Attr(stored=False)] = "normal"
+    additional_vips: Annotated[tuple[dict[str, Any], ...], Attr(create=True, stored=False)] = ()
+    """More VIPs; there is one."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     generation: Annotated[int, HIDDEN] = 0
     listeners: Annotated[tuple[str, ...], Children("listeners", "loadbalancer_id")] = ()

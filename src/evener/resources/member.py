@@ -32,4 +32,7 @@ class Member(Resource):
     """IP address that health monitors ask, where that is another one."""
     monitor_port: Annotated[PortNumber | None, Attr(create=True, update=True, nullable=True)] = None
     """Port that health monitors ask, where that is another one."""
+    vnic_type: Annotated[str, Attr(stored=False)] = "normal"
+    request_sriov: Annotated[bool, Attr(create=True, stored=False, visible=False)] = False
+    """Whether a part of a network card is to be the member's own; nobody here can do that."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True

@@ -170,6 +170,10 @@ def parse_create(
         InvalidInput: for an unknown, missing, misplaced or invalid attribute.
     """
     given = _known(cls, _unwrap(cls, body, form), form)
+    refuses = form.refuses.get(cls)
+    refused = refuses(given) if refuses else None
+    if refused:
+        raise InvalidInput(refused)
     values: dict[str, Any] = {}
     for name, (_, mark) in descriptors(cls).items():
         settable = isinstance(mark, Attr) and mark.create
@@ -185,7 +189,12 @@ def parse_create(
             values[name] = default(cls, name, form)
         elif settable and name != "project_id":
             raise InvalidInput(form.complaints.missing(on_wire(cls, form)[name]))
-    return values
+    return {**values, **_implied(cls, values, form)}
+
+
+def _implied(cls: type[Resource], values: Mapping[str, Any], form: WireForm) -> Mapping[str, Any]:
+    implies = form.implies.get(cls)
+    return implies(values) if implies else {}
 
 
 @cache
@@ -205,7 +214,8 @@ def parse_update(cls: type[Resource], body: Any, form: WireForm = OWN) -> dict[s
         mark = descriptors(cls)[name][1]
         if not isinstance(mark, Attr) or not mark.update:
             raise InvalidInput(form.complaints.not_in_update(cls.KIND, on_wire(cls, form)[name]))
-    return {name: _changed(cls, name, value, form) for name, value in given.items()}
+    values = {name: _changed(cls, name, value, form) for name, value in given.items()}
+    return {**values, **_implied(cls, values, form)}
 
 
 def _changed(cls: type[Resource], name: str, value: Any, form: WireForm) -> Any:

@@ -70,8 +70,9 @@ class WireForm:
     `other`: how attributes are called; one that is called None is not there. `second`: other names beside their own.
     `types`: what may be given, as an annotation. `defaults`: what a POST that says nothing means, `REQUIRED` that it
     has to say something. `unseen`: what can be given and is never shown. `left_out`: what is not shown while it is
-    null. `shows`: what is shown, from the object. With `nulls`, null stands for the default of what has one, or for
-    what `null_is` says of the attribute.
+    null. `shows`: what is shown, from the object. `refuses`: why a POST that gives such attributes is refused, if it
+    is. `implies`: what given attributes say of others, which they then replace. With `nulls`, null stands for the
+    default of what has one, or for what `null_is` says of the attribute.
     """
 
     other: Mapping[type[Resource], Mapping[str, str | None]] = field_of(default_factory=dict)
@@ -81,6 +82,12 @@ class WireForm:
     unseen: Mapping[type[Resource], frozenset[str]] = field_of(default_factory=dict)
     left_out: Mapping[type[Resource], frozenset[str]] = field_of(default_factory=dict)
     shows: Mapping[type[Resource], Mapping[str, Callable[[Any], Any]]] = field_of(default_factory=dict)
+    refuses: Mapping[type[Resource], Callable[[Mapping[str, Any]], str | None]] = field_of(
+        default_factory=dict
+    )
+    implies: Mapping[type[Resource], Callable[[Mapping[str, Any]], Mapping[str, Any]]] = field_of(
+        default_factory=dict
+    )
     nulls: bool = False
     null_is: Mapping[str, Any] = field_of(default_factory=dict)
     moment: Callable[[datetime], str] = neutron_moment

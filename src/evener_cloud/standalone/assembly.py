@@ -13,9 +13,10 @@ from evener import config
 from evener.agent.assembly import make_agent
 from evener.agent.errors import NoTransport
 from evener.agent.service import AgentService
-from evener.api import metrics
+from evener.api import metrics, octavia
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import make_app
+from evener.api.dialects.octavia import OCTAVIA
 from evener.api.networking import add_routes
 from evener.api.policy import Policy
 from evener.bus.base import Bus, load
@@ -121,6 +122,8 @@ class Assembly:
             NETWORKING,
             behind(network, policy, largest),
         )
+        theirs = Policy(conf, octavia.KINDS, octavia.RULES, OCTAVIA)
+        octavia.add_routes(app, balancing, theirs, largest, answers)
         return app
 
     def _make_agent(self) -> AgentService | None:

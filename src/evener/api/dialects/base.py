@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from evener.api.query import Listing
+from evener.control.manner import STRICT, Manner
 from evener.resources import errors
 from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
@@ -53,6 +54,7 @@ STATUSES: Mapping[type[EvenerError], Answer] = {
     errors.Conflict: Answer(409),
     errors.QuotaExceeded: Answer(409),
     errors.Unexpected: Answer(500),
+    errors.Unsupported: Answer(501),
     errors.Unavailable: Answer(503),
 }
 
@@ -94,7 +96,8 @@ class Lists:
 class Dialect:
     """A wire form: what stands below `prefix` is read and shown in it.
 
-    `rule` names the rule of the policy that decides an operation (get, create, update, delete) on a kind.
+    `rule` names the rule of the policy that decides an operation (get, create, update, delete) on a kind. Operations
+    are done in the dialect's `manner`.
     """
 
     prefix: str
@@ -102,3 +105,4 @@ class Dialect:
     lists: Lists
     errors: ErrorForm
     rule: Callable[[str, type[Resource]], str]
+    manner: Manner = STRICT

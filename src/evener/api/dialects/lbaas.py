@@ -88,7 +88,9 @@ def _some(kinds: type[StrEnum], *values: StrEnum) -> Any:
 # What came with later APIs, and what is stricter here.
 FORM = WireForm(
     other={
-        LoadBalancer: _hidden("availability_zone", "vip_sg_ids"),
+        LoadBalancer: _hidden(
+            *("availability_zone", "vip_sg_ids"), *("vip_qos_policy_id", "vip_vnic_type", "additional_vips")
+        ),
         Listener: _hidden(
             "insert_headers",
             *("timeout_client_data", "timeout_member_data", "timeout_member_connect", "timeout_tcp_inspect"),
@@ -100,7 +102,7 @@ FORM = WireForm(
             *("tls_enabled", "tls_container_ref", "ca_tls_container_ref", "crl_container_ref"),
             *("tls_ciphers", "tls_versions", "alpn_protocols"),
         ),
-        Member: _hidden("backup", "monitor_address", "monitor_port"),
+        Member: _hidden(*("backup", "monitor_address", "monitor_port"), *("vnic_type", "request_sriov")),
         HealthMonitor: _hidden("http_version", "domain_name"),
         L7Policy: _hidden("redirect_prefix", "redirect_http_code"),
     },

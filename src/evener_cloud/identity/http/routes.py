@@ -18,8 +18,9 @@ from evener_cloud.identity.http.site import Service, Site
 MOUNT = "/identity"
 IDENTITY = Service("identity", "keystone", MOUNT)
 NETWORK = Service("network", "neutron", "/networking")
+LOAD_BALANCER = Service("load-balancer", "octavia", "/load-balancer")  # without a version: clients add it
 KEY_MANAGER = Service("key-manager", "barbican", "/key-manager")
-DEFAULT_SERVICES = (IDENTITY, NETWORK, KEY_MANAGER)
+DEFAULT_SERVICES = (IDENTITY, NETWORK, LOAD_BALANCER, KEY_MANAGER)
 Routes = dict[str, dict[str, Handler]]
 
 

@@ -1,0 +1,165 @@
+"""Octavia's API, v2: how its clients know objects and errors (openstack/octavia, `octavia/api/v2`, release 19).
+
+What the attributes mean together is in `octavia_manner`, the grammar of lists in `octavia_lists`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from evener.api.dialects import lbaas_lists
+from evener.api.dialects.base import STATUSES, Answer, Dialect, ErrorForm, Json, Lists, unauthorized_body
+from evener.api.dialects.octavia_manner import MANNER
+from evener.api.dialects.octavia_paths import PREFIX
+from evener.certificates import errors as certificates
+from evener.control import errors as control
+from evener.resources import errors
+from evener.resources.describe import Resource
+from evener.resources.errors import EvenerError
+from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
+from evener.resources.pool import Pool, SessionPersistence
+from evener.resources.types import MAX_INT, Between, L7Action
+from evener.resources.wire_form import Complaints, WireForm, Wrong, listed
+
+LABELS = {"l7policy": "L7 Policy", "l7rule": "L7 Rule", "Flavor": "Flavor"}
+DENIED = "Policy does not allow this request to be performed."
+
+
+def _label(kind: str) -> str:
+    """Return what messages call a kind."""
+    return LABELS.get(kind, kind if kind[:1].isupper() else kind.capitalize())
+
+
+def _wrong_value(name: str, wrong: Wrong) -> str:
+    what = f"Invalid input for field/attribute {name}{wrong.place and '.'}{wrong.place}."
+    given = "" if wrong.given is None else f" Value: '{wrong.given}'."
+    if wrong.allowed:
+        return f"{what}{given} Value should be one of: {', '.join(wrong.allowed)}"
+    return f"{what}{given} The value {wrong.reason}."
+
+
+def _unknown(kind: str, names: Iterable[str]) -> str:
+    return f"Unknown attribute for argument {kind}: {listed(names)}"
+
+
+COMPLAINTS = Complaints(
+    value=_wrong_value,
+    body=lambda kind: f"Missing argument: the body is an object with an object '{kind}'",
+    unknown=_unknown,
+    not_in_create=lambda kind, name: _unknown(kind, [name]),
+    not_in_update=lambda kind, name: _unknown(kind, [name]),
+    missing=lambda name: f"Invalid input for field/attribute {name}. Value: 'None'. Mandatory field missing.",
+)
+
+
+def _shown_persistence(pool: Pool) -> Json | None:
+    found = pool.session_persistence
+    if found is None:
+        return None
+    unused = dict.fromkeys(("persistence_timeout", "persistence_granularity"))
+    return {"type": found.type, "cookie_name": found.cookie_name, **unused}
+
+
+def _persistence(value: Any) -> Any:
+    """Return it without what only protocols below TCP have, where that is null."""
+    if not isinstance(value, dict):
+        return value
+    unused = ("persistence_timeout", "persistence_granularity")
+    return {name: given for name, given in value.items() if name not in unused or given is not None}
+
+
+def _refused_monitor(given: Mapping[str, Any]) -> str | None:
+    kind = given.get("type")
+    if kind in HTTP_TYPES:
+        return None
+    names = sorted(ONLY_HTTP & {name for name, value in given.items() if value is not None})
+    return f"{names[0]} is not a valid option for health monitors of type {kind}" if names else None
+
+
+TARGETS = {
+    L7Action.REDIRECT_TO_POOL: "redirect_pool_id",
+    L7Action.REDIRECT_TO_URL: "redirect_url",
+    L7Action.REDIRECT_PREFIX: "redirect_prefix",
+}
+WITH_CODE = (L7Action.REDIRECT_TO_URL, L7Action.REDIRECT_PREFIX)
+
+
+def _implied_of_policy(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a policy redirects to says what it does, and the other way round; nothing else is kept."""
+    named = [action for action, target in TARGETS.items() if given.get(target) is not None]
+    action = given.get("action") or (named[0] if named else None)
+    if action is None:
+        return {}
+    others = {target: None for each, target in TARGETS.items() if each != action}
+    code = (given.get("redirect_http_code") or 302) if action in WITH_CODE else None
+    return {"action": action, **others, "redirect_http_code": code}
+
+
+Seconds = Annotated[int, Between(0, MAX_INT // 1000)]
+FORM = WireForm(
+    other={
+        Pool: {"l7_policies": None},
+        L7Policy: {"listeners": None},
+        L7Rule: {"policies": None},
+    },
+    types={
+        Pool: {"session_persistence": Annotated[SessionPersistence | None, BeforeValidator(_persistence)]},
+        HealthMonitor: {"delay": Seconds, "timeout": Seconds},
+    },
+    defaults={HealthMonitor: {"max_retries_down": 3}},
+    left_out={Pool: frozenset({"healthmonitor_id"})},
+    shows={
+        Pool: {"session_persistence": _shown_persistence},
+        HealthMonitor: {"http_version": lambda it: it.http_version and float(it.http_version)},
+    },
+    refuses={HealthMonitor: _refused_monitor},
+    implies={L7Policy: _implied_of_policy},
+    nulls=True,
+    null_is={"admin_state_up": False},
+    moment=lambda moment: moment.replace(microsecond=0, tzinfo=None).isoformat(),
+    complaints=COMPLAINTS,
+)
+
+ANSWERS: Mapping[type[EvenerError], Answer] = {
+    **STATUSES,
+    errors.Forbidden: Answer(403, says=lambda _: DENIED),
+    errors.OfAnotherProject: Answer(403, says=lambda _: DENIED),
+    errors.ObjectNotFound: Answer(
+        404, says=lambda error: f"{_label(error.kind)} {error.object_id} not found."
+    ),
+    errors.QuotaExceeded: Answer(403),
+    errors.RedirectPoolMissing: Answer(400),
+    errors.RedirectUrlMissing: Answer(400),
+    errors.Unsupported: Answer(
+        501, says=lambda error: f"Provider 'haproxy' does not support a requested option: {error.option}"
+    ),
+    certificates.CertificateNotFound: Answer(400),
+    control.LoadBalancerInUse: Answer(400),
+    control.PolicyNeedsHttp: Answer(400),
+    control.PoolOfAnotherLoadBalancer: Answer(404),
+    control.ProtocolMismatch: Answer(400),
+}
+
+
+def error_body(status: int, _name: str, message: str) -> Json:
+    """Return the body that Octavia's clients read an error from; Keystone's where the token is missing."""
+    if status == 401:
+        return unauthorized_body(message)
+    fault = "Server" if status >= 500 else "Client"
+    return {"faultcode": fault, "faultstring": message, "debuginfo": None}
+
+
+VERBS = {"get": "get_one", "create": "post", "update": "put", "delete": "delete"}
+
+
+def rule_name(verb: str, cls: type[Resource]) -> str:
+    """Return Octavia's name of a rule: `os_load-balancer_api:pool:post`."""
+    kind = "l7rule" if cls is L7Rule else cls.KIND
+    return f"os_load-balancer_api:{kind}:{VERBS[verb]}"
+
+
+ERRORS = ErrorForm(ANSWERS, error_body)
+OCTAVIA = Dialect(PREFIX, FORM, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name, MANNER)
