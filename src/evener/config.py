@@ -87,6 +87,13 @@ DEFAULT_OPTS = [
         "metrics_port", default=9877, min=0, help="Port evener-agent shows its /metrics on; 0 is none."
     ),
 ]
+AGENT_OPTS = [
+    cfg.StrOpt(
+        "availability_zone",
+        default="",
+        help="Availability zone that this node's agent is in, as `compute_zone` of profiles calls it.",
+    ),
+]
 API_OPTS = [
     cfg.StrOpt("bind_host", default="127.0.0.1", help="Address the API listens on."),
     cfg.PortOpt("bind_port", default=9876, help="Port the API listens on."),
@@ -292,6 +299,7 @@ ACCEPT_DATABASE = cfg.Opt(
 )
 GROUPS: dict[str, Any] = {
     "DEFAULT": DEFAULT_OPTS,
+    "agent": AGENT_OPTS,
     "api": API_OPTS,
     "database": DATABASE_OPTS,
     "haproxy": HAPROXY_OPTS,
@@ -304,6 +312,7 @@ GROUPS: dict[str, Any] = {
 }
 AGENT_GROUPS = (
     "DEFAULT",
+    "agent",
     "haproxy",
     "linux_bridge",
     "ovs",

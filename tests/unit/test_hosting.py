@@ -59,11 +59,17 @@ def fill(tx: Transaction, number: int) -> tuple[str, str]:
         {
             **common, "id": each, "vip_port_id": each, "vip_network_id": network, "provider": "haproxy",
             "vip_subnet_id": network, "vip_address": "198.51.100.1", "generation": 1, "created_generation": 1,
-            "changed_generation": 1, "tags": [],
+                        "changed_generation": 1, "tags": [], "vip_sg_ids": [],
         }
         for each in ids[1:]
     ]  # fmt: skip
-    bound = [{"loadbalancer_id": each, "agent_id": agent, "applied_generation": 1} for each in ids[1:]]
+    bound = [
+        {
+            **moments, "id": each, "loadbalancer_id": each, "agent_id": agent, "role": "STANDALONE",
+            "applied_generation": 1,
+        }
+        for each in ids[1:]
+    ]  # fmt: skip
     if number:
         tx.execute(loadbalancers.insert(), balancers)
         tx.execute(bindings.insert(), bound)

@@ -49,6 +49,7 @@ def make_agent(
             "device_drivers": [each.name for each in device_drivers],
             "interface_driver": conf.interface_driver,
             "physical_networks": list(config.physical_networks(conf)),
+            "availability_zone": conf.agent.availability_zone or None,
             **{name: value for each in device_drivers for name, value in each.configurations.items()},
         },
         sysctls={**tuning.DEFAULTS, **conf.haproxy.sysctls},

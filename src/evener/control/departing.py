@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from evener.control import reports, scheduling
+from evener.control import reports, scheduling, zones
 from evener.control.graphs import BELOW
 from evener.control.services import Services
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
 from evener.resources.loadbalancer import LoadBalancer
+from evener.services.network import Footing
 from evener.store import departures, rows
 from evener.store.database import Transaction, now
 from evener.store.rows import table
@@ -123,8 +124,17 @@ def rehouse(tx: Transaction, services: Services, loadbalancer_id: str) -> None:
 
 
 def _bind(tx: Transaction, services: Services, row: Row[Any]) -> None:
-    footing = services.footing(row.vip_port_id)
-    scheduling.bind(tx, row.id, scheduling.choose_agent(tx, now(), footing))
+    give(tx, row, services.footing(row.vip_port_id))
+
+
+def give(tx: Transaction, balancer: Row[Any] | LoadBalancer, footing: Footing) -> None:
+    """Give a load balancer to the agent that it is for, where networks and its availability zone leave a choice.
+
+    Raises:
+        Conflict: when there is none.
+    """
+    zone = zones.of_agents(tx, balancer.availability_zone)
+    scheduling.bind(tx, balancer.id, scheduling.choose_agent(tx, now(), footing, zone))
 
 
 def departed(tx: Transaction, host: str, ids: Collection[str]) -> frozenset[str]:

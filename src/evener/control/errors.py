@@ -11,6 +11,34 @@ class AgentNotFound(NotFound):
     """There is no such agent, or none serves the load balancer."""
 
 
+class AmphoraInUse(InUse):
+    """The amphora serves a load balancer."""
+
+
+class AvailabilityZoneDisabled(InvalidInput):
+    """The availability zone is not for new load balancers."""
+
+
+class AvailabilityZoneExists(Conflict):
+    """There is an availability zone of that name."""
+
+
+class AvailabilityZoneInUse(InUse):
+    """A load balancer is in the availability zone."""
+
+
+class AvailabilityZoneInvalid(InvalidInput):
+    """There is no such availability zone, or it is another provider's."""
+
+
+class AvailabilityZoneProfileInUse(InUse):
+    """An availability zone has the profile."""
+
+
+class AvailabilityZoneProfileInvalid(InvalidInput):
+    """There is no such availability zone profile."""
+
+
 class BeingDeleted(Conflict):
     """The object was told to go."""
 
@@ -21,6 +49,18 @@ class DefaultPoolAlreadySet(InUse):
 
 class DefaultServiceProviderNotFound(InvalidInput):
     """No provider is the default."""
+
+
+class FlavorExists(Conflict):
+    """There is a flavor of that name."""
+
+
+class FlavorInvalid(InvalidInput):
+    """There is no such flavor, it is not for new load balancers, or it is another provider's."""
+
+
+class FlavorProfileInvalid(InvalidInput):
+    """There is no such flavor profile."""
 
 
 class FlavorDisabled(Unavailable):
@@ -97,6 +137,10 @@ class PortTaken(Conflict):
 
 class ProtocolMismatch(Conflict):
     """The pool's protocol does not fit the listener's."""
+
+
+class ProviderNotEnabled(InvalidInput):
+    """No provider is called so."""
 
 
 class ProviderFlavorConflict(Conflict):

@@ -20,13 +20,14 @@ def record(
 ) -> str | None:
     """Note that the agent on `host` is alive, and return None; or why it is not taken for the one of that name.
 
-    An agent never seen before is registered. `started_at` among the configurations is when the agent started, in
-    ISO 8601, UTC.
+    An agent never seen before is registered. Among the configurations `started_at` is when the agent started, in
+    ISO 8601, UTC, and `availability_zone` where it is.
     """
     moment = now()
     shown = dict(configurations)
     started = shown.pop("started_at", None)
-    values: dict[str, Any] = {"heartbeat_at": moment, "configurations": shown}
+    zone = shown.pop("availability_zone", None)
+    values: dict[str, Any] = {"heartbeat_at": moment, "configurations": shown, "availability_zone": zone}
     if started is not None:
         values["started_at"] = datetime.fromisoformat(started)
     known = tx.execute(select(agents).where(agents.c.host == host).with_for_update()).first()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
-from evener.control import certificates, departing, flavors, scheduling, single_call
+from evener.control import certificates, departing, scheduling, single_call, zones
 from evener.control.bounds import check_listener
 from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new
 from evener.control.certificates import Asked
@@ -44,7 +44,7 @@ from evener.resources.wire import complete
 from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store import quota_counts, rows
-from evener.store.database import Database, Transaction, ask, now, retried
+from evener.store.database import Database, Transaction, ask, retried
 from evener.store.rows import ListQuery, table
 
 LOG = logging.getLogger(__name__)
@@ -354,7 +354,7 @@ class LoadBalancing:
         project_id = owner_project(caller, values.get("project_id"))
 
         def check(tx: Transaction) -> None:
-            flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
+            zones.choose_provider(tx, self._providers, values)
             quota_counts.check(tx, LoadBalancer, project_id)
 
         ask(self._database, check)
@@ -367,7 +367,7 @@ class LoadBalancing:
         self, tx: Transaction, caller: Caller, values: Mapping[str, Any], reservation: Reservation
     ) -> Row[Any]:
         project_id, vip = owner_project(caller, values.get("project_id")), reservation.vip
-        provider = flavors.choose_provider(tx, self._providers, values["flavor_id"], values["provider"])
+        provider = zones.choose_provider(tx, self._providers, values, vip.network_id)
         quota_counts.take(tx, LoadBalancer, project_id)
         full = complete(
             LoadBalancer,
@@ -386,7 +386,7 @@ class LoadBalancing:
         )
         balancer = LoadBalancer.model_validate(full)
         rows.insert(tx, balancer, created_generation=1, changed_generation=1)
-        scheduling.bind(tx, balancer.id, scheduling.choose_agent(tx, now(), vip.footing))
+        departing.give(tx, balancer, vip.footing)
         return rows.get_row(tx, LoadBalancer, balancer.id)
 
     def _change(

@@ -1,6 +1,7 @@
 """Which agent serves which load balancer, and who is alive."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -10,15 +11,16 @@ from sqlalchemy import Select, bindparam, func, select
 
 from evener.control.errors import NoActiveAgent, NoEligibleAgent
 from evener.control.statuses import AGENT_DOWN_AFTER
+from evener.resources.types import Role
 from evener.services.network import ANYWHERE, Footing
 from evener.store import rows
-from evener.store.database import Transaction
+from evener.store.database import Transaction, now
 from evener.store.schema import agents, bindings, loadbalancers
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An agent: whether it is heard of and gets new work, what it has, and which physical networks it reaches.
+    """An agent: whether it is heard of and gets new work, what it has, which physical networks it reaches, its zone.
 
     An agent that does not say what it reaches (None) reaches everything.
     """
@@ -27,6 +29,7 @@ class Candidate:
     working: bool
     balancers: int
     reaches: frozenset[str] | None = None
+    zone: str | None = None
 
 
 def _reaches(agent: Candidate, name: str) -> bool:
@@ -78,6 +81,7 @@ def candidates(tx: Transaction, moment: datetime) -> list[Candidate]:
             row.heartbeat_at > heard_after and row.admin_state_up,
             row.balancers,
             reach_of(row.configurations),
+            row.availability_zone,
         )
         for row in tx.execute(_CANDIDATES)
     ]
@@ -89,13 +93,20 @@ def reach_of(configurations: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset(map(str, said)) if isinstance(said, list) else None
 
 
-def choose_agent(tx: Transaction, moment: datetime, footing: Footing = ANYWHERE) -> str:
-    """Return the id of the agent for a load balancer; see `for_balancer`."""
+def choose_agent(
+    tx: Transaction,
+    moment: datetime,
+    footing: Footing = ANYWHERE,
+    zone: str | None = None,
+    besides: Collection[str] = (),
+) -> str:
+    """Return the id of the agent for a load balancer, of that zone and none of `besides`; see `for_balancer`."""
     if footing.alone:  # whoever places another one there meanwhile comes before, and is seen, or after
         tx.execute(select(agents.c.id).order_by(agents.c.id).with_for_update())
         homes = {each: frozenset(tx.scalar_ids(_balancing(each))) for each in footing.alone}
         footing = replace(footing, homes={**footing.homes, **{each: at for each, at in homes.items() if at}})
-    return for_balancer(candidates(tx, moment), footing)
+    others = [each for each in candidates(tx, moment) if each.id not in besides]
+    return for_balancer([each for each in others if zone in (None, each.zone)], footing)
 
 
 def _balancing(network_id: str) -> Select[tuple[str]]:
@@ -104,10 +115,20 @@ def _balancing(network_id: str) -> Select[tuple[str]]:
     return there.where(loadbalancers.c.vip_network_id == network_id).limit(1)
 
 
-def bind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
+def bind(tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role = Role.STANDALONE) -> None:
     """Give a load balancer to an agent."""
+    moment = now()
     tx.execute(
-        bindings.insert().values(loadbalancer_id=loadbalancer_id, agent_id=agent_id, applied_generation=0)
+        bindings.insert(),
+        {
+            "id": str(uuid.uuid4()),
+            "loadbalancer_id": loadbalancer_id,
+            "role": role.value,
+            "created_at": moment,
+            "updated_at": moment,
+            "agent_id": agent_id,
+            "applied_generation": 0,
+        },
     )
 
 
@@ -150,6 +171,7 @@ _CANDIDATES = select(
     agents.c.heartbeat_at,
     agents.c.admin_state_up,
     agents.c.configurations,
+    agents.c.availability_zone,
     _balancers.label("balancers"),
 )
 _HOSTS = (

@@ -4,13 +4,15 @@ The form is Neutron's (`neutron/services/provider_configuration.py`): `SERVICE_T
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LOADBALANCERV2 = "LOADBALANCERV2"
 DEFAULT_DECLARATION = f"{LOADBALANCERV2}:haproxy:evener:default"
 # The one driver there is, and the name it has in the configuration of a cloud that came from Neutron-LBaaS.
 DRIVERS = ("evener", "neutron_lbaas.drivers.haproxy.plugin_driver.HaproxyOnHostPluginDriver")
 LONGEST_NAME = 255
+# What clients of Octavia call the provider that they take for granted: here, other names of the default one.
+ALIASES = ("amphora", "octavia")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,19 @@ def _check_unique(providers: Sequence[Provider], new: Provider) -> None:
 
 
 DEFAULT_PROVIDERS = parse([DEFAULT_DECLARATION])
+
+
+def with_aliases(providers: Sequence[Provider]) -> tuple[Provider, ...]:
+    """Return providers, and after them the default one by its other names."""
+    known = {provider.name for provider in providers}
+    defaults = [provider for provider in providers if provider.default]
+    others = (
+        replace(provider, name=name, default=False)
+        for provider in defaults
+        for name in ALIASES
+        if name not in known
+    )
+    return (*providers, *others)
 
 
 def by_driver(providers: Iterable[Provider], driver: str) -> Provider | None:

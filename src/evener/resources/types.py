@@ -359,6 +359,14 @@ class L7CompareType(StrEnum):
     EQUAL_TO = "EQUAL_TO"
 
 
+class Role(StrEnum):
+    """What an agent is among those that serve a load balancer."""
+
+    STANDALONE = "STANDALONE"
+    MASTER = "MASTER"
+    BACKUP = "BACKUP"
+
+
 class ProvisioningStatus(StrEnum):
     """How far the agents are with what the API was told."""
 

@@ -31,6 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 
 from evener.resources.agent import Agent
+from evener.resources.availability_zone import AvailabilityZone
+from evener.resources.availability_zone_profile import AvailabilityZoneProfile
 from evener.resources.describe import Attr, Resource, columns
 from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HealthMonitor
@@ -151,6 +153,10 @@ agents.append_constraint(UniqueConstraint("host", name="uq_agents_host"))
 flavors = table_of(Flavor)
 service_profiles = table_of(ServiceProfile)
 
+availability_zone_profiles = table_of(AvailabilityZoneProfile)
+availability_zones = table_of(AvailabilityZone)
+availability_zones.append_constraint(UniqueConstraint("name", name="uq_availability_zones_name"))
+
 # Which service profiles a flavor has, oldest first.
 flavor_profiles = Table(
     "flavor_profiles",
@@ -171,13 +177,17 @@ quotas = Table(
     Column("used", Integer, nullable=False),
 )
 
-# Which agent serves which load balancer, and how far it is.
+# Which agent serves which load balancer, and how far it is..
 bindings = Table(
     "bindings",
     metadata,
+    Column("id", string(36), nullable=False, unique=True),
     Column(
         "loadbalancer_id", string(36), ForeignKey("loadbalancers.id", ondelete="CASCADE"), primary_key=True
     ),
+    Column("role", string(32), nullable=False),
+    Column("created_at", timestamp(), nullable=False),
+    Column("updated_at", timestamp(), nullable=False),
     Column("agent_id", string(36), ForeignKey("agents.id"), primary_key=True, index=True),
     Column("applied_generation", Integer, nullable=False),
     Column("failed_generation", Integer, nullable=True),

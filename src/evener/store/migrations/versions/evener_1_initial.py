@@ -36,6 +36,35 @@ def upgrade() -> None:
         sa.UniqueConstraint("host", name="uq_agents_host"),
     )
     op.create_table(
+        "availability_zone_profiles",
+        sa.Column("id", string(36), nullable=False),
+        sa.Column("name", string(255), nullable=False),
+        sa.Column("provider_name", string(255), nullable=False),
+        sa.Column("availability_zone_data", string(4096), nullable=False),
+        sa.Column("created_at", timestamp(), nullable=False),
+        sa.Column("updated_at", timestamp(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_availability_zone_profiles"),
+    )
+    op.create_index("ix_availability_zone_profiles_name", "availability_zone_profiles", ["name"])
+    op.create_table(
+        "availability_zones",
+        sa.Column("id", string(36), nullable=False),
+        sa.Column("name", string(255), nullable=False),
+        sa.Column("description", string(255), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("availability_zone_profile_id", string(36), nullable=False),
+        sa.Column("created_at", timestamp(), nullable=False),
+        sa.Column("updated_at", timestamp(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["availability_zone_profile_id"],
+            ["availability_zone_profiles.id"],
+            name="fk_availability_zones_availability_zone_profile_id",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_availability_zones"),
+        sa.UniqueConstraint("name", name="uq_availability_zones_name"),
+    )
+    op.create_index("ix_availability_zones_name", "availability_zones", ["name"])
+    op.create_table(
         "database_identity",
         sa.Column("id", string(36), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_database_identity"),
@@ -108,7 +137,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "bindings",
+        sa.Column("id", string(36), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=False),
+        sa.Column("role", string(32), nullable=False),
+        sa.Column("created_at", timestamp(), nullable=False),
+        sa.Column("updated_at", timestamp(), nullable=False),
         sa.Column("agent_id", string(36), nullable=False),
         sa.Column("applied_generation", sa.Integer(), nullable=False),
         sa.Column("failed_generation", sa.Integer(), nullable=True),
@@ -121,6 +154,7 @@ def upgrade() -> None:
             ["loadbalancer_id"], ["loadbalancers.id"], name="fk_bindings_loadbalancer_id", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("loadbalancer_id", "agent_id", name="pk_bindings"),
+        sa.UniqueConstraint("id", name="uq_bindings_id"),
     )
     op.create_index("ix_bindings_agent_id", "bindings", ["agent_id"])
     op.create_table(
@@ -412,6 +446,8 @@ def downgrade() -> None:
         "flavors",
         "departures",
         "database_identity",
+        "availability_zones",
+        "availability_zone_profiles",
         "agents",
     ):
         op.drop_table(table)
