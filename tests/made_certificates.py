@@ -139,6 +139,15 @@ def served(kind: str = "RSA", name: str = "www.example.com") -> Made:
     return make(name, key, authorities()[2], (name, "*.shop.example.com"))
 
 
+def revoked(issuer: Made, *made: Made, begin: datetime = NOW - DAY, end: datetime = NOW + 30 * DAY) -> bytes:
+    """Return the issuer's list of revoked certificates, in PEM."""
+    builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, begin, end)
+    for each in made:
+        entry = x509.RevokedCertificateBuilder(each.certificate.serial_number, begin).build()
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
 def document(made: Made, intermediates: Sequence[Made]) -> TlsCertificate:
     """Return a certificate as it is part of a graph; `intermediates` lead from the root to it."""
     chain = [each.pem for each in reversed(intermediates)]

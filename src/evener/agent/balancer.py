@@ -183,7 +183,8 @@ class Balancer:
         with self._lock:
             graphs = () if self.leaving else self._last_graphs()
             if not graphs or any(
-                each.generation != generation or each.certificates or each.unreadable for each in graphs
+                each.generation != generation or each.certificates or each.authorities or each.unreadable
+                for each in graphs
             ):
                 return False
             self._apply_last(graphs)

@@ -105,13 +105,23 @@ def _reason(error: Exception) -> str:
 def _failure(graph: Graph, lacking: Mapping[str, str]) -> Failure | None:
     """Return which objects are not served as they should be, and why, though all else is applied.
 
-    They are listeners with certificates that cannot be read, and what data planes say is `lacking`.
+    They are listeners and pools with certificates that cannot be read, and what data planes say is `lacking`.
     """
-    unreadable = (
+    unreadable = [
         each.id
         for each in graph.listeners
-        if graph.unreadable.keys() & {each.default_tls_container_ref, *each.sni_container_refs}
-    )
+        if graph.unreadable.keys()
+        & {
+            *(each.default_tls_container_ref, *each.sni_container_refs),
+            *(each.client_ca_tls_container_ref, each.client_crl_container_ref),
+        }
+    ]
+    unreadable += [
+        each.pool.id
+        for each in graph.pools
+        if graph.unreadable.keys()
+        & {each.pool.tls_container_ref, each.pool.ca_tls_container_ref, each.pool.crl_container_ref}
+    ]
     reasons = [*graph.unreadable.values(), *lacking.values()]
     objects = tuple(dict.fromkeys((*unreadable, *lacking)))
     failure = Failure(generation=graph.generation, reason="; ".join(reasons), objects=objects)

@@ -15,11 +15,19 @@ class Unusable(Exception):
 
 
 class CertificateInvalid(InvalidInput):
-    """What is there is no certificate that can serve."""
+    """What is there under `ref` is no certificate that can serve, or no list that can be used."""
+
+    def __init__(self, ref: str, reason: str) -> None:
+        super().__init__(f"TLS container {ref} is invalid. {reason}")
+        self.ref, self.reason = ref, reason
 
 
 class CertificateNotFound(NotFound):
-    """There is no such container or secret, or not for this project."""
+    """There is no such container or secret under `ref`, or not for this project."""
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"TLS container {ref} could not be found")
+        self.ref = ref
 
 
 class SecretServiceBusy(Busy):
@@ -28,16 +36,6 @@ class SecretServiceBusy(Busy):
 
 class SecretServiceUnavailable(Unavailable):
     """The secret service cannot say what is there."""
-
-
-def container_not_found(ref: str) -> NotFound:
-    """There is no such container or secret, or not for this project."""
-    return CertificateNotFound(f"TLS container {ref} could not be found")
-
-
-def container_invalid(ref: str, reason: str) -> InvalidInput:
-    """What is there is no certificate that can serve."""
-    return CertificateInvalid(f"TLS container {ref} is invalid. {reason}")
 
 
 def unprocessable(ref: str, error: Unavailable) -> Unavailable:

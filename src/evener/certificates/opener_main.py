@@ -19,12 +19,13 @@ from cryptography import x509
 from cryptography.exceptions import InternalError
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
 from evener.certificates.errors import Unusable
 from evener.certificates.frames import receive, send
-from evener.certificates.parts import Parts
+from evener.certificates.parts import Parts, TrustParts
 from evener.certificates.read import read
+from evener.certificates.trust import read_trust
 
 NOBODY = 65534
 NICENESS = 10  # requests come first
@@ -48,6 +49,8 @@ def _rehearse() -> None:
     for key in (ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)):
         builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now)
         leaf = builder.sign(key, hashes.SHA256())
+        revoked = x509.CertificateRevocationListBuilder(name, now, now).sign(key, hashes.SHA256())
+        read_trust(TrustParts(leaf.public_bytes(Encoding.PEM), revoked.public_bytes(Encoding.PEM)))
         protection = BestAvailableEncryption(b"rehearsal")
         read(
             Parts(
@@ -81,8 +84,10 @@ def _allow_more_time(seconds: int) -> None:
 
 def _answer(request: bytes, mebibytes: int) -> dict[str, Any]:
     try:
-        given = {name: base64.b64decode(value) for name, value in json.loads(request).items()}
-        return {"certificate": asdict(read(Parts(**given)))}
+        ((kind, payloads),) = json.loads(request).items()
+        given = {name: base64.b64decode(value) for name, value in payloads.items()}
+        opened = read(Parts(**given)) if kind == "Parts" else read_trust(TrustParts(**given))
+        return {"opened": asdict(opened)}
     except Unusable as error:
         return {"reason": error.reason}
     except (MemoryError, InternalError):  # what the library makes of an allocation that failed

@@ -12,11 +12,11 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, fields
 from threading import Condition, Lock
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 from evener.certificates.errors import Unusable
 from evener.certificates.opener_process import Child, Limits
-from evener.certificates.parts import Certificate, Parts
+from evener.certificates.parts import Certificate, Parts, Trusted, TrustParts
 from evener.resources.errors import Busy
 
 T = TypeVar("T")
@@ -77,8 +77,8 @@ class Lane:
         ] = {}  # when a project's opening began; infinite while its process starts
         self._idle: list[Child] = []
 
-    def open(self, project_id: str, parts: Parts, patience: Patience) -> Certificate:
-        """Return the certificate that `parts` make.
+    def open(self, project_id: str, parts: Parts | TrustParts, patience: Patience) -> Certificate | Trusted:
+        """Return what `parts` make.
 
         Raises:
             Unusable: saying what is wrong.
@@ -135,14 +135,28 @@ class Opener:
     def __init__(self, limits: Limits | None = None) -> None:
         limits = limits or Limits()
         self._salt = secrets.token_bytes(32)
-        self._opened: Memory[Certificate] = Memory(OPENED)
+        self._opened: Memory[Certificate | Trusted] = Memory(OPENED)
         self._refused: Memory[str] = Memory(REFUSED)
         self._plain, self._protected = Lane(PLAIN_AT_ONCE, limits), Lane(PROTECTED_AT_ONCE, limits)
 
+    @overload
     def open(
         self, project_id: str, parts: Parts, patience: Patience = A_REQUESTS, latest: float = math.inf
-    ) -> Certificate:
-        """Return the certificate that `parts` make; the same parts are opened once.
+    ) -> Certificate: ...
+
+    @overload
+    def open(
+        self, project_id: str, parts: TrustParts, patience: Patience = A_REQUESTS, latest: float = math.inf
+    ) -> Trusted: ...
+
+    def open(
+        self,
+        project_id: str,
+        parts: Parts | TrustParts,
+        patience: Patience = A_REQUESTS,
+        latest: float = math.inf,
+    ) -> Certificate | Trusted:
+        """Return what `parts` make; the same parts are opened once.
 
         What is not known yet is not begun after `latest` (of the monotonic clock).
 
@@ -167,9 +181,9 @@ class Opener:
         self._opened.put(key, opened)
         return opened
 
-    def _digest(self, parts: Parts) -> bytes:
+    def _digest(self, parts: Parts | TrustParts) -> bytes:
         """Return what tells these parts from all others, and nothing of them."""
-        digest = hashlib.blake2b(key=self._salt)
+        digest = hashlib.blake2b(type(parts).__name__.encode(), key=self._salt)
         for each in fields(parts):
             value = getattr(parts, each.name)
             digest.update(b"-" if value is None else b"%d:" % len(value) + value)

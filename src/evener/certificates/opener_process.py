@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 
@@ -14,12 +15,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from evener.certificates.errors import Unusable
 from evener.certificates.frames import receive, send
-from evener.certificates.parts import Certificate, Parts
+from evener.certificates.parts import Certificate, Parts, Trusted, TrustParts
 from evener.resources.errors import Unavailable
 
 LOG = logging.getLogger(__name__)
 START_S = 60  # on a machine that does much else
-CERTIFICATE = TypeAdapter(Certificate)
+# What is made of what. Each kind of parts is called by its name on the way.
+MADE: Mapping[type[Parts | TrustParts], TypeAdapter[Certificate] | TypeAdapter[Trusted]] = {
+    Parts: TypeAdapter(Certificate),
+    TrustParts: TypeAdapter(Trusted),
+}
 UNREADABLE = "The certificate cannot be read"
 
 
@@ -79,17 +84,18 @@ class Child:
         """Whether it can be asked again."""
         return self._process.poll() is None
 
-    def open(self, parts: Parts) -> Certificate:
-        """Return the certificate that `parts` make; after a limit was reached the process is no more.
+    def open(self, parts: Parts | TrustParts) -> Certificate | Trusted:
+        """Return what `parts` make; after a limit was reached the process is no more.
 
         Raises:
             Unusable: saying what is wrong.
             Unavailable: when the machine has no time for it.
         """
         given = {each.name: getattr(parts, each.name) for each in fields(parts)}
-        request = {
+        payloads = {
             name: base64.b64encode(value).decode() for name, value in given.items() if value is not None
         }
+        request = {type(parts).__name__: payloads}
         self._connection.settimeout(self._limits.wall_s)
         try:
             send(self._connection, json.dumps(request).encode())
@@ -101,7 +107,7 @@ class Child:
             answer = None
         if answer is None:
             raise self._why_it_ended()
-        return self._read(answer)
+        return self._read(answer, MADE[type(parts)])
 
     def _why_it_ended(self) -> Unusable | Unavailable:
         """Return what became of the process, whose stream has ended."""
@@ -118,11 +124,13 @@ class Child:
         LOG.warning("A certificate ended the process that opened it (%d)", number)
         return Unusable(UNREADABLE)
 
-    def _read(self, answer: bytes) -> Certificate:
+    def _read(
+        self, answer: bytes, made: TypeAdapter[Certificate] | TypeAdapter[Trusted]
+    ) -> Certificate | Trusted:
         try:
             match json.loads(answer):
-                case {"certificate": found}:
-                    return CERTIFICATE.validate_python(found)
+                case {"opened": found}:
+                    return made.validate_python(found)
                 case {"reason": str(reason)}:
                     raise Unusable(reason)
                 case {"unexpected": str(name)}:

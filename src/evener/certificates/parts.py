@@ -57,6 +57,41 @@ class Parts:
         return bundle or bool(self.passphrase)
 
 
+@dataclass(frozen=True, slots=True)
+class TrustParts:
+    """The payloads that say who is trusted: authorities' certificates, and perhaps what these have revoked."""
+
+    authorities: bytes = field(repr=False)
+    revoked: bytes | None = field(default=None, repr=False)
+
+    @property
+    def protected(self) -> bool:
+        """Nothing here is protected by a passphrase."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """Whose certificates are trusted, in PEM that ends in a newline: `authorities`, and the lists of what is revoked.
+
+    `not_after` is when the first of the lists has to be replaced, in UTC without a zone; None where none says so.
+    """
+
+    authorities: str
+    revoked: str | None = None
+    not_after: datetime | None = None
+
+
+def check_freshness(trusted: Trusted, moment: datetime) -> None:
+    """Refuse a list of revoked certificates that should have been replaced by `moment` (UTC, without a zone).
+
+    Raises:
+        Unusable: saying when: nobody's certificate would be taken with it.
+    """
+    if trusted.not_after is not None and moment > trusted.not_after:
+        raise Unusable(f"The list of revoked certificates has expired on {trusted.not_after} UTC")
+
+
 def check_validity(certificate: Certificate, moment: datetime) -> None:
     """Refuse a certificate whose time has not come at `moment` (UTC, without a zone), or is over.
 

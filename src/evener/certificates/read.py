@@ -118,7 +118,7 @@ def _is_certificate(payload: bytes) -> bool:
     return True
 
 
-def _pem_blocks(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
+def pem_blocks(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the label and the whole of each PEM block (RFC 7468), passing over all that is between."""
     label, lines = b"", []
     for line in map(bytes.strip, payload.split(b"\n")):
@@ -148,7 +148,7 @@ def _each_certificate(payload: bytes) -> Iterable[x509.Certificate]:
             return [x509.load_der_x509_certificate(payload)]
         return _not_too_many(pkcs7.load_der_pkcs7_certificates(payload))
     found: list[x509.Certificate] = []
-    for label, block in _pem_blocks(payload):
+    for label, block in pem_blocks(payload):
         if label in CERTIFICATE_LABELS:
             found.append(x509.load_pem_x509_certificate(block))
         elif label == b"PKCS7":
@@ -167,7 +167,7 @@ def _private_key(payload: bytes, passphrase: bytes | None) -> Any:
     if is_der(payload):
         _refuse_large(payload)
         return _load_key(load_der_private_key, payload, passphrase)
-    for label, block in _pem_blocks(payload):
+    for label, block in pem_blocks(payload):
         if label.endswith(b"PRIVATE KEY"):
             _refuse_large(_content(block))
             return _load_key(load_pem_private_key, block, passphrase)

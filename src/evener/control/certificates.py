@@ -1,137 +1,270 @@
-"""The certificates of TERMINATED_HTTPS listeners: asked for, held while they are used, and put into graphs.
+"""The certificates of listeners and pools, and whom these trust: asked for, held while in use, and put into graphs.
 
 Must not let a key into a row, a message or a log; only graphs for agents carry them.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 
+from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, EvenerError, InvalidInput
 from evener.resources.graph import Graph, TlsCertificate
 from evener.resources.listener import Listener
+from evener.resources.pool import Pool
 from evener.resources.types import ListenerProtocol
-from evener.services.secrets import Certificate, Consumer, Secrets
+from evener.services.secrets import Certificate, Consumer, Secrets, Trust, Trusted
 from evener.store.database import Transaction
-from evener.store.schema import listeners
+from evener.store.rows import table
 
 LOG = logging.getLogger(__name__)
-ATTRIBUTES = ("default_tls_container_ref", "sni_container_refs")
 TERMINATED = ListenerProtocol.TERMINATED_HTTPS
 
 
 @dataclass(frozen=True, slots=True)
+class Roles:
+    """Which attributes of a kind of object name what: certificates to show, authorities, what these have revoked."""
+
+    certificates: tuple[str, ...]
+    authorities: str
+    revoked: str
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.certificates, self.authorities, self.revoked)
+
+
+# The kinds of objects that name any.
+KINDS: Mapping[type[Resource], Roles] = {
+    Listener: Roles(
+        certificates=("default_tls_container_ref", "sni_container_refs"),
+        authorities="client_ca_tls_container_ref",
+        revoked="client_crl_container_ref",
+    ),
+    Pool: Roles(
+        certificates=("tls_container_ref",), authorities="ca_tls_container_ref", revoked="crl_container_ref"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an object names: certificates, the default first, each once, and whom it trusts."""
+
+    certificates: tuple[str, ...] = ()
+    trust: Trust | None = None
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """All references, each once."""
+        trusted = () if self.trust is None else (self.trust.authorities, self.trust.revoked)
+        return tuple(dict.fromkeys(ref for ref in (*self.certificates, *trusted) if ref))
+
+    def __bool__(self) -> bool:
+        return bool(self.refs)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """The secret service, and what it said of the certificates that a request names, before its transaction."""
+    """The secret service, and what it said of what a request names, before its transaction."""
 
     service: Secrets | None = None
     said: Mapping[str, Certificate | EvenerError] = field(default_factory=dict)
+    trusted: Mapping[Trust, Trusted | EvenerError] = field(default_factory=dict)
+
+    def of(self, ref: str) -> EvenerError | None:
+        """Return what is wrong with what a reference means, in whatever it is named for."""
+        trusts = [said for each, said in self.trusted.items() if ref in (each.authorities, each.revoked)]
+        return next((said for said in (self.said.get(ref), *trusts) if isinstance(said, EvenerError)), None)
+
+    def knows(self, named: Named) -> bool:
+        """Return whether the service was asked for all that `named` says."""
+        return set(named.certificates) <= self.said.keys() and (
+            named.trust is None or named.trust in self.trusted
+        )
 
 
-def ask(service: Secrets | None, project_id: str, refs: Collection[str]) -> Asked:
-    """Let the service look at certificates of `project_id`, which may take seconds: never inside a transaction."""
-    return Asked(service, service.certificates(project_id, refs) if service is not None and refs else {})
+def ask(service: Secrets | None, project_id: str, wanted: Iterable[Named]) -> Asked:
+    """Let the service look at what `project_id` names, which may take seconds: never inside a transaction."""
+    wanted = tuple(wanted)
+    refs = {ref for each in wanted for ref in each.certificates}
+    trusts = {each.trust for each in wanted if each.trust is not None}
+    if service is None:
+        return Asked()
+    return Asked(
+        service,
+        service.certificates(project_id, refs) if refs else {},
+        service.trusted(project_id, trusts) if trusts else {},
+    )
 
 
-def references(listener: Any) -> tuple[str, ...]:
-    """Return the references that a listener, or its row, uses: the default first, each once, none without TLS."""
-    return named_by({name: getattr(listener, name) for name in ("protocol", *ATTRIBUTES)})
+def references(cls: type[Resource], found: Any) -> Named:
+    """Return what an object, or its row, names."""
+    names = ("protocol", *KINDS[cls].attributes) if cls in KINDS else ()
+    return named_by(cls, {name: getattr(found, name) for name in names})
 
 
-def named_by(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the same for the attributes of a listener."""
-    if values.get("protocol") != TERMINATED:
-        return ()
-    default, sni = map(values.get, ATTRIBUTES)
-    found = (default, *(sni or ()))
-    return tuple(dict.fromkeys(ref for ref in found if ref))
+def named_by(cls: type[Resource], values: Mapping[str, Any]) -> Named:
+    """Return the same for the attributes of an object: nothing for a listener that does not terminate TLS."""
+    roles = KINDS.get(cls)
+    if roles is None or (cls is Listener and values.get("protocol") != TERMINATED):
+        return Named()
+    refs: list[str | None] = []
+    for value in map(values.get, roles.certificates):
+        refs += [value] if isinstance(value, str) else (value or ())
+    authorities = values.get(roles.authorities)
+    return Named(
+        certificates=tuple(dict.fromkeys(ref for ref in refs if ref)),
+        trust=Trust(authorities, values.get(roles.revoked) or None) if authorities else None,
+    )
 
 
-def service_of(asked: Asked) -> Secrets:
+def brought_by(cls: type[Resource], row: Any, values: Mapping[str, Any]) -> Named:
+    """Return what a change brings that the object did not name before."""
+    before = {name: getattr(row, name) for name in ("protocol", *KINDS[cls].attributes)}
+    return added(named_by(cls, {**before, **values}), named_by(cls, before))
+
+
+def service_of(asked: Asked, cls: type[Resource] = Listener) -> Secrets:
     """Return the secret service.
 
     Raises:
         InvalidInput: where none is configured.
     """
     if asked.service is None:
+        what, other = ("protocol", "TERMINATED_HTTPS"), "; use TCP, HTTP or HTTPS"
+        if cls is not Listener:
+            what, other = ("tls_enabled", "TLS with certificates"), ""
         raise InvalidInput(
-            "Invalid input for protocol. Reason: 'TERMINATED_HTTPS' needs a secret service for its "
-            "certificates, and none is configured; use TCP, HTTP or HTTPS."
+            f"Invalid input for {what[0]}. Reason: '{what[1]}' needs a secret service for its "
+            f"certificates, and none is configured{other}."
         )
     return asked.service
 
 
-def register(asked: Asked, project_id: str, wanted: Mapping[str, Collection[str]]) -> Asked:
-    """Have the service hold what was found well for listeners, by their ids, and return what is found of it now."""
+def register(asked: Asked, project_id: str, wanted: Mapping[Consumer, Named]) -> Asked:
+    """Have the service hold what was found well for who wants it, and return what is found of it now."""
     said = dict(asked.said)
-    for listener_id, refs in wanted.items():
-        for ref in refs:
-            if isinstance(said.get(ref), Certificate):
+    for consumer, named in wanted.items():
+        for ref in named.refs:
+            if asked.service is not None and asked.of(ref) is None:
                 try:
-                    service_of(asked).register(project_id, ref, user(listener_id))
+                    asked.service.register(project_id, ref, consumer)
                 except EvenerError as refusal:
                     said[ref] = refusal
     return replace(asked, said=said)
 
 
-def user(listener_id: str) -> Consumer:
-    """Return a listener as the secret service knows it."""
-    return Consumer("listener", listener_id)
+def user(cls: type[Resource], object_id: str) -> Consumer:
+    """Return an object as the secret service knows it."""
+    return Consumer(cls.KIND, object_id)
 
 
-def claim(tx: Transaction, asked: Asked, listener: Listener, before: Collection[str] = ()) -> None:
-    """See that the certificates that a new or changed listener uses are held, and let go of those it had `before`.
+def claim(
+    tx: Transaction,
+    asked: Asked,
+    found: Any,
+    before: Named = Named(),
+) -> None:
+    """See that what a new or changed object names is held, and let go of what it had `before`.
 
-    What the service has said of them holds. What the listener used before is not looked at again: a certificate
+    What the service has said of it holds. What the object used before is not looked at again: a certificate
     that has expired since stands in nobody's way.
 
     Raises:
-        NotFound: TLSContainerNotFound, for a reference that means nothing to the listener's project.
+        NotFound: TLSContainerNotFound, for a reference that means nothing to the object's project.
         InvalidInput: TLSContainerInvalid, for what is no certificate that can serve.
         Unavailable: CertManagerError, when the secret service cannot say.
-        Conflict: when somebody else has changed the listener's certificates since the service was asked.
+        Conflict: when somebody else has changed what the object names since the service was asked.
     """
-    now = references(listener)
-    added = [ref for ref in now if ref not in before]
-    dropped = sorted(set(before) - set(now))
-    if not added and not dropped:
+    now = references(type(found), found)
+    new = added(now, before)
+    dropped = sorted(set(before.refs) - set(now.refs))
+    if not new and not dropped:
         return
-    service = service_of(asked)
-    for ref in added:
-        if ref not in asked.said:
-            raise Conflict(f"The certificates of listener {listener.id} were changed meanwhile; try again")
-        said = asked.said[ref]
-        if isinstance(said, EvenerError):
-            raise said
+    service = service_of(asked, type(found))
+    if not asked.knows(new):
+        raise Conflict(f"The certificates of {found.KIND} {found.id} were changed meanwhile; try again")
+    for ref in new.refs:
+        error = asked.of(ref)
+        if error is not None:
+            raise error
+    consumer, project_id = user(type(found), found.id), found.project_id
     for ref in dropped:
-        tx.after_commit(partial(service.unregister, listener.project_id, ref, user(listener.id)))
+        tx.after_commit(partial(service.unregister, project_id, ref, consumer))
 
 
-def held(tx: Transaction, *which: Any) -> list[tuple[str, str, Consumer]]:
-    """Return what the listeners hold that the conditions `which` select: the project, the reference, the listener."""
-    found = tx.execute(select(listeners).where(listeners.c.protocol == TERMINATED, *which)).all()
-    return [(row.project_id, ref, user(row.id)) for row in found for ref in references(row)]
+def claim_changed(tx: Transaction, asked: Asked, before: Resource, values: Mapping[str, Any]) -> None:
+    """See to the same for an object that was `before`, and that `values` change."""
+    changed = before.model_copy(update=dict(values))
+    claim(tx, asked, changed, references(type(before), before))
+
+
+def added(now: Named, before: Named) -> Named:
+    """Return what of `now` is to be looked at where `before` was looked at already."""
+    return Named(
+        certificates=tuple(ref for ref in now.certificates if ref not in before.certificates),
+        trust=None if now.trust == before.trust else now.trust,
+    )
+
+
+def held(
+    tx: Transaction, which: Callable[[Any], Sequence[ColumnElement[bool]]]
+) -> list[tuple[str, str, Consumer]]:
+    """Return what objects hold whose columns fulfil the conditions `which`: project, reference, who holds it."""
+    return [each for cls in KINDS for each in _held(tx, cls, which(table(cls).c))]
+
+
+def _held(
+    tx: Transaction, cls: type[Resource], which: Sequence[ColumnElement[bool]]
+) -> Iterator[tuple[str, str, Consumer]]:
+    columns = table(cls).c
+    if cls is Listener:
+        names = columns.protocol == TERMINATED
+    else:
+        names = or_(*(columns[name].is_not(None) for name in KINDS[cls].attributes))
+    for row in tx.execute(select(table(cls)).where(names, *which)).all():
+        for ref in references(cls, row).refs:
+            yield row.project_id, ref, user(cls, row.id)
 
 
 def with_certificates(secrets: Secrets, graph: Graph) -> Graph:
-    """Return `graph` with the certificates of its listeners in service, and why some cannot be read.
+    """Return `graph` with what its listeners and pools in service name, and why some cannot be read.
 
     May take seconds: never inside a transaction.
     """
-    in_service = [listener for listener in graph.listeners if listener.admin_state_up]
-    refs = tuple(dict.fromkeys(ref for listener in in_service for ref in references(listener)))
-    if not refs:
+    named = [references(Listener, each) for each in graph.listeners if each.admin_state_up]
+    named += [references(Pool, each.pool) for each in graph.pools if each.pool.tls_enabled]
+    project_id = graph.loadbalancer.project_id
+    refs = tuple(dict.fromkeys(ref for each in named for ref in each.certificates))
+    trusts = tuple(dict.fromkeys(each.trust for each in named if each.trust is not None))
+    if not refs and not trusts:
         return graph
-    said = secrets.certificates(graph.loadbalancer.project_id, refs, in_use=True)
-    found = {ref: _document(each) for ref, each in said.items() if isinstance(each, Certificate)}
+    said = secrets.certificates(project_id, refs, in_use=True) if refs else {}
+    trusted = secrets.trusted(project_id, trusts, in_use=True) if trusts else {}
     unreadable = {ref: each.message for ref, each in said.items() if isinstance(each, EvenerError)}
-    for message in unreadable.values():
+    authorities, revoked = {}, {}
+    for trust, each in trusted.items():
+        if isinstance(each, EvenerError):
+            unreadable |= dict.fromkeys(filter(None, (trust.authorities, trust.revoked)), each.message)
+            continue
+        authorities[trust.authorities] = each.authorities
+        if trust.revoked is not None:
+            revoked[trust.revoked] = each.revoked or ""
+    for message in dict.fromkeys(unreadable.values()):
         LOG.error("Load balancer %s: %s", graph.id, message)
-    return graph.model_copy(update={"certificates": found, "unreadable": unreadable})
+    update = {
+        "certificates": {ref: _document(each) for ref, each in said.items() if isinstance(each, Certificate)},
+        "authorities": authorities,
+        "revoked": revoked,
+        "unreadable": unreadable,
+    }
+    return graph.model_copy(update=update)
 
 
 def _document(certificate: Certificate) -> TlsCertificate:
@@ -141,3 +274,9 @@ def _document(certificate: Certificate) -> TlsCertificate:
         names=certificate.names,
         key_type=certificate.key_type,
     )
+
+
+def wanted_of(new: Mapping[type[Resource], Collection[Mapping[str, Any]]]) -> dict[Consumer, Named]:
+    """Return what objects that are to be made name, by kind and by who holds it."""
+    found = {user(cls, each["id"]): named_by(cls, each) for cls in KINDS for each in new[cls]}
+    return {consumer: named for consumer, named in found.items() if named}

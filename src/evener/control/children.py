@@ -75,8 +75,7 @@ def update_listener(change: Change, row: Row[Any], values: Values) -> None:
     if values.get("default_pool_id"):
         _check_default_pool(change, row.protocol, values["default_pool_id"])
     change.update(Listener, row, values)
-    changed = rows.bare(Listener, row).model_copy(update=dict(values))
-    certificates.claim(change.tx, change.certificates, changed, certificates.references(row))
+    certificates.claim_changed(change.tx, change.certificates, rows.bare(Listener, row), values)
 
 
 def delete_listener(change: Change, row: Row[Any]) -> None:
@@ -99,6 +98,7 @@ def create_pool(change: Change, values: Values) -> Pool:
     bounds.check_one_more(change, Pool, values)
     listener = _listener_for_pool(change, values) if values.get("listener_id") else None
     pool = change.insert(Pool, {name: value for name, value in values.items() if name != "listener_id"})
+    certificates.claim(change.tx, change.certificates, pool)
     if listener is None:
         return pool
     rows.update(
@@ -114,6 +114,7 @@ def create_pool(change: Change, values: Values) -> Pool:
 def update_pool(change: Change, row: Row[Any], values: Values) -> None:
     """Change a pool."""
     change.update(Pool, row, values)
+    certificates.claim_changed(change.tx, change.certificates, rows.bare(Pool, row), values)
 
 
 def delete_pool(change: Change, row: Row[Any]) -> None:

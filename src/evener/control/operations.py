@@ -183,7 +183,7 @@ class LoadBalancing:
         found = single_call.flat(plan)
         single_call.check(self.bounds, found)
         project_id = owner_project(caller, plan.values.get("project_id"))
-        wanted = {listener["id"]: certificates.named_by(listener) for listener in found[Listener]}
+        wanted = certificates.wanted_of(found)
         services = Services(caller, self._network)
         with (
             self._reservations.certificates(project_id, wanted) as asked,
@@ -275,14 +275,15 @@ class LoadBalancing:
         Raises:
             NotFound: when the caller can see no such load balancer.
         """
-        refs = certificates.named_by(values) if cls is Listener else ()
-        if not refs:
+        named = certificates.named_by(cls, values)
+        if not named:
             yield values, Asked(self._secrets)
             return
         owner = ask(self._database, lambda tx: rows.get_row(tx, *owner_of_new(cls, values), caller.scope))
-        listener_id = str(uuid.uuid4())
-        with self._reservations.certificates(owner.project_id, {listener_id: refs}) as asked:
-            yield {**values, "id": listener_id}, asked
+        object_id = str(uuid.uuid4())
+        wanted = {certificates.user(cls, object_id): named}
+        with self._reservations.certificates(owner.project_id, wanted) as asked:
+            yield {**values, "id": object_id}, asked
 
     @contextmanager
     def _certificates_of_changed(
@@ -293,15 +294,12 @@ class LoadBalancing:
         Raises:
             NotFound: when the caller can see no such object.
         """
-        if cls is not Listener or not values.keys() & set(certificates.ATTRIBUTES):
+        if cls not in certificates.KINDS or values.keys().isdisjoint(certificates.KINDS[cls].attributes):
             yield Asked(self._secrets)
             return
-        row = ask(self._database, lambda tx: rows.get_row(tx, Listener, object_id, caller.scope))
-        known = certificates.references(row)
-        refs = [
-            ref for ref in certificates.named_by({"protocol": row.protocol, **values}) if ref not in known
-        ]
-        with self._reservations.certificates(row.project_id, {object_id: refs}) as asked:
+        row = ask(self._database, lambda tx: rows.get_row(tx, cls, object_id, caller.scope))
+        wanted = {certificates.user(cls, object_id): certificates.brought_by(cls, row, values)}
+        with self._reservations.certificates(row.project_id, wanted) as asked:
             yield asked
 
     def delete(

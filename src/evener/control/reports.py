@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, Table, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Row, Table, literal, select, union_all, update
 
 from evener.control.certificates import held
 from evener.control.graphs import BELOW
@@ -92,18 +92,19 @@ def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: 
     )
     if reached is None or not _something_went(tx, loadbalancer_id, reached):
         return
-    gone = (listeners.c.loadbalancer_id == loadbalancer_id, listeners.c.deleted_generation <= reached)
-    _retire_counters(tx, loadbalancer_id, list(tx.scalar_ids(select(listeners.c.id).where(*gone))))
+
+    def gone(columns: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return columns.loadbalancer_id == loadbalancer_id, columns.deleted_generation <= reached
+
+    _retire_counters(
+        tx, loadbalancer_id, list(tx.scalar_ids(select(listeners.c.id).where(*gone(listeners.c))))
+    )
     if secrets is not None:
-        for each in held(tx, *gone):
+        for each in held(tx, gone):
             tx.after_commit(partial(secrets.unregister, *each))
     for cls in BELOW:
         below = table(cls)
-        tx.execute(
-            below.delete().where(
-                below.c.loadbalancer_id == loadbalancer_id, below.c.deleted_generation <= reached
-            )
-        )
+        tx.execute(below.delete().where(*gone(below.c)))
 
 
 def _something_went(tx: Transaction, loadbalancer_id: str, reached: int) -> bool:

@@ -11,7 +11,7 @@ The one order in which control deals with another service:
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -21,14 +21,15 @@ from typing import Any
 from sqlalchemy import select
 
 from evener.control import certificates, departing
-from evener.control.certificates import Asked
+from evener.control.certificates import Asked, Named
 from evener.control.errors import VipNetworkInvalid, VipSubnetInvalid
 from evener.resources.caller import Caller
 from evener.resources.errors import InvalidInput, Unavailable
 from evener.services.network import Network, VipAllocation
 from evener.services.secrets import Consumer, Secrets
 from evener.store.database import Database, retried
-from evener.store.schema import listeners, loadbalancers
+from evener.store.rows import table
+from evener.store.schema import loadbalancers
 from evener.threads import Thread, lasting
 
 LOG = logging.getLogger(__name__)
@@ -96,29 +97,27 @@ class Reservations:
             LOG.exception("Load balancer %s was not made; its port is released later", loadbalancer_id)
 
     @contextmanager
-    def certificates(self, project_id: str, wanted: Mapping[str, Collection[str]]) -> Iterator[Asked]:
-        """Have certificates looked at and held for listeners, by their ids, that are made or changed inside.
+    def certificates(self, project_id: str, wanted: Mapping[Consumer, Named]) -> Iterator[Asked]:
+        """Have what is named looked at and held for who names it: what is made or changed inside.
 
         What the service refuses is told to the transaction; what it holds is let go of where that fails.
         """
-        refs = [ref for some in wanted.values() for ref in some]
-        asked = certificates.ask(self._secrets, project_id, refs)
+        asked = certificates.ask(self._secrets, project_id, wanted.values())
         try:
             yield certificates.register(asked, project_id, wanted)
         except Exception:
             self._undo_certificates(project_id, wanted)
             raise
 
-    def _undo_certificates(self, project_id: str, wanted: Mapping[str, Collection[str]]) -> None:
+    def _undo_certificates(self, project_id: str, wanted: Mapping[Consumer, Named]) -> None:
         try:
             with self._database.read() as tx:
-                used = set(certificates.held(tx, listeners.c.id.in_(list(wanted))))
-            held = {
-                (project_id, ref, certificates.user(each)) for each, refs in wanted.items() for ref in refs
-            }
+                ids = [each.resource_id for each in wanted]
+                used = set(certificates.held(tx, lambda columns: [columns.id.in_(ids)]))
+            held = {(project_id, ref, consumer) for consumer, named in wanted.items() for ref in named.refs}
             self._let_go(held - used)
         except Exception:
-            LOG.exception("What listeners should use is let go of later: %s", ", ".join(wanted))
+            LOG.exception("What is used by nobody is let go of later: %s", ", ".join(map(str, wanted)))
 
     def _let_go(self, held: Iterable[tuple[str, str, Consumer]]) -> None:
         if self._secrets is not None:
@@ -130,7 +129,7 @@ class Reservations:
         with self._database.read() as tx:
             if not departing.is_left(tx, loadbalancer_id):
                 return
-            held = certificates.held(tx, listeners.c.loadbalancer_id == loadbalancer_id)
+            held = certificates.held(tx, lambda columns: [columns.loadbalancer_id == loadbalancer_id])
         self._network.release_vip_port(loadbalancer_id)
         self._let_go(held)
         if self._forget(loadbalancer_id):
@@ -163,11 +162,17 @@ class Reservations:
                 self._secrets.release(each)
 
     def _unused(self) -> set[Consumer]:
-        """Return the listeners that are none, for which certificates are held."""
+        """Return the listeners and pools that are none, for which certificates are held."""
+        kinds = {cls.KIND: cls for cls in certificates.KINDS}
         known = () if self._secrets is None else self._secrets.consumers()
+        ours = {each for each in known if each.resource_type in kinds}
         with self._database.read() as tx:
-            there = {certificates.user(each) for each in tx.scalar_ids(select(listeners.c.id))}
-        return {each for each in known if each.resource_type == "listener"} - there
+            there = {
+                certificates.user(kinds[kind], each)
+                for kind in {each.resource_type for each in ours}
+                for each in tx.scalar_ids(select(table(kinds[kind]).c.id))
+            }
+        return ours - there
 
     def keep_sweeping(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that sweeps from time to time until `ended`."""

@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from evener.control import certificates, children, l7
 from evener.control.bounds import check_all, check_listener
@@ -112,8 +112,9 @@ def create_below(change: Change, new: New) -> Made:
         if policy["redirect_pool_id"] is not None:
             children.check_protocols(change, protocol, pools[policy["redirect_pool_id"]]["protocol"])
     made: Made = {cls: change.insert_all(cls, new[cls]) for cls in ORDER}
-    for listener in made[Listener]:
-        certificates.claim(change.tx, change.certificates, cast("Listener", listener))
+    for cls in certificates.KINDS:
+        for each in made[cls]:
+            certificates.claim(change.tx, change.certificates, each)
     return made
 
 

@@ -78,6 +78,10 @@ class Graph(Tree):
         None  # what the port's security groups let in; None where it has none
     )
     certificates: dict[str, TlsCertificate] = Field(default_factory=dict)  # by reference
+    authorities: dict[str, str] = Field(default_factory=dict)  # by reference: their certificates, in PEM
+    revoked: dict[str, str] = Field(
+        default_factory=dict
+    )  # by reference: lists of what these have revoked, in PEM
     unreadable: dict[str, str] = Field(
         default_factory=dict
     )  # why a reference that is in use has no certificate here

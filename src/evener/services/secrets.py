@@ -7,25 +7,34 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from evener.certificates.parts import Certificate
+from evener.certificates.parts import Certificate, Trusted
 from evener.resources.errors import EvenerError
 
-__all__ = ["Certificate", "Consumer", "Secrets"]
+__all__ = ["Certificate", "Consumer", "Secrets", "Trust", "Trusted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """What uses a certificate: `resource_type` is a word of ours ("loadbalancer", "listener"), `resource_id` a UUID."""
+    """What uses a certificate: `resource_type` is a word of ours ("listener", "pool"), `resource_id` a UUID."""
 
     resource_type: str
     resource_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom something trusts, by references: certificates of authorities, and what of theirs is revoked."""
+
+    authorities: str
+    revoked: str | None = None
+
+
 class Secrets(Protocol):
     """A secret service, as control sees it.
 
-    References are those that users write into `default_tls_container_ref` and `sni_container_refs`: URLs of a
-    certificate container, or of one secret that holds a PKCS12 or PEM bundle.
+    References are those that users write into `default_tls_container_ref` and the like: URLs of a certificate
+    container, or of one secret that holds a PKCS12 or PEM bundle; of authorities, and of what they have revoked, URLs
+    of a secret that holds PEM.
     """
 
     def certificates(
@@ -40,6 +49,14 @@ class Secrets(Protocol):
         (TLSContainerInvalid), with what is wrong: a part is missing or unreadable, certificate and key do not fit,
         a passphrase is wrong, the certificate has expired or is not valid yet; Unavailable (CertManagerError), when
         the service cannot say, of which Busy is one.
+        """
+
+    def trusted(
+        self, project_id: str, wanted: Collection[Trust], *, in_use: bool = False
+    ) -> Mapping[Trust, Trusted | EvenerError]:
+        """Return, for each of `wanted`, what it means to project `project_id`, or why it means nothing.
+
+        As `certificates`; what is wrong may be that a list is not signed by the authority, or out of date.
         """
 
     def register(self, project_id: str, ref: str, consumer: Consumer) -> None:

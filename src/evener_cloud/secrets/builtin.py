@@ -7,11 +7,18 @@ from pathlib import Path
 from sqlalchemy import Table, select
 
 from evener.certificates import errors, opener_pool
-from evener.certificates.errors import Unusable
+from evener.certificates.errors import CertificateInvalid, CertificateNotFound, Unusable
 from evener.certificates.opener_pool import Opener
-from evener.certificates.parts import Certificate, Parts, check_validity
+from evener.certificates.parts import (
+    Certificate,
+    Parts,
+    Trusted,
+    TrustParts,
+    check_freshness,
+    check_validity,
+)
 from evener.resources.errors import EvenerError, Unavailable
-from evener.services.secrets import Consumer
+from evener.services.secrets import Consumer, Trust
 from evener.store.database import Database, Transaction, now, retried
 from evener_cloud.secrets import consumers, payloads, references
 from evener_cloud.secrets.bounds import Bounds
@@ -62,7 +69,7 @@ class BuiltinSecrets:
     ) -> Certificate | EvenerError:
         """Return what was `found` under `ref`, or why it is none; nothing is begun after `latest`."""
         if found is None:
-            return errors.container_not_found(ref)
+            return CertificateNotFound(ref)
         patience = opener_pool.AN_AGENTS if in_use else opener_pool.A_REQUESTS
         try:
             parts = _parts(self._opened(found, expired_too=in_use))
@@ -70,10 +77,44 @@ class BuiltinSecrets:
             if not in_use:
                 check_validity(certificate, now())
         except Unusable as error:
-            return errors.container_invalid(ref, error.reason)
+            return CertificateInvalid(ref, error.reason)
         except Unavailable as error:
             return errors.unprocessable(ref, error)
         return certificate
+
+    def trusted(
+        self, project_id: str, wanted: Collection[Trust], *, in_use: bool = False
+    ) -> Mapping[Trust, Trusted | EvenerError]:
+        """Return what each of `wanted` means to `project_id`; see `evener.services.secrets.Secrets`."""
+        refs = {ref for each in wanted for ref in (each.authorities, each.revoked) if ref is not None}
+        parsed = {ref: references.parse(ref) for ref in refs}
+        with self.database.read() as tx:
+            found = payloads.of(tx, project_id, {each for each in parsed.values() if each is not None})
+        known = {ref: found.get(each) if each else None for ref, each in parsed.items()}
+        latest = time.monotonic() + MOST_S
+        return {each: self._trusted(project_id, each, known, latest, in_use=in_use) for each in wanted}
+
+    def _trusted(
+        self, project_id: str, trust: Trust, found: Mapping[str, Found | None], latest: float, *, in_use: bool
+    ) -> Trusted | EvenerError:
+        """Return whom `trust` means, or what is wrong with the one of its references that is looked at last."""
+        opened: list[bytes] = []
+        patience = opener_pool.AN_AGENTS if in_use else opener_pool.A_REQUESTS
+        trusted, ref = None, trust.authorities
+        try:
+            for ref in filter(None, (trust.authorities, trust.revoked)):
+                there = found[ref]
+                if there is None:
+                    return CertificateNotFound(ref)
+                opened.append(_single(self._opened(there, expired_too=in_use)))
+                trusted = self._opener.open(project_id, TrustParts(*opened), patience, latest)
+                if not in_use:
+                    check_freshness(trusted, now())
+        except Unusable as error:
+            return CertificateInvalid(ref, error.reason)
+        except Unavailable as error:
+            return errors.unprocessable(ref, error)
+        return trusted or CertificateNotFound(ref)
 
     @retried
     def register(self, project_id: str, ref: str, consumer: Consumer) -> None:
@@ -129,12 +170,19 @@ class BuiltinSecrets:
 def _find(tx: Transaction, project_id: str, ref: str, *, lock: bool = False) -> Reference:
     reference = references.parse(ref)
     if reference is None:
-        raise errors.container_not_found(ref)
+        raise CertificateNotFound(ref)
     table: Table = secret_containers if reference.collection == "containers" else secrets
     statement = select(table.c.id).where(table.c.id == reference.id, table.c.project_id == project_id)
     if tx.scalar(statement.with_for_update() if lock else statement) is None:
-        raise errors.container_not_found(ref)
+        raise CertificateNotFound(ref)
     return reference
+
+
+def _single(opened: Mapping[str, bytes]) -> bytes:
+    """Return the payload of a secret, or of a container that holds it as its certificate."""
+    if "certificate" not in opened:
+        raise Unusable("The certificate is missing")
+    return opened["certificate"]
 
 
 def _parts(opened: Mapping[str, bytes]) -> Parts:

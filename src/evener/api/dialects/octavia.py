@@ -123,6 +123,13 @@ FORM = WireForm(
     complaints=COMPLAINTS,
 )
 
+
+def _unreadable(error: Any) -> str:
+    """Say which reference cannot be read, and why, where there is something to say."""
+    reason = getattr(error, "reason", "")
+    return f"Could not retrieve certificate: ['{error.ref}']" + (f" {reason}" if reason else "")
+
+
 ANSWERS: Mapping[type[EvenerError], Answer] = {
     **STATUSES,
     errors.Forbidden: Answer(403, says=lambda _: DENIED),
@@ -136,7 +143,8 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
     errors.Unsupported: Answer(
         501, says=lambda error: f"Provider 'haproxy' does not support a requested option: {error.option}"
     ),
-    certificates.CertificateNotFound: Answer(400),
+    certificates.CertificateInvalid: Answer(400, says=_unreadable),
+    certificates.CertificateNotFound: Answer(400, says=_unreadable),
     control.LoadBalancerInUse: Answer(400),
     control.PolicyNeedsHttp: Answer(400),
     control.PoolOfAnotherLoadBalancer: Answer(404),
