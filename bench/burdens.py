@@ -27,6 +27,7 @@ COST_S = 1.0  # of the five seconds that opening a key may take
 WORD = "word"
 REQUEST_S = 60.0
 OPENING_REST_S, READER_REST_S, LOGIN_REST_S = 0.5, 0.1, 1.0  # of each, between two requests
+GOING_S = 0.1  # between two looks at what is on its way out
 NOT_THERE = "nobody-has-this-name"
 
 
@@ -143,7 +144,10 @@ def openings(caller: Caller, balancer_id: str) -> Iterator[None]:
 
 @contextmanager
 def graph(caller: Caller, subnet_id: str, members: int, prefix: str) -> Iterator[None]:
-    """The largest load balancer that is allowed, made in one request and deleted, once; `prefix` as "10.90."."""
+    """The largest load balancer that is allowed, made in one request and deleted, once; `prefix` as "10.90.".
+
+    It is gone at the end.
+    """
 
     def below(number: int, pool: int) -> dict[str, object]:
         address = f"{prefix}{100 + number // BLOCK}.{number % BLOCK + 1}"
@@ -169,7 +173,10 @@ def graph(caller: Caller, subnet_id: str, members: int, prefix: str) -> Iterator
         for listener in made["listeners"]:
             caller.call("DELETE", f"{LBAAS}/listeners/{listener['id']}")
             caller.call("DELETE", f"{LBAAS}/pools/{listener['default_pool']['id']}")
-        caller.call("DELETE", f"{LBAAS}/loadbalancers/{made['id']}")
+        path = f"{LBAAS}/loadbalancers/{made['id']}"
+        caller.call("DELETE", path)
+        while caller.call("GET", path)[0] != 404:
+            time.sleep(GOING_S)
 
     with _under([make]):
         yield
