@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from evener.api.collections import Served
 from evener.api.dialects.base import STATUSES, Answer, Dialect, ErrorForm, Lists
+from evener.api.dialects.lbaas import LBAAS
 from evener.api.query import Listing
 from evener.control import errors as control
 from evener.resources import errors
@@ -60,7 +61,7 @@ def rule(verb: str, cls: type[Resource]) -> str:
     return f"second:{cls.PLURAL}:{verb}"
 
 
-SECOND = Dialect(PREFIX, NAMES, Lists(read, pages), ErrorForm(ANSWERS, body), rule)
+SECOND = Dialect(PREFIX, NAMES, Lists(read, pages), ErrorForm(ANSWERS, body), rule, LBAAS.grants)
 COLLECTIONS = (
     Served(LoadBalancer, PREFIX, dialect=SECOND),
     Served(Pool, PREFIX, dialect=SECOND),

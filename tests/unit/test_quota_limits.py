@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from evener import config
-from evener.api.policy import ADMINISTRATION, READING, WRITING, defaults
+from evener.api.dialects.lbaas import ADMINISTRATION, READING, WRITING
+from evener.api.policy import defaults
 from evener.api.quotas import parse as parse_quotas
 from evener.resources import provider
 from evener.resources.errors import InvalidInput

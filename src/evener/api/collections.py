@@ -179,8 +179,7 @@ class Collection:
         self, request: falcon.Request, response: falcon.Response, parent_id: str | None = None
     ) -> None:
         """List."""
-        caller = request.context.caller
-        self._policy.check(caller, "get", self._cls)
+        caller = self._policy.check(request.context.caller, "list", self._cls)
         asked = (caller, request.context.asked_path, request.query_string)
         response.data = self._answers.get(asked, lambda: _body(self._list(caller, request, parent_id)))
 
@@ -201,6 +200,7 @@ class Collection:
 
     def _list(self, caller: Caller, request: falcon.Request, parent_id: str | None) -> dict[str, Any]:
         wanted = self._asked(caller, request)
+        self._policy.check_reach(caller, wanted.query.filters.get("project_id", ()))
         found = self._operations.list(caller, self._cls, wanted.query, parent_id)
         shown = [self._shown(caller, resource) for resource in found]
         media: dict[str, Any] = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
@@ -211,8 +211,7 @@ class Collection:
         self, request: falcon.Request, response: falcon.Response, parent_id: str | None = None
     ) -> None:
         """Create one, or all of a list where the collection takes lists."""
-        caller = request.context.caller
-        self._policy.check(caller, "create", self._cls)
+        caller = self._policy.check(request.context.caller, "create", self._cls)
         body = read_json(request, self._largest)
         response.status = falcon.HTTP_201
         if self._bulk is not None and isinstance(body, dict) and self._cls.PLURAL in body:
@@ -247,8 +246,7 @@ class Collection:
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
     ) -> None:
         """Show one."""
-        caller = request.context.caller
-        self._policy.check(caller, "get", self._cls)
+        caller = self._policy.check(request.context.caller, "get", self._cls)
 
         def show() -> bytes:
             wanted = self._asked(caller, request)
@@ -261,8 +259,7 @@ class Collection:
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
     ) -> None:
         """Change one."""
-        caller = request.context.caller
-        self._policy.check(caller, "update", self._cls)
+        caller = self._policy.check(request.context.caller, "update", self._cls)
         values = parse_update(self._cls, read_json(request, self._largest), self._form)
         self._policy.check_attributes(caller, "update", self._cls, values)
         changed = self._operations.update(caller, self._cls, object_id, values, parent_id)
@@ -272,8 +269,7 @@ class Collection:
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None
     ) -> None:
         """Delete one."""
-        caller = request.context.caller
-        self._policy.check(caller, "delete", self._cls)
+        caller = self._policy.check(request.context.caller, "delete", self._cls)
         self._operations.delete(caller, self._cls, object_id, parent_id)
         response.status = falcon.HTTP_204
 

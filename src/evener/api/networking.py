@@ -10,10 +10,11 @@ from evener.api.agents import AgentCollection, SchedulerViews
 from evener.api.answer_cache import AnswerCache
 from evener.api.balancer_views import LoadBalancerViews
 from evener.api.collections import Collection, Operations, Served, add_collections
+from evener.api.dialects.lbaas import ADMINISTRATION, READING
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
 from evener.api.flavors import ProfileViews, ProviderViews
 from evener.api.openapi import Description
-from evener.api.policy import ADMINISTRATION, READING, Policy
+from evener.api.policy import Policy
 from evener.api.quotas import QuotaViews
 from evener.api.single_call import Graphs
 from evener.control.administration import Administration

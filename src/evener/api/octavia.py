@@ -1,12 +1,11 @@
 """What stands at `/load-balancer`: Octavia's versions, and its collections on the same objects as those of LBaaS v2."""
 
-from collections.abc import Mapping
-
 import falcon
 
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import App
 from evener.api.collections import Operations, Served, add_collections
+from evener.api.dialects import octavia_policy
 from evener.api.dialects.octavia import OCTAVIA
 from evener.api.dialects.octavia_paths import LBAAS, PREFIX, V2
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
@@ -27,8 +26,7 @@ COLLECTIONS = (
     Served(L7Rule, LBAAS, parent=L7Policy, dialect=OCTAVIA),
 )
 KINDS = tuple(served.cls for served in COLLECTIONS)
-# Who may by default, and what, where that is no operation on a collection.
-RULES: Mapping[str, tuple[str, str]] = {}
+RULES = octavia_policy.RULES
 
 # When each version of the API was made (octavia/api/root_controller.py): month by month, as far as clients are told.
 LAST_MINOR = 30

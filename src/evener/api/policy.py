@@ -1,10 +1,12 @@
 """Who may do what: one rule per operation and kind, declared with oslo.policy under a dialect's names.
 
-Which objects a caller can reach at all (those of the own project, or all) is not decided here but by the queries.
+Which objects a caller can reach at all (those of the own project, or all) is said here where a dialect's rules know
+projects, and kept to by the queries; this never looks at an object.
 """
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -12,17 +14,14 @@ from oslo_config import cfg
 from oslo_policy import policy
 from pydantic import BaseModel
 
-from evener.api.dialects.base import Dialect
+from evener.api.dialects.base import Dialect, Grants
 from evener.api.dialects.lbaas import LBAAS
 from evener.resources.caller import Caller
 from evener.resources.describe import Attr, Resource, descriptors, value_type
-from evener.resources.errors import RuleForbids
+from evener.resources.errors import Forbidden, RuleForbids
 from evener.resources.wire import on_wire
 
-READING = "role:reader or role:member or role:admin"
-WRITING = "role:member or role:admin"
-ADMINISTRATION = "role:admin"
-VERBS = {"get": READING, "create": WRITING, "update": WRITING, "delete": WRITING}
+NOBODYS = ""  # no caller's project
 
 
 def attribute_rule_name(verb: str, cls: type[Resource], attribute: str, dialect: Dialect = LBAAS) -> str:
@@ -72,25 +71,29 @@ def defaults(
 ) -> list[policy.RuleDefault]:
     """Return the rules, those of `kinds` first, as they are where the operator has written no policy file.
 
-    `others` are what is no operation on a collection: the rule, and what it allows.
+    `others` are what is no operation on a collection, or is otherwise than for most: the rule, and what it allows.
     """
-    found = []
+    found: dict[str, tuple[str, str]] = dict(dialect.grants.more)
     for cls in kinds:
-        for verb, rule in _verbs(cls).items():
+        for verb, rule in _verbs(cls, dialect.grants).items():
             what = f"{verb.capitalize()} {_which(cls)}"
-            found.append(policy.RuleDefault(dialect.rule(verb, cls), rule, what))
-            found += [
-                policy.RuleDefault(
-                    attribute_rule_name(verb, cls, name, dialect), ADMINISTRATION, f"{what} with {name}"
-                )
-                for name in attributes_for_administrators(verb, cls)
-            ]
-    return found + [policy.RuleDefault(name, rule, what) for name, (rule, what) in others.items()]
+            found.setdefault(dialect.rule(verb, cls), (rule, what))
+            for name in attributes_for_administrators(verb, cls):
+                about = attribute_rule_name(verb, cls, name, dialect)
+                found[about] = (dialect.grants.administration, f"{what} with {name}")
+    found.update(others)
+    return [policy.RuleDefault(name, rule, what) for name, (rule, what) in found.items()]
 
 
-def _verbs(cls: type[Resource]) -> dict[str, str]:
-    writing = {"create": ADMINISTRATION, "update": ADMINISTRATION, "delete": ADMINISTRATION}
-    return {**VERBS, **writing} if cls.FOR_ADMINISTRATORS else VERBS
+def _verbs(cls: type[Resource], grants: Grants) -> dict[str, str]:
+    writing = grants.administration if cls.FOR_ADMINISTRATORS else grants.writing
+    return {
+        "get": grants.reading,
+        "list": grants.reading,
+        "create": writing,
+        "update": writing,
+        "delete": writing,
+    }
 
 
 def _which(cls: type[Resource]) -> str:
@@ -112,34 +115,55 @@ class Policy:
     ) -> None:
         self._dialect = dialect
         self._enforcer = policy.Enforcer(conf, use_conf=True)
-        self._enforcer.register_defaults(defaults(kinds, others, dialect))
+        rules = defaults(kinds, others, dialect)
+        self._enforcer.register_defaults(rules)
+        self._wide = {rule.name for rule in rules if rule.name.endswith("-global")}
         self._answer = lru_cache(maxsize=10_000)(self._ask)
 
-    def check(self, caller: Caller, verb: str, cls: type[Resource]) -> None:
-        """Let `caller` pass to an operation on a collection.
+    def check(self, caller: Caller, verb: str, cls: type[Resource]) -> Caller:
+        """Let `caller` pass to an operation on a collection; return the caller as the operation sees it.
 
         Raises:
             RuleForbids: naming the rule.
         """
-        self.enforce(caller, self._dialect.rule(verb, cls))
+        return self.enforce(caller, self._dialect.rule(verb, cls))
 
-    def enforce(self, caller: Caller, rule: str) -> None:
-        """Let `caller` pass.
+    def enforce(self, caller: Caller, rule: str) -> Caller:
+        """Let `caller` pass; return the caller with the reach that the rule, or one for all projects, gives.
 
         Raises:
             RuleForbids: naming the rule.
         """
         if not self.allows(caller, rule):
             raise RuleForbids(rule)
+        if not self._dialect.grants.by_project:
+            return caller
+        wide = f"{rule}-global"
+        return replace(
+            caller, everywhere=self.allows(caller, wide if wide in self._wide else rule, others=True)
+        )
 
-    def allows(self, caller: Caller, rule: str) -> bool:
-        """Return whether a rule lets `caller` pass."""
+    def check_reach(self, caller: Caller, projects: Iterable[str]) -> None:
+        """Refuse to answer who asks for other projects' objects, where a dialect says so; `caller` is as from `check`.
+
+        Raises:
+            Forbidden: when it does.
+        """
+        if self._dialect.grants.by_project and not caller.is_admin and {*projects} - {caller.project_id}:
+            raise Forbidden("Objects of another project were asked for")
+
+    def allows(self, caller: Caller, rule: str, *, others: bool = False) -> bool:
+        """Return whether a rule lets `caller` pass, to objects of the own project or of `others`."""
         age = int(time.monotonic() // REMEMBERED_S)
-        return self._answer(rule, caller.roles, caller.project_id, caller.user_id, age)
+        of = (NOBODYS if others else caller.project_id) if self._dialect.grants.by_project else None
+        return self._answer(rule, caller.roles, caller.project_id, caller.user_id, of, age)
 
-    def _ask(self, rule: str, roles: frozenset[str], project_id: str, user_id: str, _age: int) -> bool:
+    def _ask(
+        self, rule: str, roles: frozenset[str], project_id: str, user_id: str, of: str | None, _age: int
+    ) -> bool:
         credentials = {"roles": sorted(roles), "project_id": project_id, "user_id": user_id}
-        return bool(self._enforcer.enforce(rule, {}, credentials))
+        target = {} if of is None else {"project_id": of}
+        return bool(self._enforcer.enforce(rule, target, credentials))
 
     def check_attributes(
         self, caller: Caller, verb: str, cls: type[Resource], values: Mapping[str, Any]

@@ -10,16 +10,20 @@ DEFAULT_DOMAIN = "default"  # the id of the domain of who names none
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated user in a project, with the names of the user's roles there."""
+    """An authenticated user in a project, with the names of the user's roles there.
+
+    `everywhere` says whether an operation reaches every project, where a policy has decided that; else the role does.
+    """
 
     user_id: str
     project_id: str
     roles: frozenset[str]
+    everywhere: bool | None = None
 
     @property
     def is_admin(self) -> bool:
         """Whether the caller sees and touches every project."""
-        return ADMIN in self.roles
+        return ADMIN in self.roles if self.everywhere is None else self.everywhere
 
     @property
     def scope(self) -> str | None:

@@ -1,7 +1,7 @@
 """What a dialect is made of. Holds no dialect, and decides nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from evener.api.query import Listing
@@ -93,11 +93,27 @@ class Lists:
 
 
 @dataclass(frozen=True, slots=True)
+class Grants:
+    """Who reads, writes and administers where the operator says nothing else, as oslo.policy writes it.
+
+    `more` are rules that others are made of. Where they are `by_project`, they say of which project's objects they are
+    (`project_id:%(project_id)s`), and who asks for another project's objects is told that this is forbidden. Else roles
+    decide, and administrators alone reach what is not their project's.
+    """
+
+    reading: str
+    writing: str
+    administration: str
+    more: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    by_project: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """A wire form: what stands below `prefix` is read and shown in it.
 
-    `rule` names the rule of the policy that decides an operation (get, create, update, delete) on a kind. Operations
-    are done in the dialect's `manner`.
+    `rule` names the rule of the policy that decides an operation (list, get, create, update, delete) on a kind, and
+    `grants` say who may. Operations are done in the dialect's `manner`.
     """
 
     prefix: str
@@ -105,4 +121,5 @@ class Dialect:
     lists: Lists
     errors: ErrorForm
     rule: Callable[[str, type[Resource]], str]
+    grants: Grants
     manner: Manner = STRICT

@@ -10,7 +10,16 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from evener.api.dialects import lbaas_lists
-from evener.api.dialects.base import STATUSES, Answer, Dialect, ErrorForm, Json, Lists, unauthorized_body
+from evener.api.dialects.base import (
+    STATUSES,
+    Answer,
+    Dialect,
+    ErrorForm,
+    Grants,
+    Json,
+    Lists,
+    unauthorized_body,
+)
 from evener.certificates import errors as certificates
 from evener.control import errors as control
 from evener.resources import errors
@@ -149,8 +158,14 @@ def error_body(status: int, name: str, message: str) -> Json:
 def rule_name(verb: str, cls: type[Resource]) -> str:
     """Return Neutron's name of a rule: `get_pool`, and `get_pool_member` for what stands below a pool."""
     above = f"{cls.PARENT.removesuffix('_id')}_" if cls.PARENT else ""
-    return f"{verb}_{above}{cls.KIND}"
+    return f"{'get' if verb == 'list' else verb}_{above}{cls.KIND}"
+
+
+READING = "role:reader or role:member or role:admin"
+WRITING = "role:member or role:admin"
+ADMINISTRATION = "role:admin"
 
 
 ERRORS = ErrorForm(ANSWERS, error_body)
-LBAAS = Dialect("/networking", FORM, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name)
+GRANTS = Grants(READING, WRITING, ADMINISTRATION)
+LBAAS = Dialect("/networking", FORM, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name, GRANTS)

@@ -12,10 +12,10 @@ from evener.api.dialects import lbaas_lists
 from evener.api.dialects.base import STATUSES, Answer, Dialect, ErrorForm, Json, Lists, unauthorized_body
 from evener.api.dialects.octavia_manner import MANNER
 from evener.api.dialects.octavia_paths import PREFIX
+from evener.api.dialects.octavia_policy import GRANTS, rule_name
 from evener.certificates import errors as certificates
 from evener.control import errors as control
 from evener.resources import errors
-from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
 from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -160,14 +160,7 @@ def error_body(status: int, _name: str, message: str) -> Json:
     return {"faultcode": fault, "faultstring": message, "debuginfo": None}
 
 
-VERBS = {"get": "get_one", "create": "post", "update": "put", "delete": "delete"}
-
-
-def rule_name(verb: str, cls: type[Resource]) -> str:
-    """Return Octavia's name of a rule: `os_load-balancer_api:pool:post`."""
-    kind = "l7rule" if cls is L7Rule else cls.KIND
-    return f"os_load-balancer_api:{kind}:{VERBS[verb]}"
-
-
 ERRORS = ErrorForm(ANSWERS, error_body)
-OCTAVIA = Dialect(PREFIX, FORM, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name, MANNER)
+OCTAVIA = Dialect(
+    PREFIX, FORM, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name, GRANTS, MANNER
+)

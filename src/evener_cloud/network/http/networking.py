@@ -1,9 +1,10 @@
 """The Networking API of the builtin network: its collections and what is done with them, beside load balancing's."""
 
 from evener.api.collections import Served
+from evener.api.dialects.lbaas import WRITING
 from evener.api.documented import View
 from evener.api.networking import LOAD_BALANCING, V2, Api, Behind
-from evener.api.policy import WRITING, Policy
+from evener.api.policy import Policy
 from evener_cloud.network.http.routers import RouterOperations, RouterViews
 from evener_cloud.network.http.tags import TagViews
 from evener_cloud.network.resources.floatingip import FloatingIP
