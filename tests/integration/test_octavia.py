@@ -143,3 +143,13 @@ def test_what_nobody_serves_is_refused_as_that(cloud: Cloud) -> None:
     assert refused.json["faultcode"] == "Server"
     assert "does not support a requested option: protocol UDP" in refused.json["faultstring"]
     assert cloud.ann.ids("/lbaas/listeners") == [tree.listener]
+
+
+def test_the_document_describes_this_dialect(cloud: Cloud) -> None:
+    document = raw(cloud, "GET", "/load-balancer/v2.0/openapi.json").json
+    assert document["openapi"] == "3.1.0"
+    listener = document["components"]["schemas"]["ListenerCreate"]["properties"]
+    assert {"insert_headers", "allowed_cidrs", "timeout_client_data"} <= listener.keys()
+    fault = document["components"]["schemas"]["Error"]["properties"]
+    assert fault.keys() == {"faultcode", "faultstring", "debuginfo"}
+    assert "/load-balancer/v2/lbaas/pools/{object_id}/members" in document["paths"]

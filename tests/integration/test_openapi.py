@@ -21,6 +21,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from evener.api.dialects.lbaas import LBAAS
+from evener.api.networking import ABOUT
 from evener.api.openapi import document
 from evener_cloud import all_tables  # noqa: F401 - filters follow from the tables
 from evener_cloud.network.http.networking import NETWORKING
@@ -33,7 +35,7 @@ CHECKS = (
     response_headers_conformance,
     response_schema_conformance,
 )
-WHOLE = document(NETWORKING.collections, NETWORKING.views)
+WHOLE = document(NETWORKING.collections, NETWORKING.views, LBAAS, ABOUT)
 OPERATIONS = [
     (method.upper(), path)
     for path, methods in WHOLE["paths"].items()

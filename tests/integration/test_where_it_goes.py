@@ -23,17 +23,17 @@ ATTRIBUTE: Additions = (
     (
         "src/evener/resources/member.py",
         '    """Port the member listens on."""\n',
-        """    backup: Annotated[bool, CHANGEABLE] = False
+        """    sorry: Annotated[bool, CHANGEABLE] = False
     \'\'\'Whether the member gets traffic only while the others are out.\'\'\'
 """,
     ),
     (
         "src/evener/dataplane/haproxy/render.py",
         "    for member in sorted(node.members, key=lambda each: each.id):\n",
-        "        words = (*_check_words(monitor), *(['backup'] if member.backup else []))\n",
+        "        words = (*_check_words(monitor), *(['backup'] if member.sorry else []))\n",
     ),
-    ("design/changes.md", "| `member.weight` | runtime command |\n", "| `member.backup` | reload |\n"),
-    ("tests/haproxy_changes.py", '    "weight": 7,\n', '    "backup": True,\n'),
+    ("design/changes.md", "| `member.weight` | runtime command |\n", "| `member.sorry` | reload |\n"),
+    ("tests/haproxy_changes.py", '    "weight": 7,\n', '    "sorry": True,\n'),
 )
 L7_ACTION: Additions = (
     ("src/evener/resources/types.py", '    REJECT = "REJECT"\n', '    TARPIT = "TARPIT"\n'),
@@ -70,9 +70,10 @@ for words in (["upgrade"], ["revision", "more"], ["upgrade"], ["check"]):
 DESCRIBED = """
 import json, runpy
 runpy.run_path("scripts/describe.py", run_name="__main__")
-from evener.api.networking import LOAD_BALANCING
+from evener.api.dialects.lbaas import LBAAS
+from evener.api.networking import ABOUT, LOAD_BALANCING
 from evener.api.openapi import document
-print(json.dumps(document(LOAD_BALANCING.collections, LOAD_BALANCING.views)["components"]["schemas"]))
+print(json.dumps(document(LOAD_BALANCING.collections, LOAD_BALANCING.views, LBAAS, ABOUT)["components"]["schemas"]))
 """
 RENDERED = """
 import sys
@@ -145,7 +146,7 @@ def test_an_attribute_is_its_line_a_migration_and_what_it_means_for_traffic(copy
     (copy.home / "evener.conf").write_text(f"[DEFAULT]\nstate_path = {copy.home}/state\n")
     schemas = json.loads(copy.run("-c", MIGRATED + DESCRIBED).rstrip().split("\n")[-1])
     for name in ("Member", "MemberCreate", "MemberUpdate"):
-        assert schemas[name]["properties"]["backup"]["type"] == "boolean"
+        assert schemas[name]["properties"]["sorry"]["type"] == "boolean"
     assert "Whether the member gets traffic only while" in copy.run(*CLIENT, "lbaas-member-create", "--help")
     # Its cost is looked at as that of any other attribute.
     copy.run(
@@ -157,7 +158,7 @@ def test_an_l7_action_is_a_name_and_its_words_in_haproxys_language(copy: Copy) -
     copy.add(L7_ACTION)
     lines = copy.run("-c", RENDERED + DESCRIBED).rstrip().split("\n")
     assert [line for line in lines[:-1] if "http-request tarpit deny_status 403 if" in line]
-    assert "TARPIT" in json.loads(lines[-1])["L7Action"]["enum"]
+    assert "TARPIT" in json.loads(lines[-1])["GivenL7Action"]["enum"]
     assert "TARPIT" in copy.run(*CLIENT, "lbaas-l7policy-create", "--help")
 
 

@@ -11,6 +11,7 @@ from evener.api.answer_cache import AnswerCache
 from evener.api.balancer_views import LoadBalancerViews
 from evener.api.collections import Collection, Operations, Served, add_collections
 from evener.api.dialects.lbaas import ADMINISTRATION, READING
+from evener.api.dialects.lbaas import LBAAS as LBAAS_V2
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
 from evener.api.flavors import ProfileViews, ProviderViews
 from evener.api.openapi import Description
@@ -36,6 +37,8 @@ from evener.services.identity import Identity
 PREFIX = "/networking"
 V2 = f"{PREFIX}/v2.0"
 LBAAS = f"{V2}/lbaas"
+
+ABOUT = "Load balancing as a service: Neutron's LBaaS v2, and networks where they are builtin."
 
 LBAAS_COLLECTIONS = (
     *(Served(cls, LBAAS) for cls in (LoadBalancer, Listener, Pool, HealthMonitor, L7Policy)),
@@ -234,7 +237,7 @@ def add_routes(
         **others.operations,
     }
     handlers: tuple[object, ...] = (
-        Description(api.collections, api.views),
+        Description(api.collections, api.views, LBAAS_V2, ABOUT),
         Versions(),
         Version(api.collections),
         Extensions(api.extensions),

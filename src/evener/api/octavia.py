@@ -9,6 +9,7 @@ from evener.api.dialects import octavia_policy
 from evener.api.dialects.octavia import OCTAVIA
 from evener.api.dialects.octavia_paths import LBAAS, PREFIX, V2
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
+from evener.api.openapi import Description
 from evener.api.policy import Policy
 from evener.control.operations import LoadBalancing
 from evener.resources.describe import Resource
@@ -87,7 +88,8 @@ class Version:
         response.media = {"version": _version(LAST_MINOR, base)}
 
 
-VIEWS = (View(PREFIX, Versions), View(V2, Version))
+ABOUT = "Load balancing as a service: Octavia's API, v2, on the same objects as Neutron's LBaaS v2."
+VIEWS = (View(PREFIX, Versions), View(V2, Version), View(f"{V2}/openapi.json", Description))
 
 
 def add_routes(
@@ -97,7 +99,11 @@ def add_routes(
     app.error_forms[PREFIX] = OCTAVIA.errors
     ours = balancing.in_manner(OCTAVIA.manner)
     operations: dict[type[Resource], Operations] = dict.fromkeys(KINDS, ours)
-    by_class: dict[type, object] = {Versions: Versions(), Version: Version()}
+    by_class: dict[type, object] = {
+        Versions: Versions(),
+        Version: Version(),
+        Description: Description(COLLECTIONS, VIEWS, OCTAVIA, ABOUT),
+    }
     for view in VIEWS:
         app.add_route(view.path, by_class[view.handlers], suffix=view.suffix or None)
     add_collections(app, COLLECTIONS, operations, policy, largest_body, answers, balancing.bounds)

@@ -5,14 +5,14 @@ Must not name any resource or attribute.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import Any
 
 import falcon
 
 from evener.api.collections import Served
-from evener.api.dialects.lbaas import LBAAS
+from evener.api.dialects.base import Dialect, ErrorForm
 from evener.api.documented import (
     LINKS,
     UNKNOWN_OBJECT,
@@ -25,11 +25,10 @@ from evener.api.documented import (
     many,
     reference,
 )
-from evener.api.schemas import Schemas, always_shown, filters
+from evener.api.schemas import Schemas, always_shown
 from evener.resources.describe import Resource
-from evener.resources.wire import on_wire, visible_attributes
+from evener.resources.wire import visible_attributes
 from evener.resources.wire_form import WireForm
-from evener.store.filters import sortable
 
 Json = dict[str, Any]
 STRING: Schema = {"type": "string"}
@@ -41,55 +40,51 @@ ERRORS = {
     409: "It does not fit what exists",
     413: "The body is too large",
     415: "The body is declared as something else than JSON",
+    501: "Nobody here can do that",
     503: "A part that is needed does not answer",
 }
 READING = (400, 401, 403, 404, 503)
 WRITING = tuple(ERRORS)
 DELETING = (401, 403, 404, 409, 503)
 METHODS = {"list": "get", "create": "post", "show": "get", "update": "put", "delete": "delete"}
-_NEUTRON_ERROR = exactly(type=STRING, message=STRING, detail=STRING)
-_KEYSTONE_ERROR = exactly(code={"type": "integer"}, title=STRING, message=STRING)
 _HEADERS = {"X-Openstack-Request-Id": {"schema": STRING, "description": "The request's name in the logs"}}
 
 
-def document(collections: Sequence[Served], views: Iterable[View]) -> Json:
-    """Return the document of an API that serves `collections` and `views`."""
+def document(collections: Sequence[Served], views: Iterable[View], dialect: Dialect, about: str) -> Json:
+    """Return the document of an API that serves `collections` and `views`; `about` says what it is."""
     paths: Json = {}
     for served in collections:
         for verb in sorted(served.verbs):
             path = served.path if verb in served.whole_verbs else served.path_of_one
             paths.setdefault(path, _path_parameters(path))[METHODS[verb]] = OPERATIONS[verb](served)
-    schemas = Schemas(dict.fromkeys(served.cls for served in collections), LBAAS.form)
+    schemas = Schemas(dict.fromkeys(served.cls for served in collections), dialect.form)
     for view in views:
         if view.path.endswith("/"):
             continue  # the same as without
-        for method, (handler, about) in handlers_of(view).items():
-            operation = _view_operation(handler.__doc__ or "", about, schemas)
+        for method, (handler, described) in handlers_of(view).items():
+            operation = _view_operation(handler.__doc__ or "", described, schemas, dialect)
             paths.setdefault(view.path, _path_parameters(view.path))[method] = operation
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Evener",
             "version": version("evener"),
-            "description": "Load balancing as a service: Neutron's LBaaS v2, and networks where they are builtin.",
+            "description": about,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
         "paths": paths,
-        "components": _components(schemas),
+        "components": _components(schemas, dialect.errors),
     }
 
 
-def _components(schemas: Schemas) -> Json:
-    errors = {
-        "NeutronError": exactly(NeutronError=_NEUTRON_ERROR),
-        "Unauthorized": exactly(NeutronError=_NEUTRON_ERROR, error=_KEYSTONE_ERROR),
-    }
+def _components(schemas: Schemas, errors: ErrorForm) -> Json:
+    bodies = {"Error": errors.schema, "Unauthorized": errors.unauthorized or errors.schema}
     return {
-        "schemas": {**schemas.components(), **errors},
+        "schemas": {**schemas.components(), **bodies},
         "responses": {
-            str(status): _answer(about, reference("Unauthorized" if status == 401 else "NeutronError"))
+            str(status): _answer(about, reference("Unauthorized" if status == 401 else "Error"))
             for status, about in ERRORS.items()
         },
         "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
@@ -135,32 +130,17 @@ def _fields(cls: type[Resource], form: WireForm) -> dict[str, Schema]:
     return {"fields": many({"enum": sorted(visible_attributes(cls, form))})}
 
 
-def _listing(cls: type[Resource], form: WireForm) -> dict[str, Schema]:
-    """Return the query parameters of a list."""
-    called = on_wire(cls, form)
-    paging: dict[str, Schema] = {
-        "sort_key": many({"enum": sorted(called[name] for name in sortable(cls) if name in called)}),
-        "sort_dir": many({"enum": ["asc", "desc"]}),
-        "limit": {"type": "integer", "minimum": 0},
-        "marker": STRING,
-        "page_reverse": {"type": "boolean"},
-    }
-    tagged = "tags" in cls.model_fields
-    more = dict.fromkeys(("tags-any", "not-tags", "not-tags-any"), many(STRING)) if tagged else {}
-    return {**filters(cls, form), **more, **_fields(cls, form), **paging}
-
-
 def _list(served: Served) -> Json:
     cls = served.cls
     answer = {
         "type": "object",
-        "properties": {cls.PLURAL: many(reference(cls.__name__)), f"{cls.PLURAL}_links": LINKS},
+        "properties": {cls.PLURAL: many(reference(cls.__name__)), served.dialect.lists.links(cls): LINKS},
         "required": [cls.PLURAL],
         "additionalProperties": False,
     }
     return {
         **_head(served, "list", "List"),
-        "parameters": _query(_listing(cls, served.dialect.form)),
+        "parameters": _query(served.dialect.lists.parameters(cls, served.dialect.form)),
         "responses": _answers(200, "What the caller sees", answer, READING),
     }
 
@@ -216,7 +196,7 @@ OPERATIONS: Mapping[str, Callable[[Served], Json]] = {
 }
 
 
-def _view_operation(docstring: str, about: Documented, schemas: Schemas) -> Json:
+def _view_operation(docstring: str, about: Documented, schemas: Schemas, dialect: Dialect) -> Json:
     errors: tuple[int, ...] = READING if about.body is None else WRITING
     if about.open:
         errors = (503,)
@@ -227,7 +207,7 @@ def _view_operation(docstring: str, about: Documented, schemas: Schemas) -> Json
         "responses": _answers(about.status, "Done", answer or None, errors),
     }
     if about.lists is not None:
-        operation["parameters"] = _query(_listing(about.lists, LBAAS.form))
+        operation["parameters"] = _query(dialect.lists.parameters(about.lists, dialect.form))
     if about.query is not None:
         operation["parameters"] = _query(about.query)
     if body is not None:
@@ -238,15 +218,16 @@ def _view_operation(docstring: str, about: Documented, schemas: Schemas) -> Json
 
 
 class Description:
-    """`/networking/v2.0/openapi.json`: this document, made when it is first asked for."""
+    """`openapi.json`: this document, made when it is first asked for."""
 
-    def __init__(self, collections: Sequence[Served], views: Sequence[View]) -> None:
-        self._collections = collections
-        self._views = views
+    def __init__(
+        self, collections: Sequence[Served], views: Sequence[View], dialect: Dialect, about: str
+    ) -> None:
+        self._of = partial(document, collections, views, dialect, about)
 
     @cached_property
     def _text(self) -> str:
-        return json.dumps(document(self._collections, self._views))
+        return json.dumps(self._of())
 
     @documented(Documented(UNKNOWN_OBJECT, open=True))
     def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:

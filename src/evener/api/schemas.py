@@ -124,7 +124,10 @@ class Schemas:
 
     def _of_sent(self, cls: type[Resource], name: str, mark: Attr) -> Json:
         only = {"description": "Only an administrator may set it."} if mark.admin else {}
-        return {**self._found[(cls, name), "validation"], **only}
+        given = self._found[(cls, name), "validation"]
+        if self._form.nulls and default(cls, name, self._form) is not REQUIRED:
+            given = {"anyOf": [given, {"type": "null"}]}
+        return {**given, **only}
 
 
 def always_shown(cls: type[Resource], form: WireForm) -> Schema:

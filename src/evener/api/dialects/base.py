@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from evener.api.documented import UNKNOWN_OBJECT, Schema, exactly
 from evener.api.query import Listing
 from evener.control.manner import STRICT, Manner
 from evener.resources import errors
@@ -35,6 +36,8 @@ class ErrorForm:
 
     answers: Mapping[type[EvenerError], Answer]
     body: Callable[[int, str, str], Json]
+    schema: Schema = field(default_factory=lambda: UNKNOWN_OBJECT)  # of the body
+    unauthorized: Schema | None = None  # of the body of 401, where that is another
 
     def answer(self, error: EvenerError) -> tuple[int, Json]:
         """Return the status and the body for an error."""
@@ -57,6 +60,10 @@ STATUSES: Mapping[type[EvenerError], Answer] = {
     errors.Unsupported: Answer(501),
     errors.Unavailable: Answer(503),
 }
+
+
+_STRING: Schema = {"type": "string"}
+UNAUTHORIZED = exactly(code={"type": "integer"}, title=_STRING, message=_STRING)
 
 
 def unauthorized_body(message: str) -> Json:
@@ -86,10 +93,15 @@ class ShowPages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The grammar of lists: filters, sorting and fields, and paging."""
+    """The grammar of lists: filters, sorting and fields, and paging.
+
+    `parameters` describes the query string of a list, `links` says what the links of pages stand under.
+    """
 
     read: ReadList
     pages: ShowPages
+    parameters: Callable[[type[Resource], WireForm], Mapping[str, Schema]] = lambda _cls, _form: {}
+    links: Callable[[type[Resource]], str] = lambda cls: f"{cls.PLURAL}_links"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import AfterValidator
 from evener.api.dialects import lbaas_lists
 from evener.api.dialects.base import (
     STATUSES,
+    UNAUTHORIZED,
     Answer,
     Dialect,
     ErrorForm,
@@ -20,6 +21,7 @@ from evener.api.dialects.base import (
     Lists,
     unauthorized_body,
 )
+from evener.api.documented import STRING, exactly
 from evener.certificates import errors as certificates
 from evener.control import errors as control
 from evener.resources import errors
@@ -88,9 +90,9 @@ def _hidden(*names: str) -> dict[str, str | None]:
     return dict.fromkeys(names)
 
 
-def _some(kinds: type[StrEnum], *values: StrEnum) -> Any:
-    """Return the type of those `values` of an enumeration that LBaaS v2 knows."""
-    fewer = StrEnum(kinds.__name__, {each.name: each.value for each in values})  # type: ignore[misc]
+def _without(kinds: type[StrEnum], *later: str) -> Any:
+    """Return the type of the values of an enumeration without `later` ones, which LBaaS v2 does not know."""
+    fewer = StrEnum(f"Given{kinds.__name__}", {each.name: each.value for each in kinds if each not in later})  # type: ignore[misc]
     return Annotated[fewer, AfterValidator(lambda value: kinds(value.value))]
 
 
@@ -116,32 +118,14 @@ FORM = WireForm(
         L7Policy: _hidden("redirect_prefix", "redirect_http_code"),
     },
     types={
-        Listener: {
-            "protocol": _some(
-                ListenerProtocol,
-                *(ListenerProtocol.TCP, ListenerProtocol.HTTP, ListenerProtocol.HTTPS),
-                ListenerProtocol.TERMINATED_HTTPS,
-            )
-        },
+        Listener: {"protocol": _without(ListenerProtocol, "UDP", "SCTP", "PROMETHEUS")},
         Pool: {
-            "protocol": _some(PoolProtocol, PoolProtocol.TCP, PoolProtocol.HTTP, PoolProtocol.HTTPS),
-            "lb_algorithm": _some(
-                LBAlgorithm, LBAlgorithm.ROUND_ROBIN, LBAlgorithm.LEAST_CONNECTIONS, LBAlgorithm.SOURCE_IP
-            ),
+            "protocol": _without(PoolProtocol, "PROXY", "PROXYV2", "UDP", "SCTP"),
+            "lb_algorithm": _without(LBAlgorithm, "SOURCE_IP_PORT"),
         },
-        HealthMonitor: {
-            "type": _some(MonitorType, MonitorType.PING, MonitorType.TCP, MonitorType.HTTP, MonitorType.HTTPS)
-        },
-        L7Policy: {
-            "action": _some(L7Action, L7Action.REDIRECT_TO_POOL, L7Action.REDIRECT_TO_URL, L7Action.REJECT)
-        },
-        L7Rule: {
-            "type": _some(
-                L7RuleType,
-                *(L7RuleType.HOST_NAME, L7RuleType.PATH, L7RuleType.FILE_TYPE),
-                *(L7RuleType.HEADER, L7RuleType.COOKIE),
-            )
-        },
+        HealthMonitor: {"type": _without(MonitorType, "TLS-HELLO", "UDP-CONNECT", "SCTP")},
+        L7Policy: {"action": _without(L7Action, "REDIRECT_PREFIX")},
+        L7Rule: {"type": _without(L7RuleType, "SSL_CONN_HAS_CERT", "SSL_VERIFY_RESULT", "SSL_DN_FIELD")},
         Member: {"subnet_id": Uuid},
     },
     defaults={Member: {"subnet_id": REQUIRED}},
@@ -166,6 +150,10 @@ WRITING = "role:member or role:admin"
 ADMINISTRATION = "role:admin"
 
 
-ERRORS = ErrorForm(ANSWERS, error_body)
+_ERROR = exactly(type=STRING, message=STRING, detail=STRING)
+ERRORS = ErrorForm(
+    ANSWERS, error_body, exactly(NeutronError=_ERROR), exactly(NeutronError=_ERROR, error=UNAUTHORIZED)
+)
 GRANTS = Grants(READING, WRITING, ADMINISTRATION)
-LBAAS = Dialect("/networking", FORM, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name, GRANTS)
+LISTS = Lists(lbaas_lists.parse, lbaas_lists.pages, lbaas_lists.parameters)
+LBAAS = Dialect("/networking", FORM, LISTS, ERRORS, rule_name, GRANTS)

@@ -4,11 +4,14 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from evener.api.documented import STRING, Schema, many
 from evener.api.query import MAX_PAGE, MOST_SORT_KEYS, Listing, pairs, wanted_fields
+from evener.api.schemas import filters
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
-from evener.resources.wire import attribute_name, visible_attributes
+from evener.resources.wire import attribute_name, on_wire, visible_attributes
 from evener.resources.wire_form import OWN, WireForm
+from evener.store.filters import sortable
 from evener.store.rows import ListQuery
 
 RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse", "verbose"})
@@ -97,3 +100,23 @@ def pages(
     """Return what stands beside a list: its links, where there are any."""
     found = links(url, query_string, listing, shown)
     return {f"{cls.PLURAL}_links": found} if found else {}
+
+
+def parameters(cls: type[Resource], form: WireForm) -> dict[str, Schema]:
+    """Return the parameters of a list, described."""
+    called = on_wire(cls, form)
+    paging: dict[str, Schema] = {
+        "sort_key": many({"enum": sorted(called[name] for name in sortable(cls) if name in called)}),
+        "sort_dir": many({"enum": ["asc", "desc"]}),
+        "limit": {"type": "integer", "minimum": 0},
+        "marker": STRING,
+        "page_reverse": {"type": "boolean"},
+    }
+    tagged = "tags" in called
+    more = dict.fromkeys(("tags-any", "not-tags", "not-tags-any"), many(STRING)) if tagged else {}
+    return {
+        **filters(cls, form),
+        **more,
+        "fields": many({"enum": sorted(visible_attributes(cls, form))}),
+        **paging,
+    }

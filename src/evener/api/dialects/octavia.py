@@ -9,10 +9,20 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from evener.api.dialects import lbaas_lists
-from evener.api.dialects.base import STATUSES, Answer, Dialect, ErrorForm, Json, Lists, unauthorized_body
+from evener.api.dialects.base import (
+    STATUSES,
+    UNAUTHORIZED,
+    Answer,
+    Dialect,
+    ErrorForm,
+    Json,
+    Lists,
+    unauthorized_body,
+)
 from evener.api.dialects.octavia_manner import MANNER
 from evener.api.dialects.octavia_paths import PREFIX
 from evener.api.dialects.octavia_policy import GRANTS, rule_name
+from evener.api.documented import STRING, exactly
 from evener.certificates import errors as certificates
 from evener.control import errors as control
 from evener.resources import errors
@@ -160,7 +170,7 @@ def error_body(status: int, _name: str, message: str) -> Json:
     return {"faultcode": fault, "faultstring": message, "debuginfo": None}
 
 
-ERRORS = ErrorForm(ANSWERS, error_body)
-OCTAVIA = Dialect(
-    PREFIX, FORM, Lists(lbaas_lists.parse, lbaas_lists.pages), ERRORS, rule_name, GRANTS, MANNER
-)
+_FAULT = exactly(faultcode={"enum": ["Client", "Server"]}, faultstring=STRING, debuginfo={"type": "null"})
+ERRORS = ErrorForm(ANSWERS, error_body, _FAULT, exactly(error=UNAUTHORIZED))
+LISTS = Lists(lbaas_lists.parse, lbaas_lists.pages, lbaas_lists.parameters)
+OCTAVIA = Dialect(PREFIX, FORM, LISTS, ERRORS, rule_name, GRANTS, MANNER)
