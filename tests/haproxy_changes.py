@@ -46,14 +46,32 @@ def base() -> Graph:
             redirect_url="http://a/",
             position=2,
         ),
+        g.policy(
+            g.rule(id=g.nth(24)),
+            id=g.nth(25),
+            listener_id=FRONT,
+            action="REDIRECT_PREFIX",
+            redirect_prefix="http://a",
+            redirect_http_code=302,
+            position=3,
+        ),
     ]
-    monitor = g.monitor(id=g.nth(30), type="HTTP", delay=5, timeout=2, max_retries=2, max_retries_down=3)
+    monitor = g.monitor(
+        id=g.nth(30),
+        type="HTTP",
+        delay=5,
+        timeout=2,
+        max_retries=2,
+        max_retries_down=3,
+        http_version="1.1",
+    )
     front = g.listener(
         id=FRONT,
         protocol="TERMINATED_HTTPS",
         default_pool_id=POOL,
         default_tls_container_ref="a",
         sni_container_refs=("b",),
+        hsts_max_age=30,
     )
     graph = g.graph(
         id=g.nth(40),
@@ -120,11 +138,15 @@ OTHERS = {
     "backup": True,
     "monitor_address": "10.0.0.9",
     "monitor_port": 81,
-    "http_version": "1.1",
+    "http_version": "1.0",
     "domain_name": "web.example",
     "redirect_prefix": "http://b",
     "redirect_http_code": 301,
 }
+
+
+# Which policy of `base` uses an attribute, where it is not the first.
+POLICY_WITH = {"redirect_url": 1, "redirect_prefix": 2, "redirect_http_code": 2}
 
 
 def changed(graph: Graph, kind: str, attribute: str) -> Graph:
@@ -135,7 +157,7 @@ def changed(graph: Graph, kind: str, attribute: str) -> Graph:
         return tuple(each.model_copy(update=update) if n == number else each for n, each in enumerate(values))
 
     nodes, policies = graph.pools, graph.l7policies
-    first, which = nodes[0], 1 if attribute == "redirect_url" else 0
+    first, which = nodes[0], POLICY_WITH.get(attribute, 0)
     policy = policies[which]
     match kind:
         case "loadbalancer":
@@ -168,12 +190,28 @@ def changeable() -> set[str]:
     }
 
 
+# What a new member may have besides an address and a port.
+MEMBERS = (
+    {"backup": True},
+    {"monitor_address": "10.0.0.9"},
+    {"monitor_port": 81},
+    {"monitor_address": "2001:db8::9", "monitor_port": 81, "backup": True, "weight": 0},
+    {"address": "2001:db8::1", "monitor_address": "10.0.0.9"},
+    {"admin_state_up": False, "backup": True},
+)
+
+
+def _with_member(node: PoolNode, **given) -> PoolNode:
+    return node.model_copy(update={"members": (*node.members, g.member(id=g.nth(12), **given))})
+
+
 def more_or_less(one: Graph) -> dict[str, list[Graph]]:
     """Graphs that have something more than `one`, or less, by what the document calls that."""
     first = one.pools[0]
     updates = {
         "a member more or less": [
-            {"pools": (first.model_copy(update={"members": first.members[:1]}), one.pools[1])}
+            {"pools": (first.model_copy(update={"members": first.members[:1]}), one.pools[1])},
+            *({"pools": (_with_member(first, **given), one.pools[1])} for given in MEMBERS),
         ],
         "any other object more or less": [
             {"listeners": one.listeners[:1]},

@@ -7,11 +7,12 @@ import uuid
 
 from hypothesis import strategies as st
 
+from evener.api.dialects.octavia_manner import POOL_PROTOCOLS
 from evener.resources.graph import Graph, PolicyNode, PoolNode
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
-from evener.resources.listener import Listener
+from evener.resources.listener import FORWARDED, Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
@@ -19,6 +20,7 @@ from evener.resources.types import (
     HttpMethod,
     L7CompareType,
     L7RuleType,
+    LBAlgorithm,
 )
 from evener.resources.wiring import FixedIP, WiredPort
 
@@ -109,6 +111,7 @@ def altered(graph, **update):
 # From a seed: hundreds in a second, which strategies composed of strategies do not reach.
 
 BIG = 2**31 - 1
+LONGEST_MS = 2_073_600_000
 PATH_CHARS = string.ascii_letters + string.digits + "-._~!$&'()*+,;=:@/?"
 COOKIE_CHARS = string.ascii_letters + string.digits + "!#$%&'*+.^_`|~-"
 URL_CHARS = string.ascii_letters + string.digits + r"-._~:/?#[]@!$&'()*+,;=%"
@@ -127,7 +130,7 @@ def random_graph(r: random.Random):
     listeners, policies = [], []
     for port in r.sample(range(1, 65536), r.randrange(4)):
         protocol = r.choice(["TCP", "HTTP", "HTTPS"])
-        fitting = [each.id for each, _, _ in nodes if each.protocol == protocol]
+        fitting = [each.id for each, _, _ in nodes if each.protocol in POOL_PROTOCOLS[protocol]]
         listeners.append(
             listener(
                 id=_id(r),
@@ -136,6 +139,12 @@ def random_graph(r: random.Random):
                 protocol_port=port,
                 default_pool_id=r.choice([None, *fitting]),
                 connection_limit=r.choice([-1, 1, r.randint(1, BIG), BIG]),
+                insert_headers=random_headers(r) if protocol == "HTTP" else None,
+                timeout_client_data=random_ms(r),
+                timeout_member_data=random_ms(r),
+                timeout_member_connect=random_ms(r),
+                timeout_tcp_inspect=random_ms(r),
+                allowed_cidrs=r.choice([None, tuple(f"{_address(r)}" for _ in range(r.randint(1, 4)))]),
                 admin_state_up=r.random() < 0.8,
             )
         )
@@ -153,10 +162,19 @@ def random_graph(r: random.Random):
     )
 
 
+def random_ms(r):
+    return r.choice([0, 50_000, 5_000, 1, r.randint(1, LONGEST_MS), LONGEST_MS])
+
+
+def random_headers(r):
+    names = (*FORWARDED, "X-Forwarded-IP", "X-Client-IP", "X-Real-IP")
+    return r.choice([None, {}, {name: r.choice(["true", "false"]) for name in r.sample(names, 3)}])
+
+
 def random_policy(r, listener_id, position, pool_ids):
-    action = r.choice(
-        ["REDIRECT_TO_POOL", "REDIRECT_TO_URL", "REJECT"] if pool_ids else ["REJECT", "REDIRECT_TO_URL"]
-    )
+    actions = ["REJECT", "REDIRECT_TO_URL", "REDIRECT_PREFIX"]
+    action = r.choice([*actions, "REDIRECT_TO_POOL"] if pool_ids else actions)
+    url = "https://" + _chars(r, URL_CHARS, 1, 240)
     return policy(
         *(random_rule(r) for _ in range(r.choice([0, 1, 2, 3, 90]))),
         id=_id(r),
@@ -164,7 +182,9 @@ def random_policy(r, listener_id, position, pool_ids):
         position=position,
         action=action,
         redirect_pool_id=r.choice(pool_ids) if action == "REDIRECT_TO_POOL" else None,
-        redirect_url="https://" + _chars(r, URL_CHARS, 1, 240) if action == "REDIRECT_TO_URL" else None,
+        redirect_url=url if action == "REDIRECT_TO_URL" else None,
+        redirect_prefix=url if action == "REDIRECT_PREFIX" else None,
+        redirect_http_code=r.choice([None, 301, 302, 303, 307, 308]),
         admin_state_up=r.random() < 0.8,
     )
 
@@ -185,17 +205,15 @@ def random_rule(r):
 
 
 def random_pool(r):
-    protocol = r.choice(["TCP", "HTTP", "HTTPS"])
-    persistence = r.choice(
-        ["SOURCE_IP", "HTTP_COOKIE", "APP_COOKIE"] if protocol == "HTTP" else ["SOURCE_IP"]
-    )
+    protocol = r.choice(["TCP", "HTTP", "HTTPS", "PROXY", "PROXYV2"])
+    persistence = r.choice(["SOURCE_IP", "HTTP_COOKIE", "APP_COOKIE"])
     cookie = _chars(r, COOKIE_CHARS, 1, 40) if persistence == "APP_COOKIE" else None
     one = pool(
         id=_id(r),
         name=_text(r),
         description=_text(r),
         protocol=protocol,
-        lb_algorithm=r.choice(["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP"]),
+        lb_algorithm=r.choice(list(LBAlgorithm)),
         session_persistence=r.choice([None, {"type": persistence, "cookie_name": cookie}]),
         admin_state_up=r.random() < 0.8,
     )
@@ -209,6 +227,9 @@ def random_member(r):
         address=_address(r),
         protocol_port=r.randint(1, 65535),
         weight=r.choice([0, 1, r.randint(0, 256), 256]),
+        backup=r.random() < 0.3,
+        monitor_address=r.choice([None, _address(r)]),
+        monitor_port=r.choice([None, r.randint(1, 65535)]),
         admin_state_up=r.random() < 0.7,
     )
 
@@ -217,9 +238,10 @@ def random_monitor(r):
     timeout = r.choice([1, r.randint(1, BIG // 1000)])
     low, high = sorted((r.randint(100, 599), r.randint(100, 599)))
     codes = ", ".join(str(r.randint(100, 599)) for _ in range(r.randint(1, 12)))
-    return monitor(
+    version = r.choice([None, "1.0", "1.1"])
+    one = monitor(
         id=_id(r),
-        type=r.choice(["PING", "TCP", "HTTP", "HTTPS"]),
+        type=r.choice(["PING", "TCP", "HTTP", "HTTPS", "TLS-HELLO"]),
         timeout=timeout,
         delay=r.choice([1, r.randint(1, BIG // 1000)]),
         max_retries=r.randint(1, 10),
@@ -227,8 +249,12 @@ def random_monitor(r):
         http_method=r.choice(list(HttpMethod)),
         url_path="/" + _chars(r, PATH_CHARS, 0, 240) + r.choice(["", "%2F%00"]),
         expected_codes=r.choice([codes, f"{low}-{high}"]),
+        http_version=version,
+        domain_name=_chars(r, string.ascii_letters, 1, 60) + ".example" if version == "1.1" else None,
         admin_state_up=r.random() < 0.8,
     )
+    # Of which those of LBaaS are at least 1.
+    return one.model_copy(update={name: 0 for name in ("delay", "timeout") if r.random() < 0.1})
 
 
 def _id(r):

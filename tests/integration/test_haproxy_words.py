@@ -57,7 +57,7 @@ def accepted(r: random.Random, kind: type, name: str, start: str) -> Iterator[di
             body[name] = {"type": "APP_COOKIE", "cookie_name": text}
         if kind is L7Rule:
             body |= {
-                "type": str(r.choice(list(L7RuleType))),
+                "type": r.choice([str(each) for each in L7RuleType if not each.startswith("SSL_")]),
                 "compare_type": str(r.choice(list(L7CompareType))),
             }
             if body["type"] == "FILE_TYPE":

@@ -11,11 +11,11 @@ from evener.dataplane.haproxy.driver import HaproxyDriver
 from evener.resources.facts import Counters, Observation
 from evener.resources.types import ListenerProtocol, OperatingStatus, PoolProtocol
 
-PROTOCOLS = [str(each) for each in ListenerProtocol]
+PROTOCOLS = sorted({str(each) for each in (*ListenerProtocol, *PoolProtocol)})
 CARRIED = st.lists(st.sets(st.sampled_from(PROTOCOLS)), min_size=1, max_size=3)
 
 
-NOT_YET = {"UDP", "SCTP", "PROXY", "PROXYV2", "PROMETHEUS"}
+NOT_YET = {"UDP", "SCTP", "PROMETHEUS"}
 
 
 def test_haproxy_carries_every_protocol_but_those_below_it() -> None:

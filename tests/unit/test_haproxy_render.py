@@ -66,7 +66,11 @@ def test_there_is_a_section_for_each_listener_and_pool_in_service_and_a_line_for
     pools = {n.pool.id: n for n in graph.pools if n.pool.admin_state_up} if listeners else {}
     heads = {lines[0] for lines in sections(text)} - {"peers workers"}
     expected = {f"frontend {each}" for each in listeners} | {f"backend {each}" for each in pools}
-    assert heads == {"global", "defaults"} | expected
+    second = {each for each in heads if each.endswith("-tcp")}
+    assert heads - second == {"global", "defaults"} | expected
+    for each in second:
+        pool = pools[each.removeprefix("backend ").removesuffix("-tcp")]
+        assert pool.pool.protocol in ("PROXY", "PROXYV2")
     for pool_id, node in pools.items():
         servers = {
             line.split()[1] for line in section(text, f"backend {pool_id}") if line.startswith("server ")

@@ -40,6 +40,7 @@ DomainName = Annotated[
     str, Text(255, min_length=1, pattern=rf"^(?:{_LABEL}\.)*{_LABEL}\.?$", what="a host name (RFC 1123)")
 ]
 Retries = Annotated[int, Between(1, 10)]
+Seconds = Annotated[int, Between(0, MAX_INT // 1000)]
 HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
 ONLY_HTTP = frozenset({"http_method", "url_path", "expected_codes", "http_version", "domain_name"})
 
@@ -65,9 +66,9 @@ class HealthMonitor(Resource):
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
     type: Annotated[MonitorType, ONCE]
     """How members are checked."""
-    delay: Annotated[int, Between(1, MAX_INT // 1000), CHANGEABLE]
+    delay: Annotated[Seconds, CHANGEABLE]
     """Seconds between two checks of a member."""
-    timeout: Annotated[int, Between(1, MAX_INT // 1000), CHANGEABLE]
+    timeout: Annotated[Seconds, CHANGEABLE]
     """Seconds a check may take."""
     max_retries: Annotated[Retries, CHANGEABLE]
     """Failed checks in a row that take a member out, 1 to 10."""
@@ -100,6 +101,16 @@ class HealthMonitor(Resource):
     def rise(self) -> int:
         """Number of good checks in a row that bring a member back."""
         return 1 if self.max_retries_down is None else self.max_retries
+
+    @property
+    def delay_s(self) -> int:
+        """Seconds between two checks of a member: of 0, the least that there is."""
+        return max(self.delay, 1)
+
+    @property
+    def timeout_s(self) -> int:
+        """Seconds a check may take: of 0, the least that there is."""
+        return max(self.timeout, 1)
 
     def meaningless(self) -> frozenset[str]:
         """A TCP or PING monitor makes no HTTP request."""

@@ -1,8 +1,9 @@
 """A listener: a protocol and a port on the VIP."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Children, Parent, Resource
 from evener.resources.types import (
@@ -22,6 +23,9 @@ from evener.resources.types import (
     TlsVersion,
     Uuid,
 )
+
+READS_REQUESTS = frozenset({ListenerProtocol.HTTP, ListenerProtocol.TERMINATED_HTTPS})
+FORWARDED = ("X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto")
 
 Milliseconds = Annotated[int, Between(0, 2_073_600_000)]
 
@@ -62,9 +66,10 @@ class Listener(Resource):
     """Reference of the secret container with the certificate, for TERMINATED_HTTPS."""
     sni_container_refs: Annotated[tuple[ContainerRef, ...], BeforeValidator(_as_tuple), CHANGEABLE] = ()
     """References of secret containers with certificates for other server names (SNI)."""
-    insert_headers: Annotated[dict[Annotated[str, Text(255)], Annotated[str, Text(255)]], CHANGEABLE] = Field(
-        default_factory=dict
-    )
+    insert_headers: Annotated[
+        dict[Annotated[str, Text(255)], Annotated[str, Text(255)]] | None,
+        Attr(create=True, update=True, nullable=True),
+    ] = None
     """Headers that members are sent with each request, each "true" or "false"."""
     timeout_client_data: Annotated[Milliseconds, CHANGEABLE] = 50_000
     """Milliseconds that a client may be silent; 0 is the default."""
@@ -107,3 +112,10 @@ class Listener(Resource):
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     loadbalancers: Annotated[tuple[str, ...], Parent("loadbalancer_id")] = ()
     l7policies: Annotated[tuple[str, ...], Children("l7policies", "listener_id")] = ()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that are inserted: where nobody has said which, all that LBaaS v2 has always inserted."""
+        if self.insert_headers is not None:
+            return self.insert_headers
+        return dict.fromkeys(FORWARDED, "true") if self.protocol in READS_REQUESTS else {}

@@ -35,6 +35,8 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import (
+    MAX_INT,
+    Between,
     L7Action,
     L7RuleType,
     LBAlgorithm,
@@ -96,6 +98,7 @@ def _without(kinds: type[StrEnum], *later: str) -> Any:
     return Annotated[fewer, AfterValidator(lambda value: kinds(value.value))]
 
 
+Seconds = Annotated[int, Between(1, MAX_INT // 1000)]
 # What came with later APIs, and what is stricter here.
 FORM = WireForm(
     other={
@@ -123,7 +126,11 @@ FORM = WireForm(
             "protocol": _without(PoolProtocol, "PROXY", "PROXYV2", "UDP", "SCTP"),
             "lb_algorithm": _without(LBAlgorithm, "SOURCE_IP_PORT"),
         },
-        HealthMonitor: {"type": _without(MonitorType, "TLS-HELLO", "UDP-CONNECT", "SCTP")},
+        HealthMonitor: {
+            "type": _without(MonitorType, "TLS-HELLO", "UDP-CONNECT", "SCTP"),
+            "delay": Seconds,
+            "timeout": Seconds,
+        },
         L7Policy: {"action": _without(L7Action, "REDIRECT_PREFIX")},
         L7Rule: {"type": _without(L7RuleType, "SSL_CONN_HAS_CERT", "SSL_VERIFY_RESULT", "SSL_DN_FIELD")},
         Member: {"subnet_id": Uuid},

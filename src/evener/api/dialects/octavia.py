@@ -30,8 +30,9 @@ from evener.resources.errors import EvenerError
 from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
+from evener.resources.listener import Listener
 from evener.resources.pool import Pool, SessionPersistence
-from evener.resources.types import MAX_INT, Between, L7Action
+from evener.resources.types import L7Action
 from evener.resources.wire_form import Complaints, WireForm, Wrong, listed
 
 LABELS = {"l7policy": "L7 Policy", "l7rule": "L7 Rule", "Flavor": "Flavor"}
@@ -108,7 +109,6 @@ def _implied_of_policy(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"action": action, **others, "redirect_http_code": code}
 
 
-Seconds = Annotated[int, Between(0, MAX_INT // 1000)]
 FORM = WireForm(
     other={
         Pool: {"l7_policies": None},
@@ -117,11 +117,11 @@ FORM = WireForm(
     },
     types={
         Pool: {"session_persistence": Annotated[SessionPersistence | None, BeforeValidator(_persistence)]},
-        HealthMonitor: {"delay": Seconds, "timeout": Seconds},
     },
-    defaults={HealthMonitor: {"max_retries_down": 3}},
+    defaults={HealthMonitor: {"max_retries_down": 3}, Listener: {"insert_headers": {}}},
     left_out={Pool: frozenset({"healthmonitor_id"})},
     shows={
+        Listener: {"insert_headers": lambda it: dict(it.headers)},
         Pool: {"session_persistence": _shown_persistence},
         HealthMonitor: {"http_version": lambda it: it.http_version and float(it.http_version)},
     },

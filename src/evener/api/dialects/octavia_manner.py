@@ -11,15 +11,13 @@ from evener.resources.errors import InvalidInput, Unsupported
 from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
-from evener.resources.listener import Listener
+from evener.resources.listener import READS_REQUESTS, Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import (
     ClientAuthentication,
-    L7Action,
     L7RuleType,
-    LBAlgorithm,
     ListenerProtocol,
     MonitorType,
     PoolProtocol,
@@ -38,7 +36,6 @@ POOL_PROTOCOLS: Mapping[str, frozenset[str]] = {
     ListenerProtocol.TERMINATED_HTTPS: _HTTP,
     ListenerProtocol.HTTPS: _TCP - {PoolProtocol.HTTP},
 }
-READS_REQUESTS = frozenset({ListenerProtocol.HTTP, ListenerProtocol.TERMINATED_HTTPS})
 FORWARDED = frozenset(
     {"X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-IP", "X-Client-IP", "X-Real-IP"}
 )
@@ -57,22 +54,17 @@ UNSERVED: Mapping[type[Any], Mapping[str, frozenset[Any]]] = {
         "client_authentication": frozenset({ClientAuthentication.OPTIONAL, ClientAuthentication.MANDATORY}),
     },
     Pool: {
-        "protocol": frozenset(
-            {PoolProtocol.UDP, PoolProtocol.SCTP, PoolProtocol.PROXY, PoolProtocol.PROXYV2}
-        ),
-        "lb_algorithm": frozenset({LBAlgorithm.SOURCE_IP_PORT}),
+        "protocol": frozenset({PoolProtocol.UDP, PoolProtocol.SCTP}),
         "tls_enabled": frozenset({True}),
     },
     HealthMonitor: {
-        "type": frozenset({MonitorType.UDP_CONNECT, MonitorType.SCTP, MonitorType.TLS_HELLO}),
+        "type": frozenset({MonitorType.UDP_CONNECT, MonitorType.SCTP}),
     },
-    L7Policy: {"action": frozenset({L7Action.REDIRECT_PREFIX})},
     L7Rule: {
         "type": frozenset(
             {L7RuleType.SSL_CONN_HAS_CERT, L7RuleType.SSL_VERIFY_RESULT, L7RuleType.SSL_DN_FIELD}
         )
     },
-    Member: {"backup": frozenset({True})},
 }
 # Attributes that have no effect yet: anything but nothing is refused.
 WITHOUT_EFFECT: Mapping[type[Any], frozenset[str]] = {
@@ -80,12 +72,11 @@ WITHOUT_EFFECT: Mapping[type[Any], frozenset[str]] = {
     Listener: frozenset(
         {
             *("client_ca_tls_container_ref", "client_crl_container_ref", "allowed_cidrs"),
-            *("tls_ciphers", "tls_versions", "alpn_protocols", "hsts_max_age"),
+            *("tls_ciphers", "tls_versions", "alpn_protocols"),
         }
     ),
     Pool: frozenset({"tls_container_ref", "ca_tls_container_ref", "crl_container_ref", "tls_ciphers"}),
-    Member: frozenset({"monitor_address", "monitor_port", "request_sriov"}),
-    HealthMonitor: frozenset({"http_version", "domain_name"}),
+    Member: frozenset({"request_sriov"}),
 }
 
 
@@ -104,7 +95,7 @@ def _loadbalancer(values: Values, _changed: Names) -> None:
 
 def _listener(values: Values, _changed: Names) -> None:
     _served(Listener, values)
-    _check_headers(values["protocol"], values["insert_headers"])
+    _check_headers(values["protocol"], values["insert_headers"] or {})
     if values["hsts_max_age"] is None:
         if values["hsts_include_subdomains"] or values["hsts_preload"]:
             raise _failure("hsts_include_subdomains and hsts_preload need hsts_max_age")

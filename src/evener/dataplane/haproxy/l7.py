@@ -6,7 +6,7 @@ HAProxy 2.6 configuration manual, sections 4.2 ("http-request", "use_backend"), 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from evener.dataplane.haproxy.errors import unknown, unserved
 from evener.dataplane.haproxy.quoting import argument, line, literal
@@ -46,11 +46,22 @@ def rules(
             undecided = False
 
 
-def choices(policies: Iterable[PolicyNode], usable_pools: Collection[str]) -> Iterator[str]:
-    """Return the `use_backend` lines that follow what `rules` decided; they stand below them."""
-    chosen = (p.redirect_pool_id for p, _ in _active(policies) if _chooses(p, usable_pools))
-    for pool_id in dict.fromkeys(str(each) for each in chosen):
-        yield line("use_backend", pool_id, "if", "{", f"var({_POOL})", "-m", "str", pool_id, "}")
+def choices(policies: Iterable[PolicyNode], backends: Mapping[str, str]) -> Iterator[str]:
+    """Return the `use_backend` lines that follow what `rules` decided, to the `backends` of pools.
+
+    They stand below the others.
+    """
+    for pool_id in chosen(policies):
+        if pool_id in backends:
+            yield line(
+                "use_backend", backends[pool_id], "if", "{", f"var({_POOL})", "-m", "str", pool_id, "}"
+            )
+
+
+def chosen(policies: Iterable[PolicyNode]) -> tuple[str, ...]:
+    """Return the pools that policies may choose, by their ids, each once."""
+    found = (p.redirect_pool_id for p, _ in _active(policies) if p.action is L7Action.REDIRECT_TO_POOL)
+    return tuple(dict.fromkeys(str(each) for each in found))
 
 
 def _active(policies: Iterable[PolicyNode]) -> list[tuple[L7Policy, list[L7Rule]]]:
@@ -160,11 +171,17 @@ def _decision(
         case L7Action.REDIRECT_TO_POOL:
             action = ("deny", "status", "503")
         case L7Action.REDIRECT_TO_URL:
-            action = ("redirect", "location", literal(str(policy.redirect_url)), "code", "302")
+            action = ("redirect", "location", literal(str(policy.redirect_url)), "code", _code(policy))
+        case L7Action.REDIRECT_PREFIX:
+            # A request's own path, which begins with one, and its query follow.
+            prefix = str(policy.redirect_prefix).removesuffix("/")
+            action = ("redirect", "prefix", literal(prefix), "code", _code(policy))
         case L7Action.REJECT:
             action = ("deny", "status", "403")
-        case L7Action.REDIRECT_PREFIX:
-            raise unserved("action of an L7 policy", policy.action)
         case _:
             raise unknown("action of an L7 policy", policy.action)
     yield line("http-request", *action, "if", *conditions)
+
+
+def _code(policy: L7Policy) -> str:
+    return str(policy.redirect_http_code or 302)

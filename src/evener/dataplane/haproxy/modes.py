@@ -1,5 +1,7 @@
 """Which of HAProxy's two modes a protocol is served in: requests (`http`) or a stream of bytes (`tcp`). Pure."""
 
+from collections.abc import Iterable
+
 from evener.dataplane.haproxy.errors import unknown, unserved
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool
@@ -11,6 +13,7 @@ PROTOCOLS: frozenset[str] = frozenset(
         *(ListenerProtocol.TCP, ListenerProtocol.HTTP, ListenerProtocol.HTTPS),
         ListenerProtocol.TERMINATED_HTTPS,
         *(PoolProtocol.TCP, PoolProtocol.HTTP, PoolProtocol.HTTPS),
+        *(PoolProtocol.PROXY, PoolProtocol.PROXYV2),
     }
 )
 
@@ -28,14 +31,19 @@ def reads_requests(listener: Listener) -> bool:
             raise unknown("protocol of a listener", listener.protocol)
 
 
-def sends_requests(pool: Pool) -> bool:
-    """Return whether HAProxy sends requests, and not a stream of bytes, to members of `pool`."""
+def sends_requests(pool: Pool, listeners: Iterable[Listener]) -> bool:
+    """Return whether HAProxy sends requests, and not a stream of bytes, to members of `pool`, for these listeners.
+
+    What follows a PROXY header is what the listener reads.
+    """
     match pool.protocol:
         case PoolProtocol.HTTP:
             return True
         case PoolProtocol.TCP | PoolProtocol.HTTPS:
             return False
-        case PoolProtocol.PROXY | PoolProtocol.PROXYV2 | PoolProtocol.UDP | PoolProtocol.SCTP:
+        case PoolProtocol.PROXY | PoolProtocol.PROXYV2:
+            return any(reads_requests(each) for each in listeners)
+        case PoolProtocol.UDP | PoolProtocol.SCTP:
             raise unserved("protocol of a pool", pool.protocol)
         case _:
             raise unknown("protocol of a pool", pool.protocol)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from evener.dataplane.haproxy.client_map_format import DIGEST, LAST_S
 from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.model import PEERS
-from evener.dataplane.haproxy.modes import sends_requests
 from evener.dataplane.haproxy.paths import clients_file
 from evener.dataplane.haproxy.quoting import argument, line
 from evener.resources.pool import Pool
@@ -21,8 +20,11 @@ _ADDRESSES, _COOKIES = "ipv6", "string"  # types of tables
 _TABLE = ("size", "10k", "peers", PEERS)
 
 
-def kind(pool: Pool) -> PersistenceType | None:
-    """Return what ties clients of `pool` to its members; nothing where it would be a cookie in a stream of bytes."""
+def kind(pool: Pool, *, requests: bool) -> PersistenceType | None:
+    """Return what ties clients of `pool` to its members; nothing where it would be a cookie in a stream of bytes.
+
+    `requests` says, here and below, whether the backend is one of requests.
+    """
     persistence = pool.session_persistence
     if persistence is None:
         return None
@@ -30,16 +32,16 @@ def kind(pool: Pool) -> PersistenceType | None:
         case PersistenceType.SOURCE_IP:
             return persistence.type
         case PersistenceType.APP_COOKIE:
-            return persistence.type if sends_requests(pool) and persistence.cookie_name else None
+            return persistence.type if requests and persistence.cookie_name else None
         case PersistenceType.HTTP_COOKIE:
-            return persistence.type if sends_requests(pool) else None
+            return persistence.type if requests else None
         case _:
             raise unknown("session persistence", persistence.type)
 
 
-def table(pool: Pool) -> str | None:
+def table(pool: Pool, *, requests: bool) -> str | None:
     """Return the type of the table in which HAProxy keeps the pool's clients; None where it keeps none."""
-    match kind(pool):
+    match kind(pool, requests=requests):
         case None | PersistenceType.HTTP_COOKIE:
             return None  # the client's cookie names the server
         case PersistenceType.SOURCE_IP:
@@ -50,15 +52,15 @@ def table(pool: Pool) -> str | None:
             raise unknown("session persistence", other)
 
 
-def lines(pool: Pool) -> Iterator[str]:
-    """Return the lines of the backend that keep clients where they were."""
-    match kind(pool):
+def lines(pool: Pool, backend: str, *, requests: bool) -> Iterator[str]:
+    """Return the lines of the backend of that name that keep clients where they were."""
+    match kind(pool, requests=requests):
         case None:
             return
         case PersistenceType.SOURCE_IP:
-            yield from _by_address(pool)
+            yield from _by_address(backend, requests=requests)
         case PersistenceType.APP_COOKIE:
-            yield from _by_the_applications_cookie(pool)
+            yield from _by_the_applications_cookie(pool, backend)
         case PersistenceType.HTTP_COOKIE:
             # Values that HAProxy derives from the members' addresses, so that 2.6 takes new members at run time:
             # it refuses `cookie` on a server that it adds.
@@ -73,15 +75,32 @@ def lines(pool: Pool) -> Iterator[str]:
             raise unknown("session persistence", other)
 
 
-def _by_address(pool: Pool) -> Iterator[str]:
+def choices(pool: Pool, backend: str, *, requests: bool) -> Iterator[str]:
+    """Return the lines that lead clients to where the worker before had them; they stand below all other rules."""
+    match kind(pool, requests=requests):
+        case None | PersistenceType.HTTP_COOKIE:
+            return
+        case PersistenceType.SOURCE_IP:
+            key = "src"
+        case PersistenceType.APP_COOKIE:
+            key = f"var({_CLIENT})"
+        case other:
+            raise unknown("session persistence", other)
+    # As long as this one has not met them.
+    met = ("!{", f"{key},table_server_id({backend})", "gt", 0, "}")
+    yield line("use-server", f"%[var({_KNOWN})]", "if", "{", f"var({_KNOWN})", "-m", "found", "}", *met)
+
+
+def _by_address(backend: str, *, requests: bool) -> Iterator[str]:
     # An IPv6 table holds IPv4 clients too.
     yield line("stick-table", "type", _ADDRESSES, *_TABLE)
     yield line("stick", "on", "src")
-    known = f"src,map_ip({clients_file(pool.id, _ADDRESSES)})"
-    yield from _known_clients(pool, "src", ("tcp-request", "content", f"set-var({_KNOWN})", known))
+    known = f"src,map_ip({clients_file(backend, _ADDRESSES)})"
+    yield line("tcp-request", "content", f"set-var({_KNOWN})", known)
+    yield from _last_server(requests=requests)
 
 
-def _by_the_applications_cookie(pool: Pool) -> Iterator[str]:
+def _by_the_applications_cookie(pool: Pool, backend: str) -> Iterator[str]:
     """Whole values decide, by a digest of each, which nobody can make two cookies for.
 
     Clients bring cookies that no member has set since HAProxy began: from before it was started anew.
@@ -94,15 +113,12 @@ def _by_the_applications_cookie(pool: Pool) -> Iterator[str]:
     yield line("http-request", f"set-var({_CLIENT})", f"req.{cookie},{digest}", *some)
     yield line("stick", "on", f"var({_CLIENT})")
     yield line("stick", "store-response", f"res.{cookie},{digest}", "if", "{", f"res.{cookie}", *some[3:])
-    known = f"var({_CLIENT}),map_str({clients_file(pool.id, _COOKIES)})"
-    yield from _known_clients(pool, f"var({_CLIENT})", ("http-request", f"set-var({_KNOWN})", known))
+    known = f"var({_CLIENT}),map_str({clients_file(backend, _COOKIES)})"
+    yield line("http-request", f"set-var({_KNOWN})", known)
+    yield from _last_server(requests=True)
 
 
-def _known_clients(pool: Pool, key: str, known: tuple[str, ...]) -> Iterator[str]:
-    """Keep clients where the worker before had them, as long as this one has not met them."""
-    yield line(*known)
-    met = ("!{", f"{key},table_server_id({pool.id})", "gt", 0, "}")
-    if sends_requests(pool):
+def _last_server(*, requests: bool) -> Iterator[str]:
+    if requests:
         # A worker that ends forgets once it has taught; connections it still has stay where they are.
         yield line("option", "prefer-last-server")
-    yield line("use-server", f"%[var({_KNOWN})]", "if", "{", f"var({_KNOWN})", "-m", "found", "}", *met)

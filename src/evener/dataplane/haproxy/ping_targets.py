@@ -3,6 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
+from evener.dataplane.haproxy import monitors, uses
+from evener.dataplane.haproxy.render import served
 from evener.host import icmp
 from evener.resources.graph import Graph
 from evener.resources.types import MonitorType
@@ -10,7 +12,10 @@ from evener.resources.types import MonitorType
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A member that is pinged, every `delay_s` seconds; an answer may take `timeout_s`."""
+    """A member that is pinged, every `delay_s` seconds; an answer may take `timeout_s`.
+
+    `second` is the name of its pool's other backend, where there is one.
+    """
 
     pool_id: str
     member_id: str
@@ -19,6 +24,12 @@ class Target:
     timeout_s: float
     fall: int
     rise: int
+    second: str | None = None
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """The names of the backends that it is in."""
+        return (self.pool_id,) if self.second is None else (self.pool_id, self.second)
 
     @property
     def version(self) -> icmp.IPVersion:
@@ -29,14 +40,17 @@ class Target:
 def targets(graph: Graph) -> tuple[Target, ...]:
     """Return the members that are to be pinged."""
     found = []
+    listeners = served(graph)
     for node in graph.pools:
-        monitor = node.healthmonitor
-        if monitor is None or not monitor.admin_state_up or monitor.type is not MonitorType.PING:
+        monitor = monitors.in_service(node)
+        if monitor is None or monitor.type is not MonitorType.PING:
             continue
+        second = next((use.name for use in uses.of_pool(graph, node, listeners)[1:]), None)
+        times = (monitor.delay_s, monitor.timeout_s, monitor.fall, monitor.rise)
         for member in node.members:
             if member.admin_state_up:
-                times = (monitor.delay, monitor.timeout, monitor.fall, monitor.rise)
-                found.append(Target(node.pool.id, member.id, member.address, *times))
+                address = member.monitor_address or member.address
+                found.append(Target(node.pool.id, member.id, address, *times, second))
     return tuple(found)
 
 

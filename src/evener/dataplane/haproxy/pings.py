@@ -61,8 +61,10 @@ class _News:
     @property
     def command(self) -> str:
         """The words for HAProxy."""
-        target = self.watched.target
-        return f"set server {target.pool_id}/{target.member_id} health {'up' if self.up else 'down'}"
+        target, how = self.watched.target, "up" if self.up else "down"
+        return "; ".join(
+            f"set server {backend}/{target.member_id} health {how}" for backend in target.backends
+        )
 
 
 @dataclass(eq=False)

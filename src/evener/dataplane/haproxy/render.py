@@ -8,20 +8,29 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from evener.dataplane.haproxy import access, connection_limits, l7, persistence, tls
-from evener.dataplane.haproxy.errors import unknown, unserved
+from evener.dataplane.haproxy import (
+    access,
+    connection_limits,
+    headers,
+    l7,
+    monitors,
+    persistence,
+    timeouts,
+    tls,
+    uses,
+)
+from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.model import Asked, Backend, Bind, Config, Frontend, Server, socket_address
-from evener.dataplane.haproxy.modes import mode, reads_requests, sends_requests
+from evener.dataplane.haproxy.modes import mode, reads_requests
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.quoting import line
 from evener.dataplane.haproxy.settings import Settings
-from evener.resources.graph import Graph, PoolNode
-from evener.resources.healthmonitor import HealthMonitor
+from evener.dataplane.haproxy.uses import Use
+from evener.resources.graph import Graph
 from evener.resources.listener import Listener
 from evener.resources.member import Member
-from evener.resources.types import LBAlgorithm, MonitorType, PersistenceType
+from evener.resources.types import LBAlgorithm, MonitorType, PersistenceType, PoolProtocol
 
-_CONNECT_S = 5
 # The first checks of all servers come within this many milliseconds, not spread over the whole interval.
 _FIRST_CHECKS_MS = 100
 LOCAL_PEER = "local"
@@ -36,11 +45,16 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     listeners = served(graph)
     if not listeners:
         return Config()
-    pools = {pool_id: node for pool_id, node in graph.pools_by_id.items() if node.pool.admin_state_up}
+    found = [
+        each
+        for node in graph.pools
+        if node.pool.admin_state_up
+        for each in uses.of_pool(graph, node, listeners)
+    ]
     paths = Paths(directory)
     addresses = [fixed_ip.address for fixed_ip in graph.vip_port.fixed_ips]
     most = connection_limits.of_process(graph, listeners, settings)
-    remembers = any(persistence.table(node.pool) for node in pools.values())
+    remembers = any(persistence.table(each.node.pool, requests=each.requests) for each in found)
     return Config(
         global_lines=(
             *_global(graph.id, paths, settings, most),
@@ -52,13 +66,15 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
             Frontend(
                 each.id,
                 tuple(Bind(address, each.protocol_port, tls.bind_words(each)) for address in addresses),
-                (*_frontend_lines(graph, each, pools), *_access_lines(each, settings)),
+                tuple(_frontend_lines(graph, each, uses.by_pool(found, each), settings)),
                 connection_limits.of_listener(each, settings, most),
                 tls.certificates(graph, each),
             )
             for each in sorted(listeners, key=lambda one: one.id)
         ),
-        backends=tuple(_backend(pools[pool_id]) for pool_id in sorted(pools)),
+        backends=tuple(
+            _backend(each, monitors.host(addresses)) for each in sorted(found, key=lambda one: one.name)
+        ),
     )
 
 
@@ -91,21 +107,12 @@ def _global(loadbalancer_id: str, paths: Paths, settings: Settings, most: int) -
 
 
 def _defaults(settings: Settings) -> Iterator[str]:
-    yield line("timeout", "connect", f"{_CONNECT_S}s")
-    yield line("timeout", "client", "50s")
-    yield line("timeout", "server", "50s")
-    # For WebSockets and TCP once both sides talk; half-closed ones are bounded like the others.
-    yield line("timeout", "tunnel", "1h")
-    yield line("timeout", "client-fin", "50s")
-    yield line("timeout", "server-fin", "50s")
-    # Both from their first byte to the last, or a byte now and then would hold a connection for ever.
-    yield line("timeout", "http-request", f"{settings.request_timeout_s}s")
-    if settings.bounds_handshakes:  # else `timeout client` does
-        yield line("timeout", "client-hs", f"{settings.handshake_timeout_s}s")
-    yield line("timeout", "http-keep-alive", "10s")
+    yield from timeouts.defaults(settings)
     yield line("retries", 3)
     yield line("option", "redispatch")
     yield line("option", "contstats")  # else a connection counts its bytes when it ends
+    # In every pool, so that the first backup member comes at run time.
+    yield line("option", "allbackups")
     yield line("load-server-state-from-file", "global")
 
 
@@ -118,26 +125,28 @@ def _peers() -> tuple[str, ...]:
     return (line("peer", LOCAL_PEER, "abns@evener-workers"),)
 
 
-def _frontend_lines(graph: Graph, listener: Listener, pools: Mapping[str, PoolNode]) -> Iterator[str]:
+def _frontend_lines(
+    graph: Graph, listener: Listener, backends: Mapping[str, str], settings: Settings
+) -> Iterator[str]:
+    """Return a listener's lines; `backends` are the names of those that are for it, by the ids of their pools."""
     http = reads_requests(listener)
     yield line("mode", mode(requests=http))
+    yield from timeouts.of_frontend(listener, settings)
     if http:
         # An old worker answers one more request on each connection and says that it closes, instead of closing
         # under a client that is about to ask. The keep-alive timeout bounds how long it waits for that.
         yield line("option", "idle-close-on-response")
-        yield line("option", "forwardfor")
         # Policies first: they see a request as the client sent it.
         policies = graph.policies_of(listener.id)
-        fitting = {pool_id for pool_id, node in pools.items() if sends_requests(node.pool)}
-        yield from l7.rules(policies, fitting, default_port=443 if tls.terminates(listener) else 80)
-        yield line("http-request", "set-header", "X-Forwarded-Port", listener.protocol_port)
-        yield line(
-            "http-request", "set-header", "X-Forwarded-Proto", "https" if tls.terminates(listener) else "http"
-        )
+        yield from l7.rules(policies, backends, default_port=443 if tls.terminates(listener) else 80)
+        yield from headers.of_requests(listener)
         yield from _hop_by_hop()
-        yield from l7.choices(policies, fitting)
-    if listener.default_pool_id in pools:
-        yield line("default_backend", str(listener.default_pool_id))
+        yield from headers.of_answers(listener)
+        yield from l7.choices(policies, backends)
+    if listener.default_pool_id in backends:
+        yield line("default_backend", backends[str(listener.default_pool_id)])
+    if settings.access_log:
+        yield from access.frontend_lines(http=http, tls=tls.terminates(listener))
 
 
 def _hop_by_hop() -> Iterator[str]:
@@ -154,30 +163,28 @@ def _hop_by_hop() -> Iterator[str]:
     yield line("http-request", "set-header", "Connection", "upgrade", "if", *connection)
 
 
-def _access_lines(listener: Listener, settings: Settings) -> Iterator[str]:
-    if settings.access_log:
-        yield from access.frontend_lines(http=reads_requests(listener), tls=tls.terminates(listener))
-
-
-def _backend(node: PoolNode) -> Backend:
-    monitor = _monitor(node)
+def _backend(use: Use, host: str) -> Backend:
+    """Return a backend; health checks that have to name a host name `host`."""
+    monitor = monitors.in_service(use.node)
     return Backend(
-        node.pool.id,
-        tuple(_backend_lines(node)),
-        tuple(_servers(node)),
-        persistence.table(node.pool),
+        use.name,
+        tuple(_backend_lines(use, host)),
+        tuple(_servers(use)),
+        persistence.table(use.node.pool, requests=use.requests),
         Asked() if monitor is None else Asked(monitor.type.value, monitor.expected_codes),
     )
 
 
-def _backend_lines(node: PoolNode) -> Iterator[str]:
-    yield line("mode", mode(requests=sends_requests(node.pool)))
+def _backend_lines(use: Use, host: str) -> Iterator[str]:
+    yield line("mode", mode(requests=use.requests))
     yield line("log", "global")
-    yield from _balance(node.pool.lb_algorithm)
-    yield from persistence.lines(node.pool)
-    monitor = _monitor(node)
+    yield from _balance(use.node.pool.lb_algorithm)
+    yield from persistence.lines(use.node.pool, use.name, requests=use.requests)
+    yield from timeouts.of_backend(use.listeners, requests=use.requests)
+    yield from persistence.choices(use.node.pool, use.name, requests=use.requests)
+    monitor = monitors.in_service(use.node)
     if monitor is not None:
-        yield from _check_lines(monitor)
+        yield from monitors.lines(monitor, host, timeouts.connect_ms(use.listeners))
 
 
 def _balance(algorithm: LBAlgorithm) -> Iterator[str]:
@@ -192,62 +199,50 @@ def _balance(algorithm: LBAlgorithm) -> Iterator[str]:
             yield line("balance", "source")
             yield line("hash-type", "consistent")
         case LBAlgorithm.SOURCE_IP_PORT:
-            raise unserved("algorithm", algorithm)
+            yield line("tcp-request", "content", "set-var(txn.source_port)", "src_port")
+            yield line("balance", "hash", "src,concat(:,txn.source_port)")
+            yield line("hash-type", "consistent")
         case _:
             raise unknown("algorithm", algorithm)
 
 
-def _monitor(node: PoolNode) -> HealthMonitor | None:
-    monitor = node.healthmonitor
-    return monitor if monitor is not None and monitor.admin_state_up else None
-
-
-def _check_lines(monitor: HealthMonitor) -> Iterator[str]:
-    """Return how members are asked, in the lines of the backend."""
-    match monitor.type:
-        case MonitorType.PING:  # HAProxy is told
-            return
-        case MonitorType.TCP | MonitorType.HTTP | MonitorType.HTTPS:
-            yield line("timeout", "check", f"{monitor.timeout}s")
-            if monitor.timeout < _CONNECT_S:  # or opening a connection would take checks longer
-                yield line("timeout", "connect", f"{monitor.timeout}s")
-            yield line("option", "log-health-checks")  # `checks` reads them
-        case MonitorType.TLS_HELLO | MonitorType.UDP_CONNECT | MonitorType.SCTP:
-            raise unserved("type of a health monitor", monitor.type)
-        case _:
-            raise unknown("type of a health monitor", monitor.type)
-    if monitor.type is not MonitorType.TCP:
-        yield line("option", "httpchk")
-        yield line("http-check", "send", "meth", str(monitor.http_method), "uri", monitor.url_path)
-        yield line("http-check", "expect", "status", monitor.expected_codes.replace(" ", ""))
-
-
-def _check_words(monitor: HealthMonitor | None) -> tuple[str, ...]:
-    """Return how members are asked, in the words of a server's line; none where HAProxy does not ask."""
-    if monitor is None or monitor.type is MonitorType.PING:
-        return ()
-    words = ("check", "inter", f"{monitor.delay}s", "fall", str(monitor.fall), "rise", str(monitor.rise))
-    tls_words = ("check-ssl", "verify", "none") if monitor.type is MonitorType.HTTPS else ()
-    return (*words, *tls_words)
-
-
-def _servers(node: PoolNode) -> Iterator[Server]:
-    monitor = _monitor(node)
-    words = _check_words(monitor)
-    numbers = _numbers(node.members)
-    cookie = persistence.kind(node.pool) is PersistenceType.HTTP_COOKIE
-    for member in sorted(node.members, key=lambda each: each.id):
+def _servers(use: Use) -> Iterator[Server]:
+    monitor = monitors.in_service(use.node)
+    numbers = _numbers(use.node.members)
+    cookie = persistence.kind(use.node.pool, requests=use.requests) is PersistenceType.HTTP_COOKIE
+    pinged = monitor is not None and monitor.type is MonitorType.PING
+    for member in sorted(use.node.members, key=lambda each: each.id):
         yield Server(
             name=member.id,
             address=socket_address(member.address, member.protocol_port),
             number=numbers[member.id],
             weight=member.weight,
             enabled=member.admin_state_up,
-            checked=bool(words),
-            pinged=monitor is not None and not words,
+            checked=monitor is not None and not pinged,
+            pinged=pinged,
             cookie=cookie,
-            options=words,
+            options=(
+                *monitors.words(monitor, member),
+                *_proxy_words(use),
+                *(("backup",) if member.backup else ()),
+            ),
         )
+
+
+def _proxy_words(use: Use) -> tuple[str, ...]:
+    """Return how members are told who the client is, by the protocol of the same name.
+
+    A check that goes where the traffic goes is told as well, and says so itself; one that goes elsewhere is not.
+    """
+    match use.node.pool.protocol:
+        case PoolProtocol.PROXY:
+            return ("send-proxy",)
+        case PoolProtocol.PROXYV2 if any(map(tls.terminates, use.listeners)):
+            return ("send-proxy-v2-ssl-cn",)
+        case PoolProtocol.PROXYV2:
+            return ("send-proxy-v2",)
+        case _:
+            return ()
 
 
 def _numbers(members: Iterable[Member]) -> dict[str, int]:

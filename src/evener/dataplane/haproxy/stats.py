@@ -37,12 +37,15 @@ def rows(text: str) -> list[Row]:
 
 
 def members(table: Iterable[Row], config: Config) -> dict[str, OperatingStatus]:
-    """Return the health of each server that `config` has, by its name; others are on their way out."""
-    health = {}
+    """Return the health of each server that `config` has, by its name; others are on their way out.
+
+    Of a pool with two backends, the first one's word counts.
+    """
+    health = dict[str, OperatingStatus]()
     for row in table:
         backend = config.backends_by_name.get(row["pxname"])
         server = backend.servers_by_name.get(row["svname"]) if backend else None
-        if server is not None:
+        if server is not None and server.name not in health:
             health[server.name] = health_of(row["status"], checked=server.checked, pinged=server.pinged)
     return health
 
@@ -109,11 +112,11 @@ def servers(table: Iterable[Row], config: Config) -> dict[str, Counters]:
 
     A server's errors are answers that broke off.
     """
-    counted = {}
+    counted = dict[str, Counters]()
     for row in table:
         backend = config.backends_by_name.get(row["pxname"])
-        if backend is not None and row["svname"] in backend.servers_by_name:
-            counted[row["svname"]] = _counters(row, errors="eresp")
+        if backend is not None and (name := row["svname"]) in backend.servers_by_name:
+            counted[name] = counted.get(name, Counters()) + _counters(row, errors="eresp")
     return counted
 
 
@@ -259,6 +262,9 @@ def _carried(fields: Mapping[str, str], wanted: Config) -> dict[str, str] | None
         "srv_admin_state": "0",
         "srv_uweight": str(server.weight),
         "srv_iweight": str(server.weight),
+        # Where it is asked is in the configuration.
+        "srv_check_port": "0",
+        "srv_check_addr": "-",
     }
     if server.pinged:
         return as_wanted

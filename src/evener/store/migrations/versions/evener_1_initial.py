@@ -271,7 +271,7 @@ def upgrade() -> None:
         sa.Column("default_tls_container_ref", string(512), nullable=True),
         sa.Column("sni_container_refs", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
-        sa.Column("insert_headers", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("insert_headers", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("timeout_client_data", sa.Integer(), nullable=False),
         sa.Column("timeout_member_data", sa.Integer(), nullable=False),
         sa.Column("timeout_member_connect", sa.Integer(), nullable=False),

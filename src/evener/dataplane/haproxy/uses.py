@@ -1,0 +1,58 @@
+"""Which listeners lead to which pool, and the backends that makes: mostly one for each pool. Pure.
+
+HAProxy leads a listener of requests to no backend of bytes, and bytes that are led to one of requests are read as such.
+So a pool that is served in the mode of its listeners (PROXY, PROXYV2) has two backends while it has listeners of both
+kinds, each of which asks its members for itself.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from evener.dataplane.haproxy import l7
+from evener.dataplane.haproxy.modes import reads_requests, sends_requests
+from evener.resources.graph import Graph, PoolNode
+from evener.resources.listener import Listener
+
+_OF_BYTES = "-tcp"  # in the name of the second backend
+
+
+@dataclass(frozen=True)
+class Use:
+    """A backend: a pool, the listeners in service that lead to it, whether it is one of requests, and its name."""
+
+    node: PoolNode
+    listeners: tuple[Listener, ...]
+    requests: bool
+    name: str
+
+
+def of_pool(graph: Graph, node: PoolNode, listeners: Sequence[Listener]) -> tuple[Use, ...]:
+    """Return the backends of a pool, with `listeners` in service; one that nobody leads to has one as well."""
+    pool_id = node.pool.id
+    users = tuple(
+        sorted(
+            (each for each in listeners if pool_id in _pools_of(graph, each)),
+            key=lambda listener: listener.id,
+        )
+    )
+    requests = sends_requests(node.pool, users)
+    others = tuple(each for each in users if sends_requests(node.pool, [each]) != requests)
+    same = tuple(each for each in users if each not in others)
+    first = Use(node, same, requests, pool_id)
+    return (first, Use(node, others, not requests, pool_id + _OF_BYTES)) if others else (first,)
+
+
+def _pools_of(graph: Graph, listener: Listener) -> Collection[str | None]:
+    by_policies = l7.chosen(graph.policies_of(listener.id)) if reads_requests(listener) else ()
+    return (listener.default_pool_id, *by_policies)
+
+
+def by_pool(uses: Iterable[Use], listener: Listener) -> dict[str, str]:
+    """Return the names of the backends that `listener` can lead to, by the ids of their pools."""
+    return {each.node.pool.id: each.name for each in uses if _fits(each, listener)}
+
+
+def _fits(use: Use, listener: Listener) -> bool:
+    if reads_requests(listener) and not use.requests:
+        return False
+    return use.requests == sends_requests(use.node.pool, [listener])
