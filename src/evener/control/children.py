@@ -196,14 +196,16 @@ def member_exists(values: Values) -> Conflict:
     )
 
 
-def check_destinations(change: Change, subnet_id: str, addresses: Iterable[str]) -> Collection[str]:
+def check_destinations(change: Change, subnet_id: str | None, addresses: Iterable[str]) -> Collection[str]:
     """See that new members on a subnet are hosts, give the load balancer a way to them, and return its own addresses.
+
+    Where members name no subnet, they are reached from the VIP's.
 
     Raises:
         NotFound: when the caller sees no such subnet.
         InvalidInput: naming an address that is none of a host there.
     """
-    subnet = change.services.subnet(subnet_id)
+    subnet = change.services.subnet(subnet_id or change.loadbalancer.vip_subnet_id)
     block = ipaddress.ip_network(subnet.cidr)
     vip, port_id = change.loadbalancer.vip_address, change.loadbalancer.vip_port_id
     own: Collection[str] = (vip,)
@@ -212,7 +214,7 @@ def check_destinations(change: Change, subnet_id: str, addresses: Iterable[str])
         parsed = ipaddress.ip_address(address)
         if parsed.version != subnet.ip_version:
             raise MemberOffSubnet(
-                f"Member with address {address} and subnet {subnet_id} have mismatched IP versions",
+                f"Member with address {address} and subnet {subnet.id} have mismatched IP versions",
             )
         destinations.check(address, change.reserved)
         if parsed not in block:

@@ -140,7 +140,7 @@ class LoadBalancing:
             with self._reserved(caller, values) as reservation:
                 create = partial(self._create_loadbalancer, caller, services, values, reservation)
                 return cast("R", services.run(create))
-        if cls is Member:
+        if cls is Member and values["subnet_id"]:
             services.know(partial(services.subnet, values["subnet_id"]))
         named = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
         with self._certificates_of_new(caller, cls, named) as (full, asked):
@@ -190,7 +190,7 @@ class LoadBalancing:
             self._reserved(caller, plan.values) as reservation,
         ):
             subnets = dict.fromkeys(member["subnet_id"] for member in found[Member])
-            services.know(*(partial(services.subnet, each) for each in subnets))
+            services.know(*(partial(services.subnet, each) for each in subnets if each))
             create = partial(self._create_all, caller, services, plan.values, reservation, found, asked)
             return services.run(create)
 

@@ -134,7 +134,7 @@ def _check_listeners(change: Change, listeners: Sequence[Values], pools: Mapping
 
 def _check_members(change: Change, members: Sequence[Values], listening: Collection[int]) -> None:
     places: set[tuple[str, str, int]] = set()
-    by_subnet: dict[str, list[Values]] = {}
+    by_subnet: dict[str | None, list[Values]] = {}
     for member in members:
         place = (member["pool_id"], member["address"], member["protocol_port"])
         if place in places:
