@@ -45,7 +45,7 @@ ERRORS = {
 }
 READING = (400, 401, 403, 404, 503)
 WRITING = tuple(ERRORS)
-DELETING = (401, 403, 404, 409, 503)
+DELETING = (400, 401, 403, 404, 409, 503)
 METHODS = {"list": "get", "create": "post", "show": "get", "update": "put", "delete": "delete"}
 _HEADERS = {"X-Openstack-Request-Id": {"schema": STRING, "description": "The request's name in the logs"}}
 
