@@ -72,7 +72,7 @@ def _described(cls: type[Resource]) -> dict[str, Any]:
         if found and name not in ("id", OWNER):
             attributes[shown] = {"help": helps[name], **found} if name in helps else found
     described = {"plural": cls.PLURAL, "path": cls.path(), "attributes": attributes}
-    if cls.LIMIT is not None:
+    if cls.LIMIT is not None and cls not in LBAAS.form.unlimited:
         described = {**described, "limited": True}
     if cls.PARENT is None:
         return described

@@ -184,10 +184,13 @@ class Cloud:
         self.controller.heartbeat(HOST, {})
         app = make_app(Tokens(), lambda: None, SECRETS)
         policy = Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
+        administrative = administration(
+            database, self.network, self.bus, secrets=secrets, limited=NETWORKING.kinds
+        )
         add_routes(
             app,
             self.balancing,
-            administration(database, self.network, self.bus, secrets=secrets, limited=NETWORKING.kinds),
+            administrative,
             policy,
             MAX_BODY,
             AnswerCache(database.version),
@@ -198,6 +201,7 @@ class Cloud:
         octavia.add_routes(
             app,
             self.balancing,
+            administrative,
             Policy(config.load([], "evener-test"), octavia.KINDS, octavia.RULES, OCTAVIA),
             MAX_BODY,
             AnswerCache(database.version),

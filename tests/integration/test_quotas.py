@@ -10,11 +10,12 @@ import pytest
 from api_cloud import Cloud, User, counted
 from sqlalchemy import func, select
 
+from evener.api.dialects.lbaas import LBAAS
 from evener.resources.quota import default_limits
 from evener.store.schema import metadata, quotas
 from evener_cloud.network.http.networking import NETWORKING
 
-LIMITS = default_limits(NETWORKING.kinds)
+LIMITS = default_limits(cls for cls in NETWORKING.kinds if cls not in LBAAS.form.unlimited)
 TABLES = {cls.KIND: cls.table() for cls in NETWORKING.kinds}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evener import config
-from evener.api.dialects.lbaas import ADMINISTRATION, READING, WRITING
+from evener.api.dialects.lbaas import ADMINISTRATION, LBAAS, READING, WRITING
 from evener.api.policy import defaults
 from evener.api.quotas import parse as parse_quotas
 from evener.resources import provider
@@ -18,7 +18,7 @@ from evener.resources.quota import default_limits
 from evener_cloud import config as cloud
 from evener_cloud.network.http.networking import NETWORKING
 
-LIMITS = default_limits(NETWORKING.kinds)
+LIMITS = default_limits(cls for cls in NETWORKING.kinds if cls not in LBAAS.form.unlimited)
 
 OTHER_NAME = "neutron_lbaas.drivers.haproxy.plugin_driver.HaproxyOnHostPluginDriver"
 
@@ -84,7 +84,7 @@ def test_limits_are_configured_as_for_neutron(tmp_path: Path, section: str) -> N
     file = tmp_path / "evener.conf"
     file.write_text(f"[{section}]\nquota_loadbalancer = 3\nquota_member = 50\n")
     limits = cloud.limits(cloud.load(["--config-file", str(file)], "evener-test"))
-    assert limits == {**LIMITS, "loadbalancer": 3, "member": 50}
+    assert limits == {**LIMITS, "l7rule": -1, "loadbalancer": 3, "member": 50}
 
 
 def test_where_nothing_is_declared_there_is_one_provider() -> None:

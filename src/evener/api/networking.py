@@ -236,6 +236,7 @@ def add_routes(
         ServiceProfile: administration.flavors,
         **others.operations,
     }
+    quotas = administration.quotas.of_kinds(cls for cls in api.kinds if cls not in LBAAS_V2.form.unlimited)
     handlers: tuple[object, ...] = (
         Description(api.collections, api.views, LBAAS_V2, ABOUT),
         Versions(),
@@ -246,7 +247,7 @@ def add_routes(
         SchedulerViews(administration.agents, policy),
         ProviderViews(administration.providers, policy),
         ProfileViews(administration.flavors, policy, largest_body),
-        QuotaViews(administration.quotas, identity, policy, largest_body),
+        QuotaViews(quotas, identity, policy, largest_body),
         *others.views,
     )
     by_class = {type(each): each for each in handlers}

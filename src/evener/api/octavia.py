@@ -2,6 +2,7 @@
 
 import falcon
 
+from evener.api import octavia_admin
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import App
 from evener.api.collections import Operations, Served, add_collections
@@ -11,6 +12,7 @@ from evener.api.dialects.octavia_paths import LBAAS, PREFIX, V2
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
 from evener.api.openapi import Description
 from evener.api.policy import Policy
+from evener.control.administration import Administration
 from evener.control.operations import LoadBalancing
 from evener.resources.describe import Resource
 from evener.resources.healthmonitor import HealthMonitor
@@ -89,21 +91,33 @@ class Version:
 
 
 ABOUT = "Load balancing as a service: Octavia's API, v2, on the same objects as Neutron's LBaaS v2."
-VIEWS = (View(PREFIX, Versions), View(V2, Version), View(f"{V2}/openapi.json", Description))
+VIEWS = (
+    View(PREFIX, Versions),
+    View(V2, Version),
+    View(f"{V2}/openapi.json", Description),
+    *octavia_admin.VIEWS,
+)
 
 
 def add_routes(
-    app: App, balancing: LoadBalancing, policy: Policy, largest_body: int, answers: AnswerCache
+    app: App,
+    balancing: LoadBalancing,
+    administration: Administration,
+    policy: Policy,
+    largest_body: int,
+    answers: AnswerCache,
 ) -> None:
-    """Add everything below `/load-balancer`, on the objects of `balancing`."""
+    """Add everything below `/load-balancer`, on the objects of `balancing` and `administration`."""
     app.error_forms[PREFIX] = OCTAVIA.errors
     ours = balancing.in_manner(OCTAVIA.manner)
     operations: dict[type[Resource], Operations] = dict.fromkeys(KINDS, ours)
-    by_class: dict[type, object] = {
-        Versions: Versions(),
-        Version: Version(),
-        Description: Description(COLLECTIONS, VIEWS, OCTAVIA, ABOUT),
-    }
+    handlers = (
+        Versions(),
+        Version(),
+        Description(COLLECTIONS, VIEWS, OCTAVIA, ABOUT),
+        *octavia_admin.handlers_of(administration, policy, largest_body),
+    )
+    by_class = {type(each): each for each in handlers}
     for view in VIEWS:
         app.add_route(view.path, by_class[view.handlers], suffix=view.suffix or None)
     add_collections(app, COLLECTIONS, operations, policy, largest_body, answers, balancing.bounds)

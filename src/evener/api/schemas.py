@@ -34,7 +34,9 @@ class Schemas:
 
     def __init__(self, kinds: Iterable[type[Resource]], form: WireForm) -> None:
         self._kinds, self._form = tuple(kinds), form
-        self.limited = tuple(cls.KIND for cls in self._kinds if cls.LIMIT is not None)
+        self.limited = tuple(
+            cls.counted_as() for cls in self._kinds if cls.LIMIT is not None and cls not in form.unlimited
+        )
         wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = []
         for cls in self._kinds:
             for name, _, mark in _on_wire(cls, form):

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from evener.control.errors import QuotaNotFound
 from evener.resources.describe import UNLIMITED, Resource
-from evener.resources.errors import InvalidInput
+from evener.resources.errors import InvalidInput, ObjectNotFound
 from evener.resources.quota import LIMITED, default_limits
 from evener.store import quota_counts
 from evener.store.database import Database, Transaction, retried
@@ -28,21 +28,33 @@ class Quotas:
 
     def __init__(self, database: Database, kinds: Iterable[type[Resource]] = LIMITED) -> None:
         self._database = database
-        self._kinds = {cls.KIND: cls for cls in kinds if cls.LIMIT is not None}
+        self._kinds = {cls.counted_as(): cls for cls in kinds if cls.LIMIT is not None}
+
+    def of_kinds(self, kinds: Iterable[type[Resource]]) -> "Quotas":
+        """Return the same quotas, as far as they are of these kinds."""
+        return Quotas(self._database, [cls for cls in kinds if cls.counted_as() in self._kinds])
 
     def defaults(self) -> dict[str, int]:
         """Return the limits of a project that nobody has set any for."""
         limits = {**default_limits(self._kinds.values()), **self._database.limits}
         return {kind: max(UNLIMITED, limits[kind]) for kind in self._kinds}
 
-    def of_all(self) -> dict[str, dict[str, int]]:
-        """Return the limits of every project that somebody has set one for, by the project's id."""
+    def of_all(self, *, counted: bool = False, project_id: str | None = None) -> dict[str, dict[str, int]]:
+        """Return the limits of every project that somebody has set one for, by the project's id.
+
+        With `counted`, also of those of which anything was counted; with `project_id`, of that one alone.
+        """
         found: dict[str, dict[str, int]] = defaultdict(self.defaults)
-        statement = select(quotas).where(quotas.c.hard_limit.is_not(None)).order_by(quotas.c.project_id)
+        statement = select(quotas).where(quotas.c.resource.in_(self._kinds)).order_by(quotas.c.project_id)
+        if not counted:
+            statement = statement.where(quotas.c.hard_limit.is_not(None))
+        if project_id is not None:
+            statement = statement.where(quotas.c.project_id == project_id)
         with self._database.read() as tx:
             for row in tx.execute(statement):
-                if row.resource in self._kinds:
-                    found[row.project_id][row.resource] = row.hard_limit
+                limits = found[row.project_id]
+                if row.hard_limit is not None:
+                    limits[row.resource] = row.hard_limit
         return dict(found)
 
     def of(self, project_id: str) -> dict[str, int]:
@@ -60,22 +72,28 @@ class Quotas:
             }
 
     @retried
-    def update(self, project_id: str, limits: Mapping[str, int], *, check: bool = False) -> dict[str, int]:
+    def update(
+        self, project_id: str, limits: Mapping[str, int | None], *, check: bool = False
+    ) -> dict[str, int]:
         """Set limits of a project and return all of them; with `check` none may be below what there is.
+
+        None is the default again.
 
         Raises:
             InvalidInput: for a limit that `check` finds too small.
         """
         with self._database.write() as tx:
             for kind, limit in sorted(limits.items()):
-                self._set_one(tx, project_id, kind, max(UNLIMITED, limit), check=check)
+                self._set_one(tx, project_id, kind, limit, check=check)
             return self._of(tx, project_id)
 
-    def _set_one(self, tx: Transaction, project_id: str, kind: str, limit: int, *, check: bool) -> None:
+    def _set_one(
+        self, tx: Transaction, project_id: str, kind: str, limit: int | None, *, check: bool
+    ) -> None:
         mine = (quotas.c.project_id == project_id, quotas.c.resource == kind)
         known = tx.execute(update(quotas).where(*mine).values(hard_limit=limit)).rowcount
         used = quota_counts.count(tx, self._kinds[kind], project_id)
-        if check and 0 <= limit < used:
+        if check and limit is not None and 0 <= limit < used:
             raise InvalidInput(
                 f"Quota limit {limit} for {kind} must be greater than or equal to already used {used}"
             )
@@ -83,15 +101,19 @@ class Quotas:
             quota_counts.insert(tx, kind, project_id, used=used, hard_limit=limit)
 
     @retried
-    def reset(self, project_id: str) -> None:
+    def reset(self, project_id: str, *, counted: bool = False) -> None:
         """Give a project the default limits again.
 
         Raises:
-            NotFound: when it has no others.
+            NotFound: when it has no others; with `counted`, only when nothing of it was ever counted either.
         """
-        mine = (quotas.c.project_id == project_id, quotas.c.hard_limit.is_not(None))
+        mine = [quotas.c.project_id == project_id]
+        if not counted:
+            mine.append(quotas.c.hard_limit.is_not(None))
         with self._database.write() as tx:
             if not tx.execute(update(quotas).where(*mine).values(hard_limit=None)).rowcount:
+                if counted:
+                    raise ObjectNotFound("Quotas", project_id)
                 raise QuotaNotFound(f"Quota for project {project_id} could not be found.")
 
     def _of(self, tx: Transaction, project_id: str) -> dict[str, int]:

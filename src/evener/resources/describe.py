@@ -100,6 +100,7 @@ class Resource(BaseModel):
     PARENT: ClassVar[str | None] = None  # the attribute that holds the id in the URL's path: "pool_id"
     FOR_ADMINISTRATORS: ClassVar[bool] = False  # nobody else makes, changes or deletes one
     LIMIT: ClassVar[int | None] = None  # so many a project may have, unless told otherwise; None: not counted
+    QUOTA: ClassVar[str] = ""  # what that limit is called; KIND where empty
     SOMETIMES: ClassVar[frozenset[str]] = frozenset()  # what has no meaning for some objects
 
     @classmethod
@@ -133,6 +134,11 @@ class Resource(BaseModel):
     def table(cls) -> str:
         """Return the name of the table."""
         return cls.TABLE or cls.PLURAL
+
+    @classmethod
+    def counted_as(cls) -> str:
+        """Return what the limit of this kind is called."""
+        return cls.QUOTA or cls.KIND
 
     @classmethod
     def path(cls) -> str:

@@ -13,7 +13,8 @@ EvenerError
   Forbidden               the caller may not do that
   Unauthorized            the caller is nobody we know
   TooManyAttempts         to log in has failed too often just before
-  QuotaExceeded           the project has no room for one more
+  QuotaExceeded           there is no room for one more
+    OverQuota             ... in the project's quota
   Unexpected              a fault of ours
   Unsupported             nobody here can do that
   Unavailable             a part that is needed does not answer
@@ -64,6 +65,14 @@ class TooManyAttempts(EvenerError):
 
 class QuotaExceeded(EvenerError):
     """The project's quota has no room."""
+
+
+class OverQuota(QuotaExceeded):
+    """The project has as many of a kind as it may; `label` is what messages call that kind."""
+
+    def __init__(self, kind: str, label: str) -> None:
+        super().__init__(f"Quota exceeded for resources: ['{kind}'].")
+        self.label = label
 
 
 class Unexpected(EvenerError):

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, ClassVar
 
-from evener.resources.describe import CHANGEABLE, ONCE, Attr, Parent, Resource
+from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Parent, Resource
 from evener.resources.errors import (
     L7RuleInvalidCookieValue,
     L7RuleInvalidKey,
@@ -39,6 +39,8 @@ class L7Rule(Resource):
     PLURAL: ClassVar[str] = "rules"
     TABLE: ClassVar[str] = "l7rules"
     LABEL: ClassVar[str] = "l7rule"
+    LIMIT: ClassVar[int | None] = UNLIMITED
+    QUOTA: ClassVar[str] = "l7rule"
     PARENT: ClassVar[str | None] = "l7policy_id"
 
     project_id: Annotated[ProjectId, ONCE]

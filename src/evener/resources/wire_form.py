@@ -72,7 +72,8 @@ class WireForm:
     has to say something. `unseen`: what can be given and is never shown. `left_out`: what is not shown while it is
     null. `shows`: what is shown, from the object. `refuses`: why a POST that gives such attributes is refused, if it
     is. `implies`: what given attributes say of others, which they then replace. With `nulls`, null stands for the
-    default of what has one, or for what `null_is` says of the attribute.
+    default of what has one, or for what `null_is` says of the attribute. `unlimited`: kinds of whose quotas nothing is
+    said.
     """
 
     other: Mapping[type[Resource], Mapping[str, str | None]] = field_of(default_factory=dict)
@@ -89,6 +90,7 @@ class WireForm:
         default_factory=dict
     )
     nulls: bool = False
+    unlimited: frozenset[type[Resource]] = frozenset()
     null_is: Mapping[str, Any] = field_of(default_factory=dict)
     moment: Callable[[datetime], str] = neutron_moment
     complaints: Complaints = Complaints()

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, Table, Update, bindparam, func, or_, select, update
 
 from evener.resources.describe import Resource
-from evener.resources.errors import QuotaExceeded
+from evener.resources.errors import OverQuota
 from evener.store.database import Transaction
 from evener.store.schema import metadata, quotas
 
@@ -20,9 +20,9 @@ def take(tx: Transaction, cls: type[Resource], project_id: str, more: int = 1) -
     """Count so many more of a kind, before their rows are inserted; a kind without a limit is not counted.
 
     Raises:
-        QuotaExceeded: when the project's limit has no room.
+        OverQuota: when the project's limit has no room.
     """
-    kind = cls.KIND
+    kind = cls.counted_as()
     if cls.LIMIT is None or not more:
         return
     which = {"of_project": project_id, "of_kind": kind}
@@ -33,10 +33,10 @@ def take(tx: Transaction, cls: type[Resource], project_id: str, more: int = 1) -
         if tx.execute(_row(), which).first() is None:
             break
     else:
-        raise over_quota(kind)
+        raise OverQuota(kind, cls.label())
     used = count(tx, cls, project_id) + more
     if 0 <= default < used:
-        raise over_quota(kind)
+        raise OverQuota(kind, cls.label())
     insert(tx, kind, project_id, used=used)
 
 
@@ -44,19 +44,19 @@ def check(tx: Transaction, cls: type[Resource], project_id: str) -> None:
     """See, before anything else is done for it, that a project has room for one more; `take` has the last word.
 
     Raises:
-        QuotaExceeded: when there is none.
+        OverQuota: when there is none.
     """
     if cls.LIMIT is None:
         return
-    found = tx.execute(_row(), {"of_project": project_id, "of_kind": cls.KIND}).first()
+    found = tx.execute(_row(), {"of_project": project_id, "of_kind": cls.counted_as()}).first()
     used, limit = (0, None) if found is None else (found.used, found.hard_limit)
-    if 0 <= (tx.limits.get(cls.KIND, cls.LIMIT) if limit is None else limit) <= used:
-        raise over_quota(cls.KIND)
+    if 0 <= (tx.limits.get(cls.counted_as(), cls.LIMIT) if limit is None else limit) <= used:
+        raise OverQuota(cls.counted_as(), cls.label())
 
 
 def give_back(tx: Transaction, cls: type[Resource], project_id: str, gone: int = 1) -> None:
     """Count fewer of a kind, after they were removed or told to go."""
-    kind = cls.KIND
+    kind = cls.counted_as()
     if cls.LIMIT is None or not gone:
         return
     which = {"of_project": project_id, "of_kind": kind}
@@ -79,11 +79,6 @@ def insert(tx: Transaction, kind: str, project_id: str, *, used: int, hard_limit
     """Insert the row of the first count, or of the first limit."""
     values = {"project_id": project_id, "resource": kind, "used": used, "hard_limit": hard_limit}
     tx.execute(quotas.insert(), values)
-
-
-def over_quota(kind: str) -> QuotaExceeded:
-    """Return the error for a kind that the project's limit has no room for, in Neutron's words."""
-    return QuotaExceeded(f"Quota exceeded for resources: ['{kind}'].")
 
 
 _OF_ONE = (quotas.c.project_id == bindparam("of_project"), quotas.c.resource == bindparam("of_kind"))

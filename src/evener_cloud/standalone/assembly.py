@@ -123,7 +123,7 @@ class Assembly:
             behind(network, policy, largest),
         )
         theirs = Policy(conf, octavia.KINDS, octavia.RULES, OCTAVIA)
-        octavia.add_routes(app, balancing, theirs, largest, answers)
+        octavia.add_routes(app, balancing, administrative, theirs, largest, answers)
         return app
 
     def _make_agent(self) -> AgentService | None:

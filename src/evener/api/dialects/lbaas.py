@@ -136,6 +136,7 @@ FORM = WireForm(
         Member: {"subnet_id": Uuid},
     },
     defaults={Member: {"subnet_id": REQUIRED}},
+    unlimited=frozenset({L7Rule}),
     unseen={LoadBalancer: frozenset({"vip_network_id"})},
 )
 

@@ -148,6 +148,9 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
         404, says=lambda error: f"{_label(error.kind)} {error.object_id} not found."
     ),
     errors.QuotaExceeded: Answer(403),
+    errors.OverQuota: Answer(
+        403, says=lambda error: f"Quota has been met for resources: {_label(error.label)}"
+    ),
     errors.RedirectPoolMissing: Answer(400),
     errors.RedirectUrlMissing: Answer(400),
     errors.Unsupported: Answer(
