@@ -15,7 +15,7 @@ PROTOCOLS = sorted({str(each) for each in (*ListenerProtocol, *PoolProtocol)})
 CARRIED = st.lists(st.sets(st.sampled_from(PROTOCOLS)), min_size=1, max_size=3)
 
 
-NOT_YET = {"UDP", "SCTP", "PROMETHEUS"}
+NOT_YET = {"UDP", "SCTP"}
 
 
 def test_haproxy_carries_every_protocol_but_those_below_it() -> None:

@@ -50,7 +50,7 @@ OF_CLIENT_CERTIFICATES = frozenset(
 # What the API knows and nobody serves here, by kind and attribute; and values of which nothing is there.
 UNSERVED: Mapping[type[Any], Mapping[str, frozenset[Any]]] = {
     Listener: {
-        "protocol": frozenset({ListenerProtocol.UDP, ListenerProtocol.SCTP, ListenerProtocol.PROMETHEUS}),
+        "protocol": frozenset({ListenerProtocol.UDP, ListenerProtocol.SCTP}),
         "client_authentication": frozenset({ClientAuthentication.OPTIONAL, ClientAuthentication.MANDATORY}),
     },
     Pool: {
@@ -95,6 +95,9 @@ def _loadbalancer(values: Values, _changed: Names) -> None:
 
 def _listener(values: Values, _changed: Names) -> None:
     _served(Listener, values)
+    exports = values["protocol"] == ListenerProtocol.PROMETHEUS
+    if exports and (values["default_tls_container_ref"] or values["sni_container_refs"]):
+        raise Unsupported("certificates of PROMETHEUS listeners")
     _check_headers(values["protocol"], values["insert_headers"] or {})
     if values["hsts_max_age"] is None:
         if values["hsts_include_subdomains"] or values["hsts_preload"]:

@@ -5,7 +5,7 @@ Must not start, reload or tell HAProxy anything.
 
 import subprocess
 
-from evener.dataplane.haproxy import client_map_files, files, process, tls
+from evener.dataplane.haproxy import client_map_files, exporter, files, process, tls
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths
@@ -22,12 +22,12 @@ def install(paths: Paths, wanted: Config, last: Config | None, binary: str) -> N
         OSError: when no process can be started now.
     """
     client_map_files.touch(paths, wanted)
-    write_certificates(paths, wanted)
+    write_needed(paths, wanted)
     try:
         _check(paths, wanted, binary)
     except (Refused, OSError):
         paths.candidate.unlink(missing_ok=True)
-        write_certificates(paths, last)
+        write_needed(paths, last)
         raise
     files.move(paths.candidate, paths.conf)
 
@@ -38,11 +38,13 @@ def put_back(paths: Paths, before: str | None, last: Config | None) -> None:
         paths.conf.unlink(missing_ok=True)
     else:
         files.replace(paths.conf, before)
-    write_certificates(paths, last)
+    write_needed(paths, last)
 
 
-def write_certificates(paths: Paths, config: Config | None) -> None:
+def write_needed(paths: Paths, config: Config | None) -> None:
     """Put what `config` needs beside what is there; what is not needed any more goes once it is applied."""
+    if config is not None and config.exporter_lines and files.read(paths.script) != exporter.script():
+        files.replace(paths.script, exporter.script())
     for name, text in tls.files(config or Config()).items():
         paths.certificates.mkdir(mode=0o700, exist_ok=True)
         path = paths.certificates / name

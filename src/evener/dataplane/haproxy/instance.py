@@ -153,7 +153,7 @@ class Instance:
             # HAProxy has taken all that is new; what runs is the proof that the file is good.
             if files.read(self.paths.conf) != wanted.text:
                 files.replace(self.paths.conf, wanted.text)
-            config_files.write_certificates(self.paths, wanted)
+            config_files.write_needed(self.paths, wanted)
             return steps
         try:
             return (self._reload_with(wanted),)
@@ -164,7 +164,7 @@ class Instance:
     def _start_with(self, wanted: Config, before: str | None) -> None:
         """Start with `wanted`; where that is refused, with the file of `before`."""
         files.replace(self.paths.conf, wanted.text)
-        config_files.write_certificates(self.paths, wanted)
+        config_files.write_needed(self.paths, wanted)
         client_map_files.touch(self.paths, wanted)
         try:
             self._start(wanted)
@@ -239,7 +239,7 @@ class Instance:
         self._handover.meter.close()  # or old workers would wait for us
         if last is not None and last.frontends and not processes.is_halted(master):
             LOG.warning("Load balancer %s: its HAProxy's sockets are gone, making others", self.id)
-            config_files.write_certificates(self.paths, last)  # they may have gone too
+            config_files.write_needed(self.paths, last)  # they may have gone too
             client_map_files.touch(self.paths, last)
             self._handover.unasked(last)
             self._worker = None
@@ -289,7 +289,7 @@ class Instance:
     def _remember(self, graph: Graph, text: str, config: Config, *, changed: bool) -> None:
         if changed or files.read(self.paths.graph) != text:
             files.replace(self.paths.graph, text, mode=files.SECRET)
-        config_files.write_certificates(self.paths, config)
+        config_files.write_needed(self.paths, config)
         files.keep_only(self.paths.certificates, tls.files(config).keys())
         self.paths.half_done.unlink(missing_ok=True)
         if self._config != config:

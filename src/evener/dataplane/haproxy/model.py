@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
+from evener.dataplane.haproxy import exporter
 from evener.dataplane.haproxy.quoting import line
 
 PEERS = "workers"  # the section by which a worker hands its tables to the next
@@ -136,6 +137,7 @@ class Config:
     peers_lines: tuple[str, ...] = ()
     frontends: tuple[Frontend, ...] = ()
     backends: tuple[Backend, ...] = ()
+    exporter_lines: tuple[str, ...] = ()  # of a frontend that nobody reaches from outside
 
     @cached_property
     def text(self) -> str:
@@ -158,6 +160,8 @@ class Config:
         for frontend in self.frontends:
             binds = (bind.line() for bind in frontend.binds)
             yield (line("frontend", frontend.name), *binds, *frontend.lines, line("maxconn", frontend.limit))
+        if self.exporter_lines:
+            yield (line("frontend", exporter.NAME), *self.exporter_lines)
         for backend in self.backends:
             servers = (server.line() for server in backend.servers)
             yield (line("backend", backend.name), *backend.lines, *servers)

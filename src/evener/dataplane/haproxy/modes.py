@@ -11,7 +11,7 @@ from evener.resources.types import ListenerProtocol, PoolProtocol
 PROTOCOLS: frozenset[str] = frozenset(
     {
         *(ListenerProtocol.TCP, ListenerProtocol.HTTP, ListenerProtocol.HTTPS),
-        ListenerProtocol.TERMINATED_HTTPS,
+        *(ListenerProtocol.TERMINATED_HTTPS, ListenerProtocol.PROMETHEUS),
         *(PoolProtocol.TCP, PoolProtocol.HTTP, PoolProtocol.HTTPS),
         *(PoolProtocol.PROXY, PoolProtocol.PROXYV2),
     }
@@ -21,11 +21,11 @@ PROTOCOLS: frozenset[str] = frozenset(
 def reads_requests(listener: Listener) -> bool:
     """Return whether HAProxy sees the requests of clients of `listener`."""
     match listener.protocol:
-        case ListenerProtocol.HTTP | ListenerProtocol.TERMINATED_HTTPS:
+        case ListenerProtocol.HTTP | ListenerProtocol.TERMINATED_HTTPS | ListenerProtocol.PROMETHEUS:
             return True
         case ListenerProtocol.TCP | ListenerProtocol.HTTPS:
             return False
-        case ListenerProtocol.UDP | ListenerProtocol.SCTP | ListenerProtocol.PROMETHEUS:
+        case ListenerProtocol.UDP | ListenerProtocol.SCTP:
             raise unserved("protocol of a listener", listener.protocol)
         case _:
             raise unknown("protocol of a listener", listener.protocol)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from evener.dataplane.haproxy import exporter
+
 CERTIFICATES = "certs"  # HAProxy knows it by this name: it runs in the load balancer's directory
 
 
@@ -80,6 +82,11 @@ class Paths:
     def certificates(self) -> Path:
         """The directory of certificates with their keys."""
         return self.directory / CERTIFICATES
+
+    @property
+    def script(self) -> Path:
+        """What answers with counters, where a listener does."""
+        return self.directory / exporter.FILE
 
     @property
     def half_done(self) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from evener.dataplane.haproxy import (
     access,
     connection_limits,
+    exporter,
     headers,
     l7,
     monitors,
@@ -59,6 +60,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
         global_lines=(
             *_global(graph.id, paths, settings, most),
             *tls.global_lines(listeners),
+            *exporter.global_lines(listeners),
         ),
         defaults_lines=tuple(_defaults(settings)),
         peers_lines=_peers() if remembers else (),
@@ -75,6 +77,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
         backends=tuple(
             _backend(each, monitors.host(addresses)) for each in sorted(found, key=lambda one: one.name)
         ),
+        exporter_lines=exporter.section(listeners),
     )
 
 
@@ -132,7 +135,9 @@ def _frontend_lines(
     http = reads_requests(listener)
     yield line("mode", mode(requests=http))
     yield from timeouts.of_frontend(listener, settings)
-    if http:
+    if exporter.exports(listener):
+        yield from exporter.frontend_lines()
+    elif http:
         # An old worker answers one more request on each connection and says that it closes, instead of closing
         # under a client that is about to ask. The keep-alive timeout bounds how long it waits for that.
         yield line("option", "idle-close-on-response")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from evener.dataplane.haproxy import exporter
 from evener.dataplane.haproxy.model import PEERS, Config, Server
 from evener.resources.facts import Counters
 from evener.resources.types import OperatingStatus
@@ -104,7 +105,11 @@ def leaving(table: Iterable[Row], config: Config) -> dict[str, int]:
 
 def listeners(table: Iterable[Row]) -> dict[str, Counters]:
     """Return the counters of each frontend, by its name."""
-    return {row["pxname"]: _counters(row, errors="ereq") for row in table if row["svname"] == "FRONTEND"}
+    return {
+        row["pxname"]: _counters(row, errors="ereq")
+        for row in table
+        if row["svname"] == "FRONTEND" and row["pxname"] != exporter.NAME
+    }
 
 
 def servers(table: Iterable[Row], config: Config) -> dict[str, Counters]:
