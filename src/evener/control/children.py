@@ -4,7 +4,7 @@ Each function gets an open `Change`; the rules that tie objects together are che
 """
 
 import ipaddress
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
@@ -33,6 +33,7 @@ from evener.resources.listener import Listener
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import ListenerProtocol
+from evener.services.network import SubnetInfo
 from evener.store import quota_counts, rows
 from evener.store.rows import table
 
@@ -155,16 +156,24 @@ def _refuse_while_used(change: Change, pool_id: str) -> None:
 
 
 # Built once: members come by the hundred, and to build it takes longer than to run it.
-_members, _pools = table(Member), table(Pool)
+_members, _pools, _listeners = table(Member), table(Pool), table(Listener)
 _MEMBER_AT = select(_members.c.id).where(
     _members.c.pool_id == bindparam("of_pool_id"),
     _members.c.address == bindparam("address"),
     _members.c.protocol_port == bindparam("port"),
     _members.c.deleted_generation.is_(None),
 )
+_LISTENER_AT = select(_listeners.c.id).where(
+    _listeners.c.loadbalancer_id == bindparam("of_loadbalancer_id"),
+    _listeners.c.protocol_port == bindparam("port"),
+    _listeners.c.deleted_generation.is_(None),
+)
 # All that is to be known of the pool, in one statement: this is what clients do most.
 _POOL_OF_MEMBER = select(
-    _pools.c.deleted_generation, _MEMBER_AT.limit(1).scalar_subquery().label("taken"), *bounds.counts(Member)
+    _pools.c.deleted_generation,
+    _MEMBER_AT.limit(1).scalar_subquery().label("taken"),
+    _LISTENER_AT.limit(1).scalar_subquery().label("listener_id"),
+    *bounds.counts(Member),
 ).where(_pools.c.id == bindparam("of_pool_id"))
 
 
@@ -180,9 +189,10 @@ def create_member(change: Change, values: Values) -> Member:
     if pool is None or pool.deleted_generation is not None:
         raise ObjectNotFound(Pool.label(), values["pool_id"])
     bounds.check_counted(change.bounds, Member, pool)
-    own = check_destinations(change, values["subnet_id"], [values["address"]])
-    if values["address"] in own:
-        _check_no_listener_at(change, values)
+    is_own = check_destinations(change, values["subnet_id"], [values["address"]])
+    if pool.listener_id is not None and is_own(values["address"]):
+        what = f"its listener {pool.listener_id} is there"
+        raise leads_back(values["address"], values["protocol_port"], what)
     if pool.taken is not None:
         raise member_exists(values)
     return change.insert(Member, values)
@@ -196,49 +206,47 @@ def member_exists(values: Values) -> Conflict:
     )
 
 
-def check_destinations(change: Change, subnet_id: str | None, addresses: Iterable[str]) -> Collection[str]:
-    """See that new members on a subnet are hosts, give the load balancer a way to them, and return its own addresses.
+def check_destinations(
+    change: Change, subnet_id: str | None, addresses: Iterable[str]
+) -> Callable[[str], bool]:
+    """See that new members are hosts, and give the load balancer a way to them; return what tells its own addresses.
 
-    Where members name no subnet, they are reached from the VIP's.
+    They are on the subnet that is named, or else wherever the VIP's subnet and its routes lead.
 
     Raises:
         NotFound: when the caller sees no such subnet.
         InvalidInput: naming an address that is none of a host there.
     """
-    subnet = change.services.subnet(subnet_id or change.loadbalancer.vip_subnet_id)
-    block = ipaddress.ip_network(subnet.cidr)
+    subnet = None if subnet_id is None else change.services.subnet(subnet_id)
     vip, port_id = change.loadbalancer.vip_address, change.loadbalancer.vip_port_id
-    own: Collection[str] = (vip,)
-    reached, outside = ipaddress.ip_address(vip).version == subnet.ip_version, False
+    own, outside = {vip}, False
+    reached = {ipaddress.ip_address(vip).version}
     for address in addresses:
-        parsed = ipaddress.ip_address(address)
-        if parsed.version != subnet.ip_version:
-            raise MemberOffSubnet(
-                f"Member with address {address} and subnet {subnet.id} have mismatched IP versions",
-            )
         destinations.check(address, change.reserved)
-        if parsed not in block:
-            outside = True  # over a router: it may be a floating IP
-        elif not is_host(block, address):
-            raise InvalidInput(
-                f"Invalid input for address. Reason: '{address}' is no host's address of subnet {subnet.id}."
-            )
-        if not reached:
-            own, reached = change.services.reach(port_id, subnet, address), True
-    return change.services.addresses(port_id) if outside else own
+        outside |= subnet is None or not _is_on(subnet, address)  # over a router: it may be a floating IP
+        version = ipaddress.ip_address(address).version
+        if version not in reached:
+            own.update(change.services.reach(port_id, subnet, address))
+            reached.add(version)
+    return lambda address: address in (change.services.addresses(port_id) if outside else own)
 
 
-def _check_no_listener_at(change: Change, values: Values) -> None:
-    """Refuse a member at the load balancer's own address where it listens."""
-    listeners = table(Listener)
-    listening = select(listeners.c.id).where(
-        listeners.c.loadbalancer_id == change.loadbalancer.id,
-        listeners.c.protocol_port == values["protocol_port"],
-        listeners.c.deleted_generation.is_(None),
-    )
-    listener_id = change.tx.scalar(listening)
-    if listener_id is not None:
-        raise leads_back(values["address"], values["protocol_port"], f"its listener {listener_id} is there")
+def _is_on(subnet: SubnetInfo, address: str) -> bool:
+    """Return whether an address of a subnet's IP version is in its block.
+
+    Raises:
+        InvalidInput: when it is of another version, or there and none of a host.
+    """
+    block, parsed = ipaddress.ip_network(subnet.cidr), ipaddress.ip_address(address)
+    if parsed.version != subnet.ip_version:
+        raise MemberOffSubnet(
+            f"Member with address {address} and subnet {subnet.id} have mismatched IP versions",
+        )
+    if parsed in block and not is_host(block, address):
+        raise InvalidInput(
+            f"Invalid input for address. Reason: '{address}' is no host's address of subnet {subnet.id}."
+        )
+    return parsed in block
 
 
 def _check_no_member_at(change: Change, port: int) -> None:

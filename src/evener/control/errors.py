@@ -107,6 +107,22 @@ class MemberOffSubnet(InvalidInput):
     """The member's address is not of its subnet's IP version."""
 
 
+class NamedNotFound(NotFound):
+    """There is no such thing of the network's, or not for this caller, and the request's body names it."""
+
+    WHAT = ""
+
+    def __init__(self, message: str, object_id: str) -> None:
+        super().__init__(message)
+        self.object_id = object_id
+
+
+class NetworkNotFound(NamedNotFound):
+    """The VIP is to be on it."""
+
+    WHAT = "Network"
+
+
 class NoActiveAgent(Conflict):
     """No agent is heard of."""
 
@@ -173,6 +189,12 @@ class ServiceProfileNotFound(NotFound):
 
 class ServiceProviderNotFound(InvalidInput):
     """There is no such provider."""
+
+
+class SubnetNotFound(NamedNotFound):
+    """The VIP or a member is to be on it."""
+
+    WHAT = "Subnet"
 
 
 class VipNetworkInvalid(InvalidInput):

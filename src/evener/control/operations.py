@@ -140,8 +140,8 @@ class LoadBalancing:
             with self._reserved(caller, values) as reservation:
                 create = partial(self._create_loadbalancer, caller, services, values, reservation)
                 return cast("R", services.run(create))
-        if cls is Member and values["subnet_id"]:
-            services.know(partial(services.subnet, values["subnet_id"]))
+        if cls is Member:
+            services.know_subnets([values])
         named = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
         with self._certificates_of_new(caller, cls, named) as (full, asked):
             return services.run(partial(self._create_child, caller, services, cls, full, asked))
@@ -189,8 +189,7 @@ class LoadBalancing:
             self._reservations.certificates(project_id, wanted) as asked,
             self._reserved(caller, plan.values) as reservation,
         ):
-            subnets = dict.fromkeys(member["subnet_id"] for member in found[Member])
-            services.know(*(partial(services.subnet, each) for each in subnets if each))
+            services.know_subnets(found[Member])
             create = partial(self._create_all, caller, services, plan.values, reservation, found, asked)
             return services.run(create)
 

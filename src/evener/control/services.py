@@ -4,15 +4,31 @@ A transaction reads here what was asked before it. A question that nobody has as
 rolled back, the service is asked, and it is run again. So nobody waits for another service while rows are locked.
 """
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
+from evener.control.errors import NamedNotFound, SubnetNotFound
 from evener.resources.caller import Caller
-from evener.resources.errors import EvenerError
+from evener.resources.errors import EvenerError, NotFound
 from evener.services.network import Footing, Network, SubnetInfo
 
 T = TypeVar("T")
+
+
+@contextmanager
+def named(kind: type[NamedNotFound], object_id: str) -> Iterator[None]:
+    """Say of what the network service does not find that the request has named it.
+
+    Raises:
+        NamedNotFound: of that kind, in the service's words.
+    """
+    try:
+        yield
+    except NotFound as error:
+        raise kind(error.message, object_id) from None
 
 
 class Unasked(Exception):
@@ -48,6 +64,11 @@ class Services:
             except Unasked as unasked:
                 self._ask(unasked)
 
+    def know_subnets(self, members: Iterable[Mapping[str, Any]]) -> None:
+        """Ask for the subnets that new members name."""
+        named = dict.fromkeys(values["subnet_id"] for values in members)
+        self.know(*(partial(self.subnet, each) for each in named if each is not None))
+
     def know_footings(self, port_ids: Collection[str]) -> None:
         """Ask for many of them at once."""
         found = self._network.footings(port_ids)
@@ -59,10 +80,17 @@ class Services:
             raise self._last[0]
 
     def subnet(self, subnet_id: str) -> SubnetInfo:
-        """Return a subnet that the caller sees; see `Network.subnet`."""
-        found: SubnetInfo = self._answer(
-            ("subnet", subnet_id), partial(self._network.subnet, self._caller, subnet_id)
-        )
+        """Return a subnet that the caller sees; see `Network.subnet`.
+
+        Raises:
+            SubnetNotFound: when there is none.
+        """
+
+        def ask() -> SubnetInfo:
+            with named(SubnetNotFound, subnet_id):
+                return self._network.subnet(self._caller, subnet_id)
+
+        found: SubnetInfo = self._answer(("subnet", subnet_id), ask)
         return found
 
     def addresses(self, port_id: str) -> frozenset[str]:
@@ -79,12 +107,12 @@ class Services:
         )
         return found
 
-    def reach(self, port_id: str, subnet: SubnetInfo, member: str) -> tuple[str, ...]:
+    def reach(self, port_id: str, subnet: SubnetInfo | None, member: str) -> tuple[str, ...]:
         """Give a load balancer a way to a member; see `Network.reach_from_vip_port`.
 
         Returns its addresses of that version: as long as it was not asked for, none, and then `settle` has it made.
         """
-        question = ("reach", port_id, subnet.ip_version)
+        question = ("reach", port_id, ip_address(member).version)
         ask = partial(self._network.reach_from_vip_port, port_id, subnet, member)
         if question not in self._said:
             self._last.append(Unasked(question, ask))

@@ -142,9 +142,9 @@ def _check_members(change: Change, members: Sequence[Values], listening: Collect
         places.add(place)
         by_subnet.setdefault(member["subnet_id"], []).append(member)
     for subnet_id, there in by_subnet.items():
-        own = children.check_destinations(change, subnet_id, [member["address"] for member in there])
+        is_own = children.check_destinations(change, subnet_id, [member["address"] for member in there])
         for member in there:
-            if member["address"] in own and member["protocol_port"] in listening:
+            if member["protocol_port"] in listening and is_own(member["address"]):
                 raise children.leads_back(member["address"], member["protocol_port"], "a listener is there")
 
 

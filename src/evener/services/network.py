@@ -90,8 +90,8 @@ class Network(Protocol):
     def reserved(self) -> Collection[str]:
         """Return the load balancers, by their ids, for which there is a port that was made for them."""
 
-    def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo, member: str) -> tuple[str, ...]:
-        """Give the port of a load balancer an address of the subnet's IP version, where it has none, and return it.
+    def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo | None, member: str) -> tuple[str, ...]:
+        """Give the port of a load balancer an address of the IP version of `member`, where it has none, and return it.
 
         On that subnet, or on another one of the port's network, and never `member`, which is to be reached; where
         that has none, nothing is done.

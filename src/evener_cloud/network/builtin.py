@@ -7,6 +7,7 @@ may call them at all is the API's business; whose objects they may touch is deci
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import select
@@ -365,20 +366,21 @@ class BuiltinNetwork:
             return vips.reserved(tx)
 
     @retried
-    def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo, member: str) -> tuple[str, ...]:
-        """Give the port of a load balancer an address of the subnet's IP version, where it has none, and return it."""
+    def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo | None, member: str) -> tuple[str, ...]:
+        """Give the port of a load balancer an address of a member's IP version, where it has none, and return it."""
+        version = ip_address(member).version
         with self._database.read() as tx:
-            there = vips.of_version(tx, port_id, subnet.ip_version)
+            there = vips.of_version(tx, port_id, version)
         if there:
             return there
         with self._database.write() as tx:
-            there = vips.of_version(tx, port_id, subnet.ip_version)
+            there = vips.of_version(tx, port_id, version)
             if there:
                 return there
             before = vip_filters.effect_of(tx, Port, port_id)
             vips.reach(tx, port_id, subnet, member)
             self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
-            return vips.of_version(tx, port_id, subnet.ip_version)
+            return vips.of_version(tx, port_id, version)
 
     @retried
     def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:

@@ -61,13 +61,13 @@ def of_version(tx: Transaction, port_id: str, ip_version: int) -> tuple[str, ...
     return tuple(each for each in present if ipaddress.ip_address(each).version == ip_version)
 
 
-def reach(tx: Transaction, port_id: str, subnet: SubnetInfo, avoid: str) -> None:
-    """Give a port an address of a subnet's IP version; see `evener.services.network.Network.reach_from_vip_port`."""
+def reach(tx: Transaction, port_id: str, subnet: SubnetInfo | None, avoid: str) -> None:
+    """Give a port an address of the IP version of `avoid`; see `Network.reach_from_vip_port` of the services."""
     network_id = str(tx.scalar(select(tables.ports.c.network_id).where(tables.ports.c.id == port_id)))
-    if subnet.network_id == network_id:
+    if subnet is not None and subnet.network_id == network_id:
         found = allocate(tx, network_id, (PortAddress(subnet_id=subnet.id),), avoid=avoid)
     else:
-        found = allocate_any(tx, network_id, subnet.ip_version, avoid)
+        found = allocate_any(tx, network_id, ipaddress.ip_address(avoid).version, avoid)
     take(tx, port_id, found, position=1)  # behind the VIP
 
 

@@ -159,6 +159,7 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
     certificates.CertificateInvalid: Answer(400, says=_unreadable),
     certificates.CertificateNotFound: Answer(400, says=_unreadable),
     control.LoadBalancerInUse: Answer(400),
+    control.NamedNotFound: Answer(400, says=lambda error: f"{error.WHAT} {error.object_id} not found."),
     control.PolicyNeedsHttp: Answer(400),
     control.PoolOfAnotherLoadBalancer: Answer(404),
     control.ProtocolMismatch: Answer(400),
