@@ -16,6 +16,7 @@ from bench.topology import API_HOST, API_PORT, STATE
 IDENTITY = "/identity/v3"
 NETWORKING = "/networking/v2.0"
 LBAAS = f"{NETWORKING}/lbaas"
+OCTAVIA = "/load-balancer/v2/lbaas"
 GONE_S, ACTIVE_S = 20.0, 60.0
 POLL_S = 0.005
 IDLE_S = 30  # after so long a connection is not used again: the server may be closing it

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from statistics import median
 
-from bench import clients, report, seeding, traffic
+from bench import clients, dialects, report, seeding, traffic
 from bench.api import LBAAS, Api, Made
 from bench.report import Result
 from bench.served import Served, served
@@ -58,6 +58,8 @@ def measure() -> Iterator[Result]:
         yield from _reading(few, many, constant)
         yield from _creating(few, many)
         yield from _member(few, constant)
+        with closing(_connection(many.server)) as connection:
+            yield from dialects.measure(many.api, connection, many.subnet, many.made.loadbalancer)
         yield from clients.measure(few_server)
         with _database(few.server) as database:  # a page of a hundred is compared with another one
             seeding.copies(few.api, database, few.made, PAGE, after=MANY)
