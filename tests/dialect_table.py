@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -38,7 +39,7 @@ def _rows(cls: type[Resource]) -> Iterator[tuple[str, str, str]]:
 
 
 def _told(cls: type[Resource], name: str, dialect: Dialect) -> str:
-    """Return what a dialect makes of an attribute: how it is called if otherwise, who sets it, its default, its values."""
+    """Return what a dialect makes of an attribute: how it is called if otherwise, its default, its values."""
     called = on_wire(cls, dialect.form).get(name)
     if called is None:
         return "—"
@@ -67,4 +68,4 @@ def _values(cls: type[Resource], name: str, dialect: Dialect) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(attributes())
+    sys.stdout.write(attributes() + "\n")
