@@ -155,6 +155,7 @@ def test_an_answer_of_another_version_is_not_understood_and_not_quoted(answer: s
 
 
 MAPS = {
+    "authorities",
     "certificates",
     "insert_headers",
     "unreadable",

@@ -1,0 +1,141 @@
+"""How long clients and members may be silent is what each listener says, also where listeners share a pool."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from test_haproxy_streams import websocket
+
+import haproxy_graphs as g
+from haproxy_peers import Listening
+from haproxy_rig import VIP, Rig, member_of
+
+pytestmark = pytest.mark.root
+
+SHORT_MS = 700
+LONG_ENOUGH_S = 2.0  # to tell the short timeout from the default, which is 50 s
+POOL = g.nth(5)
+
+
+def silent(_connection: socket.socket) -> None:
+    """Take what comes, and never answer."""
+    while _connection.recv(65536):
+        pass
+
+
+def serve(rig: Rig, member, *listeners, protocol: str) -> None:
+    nodes = [(g.pool(id=POOL, protocol=protocol), [member_of(member, id=g.nth(10))], None)]
+    rig.instance.apply(g.graph(id=g.nth(1), listeners=listeners, pools=nodes, addresses=[VIP]))
+
+
+def listener(port: int, protocol: str, **timeouts: int):
+    return g.listener(id=g.nth(port), protocol=protocol, protocol_port=port, default_pool_id=POOL, **timeouts)
+
+
+def lasts_s(what: Callable[[], object]) -> float:
+    begin = time.monotonic()
+    with suppress(TimeoutError):
+        what()
+    return time.monotonic() - begin
+
+
+def idle(rig: Rig, port: int, first: bytes) -> float:
+    """Return how long a connection is open, at most for as long as we look, once both sides have talked on it."""
+    with rig.socket(port) as client:
+        client.sendall(first)
+        assert client.recv(65536)
+        client.settimeout(LONG_ENOUGH_S)
+        return lasts_s(lambda: client.recv(65536))
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize(("protocol", "first"), [("TCP", b"hello"), ("HTTP", REQUEST)])
+def test_a_silent_client_is_let_go_after_its_listeners_time(rig: Rig, protocol: str, first: bytes) -> None:
+    serve(
+        rig,
+        Listening(rig),
+        listener(80, protocol, timeout_client_data=SHORT_MS),
+        listener(81, protocol),
+        protocol=protocol,
+    )
+    # Of a stream what lasts longer holds on a pool that both use: the other listener's.
+    assert (idle(rig, 80, first) < LONG_ENOUGH_S) is (protocol == "HTTP")
+    assert idle(rig, 81, first) >= LONG_ENOUGH_S
+
+
+@pytest.mark.parametrize("which", ["timeout_client_data", "timeout_member_data"])
+def test_a_stream_on_which_nobody_says_anything_ends_after_the_listeners_time(rig: Rig, which: str) -> None:
+    serve(rig, Listening(rig), listener(80, "TCP", **{which: SHORT_MS}), protocol="TCP")
+    assert SHORT_MS / 1000 * 0.8 < idle(rig, 80, b"hello") < LONG_ENOUGH_S
+
+
+def test_listeners_of_requests_that_share_a_pool_wait_each_as_long_as_it_says(rig: Rig) -> None:
+    serve(
+        rig,
+        rig.peer(silent),
+        listener(80, "HTTP", timeout_member_data=SHORT_MS),
+        listener(81, "HTTP", timeout_member_data=2 * SHORT_MS),
+        listener(82, "HTTP"),
+        protocol="HTTP",
+    )
+
+    def answered(port: int) -> tuple[int, float]:
+        begin = time.monotonic()
+        status, _ = rig.get(port=port)
+        return status, time.monotonic() - begin
+
+    status, short_s = answered(80)
+    assert (status, short_s < LONG_ENOUGH_S) == (504, True)
+    status, longer_s = answered(81)
+    assert (status, short_s < longer_s) == (504, True)
+    with pytest.raises(TimeoutError):
+        rig.get(port=82)
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "HTTP"])
+def test_a_member_that_does_not_take_connections_is_given_up_after_the_listeners_time(
+    rig: Rig, protocol: str
+) -> None:
+    # A network on which nobody answers, not even that there is nobody.
+    for words in (
+        ("link", "add", "nowhere", "type", "veth", "peer", "name", "nobody"),
+        ("link", "set", "nobody", "up"),
+        ("link", "set", "nowhere", "up"),
+        ("address", "add", "10.9.9.1/24", "dev", "nowhere"),
+        ("neighbour", "add", "10.9.9.2", "lladdr", "fe:00:00:00:00:01", "dev", "nowhere"),
+    ):
+        subprocess.run(["ip", "-n", rig.namespace, *words], check=True)
+    pool = g.pool(id=POOL, protocol=protocol)
+    members = [g.member(id=g.nth(10), address="10.9.9.2", protocol_port=80)]
+    front = listener(80, protocol, timeout_member_connect=200)
+    rig.instance.apply(
+        g.graph(id=g.nth(1), listeners=[front], pools=[(pool, members, None)], addresses=[VIP])
+    )
+    with rig.socket() as client:
+        client.settimeout(5)
+        client.sendall(REQUEST)
+        begin = time.monotonic()
+        answer = client.recv(65536)
+    assert time.monotonic() - begin < 4  # four tries; by default each takes 5 s
+    assert answer.startswith(b"HTTP/1.1 503") if protocol == "HTTP" else answer == b""
+
+
+def test_an_open_web_socket_ends_after_the_time_of_its_listener_too(rig: Rig) -> None:
+    serve(
+        rig,
+        rig.peer(websocket),
+        listener(81, "HTTP"),
+        listener(82, "HTTP", timeout_client_data=SHORT_MS, timeout_member_data=SHORT_MS),
+        protocol="HTTP",
+    )
+    first = (
+        b"GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert idle(rig, 81, first) >= LONG_ENOUGH_S
+    assert idle(rig, 82, first) < LONG_ENOUGH_S
