@@ -27,6 +27,7 @@ COLLECTIONS = (
     *(Served(cls, LBAAS, dialect=OCTAVIA) for cls in (LoadBalancer, Listener, Pool, HealthMonitor, L7Policy)),
     Served(Member, LBAAS, parent=Pool, dialect=OCTAVIA),
     Served(L7Rule, LBAAS, parent=L7Policy, dialect=OCTAVIA),
+    *octavia_admin.COLLECTIONS,
 )
 KINDS = tuple(served.cls for served in COLLECTIONS)
 RULES = octavia_policy.RULES
@@ -110,7 +111,10 @@ def add_routes(
     """Add everything below `/load-balancer`, on the objects of `balancing` and `administration`."""
     app.error_forms[PREFIX] = OCTAVIA.errors
     ours = balancing.in_manner(OCTAVIA.manner)
-    operations: dict[type[Resource], Operations] = dict.fromkeys(KINDS, ours)
+    operations: dict[type[Resource], Operations] = {
+        **dict.fromkeys(KINDS, ours),
+        **octavia_admin.operations_of(administration),
+    }
     handlers = (
         Versions(),
         Version(),

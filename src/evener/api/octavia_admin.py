@@ -1,19 +1,47 @@
 """What operators see of Octavia's API: quotas, providers, flavors, availability zones, amphorae, failover."""
 
+from collections.abc import Mapping
+
+from evener.api.collections import Operations, Served
+from evener.api.dialects.octavia import OCTAVIA
 from evener.api.dialects.octavia_paths import LBAAS
 from evener.api.documented import View
+from evener.api.octavia_providers import ProviderViews
 from evener.api.octavia_quotas import QuotaViews
 from evener.api.policy import Policy
 from evener.control.administration import Administration
+from evener.resources.availability_zone import AvailabilityZone
+from evener.resources.availability_zone_profile import AvailabilityZoneProfile
+from evener.resources.describe import Resource
+from evener.resources.flavor import Flavor
+from evener.resources.flavor_profile import FlavorProfile
 from evener.resources.quota import LIMITED
 
+COLLECTIONS = tuple(
+    Served(cls, LBAAS, dialect=OCTAVIA)
+    for cls in (Flavor, FlavorProfile, AvailabilityZone, AvailabilityZoneProfile)
+)
 VIEWS = (
     View(f"{LBAAS}/quotas", QuotaViews),
     View(f"{LBAAS}/quotas/{{project_id}}", QuotaViews, "one"),
     View(f"{LBAAS}/quotas/{{project_id}}/default", QuotaViews, "default"),
+    View(f"{LBAAS}/providers", ProviderViews),
+    View(f"{LBAAS}/providers/{{provider}}/flavor_capabilities", ProviderViews, "flavors"),
+    View(f"{LBAAS}/providers/{{provider}}/availability_zone_capabilities", ProviderViews, "zones"),
 )
+
+
+def operations_of(administration: Administration) -> Mapping[type[Resource], Operations]:
+    """Return what is behind the collections, by kind."""
+    return {
+        **dict.fromkeys((Flavor, FlavorProfile), administration.profiled_flavors),
+        **dict.fromkeys((AvailabilityZone, AvailabilityZoneProfile), administration.zones),
+    }
 
 
 def handlers_of(administration: Administration, policy: Policy, largest_body: int) -> tuple[object, ...]:
     """Return what answers at the views."""
-    return (QuotaViews(administration.quotas.of_kinds(LIMITED), policy, largest_body),)
+    return (
+        QuotaViews(administration.quotas.of_kinds(LIMITED), policy, largest_body),
+        ProviderViews(administration.providers, policy),
+    )

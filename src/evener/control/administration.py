@@ -1,12 +1,14 @@
-"""What surrounds the load balancers, in one hand: agents, flavors, providers and quotas."""
+"""What surrounds the load balancers, in one hand: agents, flavors, availability zones, providers and quotas."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evener.bus.base import Bus
 from evener.control.agents import Agents
+from evener.control.flavor_profiles import FlavorsWithProfiles
 from evener.control.flavors import Flavors
 from evener.control.quotas import Quotas
+from evener.control.zones import AvailabilityZones
 from evener.resources.describe import Resource
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider
 from evener.resources.quota import LIMITED
@@ -21,6 +23,8 @@ class Administration:
 
     agents: Agents
     flavors: Flavors
+    profiled_flavors: FlavorsWithProfiles
+    zones: AvailabilityZones
     quotas: Quotas
     providers: Sequence[Provider]
 
@@ -35,4 +39,11 @@ def administration(
 ) -> Administration:
     """Return the operations on what `database` holds, with the `providers`, and quotas of the `limited` kinds."""
     agents = Agents(database, network, bus, secrets)
-    return Administration(agents, Flavors(database, providers), Quotas(database, limited), tuple(providers))
+    return Administration(
+        agents,
+        Flavors(database, providers),
+        FlavorsWithProfiles(database, providers),
+        AvailabilityZones(database, providers),
+        Quotas(database, limited),
+        tuple(providers),
+    )

@@ -4,9 +4,10 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 
 from evener.control.errors import (
     DefaultServiceProviderNotFound,
@@ -24,9 +25,10 @@ from evener.control.errors import (
 )
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
-from evener.resources.errors import NotFound
+from evener.resources.errors import InvalidInput, NotFound, Unsupported
 from evener.resources.flavor import Flavor
 from evener.resources.provider import LOADBALANCERV2, Provider, by_driver
+from evener.resources.provider_data import FlavorData, flavor_data
 from evener.resources.service_profile import ServiceProfile
 from evener.resources.wire import complete
 from evener.store import rows
@@ -52,7 +54,7 @@ class Flavors:
             return []
         with self._database.read() as tx:
             found = rows.listing(tx, cls, query)
-            return _with_profiles(tx, found)
+            return with_profiles(tx, found)
 
     def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
         """Return one object.
@@ -61,7 +63,7 @@ class Flavors:
             NotFound: when the caller can see none with that id.
         """
         with self._database.read() as tx:
-            return _with_profiles(tx, [_get(tx, caller, cls, object_id)])[0]
+            return with_profiles(tx, [_get(tx, caller, cls, object_id)])[0]
 
     @retried
     def create(
@@ -73,9 +75,8 @@ class Flavors:
             InvalidInput: when it says nothing, or of another service.
             NotFound: when no provider has the profile's driver.
         """
-        full = complete(cls, {**values, "id": str(uuid.uuid4())})
+        full = complete(cls, {**values, **self._provider_of(cls, values), "id": str(uuid.uuid4())})
         cls.check(full)
-        self._check_driver(cls, full)
         made = cls.model_validate(full)
         with self._database.write() as tx:
             rows.insert(tx, made)
@@ -100,9 +101,8 @@ class Flavors:
             found = _get(tx, caller, cls, object_id, lock=True)
             _refuse_profile_of_flavor(tx, found)
             cls.check({**found.model_dump(), **values})
-            self._check_driver(cls, values)
-            rows.update(tx, cls, object_id, **values)
-            return _with_profiles(tx, [_get(tx, caller, cls, object_id)])[0]
+            rows.update(tx, cls, object_id, **values, **self._provider_of(cls, values))
+            return with_profiles(tx, [_get(tx, caller, cls, object_id)])[0]
 
     @retried
     def delete(
@@ -152,9 +152,11 @@ class Flavors:
             if not tx.execute(delete(flavor_profiles).where(*_pair(flavor_id, profile_id))).rowcount:
                 raise _no_profile(flavor_id, profile_id)
 
-    def _check_driver(self, cls: type[Resource], values: Mapping[str, Any]) -> None:
-        if cls is ServiceProfile and values.get("driver"):
-            provider_of(self._providers, values["driver"])
+    def _provider_of(self, cls: type[Resource], values: Mapping[str, Any]) -> dict[str, str]:
+        """Return what a driver that is named says besides: the provider."""
+        if cls is not ServiceProfile or not values.get("driver"):
+            return {}
+        return {"provider_name": provider_of(self._providers, values["driver"]).name}
 
 
 def provider_of(providers: Sequence[Provider], driver: str) -> Provider:
@@ -169,8 +171,16 @@ def provider_of(providers: Sequence[Provider], driver: str) -> Provider:
     return found
 
 
-def choose_provider(tx: Transaction, providers: Sequence[Provider], flavor: str | None, name: str) -> str:
-    """Return the name of the provider for a new load balancer: by flavor, by name, or else the default.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who serves a new load balancer, and what a flavor says of how."""
+
+    provider: str
+    data: FlavorData | None = None
+
+
+def choose_provider(tx: Transaction, providers: Sequence[Provider], flavor: str | None, name: str) -> Choice:
+    """Return the provider for a new load balancer: by flavor, by name, or else the default.
 
     The flavor cannot be deleted while the transaction lasts.
 
@@ -183,10 +193,10 @@ def choose_provider(tx: Transaction, providers: Sequence[Provider], flavor: str 
     if flavor and name:
         raise ProviderFlavorConflict("Cannot specify both a flavor and a provider")
     if flavor:
-        return _provider_of_flavor(tx, providers, flavor)
+        return _choice_of_flavor(tx, providers, flavor)
     for provider in providers:
         if provider.default if not name else provider.name == name.lower():
-            return provider.name
+            return Choice(provider.name)
     if not name:
         raise DefaultServiceProviderNotFound(
             f"Service type {LOADBALANCERV2} does not have a default service provider",
@@ -196,23 +206,36 @@ def choose_provider(tx: Transaction, providers: Sequence[Provider], flavor: str 
     )
 
 
-def _provider_of_flavor(tx: Transaction, providers: Sequence[Provider], flavor_id: str) -> str:
+def _choice_of_flavor(tx: Transaction, providers: Sequence[Provider], flavor_id: str) -> Choice:
     flavor = _find(tx, Flavor, flavor_id, shared=True)
     if not flavor.enabled:
         raise FlavorDisabled("Flavor is not enabled.")
+    profiles = profiles_of(tx, flavor_id)
+    if not profiles:
+        raise _no_profile(flavor_id, "")
+    for profile in profiles:
+        if profile.enabled:
+            return Choice(provider_of(providers, profile.driver).name, said(profile.metainfo))
+    raise ServiceProfileDisabled("Service Profile is not enabled.")
+
+
+def profiles_of(tx: Transaction, flavor_id: str) -> Sequence[Row[Any]]:
+    """Return the rows of a flavor's service profiles, the oldest first."""
     statement = (
         select(service_profiles)
         .join(flavor_profiles, flavor_profiles.c.service_profile_id == service_profiles.c.id)
         .where(flavor_profiles.c.flavor_id == flavor_id)
         .order_by(flavor_profiles.c.created_at, service_profiles.c.id)
     )
-    profiles = tx.execute(statement).all()
-    if not profiles:
-        raise _no_profile(flavor_id, "")
-    for profile in profiles:
-        if profile.enabled:
-            return provider_of(providers, profile.driver).name
-    raise ServiceProfileDisabled("Service Profile is not enabled.")
+    return tx.execute(statement).all()
+
+
+def said(metainfo: str) -> FlavorData | None:
+    """Return what the metainfo of a service profile says to a provider; what is nothing that it knows, says nothing."""
+    try:
+        return flavor_data(metainfo)
+    except (InvalidInput, Unsupported):
+        return None
 
 
 def _sees(caller: Caller, cls: type[Resource]) -> bool:
@@ -255,7 +278,7 @@ def _refuse_profile_of_flavor(tx: Transaction, found: Resource) -> None:
         raise ServiceProfileInUse(f"Service Profile {found.id} is used by some service instance.")
 
 
-def _with_profiles(tx: Transaction, found: Sequence[R]) -> list[R]:
+def with_profiles(tx: Transaction, found: Sequence[R]) -> list[R]:
     """Return flavors with the ids of their profiles, in one statement for all of them; profiles as they are."""
     if not any(isinstance(one, Flavor) for one in found):
         return list(found)

@@ -54,7 +54,8 @@ class Manner:
     """`checks` are rules of one object beyond its own; `pool_protocols` those that a listener's protocol goes with.
 
     Where `parts_go_along`, the deletion of an object takes along what is a part of it: a listener's policies, a
-    pool's monitor. Else they have to be deleted first.
+    pool's monitor. Else they have to be deleted first. Where `flavors_with_providers`, a new load balancer may name a
+    flavor and its provider both, and providers by their other names.
     """
 
     checks: Mapping[type[Resource], Check] = field(
@@ -62,6 +63,7 @@ class Manner:
     )
     pool_protocols: Mapping[str, frozenset[str]] = field(default_factory=lambda: SAME_PROTOCOL)
     parts_go_along: bool = False
+    flavors_with_providers: bool = False
 
     def check(self, cls: type[Resource], values: Values, changed: frozenset[str] | None = None) -> None:
         """Check an object's `values`, all of them, of which a PUT brings those `changed`.

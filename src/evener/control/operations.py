@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
-from evener.control import certificates, departing, scheduling, single_call, zones
+from evener.control import certificates, departing, placing, scheduling, single_call
 from evener.control.bounds import check_listener
 from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new
 from evener.control.certificates import Asked
@@ -351,7 +351,7 @@ class LoadBalancing:
         project_id = owner_project(caller, values.get("project_id"))
 
         def check(tx: Transaction) -> None:
-            zones.choose_provider(tx, self._providers, values)
+            placing.choose(tx, self._providers, values, self._manner)
             quota_counts.check(tx, LoadBalancer, project_id)
 
         ask(self._database, check)
@@ -364,7 +364,7 @@ class LoadBalancing:
         self, tx: Transaction, caller: Caller, values: Mapping[str, Any], reservation: Reservation
     ) -> Row[Any]:
         project_id, vip = owner_project(caller, values.get("project_id")), reservation.vip
-        provider = zones.choose_provider(tx, self._providers, values, vip.network_id)
+        choice = placing.choose(tx, self._providers, values, self._manner, vip.network_id)
         quota_counts.take(tx, LoadBalancer, project_id)
         full = complete(
             LoadBalancer,
@@ -376,7 +376,8 @@ class LoadBalancing:
                 "vip_port_id": vip.port_id,
                 "vip_address": vip.address,
                 "vip_network_id": vip.network_id,
-                "provider": provider,
+                "provider": choice.provider,
+                "flavor_data": choice.data,
                 "flavor_id": values["flavor_id"] or None,
                 "generation": 1,
             },

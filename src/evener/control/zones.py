@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row, Select, select
 
-from evener.control import flavors
 from evener.control.errors import (
     AvailabilityZoneDisabled,
     AvailabilityZoneExists,
@@ -15,14 +14,14 @@ from evener.control.errors import (
     AvailabilityZoneInvalid,
     AvailabilityZoneProfileInUse,
     AvailabilityZoneProfileInvalid,
-    ProviderNotEnabled,
 )
+from evener.control.providers import named
 from evener.resources.availability_zone import AvailabilityZone
 from evener.resources.availability_zone_profile import AvailabilityZoneProfile
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput, ObjectNotFound
-from evener.resources.provider import Provider, with_aliases
+from evener.resources.provider import Provider
 from evener.resources.provider_data import ZoneData, zone_data
 from evener.resources.wire import complete
 from evener.store import rows
@@ -168,27 +167,6 @@ def _refuse_used_profile(tx: Transaction, profile_id: str) -> None:
         raise AvailabilityZoneProfileInUse(
             f"Availability Zone Profile {profile_id} is in use and cannot be modified."
         )
-
-
-def choose_provider(
-    tx: Transaction, providers: Sequence[Provider], values: Mapping[str, Any], network_id: str | None = None
-) -> str:
-    """Return the provider of a new load balancer, which may be in its zone; raises as `check`, and that of flavors."""
-    provider = flavors.choose_provider(tx, providers, values["flavor_id"], values["provider"])
-    check(tx, providers, values.get("availability_zone"), provider, network_id)
-    return provider
-
-
-def named(providers: Sequence[Provider], name: str) -> Provider:
-    """Return the provider that Octavia's clients call so.
-
-    Raises:
-        InvalidInput: when there is none.
-    """
-    for provider in with_aliases(providers):
-        if provider.name == name.lower():
-            return provider
-    raise ProviderNotEnabled(f"Provider '{name}' is not enabled.")
 
 
 def check(

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, ClassVar
 
-from evener.resources.describe import CHANGEABLE, ONCE, Derived, Resource
+from evener.resources.describe import CHANGEABLE, ONCE, Attr, Derived, Resource
 from evener.resources.errors import InvalidServiceType
 from evener.resources.provider import LOADBALANCERV2
-from evener.resources.types import LongDescription, Name
+from evener.resources.types import LongDescription, Name, Uuid
 
 
 class Flavor(Resource):
@@ -23,6 +23,15 @@ class Flavor(Resource):
     enabled: Annotated[bool, CHANGEABLE] = True
     """Whether the flavor may be used."""
     service_profiles: Annotated[tuple[str, ...], Derived()] = ()
+    flavor_profile_id: Annotated[
+        Uuid | None, Attr(create=True, nullable=True, stored=False, filtered=True, shown_as="first_profile")
+    ] = None
+    """Profile that says what a load balancer of the flavor is served with."""
+
+    @property
+    def first_profile(self) -> str | None:
+        """The oldest of its profiles: where there is one alone, that one."""
+        return next(iter(self.service_profiles), None)
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from evener.resources.describe import (
     Derived,
     Resource,
 )
+from evener.resources.provider_data import FlavorData
 from evener.resources.types import (
     Description,
     IPAddress,
@@ -57,6 +58,8 @@ class LoadBalancer(Resource):
     """More VIPs; there is one."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     generation: Annotated[int, HIDDEN] = 0
+    flavor_data: Annotated[FlavorData | None, Attr(visible=False, nullable=True)] = None
+    failovers: Annotated[int, HIDDEN] = 0
     listeners: Annotated[tuple[str, ...], Children("listeners", "loadbalancer_id")] = ()
     pools: Annotated[tuple[str, ...], Children("pools", "loadbalancer_id")] = ()
     provisioning_status: Annotated[ProvisioningStatus | None, Derived(filtered=True)] = None

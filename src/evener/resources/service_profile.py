@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from evener.resources.describe import CHANGEABLE, Resource
 from evener.resources.errors import ServiceProfileEmpty
-from evener.resources.types import LongDescription, Text
+from evener.resources.types import LongDescription, Name, Text
 
 
 class ServiceProfile(Resource):
@@ -22,6 +22,10 @@ class ServiceProfile(Resource):
     """Whether the profile may be used."""
     metainfo: Annotated[str, Text(4096), CHANGEABLE] = ""
     """Settings for the driver."""
+    name: Annotated[Name, CHANGEABLE] = ""
+    """Name, which others may have as well."""
+    provider_name: Annotated[Name, CHANGEABLE] = ""
+    """Provider with that driver, as it was asked for."""
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from evener.control import errors as control
 from evener.resources import errors
 from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
+from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -34,6 +35,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
+from evener.resources.service_profile import ServiceProfile
 from evener.resources.types import (
     MAX_INT,
     Between,
@@ -118,6 +120,8 @@ FORM = WireForm(
         ),
         Member: _hidden(*("backup", "monitor_address", "monitor_port"), *("vnic_type", "request_sriov")),
         HealthMonitor: _hidden("http_version", "domain_name"),
+        Flavor: _hidden("flavor_profile_id"),
+        ServiceProfile: _hidden("name", "provider_name"),
         L7Policy: _hidden("redirect_prefix", "redirect_http_code"),
     },
     types={

@@ -26,14 +26,17 @@ from evener.api.documented import STRING, exactly
 from evener.certificates import errors as certificates
 from evener.control import errors as control
 from evener.resources import errors
+from evener.resources.availability_zone import AvailabilityZone
 from evener.resources.errors import EvenerError
+from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool, SessionPersistence
+from evener.resources.provider import LOADBALANCERV2
 from evener.resources.types import L7Action
-from evener.resources.wire_form import Complaints, WireForm, Wrong, listed
+from evener.resources.wire_form import REQUIRED, Complaints, WireForm, Wrong, listed
 
 LABELS = {"l7policy": "L7 Policy", "l7rule": "L7 Rule", "Flavor": "Flavor"}
 DENIED = "Policy does not allow this request to be performed."
@@ -114,11 +117,17 @@ FORM = WireForm(
         Pool: {"l7_policies": None},
         L7Policy: {"listeners": None},
         L7Rule: {"policies": None},
+        Flavor: {"service_type": None, "service_profiles": None},
+        AvailabilityZone: {"id": None},
     },
     types={
         Pool: {"session_persistence": Annotated[SessionPersistence | None, BeforeValidator(_persistence)]},
     },
-    defaults={HealthMonitor: {"max_retries_down": 3}, Listener: {"insert_headers": {}}},
+    defaults={
+        HealthMonitor: {"max_retries_down": 3},
+        Flavor: {"name": REQUIRED, "service_type": LOADBALANCERV2, "flavor_profile_id": REQUIRED},
+        Listener: {"insert_headers": {}},
+    },
     left_out={Pool: frozenset({"healthmonitor_id"})},
     shows={
         Listener: {"insert_headers": lambda it: dict(it.headers)},

@@ -159,4 +159,5 @@ MANNER = Manner(
     },
     pool_protocols=POOL_PROTOCOLS,
     parts_go_along=True,
+    flavors_with_providers=True,
 )

@@ -10,8 +10,8 @@ from evener.resources.amphora import Amphora
 from evener.resources.availability_zone import AvailabilityZone
 from evener.resources.availability_zone_profile import AvailabilityZoneProfile
 from evener.resources.describe import Resource
+from evener.resources.flavor_profile import FlavorProfile
 from evener.resources.l7rule import L7Rule
-from evener.resources.service_profile import ServiceProfile
 
 READ, READ_GLOBAL = "rule:load-balancer:read", "rule:load-balancer:read-global"
 WRITE, ADMIN = "rule:load-balancer:write", "rule:load-balancer:admin"
@@ -60,7 +60,7 @@ VERBS = {
 }
 NAMES: Mapping[type[Resource], str] = {
     L7Rule: "l7rule",
-    ServiceProfile: "flavor-profile",
+    FlavorProfile: "flavor-profile",
     AvailabilityZone: "availability-zone",
     AvailabilityZoneProfile: "availability-zone-profile",
     Amphora: "amphora",

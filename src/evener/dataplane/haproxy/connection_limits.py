@@ -17,8 +17,14 @@ _MEMBERS = (
 def of_process(graph: Graph, listeners: Sequence[Listener], settings: Settings) -> int:
     """Return how many connections HAProxy may have with `listeners` in service.
 
-    In steps of `[haproxy] maxconn`, so that most changes of a listener's limit are no change of this one.
+    In steps of `[haproxy] maxconn`, so that most changes of a listener's limit are no change of this one; never more
+    than the load balancer's flavor says.
     """
+    of_host, said = _of_host(graph, listeners, settings), graph.loadbalancer.flavor_data
+    return of_host if said is None or said.maxconn is None else min(of_host, said.maxconn)
+
+
+def _of_host(graph: Graph, listeners: Sequence[Listener], settings: Settings) -> int:
     asked = sum(each.connection_limit for each in listeners if each.connection_limit > 0)
     steps = max(1, -(-asked // settings.maxconn))
     return min(steps * settings.maxconn, _possible(graph, listeners, settings))
@@ -31,7 +37,7 @@ def of_listener(listener: Listener, settings: Settings, most: int) -> int:
 
 def too_high(graph: Graph, listeners: Sequence[Listener], settings: Settings) -> Mapping[str, str]:
     """Return the listeners whose limit this host cannot keep, by their ids, with the reason."""
-    most = of_process(graph, listeners, settings)
+    most = _of_host(graph, listeners, settings)
     return {
         each.id: f"connection_limit {each.connection_limit} of listener {each.id} is more than the {most} connections "
         f"for which HAProxy may open files on this host, which are its limit now"

@@ -130,7 +130,7 @@ class Instance:
                 LOG.info("Load balancer %s: %s", self.id, ", ".join(type(each).__name__ for each in steps))
                 steps = self._carry_out(steps, wanted)
             self._remember(graph, text, wanted, changed=bool(steps))
-            self._cgroup.confine(self.processes)
+            self._cgroup.confine(self.processes, graph.loadbalancer.flavor_data)
             return Applied(steps)
 
     def _take_user(self) -> None:

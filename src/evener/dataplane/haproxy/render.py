@@ -29,6 +29,7 @@ from evener.dataplane.haproxy.settings import Settings
 from evener.dataplane.haproxy.uses import Use
 from evener.resources.graph import Graph
 from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.types import LBAlgorithm, MonitorType, PersistenceType, PoolProtocol
 
@@ -58,7 +59,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     remembers = any(persistence.table(each.node.pool, requests=each.requests) for each in found)
     return Config(
         global_lines=(
-            *_global(graph.id, paths, settings, most),
+            *_global(graph.loadbalancer, paths, settings, most),
             *tls.global_lines(listeners),
             *exporter.global_lines(listeners),
         ),
@@ -88,7 +89,9 @@ def served(graph: Graph) -> list[Listener]:
     return [each for each in graph.listeners if each.admin_state_up and tls.servable(graph, each)]
 
 
-def _global(loadbalancer_id: str, paths: Paths, settings: Settings, most: int) -> Iterator[str]:
+def _global(balancer: LoadBalancer, paths: Paths, settings: Settings, most: int) -> Iterator[str]:
+    if balancer.failovers:  # another text, so another worker
+        yield line("description", f"failover {balancer.failovers}")
     yield line("user", settings.user) if settings.uid is None else line("uid", settings.uid)
     yield line("group", settings.group)
     yield line("chroot", str(paths.chroot))
@@ -102,7 +105,7 @@ def _global(loadbalancer_id: str, paths: Paths, settings: Settings, most: int) -
     yield line("stats", "socket", address, "mode", "600", "level", "admin", "expose-fd", "listeners")
     # Seen from inside the chroot. Backends log their servers' changes there; frontends log what they serve elsewhere.
     yield line("log", "/" + paths.log_socket.name, "local0", "notice")
-    yield line("log-tag", loadbalancer_id)
+    yield line("log-tag", balancer.id)
     yield line("localpeer", LOCAL_PEER)
     yield line("server-state-file", str(paths.state))
     # We use no client inside HAProxy; without this it reads all of the system's certificates at each start.

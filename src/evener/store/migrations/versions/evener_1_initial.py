@@ -102,6 +102,8 @@ def upgrade() -> None:
         sa.Column("flavor_id", string(255), nullable=True),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("flavor_data", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("failovers", sa.Integer(), nullable=False),
         sa.Column("availability_zone", string(255), nullable=True),
         sa.Column("vip_sg_ids", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("created_at", timestamp(), nullable=False),
@@ -131,10 +133,13 @@ def upgrade() -> None:
         sa.Column("driver", string(1024), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("metainfo", string(4096), nullable=False),
+        sa.Column("name", string(255), nullable=False),
+        sa.Column("provider_name", string(255), nullable=False),
         sa.Column("created_at", timestamp(), nullable=False),
         sa.Column("updated_at", timestamp(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_service_profiles"),
     )
+    op.create_index("ix_service_profiles_name", "service_profiles", ["name"])
     op.create_table(
         "bindings",
         sa.Column("id", string(36), nullable=False),
