@@ -130,7 +130,7 @@ def test_another_port_than_the_noted_one_or_an_unreadable_note_gets_a_close_look
 def test_packet_rules_are_written_by_the_first_and_known_again_by_the_next_unless_somebody_changed_them(
     tmp_path: Path,
 ) -> None:
-    chains, others = (firewall.chains(frozenset({port}), None) for port in (80, 81))
+    chains, others = (firewall.chains([firewall.Opening(port)], None) for port in (80, 81))
     assert Keeper(NS, tmp_path / "rules.json").ensure(chains)
     assert not Keeper(NS, tmp_path / "rules.json").ensure(chains)
     assert Keeper(NS, tmp_path / "rules.json").ensure(others)

@@ -11,6 +11,7 @@ import pytest
 from router_rig import Host, driver, echoes, fixed, new_id
 
 from evener.host import firewall, icmp, netns, nftables
+from evener.host.firewall import Opening
 from evener.host.linuxbridge import bridge_name
 from evener.host.nftables import Keeper
 from evener.resources.wiring import PacketRule
@@ -34,7 +35,7 @@ class Site:
         self.keeper = Keeper("vip")
 
     def let_in(self, ports: set[int], security: tuple[PacketRule, ...] | None = None) -> None:
-        self.keeper.ensure(firewall.chains(ports, security))
+        self.keeper.ensure(firewall.chains([Opening(port) for port in ports], security))
 
     def remove(self) -> None:
         for host in (self.vip, self.client, self.member):
@@ -149,6 +150,25 @@ def test_what_is_open_stays_open_when_nothing_more_comes_in(site):
             assert echoes(v6)
 
 
+def test_a_port_that_is_open_to_some_is_closed_to_others_of_either_version(site):
+    opened = [
+        Opening(80, (f"{CLIENT}/32", "10.0.0.0/8", "fd00:200::9/128")),
+        Opening(81, (f"{MEMBER}/32", "192.168.200.8/29")),
+    ]
+    site.keeper.ensure(firewall.chains(opened, None))
+    pings = {"ping", "ping by IPv6"}
+    assert open_to(site.client, site.member) == [{"80"} | pings, {"80 by IPv6", "81"} | pings]
+
+
+def test_a_connection_goes_on_where_no_other_may_follow(site):
+    site.let_in({80})
+    with site.client.call(VIP) as call:
+        assert call.recv(100)
+        site.keeper.ensure(firewall.chains([Opening(80, (f"{MEMBER}/32",))], None))
+        assert not site.client.reaches(VIP)
+        assert echoes(call)
+
+
 def test_what_goes_out_is_free_and_its_answers_and_errors_come_back(site):
     site.let_in(set(), ())
     run = ["ip", "-n", "vip", "neigh", "flush", "dev", f"ns-{site.vip.port.id[:11]}"]
@@ -198,7 +218,7 @@ def test_packets_are_filtered_for_a_process_with_more_files_than_select_knows(tm
     held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
     try:
         keeper = Keeper("filtered")
-        assert keeper.ensure(firewall.chains((80,), None))
+        assert keeper.ensure(firewall.chains((Opening(80),), None))
         nftables._process._child.kill()
         assert keeper.stands()
     finally:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from evener.host import firewall, netns, nft_process, nftables
 from evener.host.errors import LibraryMissing
+from evener.host.firewall import Opening
 from evener.resources.wiring import PacketRule
 
 networks = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
@@ -16,7 +17,7 @@ networks = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
         lambda length: str(ipaddress.ip_network((address, length), strict=False))
     )
 )
-ports = st.integers(0, 65535)
+openings = st.builds(Opening, st.integers(0, 65535), st.lists(networks, max_size=4).map(tuple))
 rules = st.builds(
     PacketRule,
     ip_version=st.sampled_from([4, 6]),
@@ -41,7 +42,7 @@ def prefixes(rule: tuple) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]
     return found
 
 
-@given(st.frozensets(ports), st.one_of(st.none(), st.lists(rules, max_size=5).map(tuple)))
+@given(st.frozensets(openings), st.one_of(st.none(), st.lists(rules, max_size=5).map(tuple)))
 def test_all_that_is_not_let_in_is_dropped_and_no_set_has_one_network_within_another(open_ports, security):
     chains = firewall.chains(open_ports, security)
     assert [(chain.hook, chain.policy) for chain in chains] == [("input", "drop"), ("forward", "drop")]
@@ -57,7 +58,7 @@ def test_all_that_is_not_let_in_is_dropped_and_no_set_has_one_network_within_ano
             )
 
 
-@given(st.frozensets(ports), st.frozensets(ports))
+@given(st.frozensets(openings), st.frozensets(openings))
 def test_the_same_ports_give_the_same_rules_whatever_their_order(one, other):
     ordered, reverse = list(one | other), list(one | other)[::-1]
     assert firewall.chains(ordered, None) == firewall.chains(reverse, None)

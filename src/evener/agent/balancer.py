@@ -15,6 +15,7 @@ from evener.dataplane.base import Applied, Busy, DataPlane, DataPlaneError, Devi
 from evener.host import descriptors, firewall, netns, tuning
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError, explained
+from evener.host.firewall import Opening
 from evener.host.nftables import Keeper
 from evener.host.watch import Watcher
 from evener.resources.facts import Observation
@@ -85,7 +86,7 @@ class Balancer:
         self.generation: int | None = None  # that was applied last
         self._cut_off = False  # the last look at its port could not make it right
         self._rules = Keeper(self.namespace, directory / RULES_NOTE)
-        self._ports: frozenset[int] = frozenset()  # that are let in; nobody listens on another
+        self._openings: frozenset[Opening] = frozenset()  # nobody listens on another port
         self._watched_netns: tuple[int, int] | None = None
         self._watches_netns = ExitStack()
 
@@ -111,14 +112,15 @@ class Balancer:
         self.port_id = port.id
         changed = self._ensure_namespace()
         in_place = self._in_place()
-        ports = self._ports_of(graphs)
-        if not in_place or ports != self._ports:
-            changed |= tuning.ensure(self.namespace, self._tools.sysctls, self._ports | ports)
-        changed |= self._let_in(graph, self._ports | ports, look=not in_place)
+        openings = self._openings_of(graphs)
+        both = self._openings | openings
+        if not in_place or openings != self._openings:
+            changed |= tuning.ensure(self.namespace, self._tools.sysctls, {each.port for each in both})
+        changed |= self._let_in(graph, both, look=not in_place)
         changed |= self._ensure_port(port, look=not in_place)
         try:
             applied = self._apply_parts(graphs)
-            changed |= self._let_in(graph, ports)  # what no longer listens is closed afterwards
+            changed |= self._let_in(graph, openings)  # what no longer listens is closed afterwards
         finally:
             self._watch()
         steps = [step for each in applied for step in each.steps]
@@ -139,10 +141,14 @@ class Balancer:
             raise min(failures, key=lambda each: isinstance(each, Busy))
         return applied
 
-    def _ports_of(self, graphs: Sequence[Graph]) -> frozenset[int]:
-        """Return the ports that somebody is to listen on."""
+    def _openings_of(self, graphs: Sequence[Graph]) -> frozenset[Opening]:
+        """Return the ports that somebody is to listen on, and from where."""
         served = (plane.served(own) for plane, own in zip(self._planes, graphs, strict=True))
-        return frozenset(listener.protocol_port for listeners in served for listener in listeners)
+        return frozenset(
+            Opening(listener.protocol_port, listener.allowed_cidrs or ())
+            for listeners in served
+            for listener in listeners
+        )
 
     def _last_graphs(self) -> list[Graph]:
         """Return what each data plane applied last; nothing where one of them has nothing."""
@@ -206,12 +212,12 @@ class Balancer:
         """Return whether the kernel has told of no change since the last look."""
         return not self._doubted and netns.identity(self.namespace) == self._watched_netns
 
-    def _let_in(self, graph: Graph, ports: frozenset[int], *, look: bool = False) -> bool:
-        """Let in what may come in: without security groups, calls to `ports`; return whether that was not so."""
+    def _let_in(self, graph: Graph, openings: frozenset[Opening], *, look: bool = False) -> bool:
+        """Let in what may come in: without security groups, `openings`; return whether that was not so."""
         if look and not self._rules.stands() and self.plugged:
             LOG.warning("Load balancer %s: its packet rules were not as they were left; repairing", self.id)
-        self._ports = ports
-        return self._rules.ensure(firewall.chains(ports, graph.security))
+        self._openings = openings
+        return self._rules.ensure(firewall.chains(openings, graph.security))
 
     def _ensure_port(self, port: WiredPort, *, look: bool) -> bool:
         """Plug the port, unless it is plugged already and there is no reason to look; return whether it was not."""

@@ -4,7 +4,8 @@ Tracks no connections: only a TCP segment that opens one is looked at, whatever 
 rules that change cost no connection, and no table of connections can fill up under load.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from ipaddress import collapse_addresses, ip_network
 from typing import Any
 
@@ -26,13 +27,21 @@ _ICMPV6 = (
 _VERSIONS = {4: ("ipv4", "ip", "icmp"), 6: ("ipv6", "ip6", "icmpv6")}
 
 
-def chains(ports: Iterable[int], security: tuple[PacketRule, ...] | None) -> tuple[Chain, ...]:
-    """Return the rules that let in what `security` says, or, with None, calls to TCP `ports` and pings.
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A TCP port that may be called, from blocks of addresses; from everywhere where there are none."""
+
+    port: int
+    sources: tuple[str, ...] = ()
+
+
+def chains(openings: Collection[Opening], security: tuple[PacketRule, ...] | None) -> tuple[Chain, ...]:
+    """Return the rules that let in what `security` says, or, with None, calls that are one of `openings`, and pings.
 
     What belongs to connections, ICMP's errors, neighbour discovery and the loopback interface are let in always.
     Nothing is forwarded.
     """
-    own = _of_ports(ports) if security is None else _of_groups(security)
+    own = _of_ports(openings) if security is None else _of_groups(security)
     return (
         Chain("input", "filter", "input", FILTER_PRIORITY, (*_always(), *own), policy="drop"),
         Chain("forward", "filter", "forward", FILTER_PRIORITY, (), policy="drop"),
@@ -49,12 +58,19 @@ def _always() -> Iterator[Rule]:
     yield match({"exthdr": {"name": "frag", "field": "frag-off"}}, 0, ">"), ACCEPT
 
 
-def _of_ports(ports: Iterable[int]) -> Iterator[Rule]:
+def _of_ports(openings: Collection[Opening]) -> Iterator[Rule]:
     yield field("icmp", "type", "echo-request"), ACCEPT
     yield field("icmpv6", "type", "echo-request"), ACCEPT
-    ordered = sorted(set(ports))
-    if ordered:
-        yield field("tcp", "dport", one_of(ordered)), ACCEPT
+    by_sources: dict[tuple[str, ...], set[int]] = {}
+    for each in openings:
+        by_sources.setdefault(each.sources, set()).add(each.port)
+    for sources, ports in sorted(by_sources.items()):
+        called = (field("tcp", "dport", one_of(sorted(ports))), ACCEPT)
+        if not sources:
+            yield called
+        for version, (family, header, _) in _VERSIONS.items():
+            if networks := _networks(sources, version):
+                yield (meta("nfproto", family), field(header, "saddr", one_of(networks)), *called)
 
 
 def _of_groups(security: tuple[PacketRule, ...]) -> Iterator[Rule]:
@@ -64,7 +80,7 @@ def _of_groups(security: tuple[PacketRule, ...]) -> Iterator[Rule]:
             yield (*_conditions(rule, sources), ACCEPT)
 
 
-def _networks(remotes: tuple[str, ...], version: int) -> list[Any]:
+def _networks(remotes: Iterable[str], version: int) -> list[Any]:
     """Return the networks of that version, none of them within another: nftables takes no such set."""
     parsed: Any = (each for each in map(ip_network, remotes) if each.version == version)
     return [prefix(each) for each in collapse_addresses(parsed)]

@@ -89,7 +89,11 @@ class Listener(Resource):
         ContainerRef | None, Attr(create=True, update=True, nullable=True)
     ] = None
     """Reference of the list of clients' certificates that are revoked."""
-    allowed_cidrs: Annotated[tuple[Block, ...] | None, Attr(create=True, update=True, nullable=True)] = None
+    allowed_cidrs: Annotated[
+        tuple[Block, ...] | None,
+        BeforeValidator(lambda value: None if value == [] else value),
+        Attr(create=True, update=True, nullable=True),
+    ] = None
     """Who may connect, as blocks of addresses; everybody where there are none."""
     tls_ciphers: Annotated[Ciphers | None, Attr(create=True, update=True, nullable=True)] = None
     """Ciphers that may be used, as OpenSSL names them."""

@@ -71,7 +71,7 @@ WITHOUT_EFFECT: Mapping[type[Any], frozenset[str]] = {
     LoadBalancer: frozenset({"vip_qos_policy_id", "additional_vips", "vip_sg_ids"}),
     Listener: frozenset(
         {
-            *("client_ca_tls_container_ref", "client_crl_container_ref", "allowed_cidrs"),
+            *("client_ca_tls_container_ref", "client_crl_container_ref"),
             *("tls_ciphers", "tls_versions", "alpn_protocols"),
         }
     ),
