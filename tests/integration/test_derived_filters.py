@@ -122,7 +122,7 @@ def test_every_filter_of_the_description_is_taken_and_no_other(cloud: Cloud, ser
     path = served.path.removeprefix(V2)
     if served.parent is not None:
         path = path.replace("{object_id}", parents[served.parent.PLURAL])
-    for name in filters(served.cls):
+    for name in filters(served.cls, served.dialect.form):
         value = "ip_address=10.0.0.1" if name == "fixed_ips" else "1"
         assert cloud.admin.send("GET", path, query_string=f"{name}={value}").status_code == 200, name
     for name in ("generation", "created_generation", "changed_generation", "nonsense", "provisioning_error"):

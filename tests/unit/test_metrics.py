@@ -55,6 +55,7 @@ def rows_of(name: str, project: str) -> Found:
         project_id=project,
         loadbalancer_id="1",
         pool_id="1",
+        weight=1,
         default_pool_id="1",
         admin_state_up=True,
         created_generation=1,

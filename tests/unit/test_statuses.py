@@ -1,5 +1,6 @@
 """Statuses as a table of what was changed, applied, refused and seen; no database."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evener.control.operating import OperatingTree, Seen
+from evener.control.operating import operating_tree as tree_of
 from evener.control.statuses import (
     AGENT_DOWN_AFTER,
     Lifetime,
     Progress,
     combined_health,
     explanation,
-    operating_tree,
     progress,
     provisioning_status,
     reasons_out,
@@ -26,6 +28,10 @@ from haproxy_graphs import graph, graphs, listener, member, monitor, nth, pool
 MOMENT = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as the tables hold it
 DONE = Progress(applied=10)
 GENERATIONS = st.integers(0, 12)
+
+
+def operating_tree(whole: Graph, health: Mapping[str, OperatingStatus], at: Progress) -> OperatingTree:
+    return tree_of(whole, Seen(at, health))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ STYLES = {
     "ONLINE": "green",
     "NO_MONITOR": "cyan",
     "DISABLED": "dim",
+    "DRAINING": "cyan",
     "DEGRADED": "yellow",
     "PENDING_CREATE": "yellow",
     "PENDING_UPDATE": "yellow",

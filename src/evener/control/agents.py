@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 from evener.bus.base import Bus
 from evener.control import departing, scheduling, status_filters
 from evener.control.errors import AgentInUse, AgentNotFound
+from evener.control.operating import WORDS
 from evener.control.reservations import Reservations
 from evener.control.services import Services
-from evener.control.status_views import balancers_with_statuses
+from evener.control.status_views import with_statuses
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
 from evener.resources.caller import Caller
@@ -162,10 +163,10 @@ class Agents:
         served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
         with self._database.read() as tx:
             _get(tx, caller, agent_id)
-            plain, derived = status_filters.split(LoadBalancer, query)
+            plain, derived = status_filters.split(LoadBalancer, query, WORDS)
             mine = loadbalancers.c.id.in_(served)
             found = rows.listing(tx, LoadBalancer, plain, caller.scope, mine, derived)
-            return balancers_with_statuses(tx, found)
+            return with_statuses(tx, LoadBalancer, found, WORDS)
 
     def hosting(self, caller: Caller, loadbalancer_id: str) -> Agent:
         """Return the agent that serves a load balancer.

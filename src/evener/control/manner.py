@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evener.control.operating import WORDS, Words
 from evener.resources.describe import Resource
 from evener.resources.errors import DefaultCertificateMissing, InvalidInput, SessionPersistenceInvalid
 from evener.resources.listener import Listener
@@ -55,7 +56,7 @@ class Manner:
 
     Where `parts_go_along`, the deletion of an object takes along what is a part of it: a listener's policies, a
     pool's monitor. Else they have to be deleted first. Where `flavors_with_providers`, a new load balancer may name a
-    flavor and its provider both, and providers by their other names.
+    flavor and its provider both, and providers by their other names. Statuses are told in `words`.
     """
 
     checks: Mapping[type[Resource], Check] = field(
@@ -64,6 +65,7 @@ class Manner:
     pool_protocols: Mapping[str, frozenset[str]] = field(default_factory=lambda: SAME_PROTOCOL)
     parts_go_along: bool = False
     flavors_with_providers: bool = False
+    words: Words = WORDS
 
     def check(self, cls: type[Resource], values: Values, changed: frozenset[str] | None = None) -> None:
         """Check an object's `values`, all of them, of which a PUT brings those `changed`.

@@ -14,12 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import Row, and_, select
 
+from evener.control.operating import Seen, operating_tree
 from evener.control.status_filters import OF_BINDINGS
 from evener.control.statuses import (
     Lifetime,
     Progress,
     combined_health,
-    operating_tree,
     progress,
     provisioning_status,
 )
@@ -117,7 +117,7 @@ _STATEMENTS = {
         healthmonitors,
         and_(healthmonitors.c.pool_id == pools.c.id, healthmonitors.c.deleted_generation.is_(None)),
     ),
-    "members": _below(members, members.c.pool_id),
+    "members": _below(members, members.c.pool_id, members.c.weight),
     "health": select(
         member_health.c.loadbalancer_id,
         member_health.c.member_id,
@@ -218,7 +218,7 @@ def _balancers(found: Found, moment: datetime) -> Iterator[Metric]:
         served = _mappings(bound.get(own.id, []))
         at = progress(served, moment)
         health = combined_health(served, _mappings(seen.get(own.id, [])), moment)
-        tree = operating_tree(family, health, at)
+        tree = operating_tree(family, Seen(at, health))
         life = Lifetime(own.created_generation, own.generation, own.deleted_generation)
         statuses["loadbalancer"].add(own, life, at, tree.loadbalancer)
         below = [("listener", row) for row in family.listeners]

@@ -27,7 +27,7 @@ from evener.control.manner import STRICT, Manner
 from evener.control.reservations import Reservation, Reservations, vip_subnets
 from evener.control.services import Services
 from evener.control.status_filters import split
-from evener.control.status_views import Statuses, balancers_with_statuses, statuses_below
+from evener.control.status_views import Statuses, statuses_below, with_statuses
 from evener.control.traffic import TrafficNow
 from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
@@ -87,7 +87,7 @@ class LoadBalancing:
             if parent_id is not None and cls.PARENT is not None:
                 rows.get_row(tx, dict(OWNERS)[cls.PARENT], parent_id, caller.scope)
                 query = _below(query, cls.PARENT, parent_id)
-            plain, derived = split(cls, query)
+            plain, derived = split(cls, query, self._manner.words)
             return self._finished(tx, cls, rows.listing(tx, cls, plain, caller.scope, derived=derived))
 
     def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
@@ -103,7 +103,7 @@ class LoadBalancing:
         """Return the statuses of a load balancer and of everything below it."""
         with self._database.read() as tx:
             row = rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
-            return statuses_below(tx, row)
+            return statuses_below(tx, row, self._manner.words)
 
     def stats(self, caller: Caller, loadbalancer_id: str) -> Traffic:
         """Return a load balancer's counters as of now, or of the last report where no agent answers at once."""
@@ -119,11 +119,8 @@ class LoadBalancing:
         _check_parent(cls, found, parent_id)
         return self._finished(tx, cls, [found])[0]
 
-    @staticmethod
-    def _finished(tx: Transaction, cls: type[R], found: Sequence[R]) -> Sequence[R]:
-        if cls is LoadBalancer and found:
-            return cast("Sequence[R]", balancers_with_statuses(tx, cast("Sequence[LoadBalancer]", found)))
-        return found
+    def _finished(self, tx: Transaction, cls: type[R], found: Sequence[R]) -> Sequence[R]:
+        return with_statuses(tx, cls, found, self._manner.words)
 
     def create(
         self, caller: Caller, cls: type[R], values: Mapping[str, Any], parent_id: str | None = None
@@ -169,6 +166,7 @@ class LoadBalancing:
             owner, created = change.loadbalancer.id, cast("R", CREATES[cls](change, values))
             services.settle()
             self._tell_agents(tx, services, owner)
+            (created,) = self._finished(tx, cls, [created])
         LOG.info("Load balancer %s: created %s %s", owner, cls.KIND, created.id)
         return created
 

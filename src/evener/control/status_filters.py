@@ -1,29 +1,24 @@
-"""Filters by what control derives: the statuses of load balancers, as conditions on their rows.
+"""Filters by what control derives: the statuses of objects, as conditions on their rows.
 
-They are decided by the rules of `evener.control.statuses`, in SQL, so that a page of filtered load balancers costs one
-statement. What a load balancer stands on is gathered here: from rows there, from columns here.
+They are decided by the rules that decide what is shown, in SQL, so that a page of what is filtered costs one statement.
+What the rules ask of an object is in `status_columns`; of a load balancer of which no more is shown, here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 
-from evener.control.statuses import (
-    AGENT_DOWN_AFTER,
-    NEVER,
-    OPERATING_RULES,
-    PROVISIONING_RULES,
-    Service,
-    Standing,
-)
+from evener.control.operating import Condition, Words
+from evener.control.status_columns import condition, decided, standing
+from evener.control.statuses import AGENT_DOWN_AFTER, PROVISIONING_RULES
 from evener.resources.describe import Resource
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import OperatingStatus, ProvisioningStatus
 from evener.store.database import now
-from evener.store.rows import ListQuery
+from evener.store.rows import ListQuery, table
 from evener.store.schema import agents, bindings, healthmonitors, loadbalancers, member_health, members, pools
 
 # What `statuses.progress` asks of each agent that a load balancer is bound to.
@@ -68,27 +63,11 @@ _mine = bindings.c.loadbalancer_id == loadbalancers.c.id
 _applied = func.coalesce(
     select(func.min(bindings.c.applied_generation)).where(_mine).correlate(loadbalancers).scalar_subquery(), 0
 )
-_failed = (
-    select(func.max(bindings.c.failed_generation)).where(_mine).correlate(loadbalancers).scalar_subquery()
-)
 
 
-def _decided(rules: Sequence[tuple[Callable[[Any], Any], StrEnum]], it: object) -> ColumnElement[str]:
-    """Return the status that the first rule gives that holds for `it`."""
-    *first, (_, last) = rules
-    return case(*((rule(it), status.value) for rule, status in first), else_=last.value)
-
-
-def _provisioning_status() -> ColumnElement[str]:
+def _condition(deadline: datetime) -> Condition:
+    """Return what words ask that are shown of load balancers only: sets, as all of them are filtered."""
     own = loadbalancers.c
-    deleted = func.coalesce(own.deleted_generation, NEVER)
-    it = Standing(own.created_generation, own.generation, deleted, _applied, func.coalesce(_failed, NEVER))
-    return _decided(PROVISIONING_RULES, it)
-
-
-def _operating_status() -> ColumnElement[str]:
-    own = loadbalancers.c
-    deadline = now() - AGENT_DOWN_AFTER
     bound = select(bindings.c.loadbalancer_id).join(agents, agents.c.id == bindings.c.agent_id)
     heard = bound.where(agents.c.heartbeat_at >= deadline)
     silent = bound.where(agents.c.heartbeat_at < deadline)
@@ -98,29 +77,45 @@ def _operating_status() -> ColumnElement[str]:
         .join(agents, agents.c.id == bindings.c.agent_id)
         .where(agents.c.heartbeat_at >= deadline)
     )
-    unknown = own.id.not_in(heard)
-    it = Service(own.admin_state_up.is_(False), _applied, unknown, own.id.in_(silent), own.id.in_(out))
-    return _decided(OPERATING_RULES, it)
+    idle = (_applied == 0) | own.id.not_in(heard)
+    return Condition(
+        disabled=own.admin_state_up.is_(False), idle=idle, silent=own.id.in_(silent), out=own.id.in_(out)
+    )
 
 
-Expression = Callable[[], ColumnElement[str]]
-DERIVED: Mapping[tuple[type[Resource], str], tuple[type[StrEnum], Expression]] = {
-    (LoadBalancer, "provisioning_status"): (ProvisioningStatus, _provisioning_status),
-    (LoadBalancer, "operating_status"): (OperatingStatus, _operating_status),
+def _provisioning_status(cls: type[Resource], _: Words) -> ColumnElement[str]:
+    return decided(PROVISIONING_RULES, standing(cls, table(cls)))
+
+
+def _operating_status(cls: type[Resource], words: Words) -> ColumnElement[str]:
+    deadline = now() - AGENT_DOWN_AFTER
+    it = condition(cls, table(cls), words, deadline) if words.everywhere else _condition(deadline)
+    return decided(words.rules[cls], it)
+
+
+Expression = Callable[[type[Resource], Words], ColumnElement[str]]
+DERIVED: Mapping[str, tuple[type[StrEnum], Expression]] = {
+    "provisioning_status": (ProvisioningStatus, _provisioning_status),
+    "operating_status": (OperatingStatus, _operating_status),
 }
 
 
-def split(cls: type[Resource], query: ListQuery) -> tuple[ListQuery, ColumnElement[bool] | None]:
+def split(
+    cls: type[Resource], query: ListQuery, words: Words
+) -> tuple[ListQuery, ColumnElement[bool] | None]:
     """Return `query` without its filters by derived attributes, and the condition that stands for those."""
+    if not words.everywhere and cls is not LoadBalancer:
+        return query, None
     plain: dict[str, Sequence[str]] = {}
     conditions: list[ColumnElement[bool]] = []
     for name, values in query.filters.items():
-        if (cls, name) not in DERIVED:
+        if name not in DERIVED:
             plain[name] = values
             continue
-        statuses, expression = DERIVED[cls, name]
+        statuses, expression = DERIVED[name]
         # Databases disagree on case and trailing spaces of literals; what is no status is left out here.
-        conditions.append(expression().in_([status.value for status in statuses if status in values]))
+        asked = [status.value for status in statuses if status in values]
+        conditions.append(expression(cls, words).in_(asked))
     if not conditions:
         return query, None
     return replace(query, filters=plain), and_(*conditions)

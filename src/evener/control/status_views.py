@@ -2,52 +2,64 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
-from typing import Any
+from enum import StrEnum
+from functools import cache, partial
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 
-from evener.control.graphs import read_family
+from evener.control.graphs import Family, read_family
+from evener.control.operating import Condition, Seen, Words, operating_tree
+from evener.control.status_columns import condition, full, standing
 from evener.control.status_filters import OF_BINDINGS, members_out
 from evener.control.statuses import (
+    AGENT_DOWN_AFTER,
     Lifetime,
     Progress,
+    Standing,
     combined_health,
     explanation,
     is_silent,
-    operating_status,
-    operating_tree,
     progress,
     provisioning_status,
     reasons_out,
+    standing_status,
     why_out,
 )
+from evener.resources.describe import Resource
 from evener.resources.graph import Tree
+from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import OperatingStatus, ProvisioningStatus
 from evener.store.database import Transaction, now
-from evener.store.rows import of_all, wanted
-from evener.store.schema import agents, bindings, loadbalancers, member_health, members
+from evener.store.rows import of_all, table, wanted
+from evener.store.schema import agents, bindings, listeners, loadbalancers, member_health, members
+
+R = TypeVar("R", bound=Resource)
+SWITCHES: frozenset[type[Resource]] = frozenset({HealthMonitor, L7Policy, L7Rule})
+SILENT_SINCE = bindparam("silent_since", type_=agents.c.heartbeat_at.type)
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What statuses of one load balancer are derived from; `out` says that a checked member is not well.
+    """What statuses of one load balancer are derived from; `below` is what rules ask of what is below it.
 
     `bound` are its rows of `bindings`, with their agents, and `moment` is when they were read.
     """
 
     life: Lifetime
     at: Progress
-    out: bool
+    below: Mapping[str, bool]
     bound: Sequence[Mapping[str, Any]]
     moment: datetime
 
 
 @cache
-def _statement(*, one: bool) -> Select[Any]:
+def _statement(words: Words, *, one: bool) -> Select[Any]:
     """Return the statement of where load balancers stand; built once: that takes longer than to run it."""
     own = loadbalancers.c
     return (
@@ -57,11 +69,7 @@ def _statement(*, one: bool) -> Select[Any]:
             own.generation,
             own.deleted_generation,
             *OF_BINDINGS,
-            members_out(bindings.c.agent_id)
-            .where(members.c.loadbalancer_id == own.id)
-            .correlate(loadbalancers, bindings)
-            .exists()
-            .label("out"),
+            *(truth.label(name) for name, truth in _below(words).items()),
         )
         .outerjoin(bindings, bindings.c.loadbalancer_id == own.id)
         .outerjoin(agents, agents.c.id == bindings.c.agent_id)
@@ -69,38 +77,90 @@ def _statement(*, one: bool) -> Select[Any]:
     )
 
 
-def _standings(tx: Transaction, ids: Sequence[str]) -> dict[str, _Standing]:
+@cache
+def _below(words: Words) -> Mapping[str, ColumnElement[bool]]:
+    """Return what rules ask of what is below a load balancer."""
+    if words.everywhere:
+        it = condition(LoadBalancer, loadbalancers, words, SILENT_SINCE)
+        return {"error": it.error, "degraded": it.degraded}
+    out = members_out(bindings.c.agent_id).where(members.c.loadbalancer_id == loadbalancers.c.id)
+    return {"out": out.correlate(loadbalancers, bindings).exists()}
+
+
+def _standings(tx: Transaction, ids: Sequence[str], words: Words) -> dict[str, _Standing]:
     """Return where load balancers stand, by id, in one statement."""
     by_balancer: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in of_all(tx, _statement, ids):
-        by_balancer[row.loadbalancer_id].append(row)
     moment = now()
-    return {key: _standing(rows, moment) for key, rows in by_balancer.items()}
+    for row in of_all(tx, partial(_statement, words), ids, silent_since=moment - AGENT_DOWN_AFTER):
+        by_balancer[row.loadbalancer_id].append(row)
+    return {key: _standing(rows, words, moment) for key, rows in by_balancer.items()}
 
 
-def _standing(found: Sequence[Row[Any]], moment: datetime) -> _Standing:
+def _standing(found: Sequence[Row[Any]], words: Words, moment: datetime) -> _Standing:
     row = found[0]
     life = Lifetime(row.created_generation, row.generation, row.deleted_generation)
     bound: list[Any] = [each._mapping for each in found if each.applied_generation is not None]  # noqa: SLF001
-    out = any(each["out"] for each in bound if not is_silent(each, moment))
-    return _Standing(life, progress(bound, moment), out, bound, moment)
+    # Whether a member is out is what an agent says, so those that are silent say nothing.
+    heard = [each for each in bound if not is_silent(each, moment)]
+    saying = [row._mapping] if words.everywhere else heard  # noqa: SLF001
+    below = {name: any(each[name] for each in saying) for name in _below(words)}
+    return _Standing(life, progress(bound, moment), below, bound, moment)
 
 
-def balancers_with_statuses(tx: Transaction, found: Sequence[LoadBalancer]) -> list[LoadBalancer]:
-    """Return load balancers with their statuses, in one further statement."""
-    standings = _standings(tx, [balancer.id for balancer in found])
-    return [_with_statuses(balancer, standings[balancer.id]) for balancer in found]
+def with_statuses(tx: Transaction, cls: type[R], found: Sequence[R], words: Words) -> Sequence[R]:
+    """Return objects of one kind with those statuses that are shown of it, in one further statement at most."""
+    if cls is LoadBalancer:
+        balancers = cast("Sequence[LoadBalancer]", found)
+        standings = _standings(tx, [each.id for each in balancers], words)
+        return cast("Sequence[R]", [_balancer(each, standings[each.id], words) for each in balancers])
+    if not (words.everywhere and cls in words.rules and found):
+        return found
+    rows = of_all(
+        tx, partial(_of_kind, cls, words), [each.id for each in found], silent_since=now() - AGENT_DOWN_AFTER
+    )
+    by_id = {row.id: row._mapping for row in rows}  # noqa: SLF001
+    return [each.trusted({**vars(each), **_both(cls, words, by_id[each.id])}) for each in found]
 
 
-def _with_statuses(balancer: LoadBalancer, standing: _Standing) -> LoadBalancer:
-    status = provisioning_status(standing.life, standing.at)
+def _balancer(balancer: LoadBalancer, standing: _Standing, words: Words) -> LoadBalancer:
+    at = standing.at
+    it = Condition(
+        disabled=not balancer.admin_state_up,
+        idle=at.applied == 0 or at.unknown,
+        silent=at.silence is not None,
+        **standing.below,
+    )
     values = {
         **vars(balancer),
-        "provisioning_status": status,
-        "operating_status": operating_status(balancer, standing.at, out=standing.out),
-        "provisioning_error": explanation(standing.life, standing.at),
+        "provisioning_status": provisioning_status(standing.life, at),
+        "operating_status": words.of(LoadBalancer, it),
+        "provisioning_error": explanation(standing.life, at),
     }
     return LoadBalancer.trusted(values)
+
+
+STANDING = tuple(each.name for each in fields(Standing))
+
+
+@cache
+def _of_kind(cls: type[Resource], words: Words, *, one: bool) -> Select[Any]:
+    """Return the statement of what the rules ask of objects of one kind: of each column that there is, once."""
+    own = table(cls)
+    stands, it = standing(cls, own), condition(cls, own, words, SILENT_SINCE)
+    asked = {name: getattr(it, name) for name in _asked(it)}
+    columns = [getattr(stands, name).label(f"at_{name}") for name in STANDING]
+    columns += [column.label(name) for name, column in asked.items()]
+    return select(own.c.id, *columns).where(wanted(own.c.id, one=one))
+
+
+def _asked(it: Condition) -> list[str]:
+    return [each.name for each in fields(it) if getattr(it, each.name) is not False]
+
+
+def _both(cls: type[Resource], words: Words, row: Mapping[str, Any]) -> dict[str, StrEnum]:
+    stands = Standing(**{name: row[f"at_{name}"] for name in STANDING})
+    it = Condition(**{each.name: bool(row[each.name]) for each in fields(Condition) if each.name in row})
+    return {"provisioning_status": standing_status(stands), "operating_status": words.of(cls, it)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +178,51 @@ class Statuses:
     error: str | None
 
 
-def statuses_below(tx: Transaction, row: Row[Any]) -> Statuses:
+def statuses_below(tx: Transaction, row: Row[Any], words: Words) -> Statuses:
     """Return the statuses of a load balancer, of its `row`, and of everything below it."""
-    standing = _standings(tx, [row.id])[row.id]
-    at = standing.at
+    where = _standings(tx, [row.id], words)[row.id]
+    at = where.at
     of_it = select(member_health).where(member_health.c.loadbalancer_id == row.id)
-    seen = tx.execute(of_it).mappings().all()
-    health = combined_health(standing.bound, seen, standing.moment)
-    said = reasons_out(standing.bound, seen, standing.moment)
+    health = tx.execute(of_it).mappings().all()
+    said = reasons_out(where.bound, health, where.moment)
     family = read_family(tx, row)
     own = Lifetime(row.created_generation, row.generation, row.deleted_generation)
-    found = {row.id: provisioning_status(own, at)}
-    for rows in family.below.values():
-        for below in rows:
-            life = Lifetime(below.created_generation, below.changed_generation, below.deleted_generation)
-            found[below.id] = provisioning_status(life, at.of(below.id))
+    provisioning = {row.id: provisioning_status(own, at)}
+    for below in (each for found in family.below.values() for each in found):
+        life = Lifetime(below.created_generation, below.changed_generation, below.deleted_generation)
+        provisioning[below.id] = provisioning_status(life, at.of(below.id))
     tree = family.tree()
-    operating = operating_tree(tree, health, at)
-    by_id = {**operating.by_id, row.id: operating.loadbalancer}
-    members = [member.id for node in tree.pools for member in node.members]
-    reasons = {each: why_out(each, at, said) for each in members if by_id[each] == OperatingStatus.OFFLINE}
-    return Statuses(tree, found, by_id, reasons, explanation(own, at))
+    seen = Seen(
+        at,
+        combined_health(where.bound, health, where.moment),
+        created={each.id: each.created_generation for found in family.below.values() for each in found},
+        used=_used(tree),
+        full=set(tx.scalar_ids(_FULL.where(listeners.c.loadbalancer_id == row.id)))
+        if words.everywhere
+        else (),
+    )
+    operating = operating_tree(tree, seen, words)
+    by_id = {**operating.by_id, **_others(family, seen, words), row.id: operating.loadbalancer}
+    out = [each.id for node in tree.pools for each in node.members if by_id[each.id] in NOT_WELL]
+    reasons = {each: why_out(each, at, said) for each in out}
+    return Statuses(tree, provisioning, by_id, reasons, explanation(own, at))
+
+
+NOT_WELL = (OperatingStatus.OFFLINE, OperatingStatus.ERROR)
+_FULL = select(listeners.c.id).where(full(listeners.c))
+
+
+def _used(tree: Tree) -> set[str | None]:
+    """Return the pools that listeners use, by themselves or by a policy."""
+    by_policies = {node.policy.redirect_pool_id for node in tree.l7policies}
+    return by_policies | {each.default_pool_id for each in tree.listeners}
+
+
+def _others(family: Family, seen: Seen, words: Words) -> dict[str, OperatingStatus]:
+    """Return the statuses of what serves nothing itself, where the words have any for it."""
+    found = {}
+    for cls in words.rules.keys() & SWITCHES:
+        for row in family.below[cls]:
+            it = Condition(disabled=not row.admin_state_up, idle=seen.idle, pending=seen.pending(row.id))
+            found[row.id] = words.of(cls, it)
+    return found

@@ -1,14 +1,14 @@
-"""Statuses, derived from generations and reports. Pure: rows and graphs in, statuses out.
+"""Provisioning statuses, derived from generations and reports, and what is known of members. Pure: rows in.
 
-What decides the statuses of a load balancer is data: rules that hold for numbers and truths, and as well for columns
-and conditions of a database, so that a list filtered by a status means the same (`filters`); hence `&` and `|` in them.
+What decides is data: rules that hold for numbers, and as well for columns of a database, so that lists and their
+filters mean the same (`status_columns`); hence `&` in them. How well objects are is decided in `operating`.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from evener.resources.types import OperatingStatus, ProvisioningStatus
 
@@ -17,8 +17,6 @@ NEVER = -1  # before every generation
 
 
 ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
-DEGRADED, DISABLED = OperatingStatus.DEGRADED, OperatingStatus.DISABLED
-NO_MONITOR = OperatingStatus.NO_MONITOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +65,6 @@ class Standing:
     failed: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What the rules of a load balancer's operating status ask: the generation that is applied, truths, or columns.
-
-    `unknown` says that no agent is heard of, `silent` that one is not, `out` that something it uses is not well.
-    """
-
-    disabled: Any
-    applied: Any
-    unknown: Any
-    silent: Any
-    out: Any
-
-
 # The first that holds decides; the last always does. What was applied once fails too, when it has to be repaired and
 # that is refused.
 PROVISIONING_RULES: tuple[tuple[Callable[[Standing], Any], ProvisioningStatus], ...] = (
@@ -92,12 +76,6 @@ PROVISIONING_RULES: tuple[tuple[Callable[[Standing], Any], ProvisioningStatus], 
     (lambda it: it.applied >= it.changed, ProvisioningStatus.ACTIVE),
     (lambda it: it.applied < it.created, ProvisioningStatus.PENDING_CREATE),
     (lambda _: True, ProvisioningStatus.PENDING_UPDATE),
-)
-OPERATING_RULES: tuple[tuple[Callable[[Service], Any], OperatingStatus], ...] = (
-    (lambda it: it.disabled, DISABLED),
-    (lambda it: (it.applied == 0) | it.unknown, OFFLINE),
-    (lambda it: it.silent | it.out, DEGRADED),
-    (lambda _: True, ONLINE),
 )
 
 
@@ -139,14 +117,18 @@ def combined_health(
 ) -> dict[str, OperatingStatus]:
     """Return the members' health as the agents of a load balancer see it, put together.
 
-    `seen` are rows of `member_health`. A member is well when every agent that is heard of sees it well.
+    `seen` are rows of `member_health`. A member is ONLINE when every agent that is heard of sees it well, OFFLINE when
+    one sees it out, and absent while nobody can say.
     """
     heard = {row["agent_id"] for row in bindings if not is_silent(row, moment)}
     well: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, OperatingStatus] = {}
     for row in seen:
-        if row["agent_id"] in heard:
-            well[row["member_id"]] |= {row["agent_id"]} if row["status"] == ONLINE else set()
-    return {member: ONLINE if by >= heard else OFFLINE for member, by in well.items()}
+        if row["agent_id"] in heard and row["status"] == OFFLINE:
+            found[row["member_id"]] = OFFLINE
+        elif row["agent_id"] in heard and row["status"] == ONLINE:
+            well[row["member_id"]].add(row["agent_id"])
+    return {**{member: ONLINE for member, by in well.items() if by >= heard}, **found}
 
 
 def reasons_out(
@@ -178,14 +160,12 @@ def why_out(member_id: str, at: Progress, said: Mapping[str, str]) -> str:
 def provisioning_status(life: Lifetime, at: Progress) -> ProvisioningStatus:
     """Return an object's provisioning status."""
     deleted, failed = (NEVER if each is None else each for each in (life.deleted, at.failed))
-    it = Standing(life.created, life.changed, deleted, at.applied, failed)
+    return standing_status(Standing(life.created, life.changed, deleted, at.applied, failed))
+
+
+def standing_status(it: Standing) -> ProvisioningStatus:
+    """Return the provisioning status of what stands like this."""
     return next(status for rule, status in PROVISIONING_RULES if rule(it))
-
-
-def operating_status(balancer: "Switched", at: Progress, *, out: bool) -> OperatingStatus:
-    """Return a load balancer's operating status; `out` says that something it uses is not well."""
-    it = Service(not balancer.admin_state_up, at.applied, at.unknown, at.silence is not None, out)
-    return next(status for rule, status in OPERATING_RULES if rule(it))
 
 
 def explanation(life: Lifetime, at: Progress) -> str | None:
@@ -197,115 +177,3 @@ def explanation(life: Lifetime, at: Progress) -> str | None:
     stays = life.deleted is not None and at.failed is not None and at.failed >= life.deleted
     failing = stays or provisioning_status(life, at) == ProvisioningStatus.ERROR
     return at.reason if failing else at.silence
-
-
-class Switched(Protocol):
-    """What can be disabled."""
-
-    @property
-    def admin_state_up(self) -> bool: ...
-
-
-class Part(Switched, Protocol):
-    """An object of a load balancer."""
-
-    @property
-    def id(self) -> str: ...
-
-
-class Front(Part, Protocol):
-    """As much of a listener as statuses need."""
-
-    @property
-    def default_pool_id(self) -> str | None: ...
-
-
-class PoolParts(Protocol):
-    """As much of a `PoolNode` as statuses need."""
-
-    @property
-    def pool(self) -> Part: ...
-    @property
-    def members(self) -> Sequence[Part]: ...
-    @property
-    def healthmonitor(self) -> Switched | None: ...
-
-
-class Parts(Protocol):
-    """As much of a `Graph` as statuses need; rows of the database will do, where there are many."""
-
-    @property
-    def loadbalancer(self) -> Switched: ...
-    @property
-    def listeners(self) -> Sequence[Front]: ...
-    @property
-    def pools(self) -> Sequence[PoolParts]: ...
-
-
-def pool_members(
-    node: PoolParts, health: Mapping[str, OperatingStatus], *, enabled: bool
-) -> dict[str, OperatingStatus]:
-    """Return the operating status of each member of a pool; OFFLINE until an agent has seen it well."""
-    monitored = node.healthmonitor is not None and node.healthmonitor.admin_state_up
-    found = {}
-    for member in node.members:
-        if not (enabled and node.pool.admin_state_up and member.admin_state_up):
-            found[member.id] = DISABLED
-        elif not monitored:
-            found[member.id] = NO_MONITOR
-        else:
-            seen = health.get(member.id, OFFLINE)
-            found[member.id] = seen if seen in (ONLINE, OFFLINE) else OFFLINE
-    return found
-
-
-def _combined(members: Iterable[OperatingStatus]) -> OperatingStatus:
-    """ONLINE while all members that are enabled are well, OFFLINE when none is, DEGRADED between."""
-    relevant = [member for member in members if member != DISABLED]
-    well = [member for member in relevant if member in (ONLINE, NO_MONITOR)]
-    if len(well) == len(relevant):
-        return ONLINE
-    return DEGRADED if well else OFFLINE
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingTree:
-    """The operating status of a load balancer and of everything below it, by id."""
-
-    loadbalancer: OperatingStatus
-    by_id: Mapping[str, OperatingStatus]
-
-
-def operating_tree(graph: Parts, health: Mapping[str, OperatingStatus], at: Progress) -> OperatingTree:
-    """Return the operating statuses of all that is in `graph`.
-
-    A pool is DEGRADED when some of its checked members are out, OFFLINE when all are; a listener and the load
-    balancer are DEGRADED when something they use is not well, the load balancer too when one of its agents is silent.
-    What no agent has applied yet is OFFLINE, and so is what nobody knows of, since all its agents are silent.
-    """
-    found: dict[str, OperatingStatus] = {}
-    up = graph.loadbalancer.admin_state_up
-    for node in graph.pools:
-        members = pool_members(node, health, enabled=up)
-        found.update(members)
-        enabled = up and node.pool.admin_state_up
-        found[node.pool.id] = _combined(members.values()) if enabled else DISABLED
-    for listener in graph.listeners:
-        found[listener.id] = _listener(listener, found) if up else DISABLED
-    parts = [*(each.id for each in graph.listeners), *(node.pool.id for node in graph.pools)]
-    out = any(found[part] in (DEGRADED, OFFLINE) for part in parts)
-    status = operating_status(graph.loadbalancer, at, out=out)
-    if status == OFFLINE:
-        found = {key: _unless_disabled(value) for key, value in found.items()}
-    return OperatingTree(status, found)
-
-
-def _listener(listener: Front, found: Mapping[str, OperatingStatus]) -> OperatingStatus:
-    if not listener.admin_state_up:
-        return DISABLED
-    pool = found.get(listener.default_pool_id or "", ONLINE)
-    return DEGRADED if pool in (DEGRADED, OFFLINE) else ONLINE
-
-
-def _unless_disabled(status: OperatingStatus) -> OperatingStatus:
-    return DISABLED if status == DISABLED else OFFLINE

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
-from evener.resources.types import Uuid
+from evener.resources.types import OperatingStatus, ProvisioningStatus, Uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,11 @@ ONCE = Attr(create=True)
 CHANGEABLE = Attr(create=True, update=True)
 SHOWN = Attr()
 HIDDEN = Attr(visible=False)
+
+
+# How far an object is, and how well: not every API shows it of every kind.
+Provisioning = Annotated[ProvisioningStatus | None, Derived(filtered=True)]
+Operating = Annotated[OperatingStatus | None, Derived(filtered=True)]
 
 
 class Resource(BaseModel):

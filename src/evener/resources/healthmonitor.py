@@ -4,7 +4,16 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
-from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Parent, Resource
+from evener.resources.describe import (
+    CHANGEABLE,
+    ONCE,
+    UNLIMITED,
+    Attr,
+    Operating,
+    Parent,
+    Provisioning,
+    Resource,
+)
 from evener.resources.errors import InvalidInput
 from evener.resources.types import MAX_INT, Between, HttpMethod, MonitorType, Name, ProjectId, Text, Uuid
 
@@ -90,6 +99,8 @@ class HealthMonitor(Resource):
     domain_name: Annotated[DomainName | None, Attr(create=True, update=True, nullable=True)] = None
     """Host name that the request is for."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
+    provisioning_status: Provisioning = None
+    operating_status: Operating = None
     pools: Annotated[tuple[str, ...], Parent("pool_id")] = ()
 
     @property

@@ -4,7 +4,17 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
 
-from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Children, Parent, Resource
+from evener.resources.describe import (
+    CHANGEABLE,
+    ONCE,
+    UNLIMITED,
+    Attr,
+    Children,
+    Operating,
+    Parent,
+    Provisioning,
+    Resource,
+)
 from evener.resources.errors import RedirectPoolMissing, RedirectUrlMissing
 from evener.resources.types import MAX_INT, Between, Description, L7Action, Name, ProjectId, Text, Uuid
 
@@ -57,6 +67,8 @@ class L7Policy(Resource):
     position: Annotated[int, Between(1, MAX_INT), CHANGEABLE] = LAST
     """Place among the listener's policies, from 1; the last where not given."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
+    provisioning_status: Provisioning = None
+    operating_status: Operating = None
     rules: Annotated[tuple[str, ...], Children("l7rules", "l7policy_id")] = ()
     listeners: Annotated[tuple[str, ...], Parent("listener_id")] = ()
 

@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Any, ClassVar
 
-from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Parent, Resource
+from evener.resources.describe import (
+    CHANGEABLE,
+    ONCE,
+    UNLIMITED,
+    Attr,
+    Operating,
+    Parent,
+    Provisioning,
+    Resource,
+)
 from evener.resources.errors import (
     L7RuleInvalidCookieValue,
     L7RuleInvalidKey,
@@ -57,6 +66,8 @@ class L7Rule(Resource):
     value: Annotated[Value, CHANGEABLE]
     """What it is compared with."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
+    provisioning_status: Provisioning = None
+    operating_status: Operating = None
     policies: Annotated[tuple[str, ...], Parent("l7policy_id")] = ()
 
     @classmethod

@@ -5,7 +5,17 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
-from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Children, Parent, Resource
+from evener.resources.describe import (
+    CHANGEABLE,
+    ONCE,
+    UNLIMITED,
+    Attr,
+    Children,
+    Operating,
+    Parent,
+    Provisioning,
+    Resource,
+)
 from evener.resources.types import (
     MAX_INT,
     AlpnProtocol,
@@ -114,6 +124,8 @@ class Listener(Resource):
     hsts_preload: Annotated[bool, CHANGEABLE] = False
     """Whether browsers may know of it beforehand."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
+    provisioning_status: Provisioning = None
+    operating_status: Operating = None
     loadbalancers: Annotated[tuple[str, ...], Parent("loadbalancer_id")] = ()
     l7policies: Annotated[tuple[str, ...], Children("l7policies", "listener_id")] = ()
 

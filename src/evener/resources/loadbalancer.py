@@ -9,6 +9,8 @@ from evener.resources.describe import (
     Attr,
     Children,
     Derived,
+    Operating,
+    Provisioning,
     Resource,
 )
 from evener.resources.provider_data import FlavorData
@@ -16,9 +18,7 @@ from evener.resources.types import (
     Description,
     IPAddress,
     Name,
-    OperatingStatus,
     ProjectId,
-    ProvisioningStatus,
     Uuid,
 )
 
@@ -62,6 +62,6 @@ class LoadBalancer(Resource):
     failovers: Annotated[int, HIDDEN] = 0
     listeners: Annotated[tuple[str, ...], Children("listeners", "loadbalancer_id")] = ()
     pools: Annotated[tuple[str, ...], Children("pools", "loadbalancer_id")] = ()
-    provisioning_status: Annotated[ProvisioningStatus | None, Derived(filtered=True)] = None
-    operating_status: Annotated[OperatingStatus | None, Derived(filtered=True)] = None
+    provisioning_status: Provisioning = None
+    operating_status: Operating = None
     provisioning_error: Annotated[str | None, Derived(when_set=True)] = None

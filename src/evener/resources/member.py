@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Resource
+from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Operating, Provisioning, Resource
 from evener.resources.types import Between, IPAddress, Name, PortNumber, ProjectId, Uuid
 
 
@@ -36,3 +36,5 @@ class Member(Resource):
     request_sriov: Annotated[bool, Attr(create=True, stored=False, visible=False)] = False
     """Whether a part of a network card is to be the member's own; nobody here can do that."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
+    provisioning_status: Provisioning = None
+    operating_status: Operating = None

@@ -4,7 +4,17 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from evener.resources.describe import CHANGEABLE, ONCE, Attr, Child, Children, Parent, Resource
+from evener.resources.describe import (
+    CHANGEABLE,
+    ONCE,
+    Attr,
+    Child,
+    Children,
+    Operating,
+    Parent,
+    Provisioning,
+    Resource,
+)
 from evener.resources.errors import InvalidInput, SessionPersistenceInvalid
 from evener.resources.types import (
     AlpnProtocol,
@@ -89,6 +99,8 @@ class Pool(Resource):
     ] = None
     """What may be spoken inside of TLS."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
+    provisioning_status: Provisioning = None
+    operating_status: Operating = None
     healthmonitor_id: Annotated[str | None, Child("healthmonitors", "pool_id")] = None
     listeners: Annotated[tuple[str, ...], Children("listeners", "default_pool_id")] = ()
     loadbalancers: Annotated[tuple[str, ...], Parent("loadbalancer_id")] = ()

@@ -385,4 +385,5 @@ class OperatingStatus(StrEnum):
     DEGRADED = "DEGRADED"
     DISABLED = "DISABLED"
     NO_MONITOR = "NO_MONITOR"
+    DRAINING = "DRAINING"
     ERROR = "ERROR"

@@ -100,6 +100,7 @@ def _without(kinds: type[StrEnum], *later: str) -> Any:
     return Annotated[fewer, AfterValidator(lambda value: kinds(value.value))]
 
 
+STATUS = ("provisioning_status", "operating_status")  # in the tree of statuses only
 Seconds = Annotated[int, Between(1, MAX_INT // 1000)]
 # What came with later APIs, and what is stricter here.
 FORM = WireForm(
@@ -108,6 +109,7 @@ FORM = WireForm(
             *("availability_zone", "vip_sg_ids"), *("vip_qos_policy_id", "vip_vnic_type", "additional_vips")
         ),
         Listener: _hidden(
+            *STATUS,
             "insert_headers",
             *("timeout_client_data", "timeout_member_data", "timeout_member_connect", "timeout_tcp_inspect"),
             *("client_authentication", "client_ca_tls_container_ref", "client_crl_container_ref"),
@@ -115,14 +117,18 @@ FORM = WireForm(
             *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
         ),
         Pool: _hidden(
+            *STATUS,
             *("tls_enabled", "tls_container_ref", "ca_tls_container_ref", "crl_container_ref"),
             *("tls_ciphers", "tls_versions", "alpn_protocols"),
         ),
-        Member: _hidden(*("backup", "monitor_address", "monitor_port"), *("vnic_type", "request_sriov")),
-        HealthMonitor: _hidden("http_version", "domain_name"),
+        Member: _hidden(
+            *STATUS, *("backup", "monitor_address", "monitor_port"), *("vnic_type", "request_sriov")
+        ),
+        HealthMonitor: _hidden(*STATUS, "http_version", "domain_name"),
         Flavor: _hidden("flavor_profile_id"),
         ServiceProfile: _hidden("name", "provider_name"),
-        L7Policy: _hidden("redirect_prefix", "redirect_http_code"),
+        L7Policy: _hidden(*STATUS, "redirect_prefix", "redirect_http_code"),
+        L7Rule: _hidden(*STATUS),
     },
     types={
         Listener: {"protocol": _without(ListenerProtocol, "UDP", "SCTP", "PROMETHEUS")},

@@ -6,6 +6,7 @@ The rules are those of Octavia's `api/v2/controllers` and `common/validate.py` (
 from collections.abc import Mapping
 from typing import Any
 
+from evener.api.dialects.octavia_words import WORDS
 from evener.control.manner import Manner
 from evener.resources.errors import InvalidInput, Unsupported
 from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
@@ -160,4 +161,5 @@ MANNER = Manner(
     pool_protocols=POOL_PROTOCOLS,
     parts_go_along=True,
     flavors_with_providers=True,
+    words=WORDS,
 )

@@ -1,0 +1,253 @@
+"""What statuses are derived from, as columns and conditions on rows: `statuses.Standing`, `operating.Condition`.
+
+So a page of any kind of objects, of however many load balancers, costs one statement, and a filter is decided by the
+rules that decide what is shown. `own` is the table of a kind, or an alias of it; each subquery has aliases of its own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+)
+
+from evener.control.operating import Condition, Words
+from evener.control.statuses import NEVER, Standing
+from evener.resources.describe import Resource
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.pool import Pool
+from evener.resources.types import OperatingStatus
+from evener.store.schema import (
+    agents,
+    bindings,
+    counters,
+    healthmonitors,
+    l7policies,
+    listeners,
+    loadbalancers,
+    member_health,
+    members,
+    pools,
+)
+
+Truth = ColumnElement[bool]
+Moment = ColumnElement[datetime] | datetime
+EVER = datetime(1, 1, 1)  # noqa: DTZ001 - as tables hold moments; where nobody asks who is silent
+
+
+def decided(rules: Iterable[tuple[Callable[[Any], Any], StrEnum]], it: object) -> ColumnElement[str]:
+    """Return the status that the first rule gives that holds for `it`."""
+    *first, (_, last) = rules
+    return case(*((rule(it), status.value) for rule, status in first), else_=last.value)
+
+
+def _any(table: FromClause, *which: Truth) -> Truth:
+    """Return whether there is such a row; what else is named stands outside."""
+    return exists().where(*which).select_from(table).correlate_except(table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A row whose status is asked for, the column with its load balancer, and since when an agent is silent."""
+
+    c: Any  # the columns of the row
+    balancer: ColumnElement[str]
+    deadline: Moment
+
+    def bound(self, *which: Callable[[Any], Truth]) -> Truth:
+        """Return whether one of its agents is so: `which` get the columns of a binding."""
+        binding = bindings.alias()
+        found = (each(binding.c) for each in which)
+        return _any(binding, binding.c.loadbalancer_id == self.balancer, *found)
+
+    def heard(self, *which: Callable[[Any], Truth], silent: bool = False) -> Truth:
+        """Return whether one of its agents is so that is heard of, or one that is silent."""
+        return self.bound(lambda binding: _heard(binding.agent_id, self.deadline, silent=silent), *which)
+
+    def number(self, what: Callable[[Any], ColumnElement[int]]) -> ColumnElement[int]:
+        """Return what is worked out of the columns of its bindings."""
+        binding = bindings.alias()
+        statement = select(what(binding.c)).where(binding.c.loadbalancer_id == self.balancer)
+        return statement.correlate_except(binding).scalar_subquery()
+
+
+def _heard(agent_id: ColumnElement[str], deadline: Moment, *, silent: bool = False) -> Truth:
+    agent = agents.alias()
+    late = agent.c.heartbeat_at < deadline
+    return _any(agent, agent.c.id == agent_id, late if silent else ~late)
+
+
+def _subject(cls: type[Resource], own: FromClause, deadline: Moment) -> _Subject:
+    return _Subject(own.c, own.c.id if cls is LoadBalancer else own.c.loadbalancer_id, deadline)
+
+
+def _applied(it: _Subject) -> ColumnElement[int]:
+    return func.coalesce(it.number(lambda binding: func.min(binding.applied_generation)), 0)
+
+
+def _unnamed(binding: Any) -> Truth:
+    """A failure that names no objects is all objects'."""
+    return and_(binding.failed_generation.is_not(None), binding.failed_objects.is_(None))
+
+
+def _names(it: _Subject) -> Callable[[Any], Truth]:
+    return lambda binding: cast(binding.failed_objects, Text).contains(it.c.id)
+
+
+def standing(cls: type[Resource], own: FromClause) -> Standing:
+    """Return what the rules of provisioning statuses ask of a row."""
+    it = _subject(cls, own, EVER)
+    newest = it.number(lambda binding: func.max(binding.failed_generation))
+    failed: ColumnElement[int] = func.coalesce(newest, NEVER)
+    if cls is not LoadBalancer:
+        failed = case((or_(it.bound(_unnamed), it.bound(_names(it))), failed), else_=NEVER)
+    changed = it.c.generation if cls is LoadBalancer else it.c.changed_generation
+    deleted = func.coalesce(it.c.deleted_generation, NEVER)
+    return Standing(it.c.created_generation, changed, deleted, _applied(it), failed)
+
+
+def condition(cls: type[Resource], own: FromClause, words: Words, deadline: Moment) -> Condition:
+    """Return what the rules of operating statuses ask of a row, in the words of an API that shows them everywhere.
+
+    An agent is silent that has not been heard of since `deadline`.
+    """
+    it = _subject(cls, own, deadline)
+    unknown = ~it.heard()
+    return Condition(
+        disabled=~and_(*_all_up(cls, it)),
+        idle=or_(_applied(it) == 0, unknown),
+        pending=or_(it.c.created_generation > _applied(it), unknown),
+        **MORE[cls](it, words) if cls in MORE else {},
+    )
+
+
+def _all_up(cls: type[Resource], it: _Subject) -> Iterable[Truth]:
+    """Yield what has to be enabled; a monitor, a policy or a rule is nothing that serves, and stands for itself."""
+    yield it.c.admin_state_up.is_(True)
+    if cls is Member:
+        yield _up(pools, it.c.pool_id)
+    if cls in (Listener, Pool, Member):
+        yield _up(loadbalancers, it.balancer)
+
+
+def _up(table: Table, key: ColumnElement[str]) -> Truth:
+    above = table.alias()
+    return _any(above, above.c.id == key, above.c.admin_state_up.is_(True))
+
+
+def _of_balancer(it: _Subject, words: Words) -> dict[str, Truth]:
+    return {
+        "silent": it.heard(silent=True),
+        "error": _below(it, words, OperatingStatus.ERROR),
+        "degraded": _below(it, words, OperatingStatus.DEGRADED),
+    }
+
+
+def _below(it: _Subject, words: Words, status: OperatingStatus) -> Truth:
+    """Return whether a listener or pool of the load balancer has a status."""
+    found = []
+    for cls, table in ((Listener, listeners), (Pool, pools)):
+        below = table.alias()
+        how = decided(words.rules[cls], condition(cls, below, words, it.deadline))
+        mine = (below.c.loadbalancer_id == it.balancer, below.c.deleted_generation.is_(None))
+        found.append(_any(below, *mine, how == status.value))
+    return or_(*found)
+
+
+def _of_listener(it: _Subject, _: Words) -> dict[str, Truth]:
+    unnamed = it.bound(_unnamed)
+    never = and_(unnamed, it.c.created_generation > _applied(it))
+    return {"broken": or_(never, and_(~unnamed, it.bound(_names(it)))), "full": full(it.c)}
+
+
+def full(listener: Any) -> Truth:
+    """Return whether a listener has all connections that it may have, as far as its agents have said."""
+    counted = counters.alias()
+    open_now = select(func.sum(counted.c.active_connections)).where(counted.c.owner_id == listener.id)
+    now = func.coalesce(open_now.correlate_except(counted).scalar_subquery(), 0)
+    return and_(listener.connection_limit > 0, now >= listener.connection_limit)
+
+
+def _of_pool(it: _Subject, _: Words) -> dict[str, Truth]:
+    fronts, policies = listeners.alias(), l7policies.alias()
+    used = or_(
+        _any(fronts, fronts.c.default_pool_id == it.c.id, fronts.c.deleted_generation.is_(None)),
+        _any(policies, policies.c.redirect_pool_id == it.c.id, policies.c.deleted_generation.is_(None)),
+    )
+    down = and_(_watched(it.c.id), _some_member(it, down=True))
+    return {"unused": ~used, "down": down, "all_down": and_(down, ~_some_member(it, down=False))}
+
+
+def _some_member(pool: _Subject, *, down: bool) -> Truth:
+    """Return whether a pool has a member that is enabled and down, or one that is enabled and is not."""
+    member = members.alias()
+    seen_down = _down(member.c.id, pool.deadline)
+    return _any(
+        member,
+        member.c.pool_id == pool.c.id,
+        member.c.admin_state_up.is_(True),
+        member.c.deleted_generation.is_(None),
+        seen_down if down else ~seen_down,
+    )
+
+
+def _of_member(it: _Subject, _: Words) -> dict[str, Truth]:
+    watched = _watched(it.c.pool_id)
+    return {
+        "unwatched": ~watched,
+        "well": ~it.heard(lambda binding: ~_seen_well(it.c.id, binding.agent_id)),
+        "down": and_(watched, _down(it.c.id, it.deadline)),
+        "drained": it.c.weight == 0,
+    }
+
+
+def _watched(pool_id: ColumnElement[str]) -> Truth:
+    monitor = healthmonitors.alias()
+    return _any(
+        monitor,
+        monitor.c.pool_id == pool_id,
+        monitor.c.admin_state_up.is_(True),
+        monitor.c.deleted_generation.is_(None),
+    )
+
+
+def _down(member_id: ColumnElement[str], deadline: Moment) -> Truth:
+    """Return whether an agent that is heard of sees a member out; most are well, so that is asked first."""
+    health, binding = member_health.alias(), bindings.alias()
+    speaks = _any(
+        binding,
+        binding.c.agent_id == health.c.agent_id,
+        binding.c.loadbalancer_id == health.c.loadbalancer_id,
+        _heard(health.c.agent_id, deadline),
+    )
+    out = health.c.status == OperatingStatus.OFFLINE.value
+    return _any(health, health.c.member_id == member_id, out, speaks)
+
+
+def _seen_well(member_id: ColumnElement[str], agent_id: ColumnElement[str]) -> Truth:
+    health = member_health.alias()
+    well = health.c.status == OperatingStatus.ONLINE.value
+    return _any(health, health.c.member_id == member_id, health.c.agent_id == agent_id, well)
+
+
+MORE: Mapping[type[Resource], Callable[[_Subject, Words], dict[str, Truth]]] = {
+    LoadBalancer: _of_balancer,
+    Listener: _of_listener,
+    Pool: _of_pool,
+    Member: _of_member,
+}
