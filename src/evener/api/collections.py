@@ -53,6 +53,21 @@ class Operations(Protocol):
         """Delete an object."""
 
 
+class CascadingOperations(Protocol):
+    """What a collection needs of the room behind it where an object may be deleted with all below it."""
+
+    def delete(
+        self,
+        caller: Caller,
+        cls: type[Any],
+        object_id: str,
+        parent_id: str | None = None,
+        *,
+        cascade: bool = False,
+    ) -> None:
+        """Delete an object, and what is below it with `cascade`."""
+
+
 class BulkOperations(Protocol):
     """What a collection needs of the room behind it where one request may make many objects."""
 
@@ -63,6 +78,7 @@ class BulkOperations(Protocol):
 
 
 DEEPEST = 50
+TRUE = ("true", "1", "yes", "on", "t", "y")  # oslo.utils' words, in any case
 
 
 class MalformedRequestBody(InvalidInput):
@@ -135,6 +151,7 @@ class Served:
     parent: type[Resource] | None = None
     verbs: frozenset[str] = frozenset(HANDLERS)
     bulk: bool = False  # one request may make many
+    cascades: bool = False  # a deletion may take all below along
     dialect: Dialect = LBAAS
 
     @property
@@ -170,6 +187,7 @@ class Collection:
         self._cls = served.cls
         self._form, self._lists = served.dialect.form, served.dialect.lists
         self._bulk, self._bounds = bulk, bounds
+        self._cascades = served.cascades
         self._answers = answers
         self._operations = operations
         self._policy = policy
@@ -270,7 +288,11 @@ class Collection:
     ) -> None:
         """Delete one."""
         caller = self._policy.check(request.context.caller, "delete", self._cls)
-        self._operations.delete(caller, self._cls, object_id, parent_id)
+        if self._cascades and is_true(request, "cascade"):
+            below = cast("CascadingOperations", self._operations)
+            below.delete(caller, self._cls, object_id, parent_id, cascade=True)
+        else:
+            self._operations.delete(caller, self._cls, object_id, parent_id)
         response.status = falcon.HTTP_204
 
 
@@ -325,6 +347,11 @@ def _below_one(handler: Handler) -> Handler:
 
 def _body(media: Any) -> bytes:
     return json.dumps(media, ensure_ascii=False).encode()
+
+
+def is_true(request: falcon.Request, name: str) -> bool:
+    """Return whether a parameter of the query is one of the words that mean yes."""
+    return any(word.lower() in TRUE for word in request.get_param_as_list(name) or ())
 
 
 def only(entry: dict[str, Any], fields: frozenset[str] | None) -> dict[str, Any]:

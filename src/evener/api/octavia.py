@@ -24,7 +24,8 @@ from evener.resources.member import Member
 from evener.resources.pool import Pool
 
 COLLECTIONS = (
-    *(Served(cls, LBAAS, dialect=OCTAVIA) for cls in (LoadBalancer, Listener, Pool, HealthMonitor, L7Policy)),
+    Served(LoadBalancer, LBAAS, cascades=True, dialect=OCTAVIA),
+    *(Served(cls, LBAAS, dialect=OCTAVIA) for cls in (Listener, Pool, HealthMonitor, L7Policy)),
     Served(Member, LBAAS, parent=Pool, dialect=OCTAVIA),
     Served(L7Rule, LBAAS, parent=L7Policy, dialect=OCTAVIA),
     *octavia_admin.COLLECTIONS,

@@ -183,6 +183,7 @@ def _update(served: Served) -> Json:
 def _delete(served: Served) -> Json:
     return {
         **_head(served, "delete", "Delete one"),
+        **({"parameters": _query({"cascade": STRING})} if served.cascades else {}),
         "responses": _answers(204, "It goes, or is gone", None, DELETING),
     }
 

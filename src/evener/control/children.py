@@ -22,6 +22,7 @@ from evener.control.errors import (
     PortTaken,
     ProtocolMismatch,
     SecondHealthMonitor,
+    UsedBy,
 )
 from evener.resources import destinations
 from evener.resources.addresses import is_host
@@ -29,12 +30,13 @@ from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, InvalidInput, ObjectNotFound
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import ListenerProtocol
 from evener.services.network import SubnetInfo
-from evener.store import quota_counts, rows
+from evener.store import rows
 from evener.store.rows import table
 
 Values = Mapping[str, Any]
@@ -80,17 +82,18 @@ def update_listener(change: Change, row: Row[Any], values: Values) -> None:
 
 
 def delete_listener(change: Change, row: Row[Any]) -> None:
-    """Delete a listener.
+    """Delete a listener; its policies go along where that is the manner.
 
     Raises:
-        InUse: while a policy is on it.
+        InUse: while a policy is on it, else.
     """
     policies = table(L7Policy)
-    policy = change.tx.scalar(
-        select(policies.c.id).where(policies.c.listener_id == row.id, policies.c.deleted_generation.is_(None))
-    )
-    if policy is not None:
-        raise ListenerInUse(f"listener {row.id} is in use: delete its l7policy {policy} first")
+    if change.manner.parts_go_along:
+        mine = select(policies.c.id).where(policies.c.listener_id == row.id)
+        change.remove_all(L7Rule, table(L7Rule).c.l7policy_id.in_(mine))
+        change.remove_all(L7Policy, policies.c.listener_id == row.id)
+    else:
+        _refuse_while_used(ListenerInUse, change, row.id, (L7Policy, "listener_id", "delete its"))
     change.remove(Listener, row.id)
 
 
@@ -121,19 +124,19 @@ def update_pool(change: Change, row: Row[Any], values: Values) -> None:
 def delete_pool(change: Change, row: Row[Any]) -> None:
     """Delete a pool with its members; listeners that use it go on without one.
 
+    Its health monitor goes along where that is the manner.
+
     Raises:
-        InUse: while a health monitor is on it, or an L7 policy sends requests to it.
+        InUse: while an L7 policy sends requests to it, or else a health monitor is on it.
     """
-    _refuse_while_used(change, row.id)
-    members, listeners = table(Member), table(Listener)
+    if change.manner.parts_go_along:
+        change.remove_all(HealthMonitor, table(HealthMonitor).c.pool_id == row.id)
+    else:
+        _refuse_while_used(PoolInUse, change, row.id, (HealthMonitor, "pool_id", "delete its"))
+    _refuse_while_used(PoolInUse, change, row.id, (L7Policy, "redirect_pool_id", "change or delete the"))
     change.remove(Pool, row.id)
-    going = {"changed_generation": change.generation, "deleted_generation": change.generation}
-    gone = change.tx.execute(
-        members.update()
-        .where(members.c.pool_id == row.id, members.c.deleted_generation.is_(None))
-        .values(**going)
-    )
-    quota_counts.give_back(change.tx, Member, change.loadbalancer.project_id, gone.rowcount)
+    change.remove_all(Member, table(Member).c.pool_id == row.id)
+    listeners = table(Listener)
     change.tx.execute(
         listeners.update()
         .where(listeners.c.default_pool_id == row.id)
@@ -141,18 +144,16 @@ def delete_pool(change: Change, row: Row[Any]) -> None:
     )
 
 
-def _refuse_while_used(change: Change, pool_id: str) -> None:
-    users: tuple[tuple[type[Resource], str, str], ...] = (
-        (HealthMonitor, "pool_id", "delete its"),
-        (L7Policy, "redirect_pool_id", "change or delete the"),
+def _refuse_while_used(
+    error: type[UsedBy], change: Change, object_id: str, by: tuple[type[Resource], str, str]
+) -> None:
+    cls, attribute, advice = by
+    user = table(cls)
+    found = change.tx.scalar(
+        select(user.c.id).where(user.c[attribute] == object_id, user.c.deleted_generation.is_(None))
     )
-    for cls, attribute, advice in users:
-        user = table(cls)
-        found = change.tx.scalar(
-            select(user.c.id).where(user.c[attribute] == pool_id, user.c.deleted_generation.is_(None))
-        )
-        if found is not None:
-            raise PoolInUse(f"pool {pool_id} is in use: {advice} {cls.KIND} {found} first")
+    if found is not None:
+        raise error(object_id, cls, found, advice)
 
 
 # Built once: members come by the hundred, and to build it takes longer than to run it.

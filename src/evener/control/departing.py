@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from evener.control import reports, scheduling, zones
+from evener.control.change import Change
 from evener.control.graphs import BELOW
 from evener.control.services import Services
 from evener.resources.agent import Agent
@@ -41,6 +42,12 @@ def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
     reports.retire_agent(tx, loadbalancer_id, agent_id)
     mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
     tx.execute(bindings.delete().where(*mine))
+
+
+def clear(change: Change) -> None:
+    """Tell everything below a load balancer to go."""
+    for cls in BELOW:
+        change.remove_all(cls, table(cls).c.loadbalancer_id == change.loadbalancer.id)
 
 
 def _left() -> Select[tuple[str]]:

@@ -1,6 +1,19 @@
 """What control refuses, and why. How that is called and shown is a dialect's business; so no status is here."""
 
+from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, InUse, InvalidInput, NotFound, Unavailable
+
+
+class UsedBy(InUse):
+    """An object of ours that another one of ours needs: the `user_id` of a kind."""
+
+    KIND = ""
+
+    def __init__(
+        self, object_id: str, user: type[Resource], user_id: str, advice: str = "delete its"
+    ) -> None:
+        super().__init__(f"{self.KIND} {object_id} is in use: {advice} {user.KIND} {user_id} first")
+        self.object_id, self.user_id = object_id, user_id
 
 
 class AgentInUse(InUse):
@@ -83,16 +96,20 @@ class FlavorServiceProfileBindingNotFound(NotFound):
     """The flavor does not have the profile."""
 
 
-class ListenerInUse(InUse):
+class ListenerInUse(UsedBy):
     """The listener has L7 policies."""
+
+    KIND = "listener"
 
 
 class ListenerWithoutLoadBalancer(InvalidInput):
     """Nothing says where the listener belongs."""
 
 
-class LoadBalancerInUse(InUse):
+class LoadBalancerInUse(UsedBy):
     """The load balancer has listeners or pools."""
+
+    KIND = "loadbalancer"
 
 
 class MemberExists(Conflict):
@@ -135,8 +152,10 @@ class PolicyNeedsHttp(Conflict):
     """The listener's protocol knows no requests that a policy could look at."""
 
 
-class PoolInUse(InUse):
+class PoolInUse(UsedBy):
     """Something below the pool, or that names it, has to go first."""
+
+    KIND = "pool"
 
 
 class PoolOfAnotherLoadBalancer(InvalidInput):

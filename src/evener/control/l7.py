@@ -17,7 +17,6 @@ from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool
 from evener.resources.types import L7CompareType, ListenerProtocol
-from evener.store import quota_counts
 from evener.store.schema import l7policies, l7rules
 
 Values = Mapping[str, Any]
@@ -63,12 +62,7 @@ def update_l7policy(change: Change, row: Row[Any], values: Values) -> None:
 def delete_l7policy(change: Change, row: Row[Any]) -> None:
     """Delete a policy with its rules; those behind it move up."""
     change.remove(L7Policy, row.id)
-    gone = change.tx.execute(
-        update(l7rules)
-        .where(l7rules.c.l7policy_id == row.id, l7rules.c.deleted_generation.is_(None))
-        .values(changed_generation=change.generation, deleted_generation=change.generation)
-    )
-    quota_counts.give_back(change.tx, L7Rule, change.loadbalancer.project_id, gone.rowcount)
+    change.remove_all(L7Rule, l7rules.c.l7policy_id == row.id)
     _shift(change, row.listener_id, row.position, by=-1)
 
 

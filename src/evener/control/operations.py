@@ -300,25 +300,38 @@ class LoadBalancing:
             yield asked
 
     def delete(
-        self, caller: Caller, cls: type[Resource], object_id: str, parent_id: str | None = None
+        self,
+        caller: Caller,
+        cls: type[Resource],
+        object_id: str,
+        parent_id: str | None = None,
+        *,
+        cascade: bool = False,
     ) -> None:
-        """Tell an object to go.
+        """Tell an object to go; with `cascade` a load balancer with everything below it.
 
         Raises:
             InUse: while another object needs it.
         """
         services = Services(caller, self._network)
-        services.run(partial(self._delete, caller, services, cls, object_id, parent_id))
+        services.run(partial(self._delete, caller, services, cls, object_id, parent_id, cascade=cascade))
 
     @retried
     def _delete(
-        self, caller: Caller, services: Services, cls: type[Resource], object_id: str, parent_id: str | None
+        self,
+        caller: Caller,
+        services: Services,
+        cls: type[Resource],
+        object_id: str,
+        parent_id: str | None,
+        *,
+        cascade: bool,
     ) -> None:
         with self._database.write() as tx:
             asked = Asked(self._secrets)
             row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
             if cls is LoadBalancer:
-                _refuse_if_used(tx, row.id)
+                departing.clear(change) if cascade else _refuse_if_used(tx, row.id)
                 change.remove(LoadBalancer, row.id)
             else:
                 DELETES[cls](change, row)
@@ -433,6 +446,4 @@ def _refuse_if_used(tx: Transaction, loadbalancer_id: str) -> None:
             )
         )
         if user is not None:
-            raise LoadBalancerInUse(
-                f"loadbalancer {loadbalancer_id} is in use: delete its {cls.KIND} {user} first"
-            )
+            raise LoadBalancerInUse(loadbalancer_id, cls, user)

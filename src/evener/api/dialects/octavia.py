@@ -149,6 +149,14 @@ def _unreadable(error: Any) -> str:
     return f"Could not retrieve certificate: ['{error.ref}']" + (f" {reason}" if reason else "")
 
 
+def _has_children(error: control.LoadBalancerInUse) -> str:
+    return f"Validation failure: Cannot delete Load Balancer {error.object_id} - it has children"
+
+
+def _is_redirected_to(error: control.PoolInUse) -> str:
+    return f"Pool {error.object_id} is in use by L7 policy {error.user_id}"
+
+
 ANSWERS: Mapping[type[EvenerError], Answer] = {
     **STATUSES,
     errors.Forbidden: Answer(403, says=lambda _: DENIED),
@@ -167,9 +175,10 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
     ),
     certificates.CertificateInvalid: Answer(400, says=_unreadable),
     certificates.CertificateNotFound: Answer(400, says=_unreadable),
-    control.LoadBalancerInUse: Answer(400),
+    control.LoadBalancerInUse: Answer(400, says=_has_children),
     control.NamedNotFound: Answer(400, says=lambda error: f"{error.WHAT} {error.object_id} not found."),
     control.PolicyNeedsHttp: Answer(400),
+    control.PoolInUse: Answer(409, says=_is_redirected_to),
     control.PoolOfAnotherLoadBalancer: Answer(404),
     control.ProtocolMismatch: Answer(400),
 }
