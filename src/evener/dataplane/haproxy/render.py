@@ -220,6 +220,9 @@ def _servers(use: Use) -> Iterator[Server]:
     cookie = persistence.kind(use.node.pool, requests=use.requests) is PersistenceType.HTTP_COOKIE
     pinged = monitor is not None and monitor.type is MonitorType.PING
     for member in sorted(use.node.members, key=lambda each: each.id):
+        words = (*monitors.words(monitor, member), *_proxy_words(use))
+        if member.backup:
+            words = (*words, "backup")
         yield Server(
             name=member.id,
             address=socket_address(member.address, member.protocol_port),
@@ -229,11 +232,7 @@ def _servers(use: Use) -> Iterator[Server]:
             checked=monitor is not None and not pinged,
             pinged=pinged,
             cookie=cookie,
-            options=(
-                *monitors.words(monitor, member),
-                *_proxy_words(use),
-                *(("backup",) if member.backup else ()),
-            ),
+            options=words,
         )
 
 
