@@ -139,7 +139,9 @@ HANDLERS = {
     "show": "on_get_one",
     "update": "on_put_one",
     "delete": "on_delete_one",
+    "set": "on_put",
 }
+USUAL = frozenset(HANDLERS) - {"set"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class Served:
     cls: type[Resource]
     prefix: str  # "/networking/v2.0/lbaas"
     parent: type[Resource] | None = None
-    verbs: frozenset[str] = frozenset(HANDLERS)
+    verbs: frozenset[str] = USUAL
     bulk: bool = False  # one request may make many
     cascades: bool = False  # a deletion may take all below along
     dialect: Dialect = LBAAS
@@ -168,7 +170,7 @@ class Served:
     @property
     def whole_verbs(self) -> frozenset[str]:
         """Return what is done with the collection, not with one object."""
-        return self.verbs & {"list", "create"}
+        return self.verbs & {"list", "create", "set"}
 
 
 class Collection:

@@ -5,7 +5,8 @@ import falcon
 from evener.api import octavia_admin
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import App
-from evener.api.collections import Operations, Served, add_collections
+from evener.api.batch import Members
+from evener.api.collections import USUAL, Operations, Served, add_collections
 from evener.api.dialects import octavia_policy
 from evener.api.dialects.octavia import OCTAVIA
 from evener.api.dialects.octavia_paths import LBAAS, PREFIX, V2
@@ -26,7 +27,7 @@ from evener.resources.pool import Pool
 COLLECTIONS = (
     Served(LoadBalancer, LBAAS, cascades=True, dialect=OCTAVIA),
     *(Served(cls, LBAAS, dialect=OCTAVIA) for cls in (Listener, Pool, HealthMonitor, L7Policy)),
-    Served(Member, LBAAS, parent=Pool, dialect=OCTAVIA),
+    Served(Member, LBAAS, parent=Pool, verbs=USUAL | {"set"}, dialect=OCTAVIA),
     Served(L7Rule, LBAAS, parent=L7Policy, dialect=OCTAVIA),
     *octavia_admin.COLLECTIONS,
 )
@@ -125,4 +126,6 @@ def add_routes(
     by_class = {type(each): each for each in handlers}
     for view in VIEWS:
         app.add_route(view.path, by_class[view.handlers], suffix=view.suffix or None)
-    add_collections(app, COLLECTIONS, operations, policy, largest_body, answers, balancing.bounds)
+    add_collections(
+        app, COLLECTIONS, operations, policy, largest_body, answers, balancing.bounds, {Member: Members}
+    )

@@ -46,7 +46,7 @@ ERRORS = {
 READING = (400, 401, 403, 404, 503)
 WRITING = tuple(ERRORS)
 DELETING = (400, 401, 403, 404, 409, 503)
-METHODS = {"list": "get", "create": "post", "show": "get", "update": "put", "delete": "delete"}
+METHODS = {"list": "get", "create": "post", "show": "get", "update": "put", "delete": "delete", "set": "put"}
 _HEADERS = {"X-Openstack-Request-Id": {"schema": STRING, "description": "The request's name in the logs"}}
 
 
@@ -188,12 +188,25 @@ def _delete(served: Served) -> Json:
     }
 
 
+def _set(served: Served) -> Json:
+    several = exactly(**{served.cls.PLURAL: many(reference(f"{served.cls.__name__}Create"))})
+    head = _head(served, "update", "Set all of")
+    return {
+        **head,
+        "operationId": f"{head['operationId']}:all",
+        "parameters": _query({"additive_only": STRING}),
+        "requestBody": _body(several),
+        "responses": _answers(202, "They are as asked for", None, WRITING),
+    }
+
+
 OPERATIONS: Mapping[str, Callable[[Served], Json]] = {
     "list": _list,
     "show": _show,
     "create": _create,
     "update": _update,
     "delete": _delete,
+    "set": _set,
 }
 
 

@@ -64,17 +64,26 @@ def check_one_more(change: Change, cls: type[Resource], values: Values) -> None:
     Raises:
         QuotaExceeded: naming the bound.
     """
+    check_more(change, cls, values, 1)
+
+
+def check_more(change: Change, cls: type[Resource], values: Values, more: int) -> None:
+    """Let pass so many objects more, all below the same that `values` name.
+
+    Raises:
+        QuotaExceeded: naming the bound.
+    """
     if not COUNTED[cls]:
         return
     above = {**values, "loadbalancer_id": change.loadbalancer.id}
     which = {f"of_{column}": above[column] for column in COUNTED[cls].values()}
-    check_counted(change.bounds, cls, change.tx.execute(_all_counts(cls), which).one())
+    check_counted(change.bounds, cls, change.tx.execute(_all_counts(cls), which).one(), more)
 
 
-def check_counted(bounds: Bounds, cls: type[Resource], counted: Row[Any]) -> None:
-    """Let pass one more object, where `counted` are there by each bound's name."""
+def check_counted(bounds: Bounds, cls: type[Resource], counted: Row[Any], more: int = 1) -> None:
+    """Let pass so many objects more, where `counted` are there by each bound's name."""
     for bound in COUNTED[cls]:
-        bounds.check(bound, getattr(counted, bound) + 1)
+        bounds.check(bound, getattr(counted, bound) + more)
 
 
 def check_all(bounds: Bounds, cls: type[Resource], new: Collection[Values]) -> None:

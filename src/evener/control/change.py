@@ -26,6 +26,10 @@ from evener.store.database import Transaction, now
 R = TypeVar("R", bound=Resource)
 
 
+class NothingChanged(Exception):
+    """All is as it is asked for: the transaction is to be undone, so that no generation is raised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What the operations on listeners, pools, members and monitors work with.
@@ -72,6 +76,15 @@ class Change:
         self.manner.check(cls, full, frozenset(values))
         stored = {name: value for name, value in values.items() if name in columns(cls)}
         rows.update(self.tx, cls, row.id, **stored, changed_generation=self.generation)
+
+    def update_all(self, cls: type[Resource], changes: Sequence[tuple[Row[Any], Mapping[str, Any]]]) -> None:
+        """Check and change many objects of one kind, the same attributes of each, in one statement."""
+        for row, values in changes:
+            full = {**_as_checked(cls, row), **values}
+            cls.check(full)
+            self.manner.check(cls, full, frozenset(values))
+        generation = {"changed_generation": self.generation}
+        rows.update_all(self.tx, cls, {row.id: values for row, values in changes}, **generation)
 
     def remove(self, cls: type[Resource], object_id: str) -> None:
         """Tell an object to go; its row stays until the agents have let go of it."""

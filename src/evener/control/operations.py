@@ -8,18 +8,18 @@ import copy
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Row, select
 
 from evener.bus.base import Bus
-from evener.control import certificates, departing, placing, scheduling, single_call
+from evener.control import batches, certificates, departing, placing, scheduling, single_call
 from evener.control.bounds import check_listener
 from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new
 from evener.control.certificates import Asked
-from evener.control.change import Change, begin, owner_project, refuse_if_going
+from evener.control.change import Change, NothingChanged, begin, owner_project, refuse_if_going
 from evener.control.errors import (
     LoadBalancerInUse,
 )
@@ -262,6 +262,36 @@ class LoadBalancing:
             shown = self._shown(tx, caller, cls, object_id)
         LOG.info("Load balancer %s: updated %s %s", change.loadbalancer.id, cls.KIND, object_id)
         return shown
+
+    def set_members(
+        self, caller: Caller, pool_id: str, wanted: Sequence[batches.Given], *, additive: bool = False
+    ) -> None:
+        """Let a pool have these members, and no others where it is not `additive`.
+
+        Raises:
+            EvenerError: when a rule forbids one of them; then nothing has changed.
+        """
+        services = Services(caller, self._network)
+        services.know_subnets(each.values for each in wanted)
+        with suppress(NothingChanged):
+            services.run(partial(self._set_members, caller, services, pool_id, wanted, additive=additive))
+
+    @retried
+    def _set_members(
+        self,
+        caller: Caller,
+        services: Services,
+        pool_id: str,
+        wanted: Sequence[batches.Given],
+        *,
+        additive: bool,
+    ) -> None:
+        with self._database.write() as tx:
+            _, change = self._begin(tx, caller, services, Pool, pool_id, None, Asked(self._secrets))
+            batches.set_members(change, pool_id, wanted, additive=additive)
+            services.settle()
+            self._tell_agents(tx, services, change.loadbalancer.id)
+        LOG.info("Load balancer %s: set the members of pool %s", change.loadbalancer.id, pool_id)
 
     @contextmanager
     def _certificates_of_new(

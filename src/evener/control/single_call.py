@@ -6,11 +6,11 @@ the database there is asked of what is to be made here, so that a thousand membe
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evener.control import certificates, children, l7
+from evener.control import batches, certificates, children, l7
 from evener.control.bounds import check_all, check_listener
 from evener.control.change import Change
 from evener.resources.bounds import Bounds
@@ -105,7 +105,7 @@ def create_below(change: Change, new: New) -> Made:
     pools = {pool["id"]: pool for pool in new[Pool]}
     listeners = {listener["id"]: listener for listener in new[Listener]}
     _check_listeners(change, new[Listener], pools)
-    _check_members(change, new[Member], {each["protocol_port"] for each in new[Listener]})
+    batches.check_new(change, new[Member], {each["protocol_port"] for each in new[Listener]})
     for policy in new[L7Policy]:
         protocol = listeners[policy["listener_id"]]["protocol"]
         l7.check_listener(protocol)
@@ -130,22 +130,6 @@ def _check_listeners(change: Change, listeners: Sequence[Values], pools: Mapping
             children.check_protocols(
                 change, listener["protocol"], pools[listener["default_pool_id"]]["protocol"]
             )
-
-
-def _check_members(change: Change, members: Sequence[Values], listening: Collection[int]) -> None:
-    places: set[tuple[str, str, int]] = set()
-    by_subnet: dict[str | None, list[Values]] = {}
-    for member in members:
-        place = (member["pool_id"], member["address"], member["protocol_port"])
-        if place in places:
-            raise children.member_exists(member)
-        places.add(place)
-        by_subnet.setdefault(member["subnet_id"], []).append(member)
-    for subnet_id, there in by_subnet.items():
-        is_own = children.check_destinations(change, subnet_id, [member["address"] for member in there])
-        for member in there:
-            if member["protocol_port"] in listening and is_own(member["address"]):
-                raise children.leads_back(member["address"], member["protocol_port"], "a listener is there")
 
 
 def _add_listener(found: New, plan: ListenerPlan) -> None:

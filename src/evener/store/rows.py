@@ -97,6 +97,20 @@ def update(tx: Transaction, cls: type[Resource], object_id: str, **values: Any) 
     tx.execute(_update(cls), {"wanted_id": object_id, "updated_at": now(), **stored})
 
 
+def update_all(
+    tx: Transaction, cls: type[Resource], changes: Mapping[str, Mapping[str, Any]], **same: Any
+) -> None:
+    """Change the same columns of many rows, by their ids, each to values of its own and to the `same`, at once."""
+    moment = now()
+    many = [
+        {"wanted_id": object_id, "updated_at": moment, **same}
+        | {name: _storable(value) for name, value in values.items()}
+        for object_id, values in changes.items()
+    ]
+    if many:
+        tx.execute(_update(cls), many if len(many) > 1 else many[0])
+
+
 @cache
 def _update(cls: type[Resource]) -> Update:
     """Return the statement of `update`, built once; the parameters say which columns it sets."""
