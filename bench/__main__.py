@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bench import creation, crowd, large, membership, others, report, scale, throughput, topology
+from bench import creation, crowd, large, membership, octavia, others, report, scale, throughput, topology
 from bench.api import Api
 from bench.report import Result
 
@@ -57,6 +57,7 @@ PARTS: dict[str, Callable[[], Iterable[Result]]] = {
     "large": lambda: _on_a_network(lambda api, subnet, _bridge, _: large.measure(api, subnet)),
     "crowd": lambda: _on_a_network(lambda api, subnet, _, server: crowd.measure(api, subnet, server)),
     "others": lambda: _on_a_network(lambda api, subnet, _bridge, _: others.measure(api, subnet)),
+    "octavia": lambda: _on_a_network(lambda api, subnet, bridge, _: octavia.measure(api, subnet, bridge)),
     "scale": scale.measure,
 }
 

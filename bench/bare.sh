@@ -1,6 +1,6 @@
 #!/bin/sh
 # A load balancer by hand, serving what Evener would serve: what Evener's times and throughput are compared with.
-#   [CERTIFICATE=FILE] bench/bare.sh NAME ADDRESS/LENGTH MAC GATEWAY BRIDGE DIRECTORY MEMBER...    a MEMBER is ADDRESS:PORT
+#   [CERTIFICATE=FILE] [EXTRA=FILE] bench/bare.sh NAME ADDRESS/LENGTH MAC GATEWAY BRIDGE DIRECTORY MEMBER...    a MEMBER is ADDRESS:PORT
 # Returns once HAProxy accepts connections. Must do no step that a careful person could leave out.
 set -e
 name=$1 address=$2 mac=$3 gateway=$4 bridge=$5 directory=$6
@@ -63,4 +63,5 @@ if [ -n "${CERTIFICATE:-}" ]; then
     done
   } >>haproxy.conf
 fi
+[ -z "${EXTRA:-}" ] || cat "$EXTRA" >>haproxy.conf
 ip netns exec "$name" haproxy -q -W -D -S unix@master.sock,mode,600 -p haproxy.pid -f haproxy.conf

@@ -42,13 +42,18 @@ def make(api: Api) -> tuple[bytes, str]:
     """Return a certificate with its key in PEM, and the reference under which the secret service has both."""
     certificate, key = pair("bench.example")
     bundle = pkcs12.serialize_key_and_certificates(b"bench", key, certificate, None, NoEncryption())
+    return pem(certificate) + pem(key), store(api, bundle)
+
+
+def store(api: Api, payload: bytes) -> str:
+    """Put bytes into the secret service and return their reference."""
     body = {
         "name": "bench",
-        "payload": base64.b64encode(bundle).decode(),
+        "payload": base64.b64encode(payload).decode(),
         "payload_content_type": "application/octet-stream",
         "payload_content_encoding": "base64",
     }
     status, document = api.call("POST", SECRETS, body)
     if status != 201:
         raise RuntimeError(f"POST {SECRETS}: {status} {document}")
-    return pem(certificate) + pem(key), str(document["secret_ref"])
+    return str(document["secret_ref"])

@@ -29,17 +29,17 @@ def measure(api: Api, subnet: str, bridge: str) -> Iterator[Result]:
             traffic.first_answer(address, SERVING_S)
             _rate(f"http://{address}", ())  # warms everything up
         api.wait_all_active()
-        yield from _compared("keep-alive", made.vip, ROUNDS, ())
-        yield from _compared("a connection each", made.vip, ROUNDS, CLOSE)
-        yield from _compared("TCP", made.vip, ROUNDS, (), url="http://{}:81")
-        yield from _compared("TLS", made.vip, ROUNDS, (), url="https://{}")
-        yield from _compared("TLS, a connection each", made.vip, ROUNDS_TLS_CLOSED, CLOSE, url="https://{}")
+        yield from compared("keep-alive", made.vip, ROUNDS, ())
+        yield from compared("a connection each", made.vip, ROUNDS, CLOSE)
+        yield from compared("TCP", made.vip, ROUNDS, (), url="http://{}:81")
+        yield from compared("TLS", made.vip, ROUNDS, (), url="https://{}")
+        yield from compared("TLS, a connection each", made.vip, ROUNDS_TLS_CLOSED, CLOSE, url="https://{}")
     finally:
         topology.remove(BARE)
         api.remove_all(made)
 
 
-def _compared(
+def compared(
     label: str, vip: str, rounds: int, headers: tuple[str, ...], url: str = "http://{}"
 ) -> Iterator[Result]:
     """Compare neighbours in time only, and change who is first, so that a drift of the machine cancels."""

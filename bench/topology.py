@@ -42,6 +42,7 @@ class Bare:
 
     name: str
     certificate: Path | None = None
+    extra: Path | None = None  # more of its configuration
 
 
 def run(*command: str) -> None:
@@ -165,7 +166,8 @@ def bare_directory(name: str) -> Path:
 def make_bare(bare: Bare, bridge: str, members: Sequence[tuple[str, int]]) -> None:
     """Make a load balancer by hand, at `BARE_ADDRESS`, serving when the call returns."""
     fixed = [bare.name, f"{BARE_ADDRESS}/{LENGTH}", BARE_MAC, GATEWAY, bridge, str(bare_directory(bare.name))]
-    more = {"CERTIFICATE": str(bare.certificate)} if bare.certificate else {}
+    files = {"CERTIFICATE": bare.certificate, "EXTRA": bare.extra}
+    more = {name: str(path) for name, path in files.items() if path is not None}
     command = ["sh", str(BARE_SCRIPT), *fixed, *(f"{address}:{port}" for address, port in members)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env={**os.environ, **more})
 
