@@ -1,13 +1,13 @@
 """The tables of docs/octavia.md: how the same objects look in both APIs, worked out from the values of the dialects.
 
-`PYTHONPATH=tests .venv/bin/python -m dialect_table` prints them. A test compares the page with them.
+`PYTHONPATH=tests .venv/bin/python -m dialect_table` writes them. A test compares the page with them.
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from evener.api import octavia
 from evener.api.dialects.base import Dialect
@@ -67,5 +67,99 @@ def _values(cls: type[Resource], name: str, dialect: Dialect) -> list[str]:
     return [", ".join(found)] if found else []
 
 
+class Difference(NamedTuple):
+    """What the same thing is in each of the two APIs; a test of that name goes in by one and looks by the other."""
+
+    test: str
+    what: str
+    lbaas: str
+    octavia: str
+
+
+DIFFERENCES = (
+    Difference(
+        "rise_and_fall",
+        "failures that take a member out, successes that bring it back",
+        "`max_retries` and 1, unless `max_retries_down` is given; shown as `max_retries_down`",
+        "`max_retries_down` (3 by default) and `max_retries`",
+    ),
+    Difference(
+        "timeout_above_delay",
+        "a monitor's `delay` and `timeout`",
+        "1 second or more",
+        "0 too, which is the least there is",
+    ),
+    Difference(
+        "limit_of_zero", "`connection_limit` 0", "refused; what has it can be changed otherwise", "no limit"
+    ),
+    Difference(
+        "cookies_on_tcp_pools",
+        "HTTP_COOKIE and APP_COOKIE on pools of bytes",
+        "refused; what has them can be changed otherwise",
+        "taken, and nothing to HAProxy",
+    ),
+    Difference(
+        "protocols_of_a_listeners_pool",
+        "a listener's pool",
+        "of the same protocol",
+        "of any that fits; 400 for others",
+    ),
+    Difference(
+        "protocols_that_one_does_not_know",
+        "PROXY, PROMETHEUS and others",
+        "shown as they are, never taken",
+        "taken",
+    ),
+    Difference(
+        "a_member_without_a_subnet",
+        "`subnet_id` of a member",
+        "mandatory; null where the other API gave none",
+        "optional",
+    ),
+    Difference(
+        "deletion_of_what_has_children",
+        "a load balancer with listeners or pools",
+        "409",
+        "400, or all of it with `cascade`",
+    ),
+    Difference(
+        "deletion_with_parts", "a listener with policies, a pool with a monitor", "409", "they go along"
+    ),
+    Difference("another_projects_object", "an object of another project", "404", "403"),
+    Difference("over_quota", "one more than the quota", "409", "403"),
+    Difference("a_policy_without_its_target", "an L7 policy without its target", "409", "400"),
+    Difference("an_unknown_subnet", "a VIP on an unknown subnet", "404", "400"),
+    Difference(
+        "quotas",
+        "limits where nobody has set any",
+        "the same: those of Neutron-LBaaS, by settings",
+        "the same",
+    ),
+    Difference("a_port_that_is_taken", "a second listener on a port", "409", "409"),
+    Difference("providers", "a load balancer's provider", "as it was asked for", "as it was asked for"),
+    Difference(
+        "null", "null for what is optional", "by attribute", "what nothing given means; in a PUT the default"
+    ),
+)
+
+
+def differences() -> str:
+    """Return what the same thing is in each of the two."""
+    rows = ["| what | LBaaS v2 | Octavia |", "| --- | --- | --- |"]
+    return "\n".join([*rows, *(f"| {each.what} | {each.lbaas} | {each.octavia} |" for each in DIFFERENCES)])
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "octavia.md"
+
+
+def written(text: str) -> str:
+    """Return the page with the tables of today."""
+    for name, table in (("attributes", attributes()), ("differences", differences())):
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
+    return text
+
+
 if __name__ == "__main__":
-    sys.stdout.write(attributes() + "\n")
+    PAGE.write_text(written(PAGE.read_text()))

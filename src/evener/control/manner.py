@@ -19,21 +19,30 @@ Values = Mapping[str, Any]
 Check = Callable[[Values, frozenset[str] | None], None]
 
 
-def check_listener(values: Values, _changed: frozenset[str] | None) -> None:
+def _brings(name: str, changed: frozenset[str] | None) -> bool:
+    """Return whether it is this change that brings an attribute: what is there already stands in nobody's way."""
+    return changed is None or name in changed
+
+
+def check_listener(values: Values, changed: frozenset[str] | None) -> None:
     """A limit of 0 would refuse every connection: HAProxy reads it as 'no limit', users as 'closed'."""
-    if values["connection_limit"] == 0:
+    if values["connection_limit"] == 0 and _brings("connection_limit", changed):
         raise InvalidInput(
             "Invalid input for connection_limit. Reason: '0' is not allowed; "
             "use -1 for no limit or a number from 1 up."
         )
-    if values["protocol"] == ListenerProtocol.TERMINATED_HTTPS and not values["default_tls_container_ref"]:
+    terminates = values["protocol"] == ListenerProtocol.TERMINATED_HTTPS
+    named = values["default_tls_container_ref"]
+    if terminates and not named and _brings("default_tls_container_ref", changed):
         raise DefaultCertificateMissing("Default TLS container was not specified")
 
 
-def check_pool(values: Values, _changed: frozenset[str] | None) -> None:
+def check_pool(values: Values, changed: frozenset[str] | None) -> None:
     """Cookies need an HTTP pool."""
     persistence: SessionPersistence | None = values["session_persistence"]
     if persistence is None or persistence.type == PersistenceType.SOURCE_IP:
+        return
+    if not _brings("session_persistence", changed):
         return
     if values["protocol"] != PoolProtocol.HTTP:
         raise SessionPersistenceInvalid(
