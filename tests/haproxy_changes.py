@@ -13,7 +13,16 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool, SessionPersistence
-from evener.resources.types import HttpMethod, L7Action, L7CompareType, L7RuleType, LBAlgorithm
+from evener.resources.types import (
+    AlpnProtocol,
+    ClientAuthentication,
+    HttpMethod,
+    L7Action,
+    L7CompareType,
+    L7RuleType,
+    LBAlgorithm,
+    TlsVersion,
+)
 
 KINDS = (LoadBalancer, Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule)
 DOCUMENT = Path(__file__).parents[1] / "design" / "changes.md"
@@ -73,17 +82,29 @@ def base() -> Graph:
         sni_container_refs=("b",),
         hsts_max_age=30,
     )
+    asking = g.listener(
+        id=OTHER,
+        protocol="TERMINATED_HTTPS",
+        protocol_port=444,
+        default_tls_container_ref="a",
+        client_authentication="MANDATORY",
+        client_ca_tls_container_ref="ca",
+        client_crl_container_ref="crl",
+    )
+    tls = {"tls_enabled": True, "tls_container_ref": "a"}
+    tls |= {"ca_tls_container_ref": "ca", "crl_container_ref": "crl"}
     graph = g.graph(
         id=g.nth(40),
-        listeners=[front, g.listener(id=OTHER, protocol_port=81)],
+        listeners=[front, asking],
         pools=[
-            (g.pool(id=POOL), [g.member(id=g.nth(10)), g.member(id=g.nth(11))], monitor),
+            (g.pool(id=POOL, **tls), [g.member(id=g.nth(10)), g.member(id=g.nth(11))], monitor),
             (g.pool(id=POOL2), [], None),
         ],
         l7policies=policies,
     )
     certificates = {ref: TlsCertificate(bundle=ref, fingerprint=ref * 64) for ref in "abc"}
-    return g.altered(graph, certificates=certificates)
+    authorities, revoked = {"ca": "1", "ca2": "2"}, {"crl": "3", "crl2": "4"}
+    return g.altered(graph, certificates=certificates, authorities=authorities, revoked=revoked)
 
 
 # Another value of each attribute than `base` has.
@@ -122,19 +143,19 @@ OTHERS = {
     "timeout_member_data": 7000,
     "timeout_member_connect": 7000,
     "timeout_tcp_inspect": 7000,
-    "client_authentication": "OPTIONAL",
-    "client_ca_tls_container_ref": "ca",
-    "client_crl_container_ref": "crl",
+    "client_authentication": ClientAuthentication.OPTIONAL,
+    "client_ca_tls_container_ref": "ca2",
+    "client_crl_container_ref": "crl2",
     "tls_ciphers": "ECDHE-RSA-AES128-GCM-SHA256",
-    "tls_versions": ("TLSv1.3",),
-    "alpn_protocols": ("http/1.1",),
+    "tls_versions": (TlsVersion.TLSv1_3,),
+    "alpn_protocols": (AlpnProtocol.HTTP_1_1,),
     "hsts_max_age": 60,
     "hsts_include_subdomains": True,
     "hsts_preload": True,
-    "tls_enabled": True,
+    "tls_enabled": False,
     "tls_container_ref": "c",
-    "ca_tls_container_ref": "ca",
-    "crl_container_ref": "crl",
+    "ca_tls_container_ref": "ca2",
+    "crl_container_ref": "crl2",
     "backup": True,
     "monitor_address": "10.0.0.9",
     "monitor_port": 81,
@@ -163,7 +184,7 @@ def changed(graph: Graph, kind: str, attribute: str) -> Graph:
         case "loadbalancer":
             return g.altered(graph, loadbalancer=graph.loadbalancer.model_copy(update=update))
         case "listener":
-            return g.altered(graph, listeners=other(graph.listeners))
+            return g.altered(graph, listeners=other(graph.listeners, int(attribute.startswith("client_"))))
         case "pool":
             node = first.model_copy(update={"pool": first.pool.model_copy(update=update)})
         case "member":

@@ -8,7 +8,7 @@ from evener.dataplane.haproxy.plan import Reload, Start, Stop
 from evener.resources.graph import Graph
 from haproxy_changes import base, changeable, changed, costs, more_or_less
 from haproxy_rig import SETTINGS, VIP, Rig
-from made_certificates import authorities, document, ec_key, make
+from made_certificates import authorities, document, ec_key, make, revoked
 
 pytestmark = pytest.mark.root
 
@@ -23,13 +23,18 @@ def rig(tmp_path_factory):
 @pytest.fixture(scope="module")
 def one() -> Graph:
     """What `base` is, with an address and certificates that HAProxy takes."""
-    _, _, issuer = authorities()
+    root, upper, issuer = authorities()
     found = {}
     for number, ref in enumerate("abc", 1):
         made = make(f"{ref}.example.com", ec_key(number), issuer, (f"{ref}.example.com",))
         found[ref] = document(made, (issuer,))
-    port = g.graph(addresses=[VIP]).vip_port
-    return g.altered(base(), certificates=found, vip_port=port)
+    return g.altered(
+        base(),
+        certificates=found,
+        authorities={"ca": root.pem.decode(), "ca2": upper.pem.decode()},
+        revoked={"crl": revoked(root).decode(), "crl2": revoked(upper).decode()},
+        vip_port=g.graph(addresses=[VIP]).vip_port,
+    )
 
 
 def cost(rig: Rig, other: Graph) -> str:

@@ -158,6 +158,7 @@ MAPS = {
     "authorities",
     "certificates",
     "insert_headers",
+    "revoked",
     "unreadable",
     "members",
     "reasons",

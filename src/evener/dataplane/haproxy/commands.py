@@ -6,13 +6,15 @@ HAProxy management manual, section 9.3, of 2.6 and 3.0.
 from collections.abc import Iterator
 
 from evener.dataplane.haproxy import tls
-from evener.dataplane.haproxy.model import Certificate
+from evener.dataplane.haproxy.model import Certificate, TlsFile
 from evener.dataplane.haproxy.plan import (
     AddCertificate,
     AddServer,
+    LoadFile,
     RemoveCertificate,
     RemoveServer,
     ReplaceCertificate,
+    ReplaceFile,
     RuntimeStep,
     SetLimit,
     SetState,
@@ -31,6 +33,10 @@ def commands(step: RuntimeStep) -> tuple[str, ...]:
             return tuple(_on_server(step))
         case SetLimit(frontend, limit):
             return (line("set", "maxconn", "frontend", frontend, limit),)
+        case LoadFile(file):
+            return (line("new", "ssl", file.kind, tls.path(file.name)), *_content(file))
+        case ReplaceFile(file):
+            return tuple(_content(file))
         case _:
             return tuple(_on_certificate(step))
 
@@ -68,11 +74,11 @@ def _on_certificate(step: AddCertificate | ReplaceCertificate | RemoveCertificat
     match step:
         case AddCertificate(frontend, certificate):
             yield line("new", "ssl", "cert", tls.path(certificate.name))
-            yield from _content(certificate)
+            yield from _content(_file(certificate))
             # Names in a list begin at `crt-base`, here as in the file.
             yield line("add", "ssl", "crt-list", _list(frontend), certificate.name)
         case ReplaceCertificate(certificate):
-            yield from _content(certificate)
+            yield from _content(_file(certificate))
         case RemoveCertificate(frontend, name):
             yield line("del", "ssl", "crt-list", _list(frontend), tls.path(name))
             yield line("del", "ssl", "cert", tls.path(name))
@@ -82,9 +88,13 @@ def _list(frontend: str) -> str:
     return tls.path(tls.list_name(frontend))
 
 
-def _content(certificate: Certificate) -> Iterator[str]:
-    file = tls.path(certificate.name)
+def _file(certificate: Certificate) -> TlsFile:
+    return TlsFile("cert", certificate.name, certificate.bundle)
+
+
+def _content(file: TlsFile) -> Iterator[str]:
+    name = tls.path(file.name)
     # An empty line ends what a command brings with it.
-    pem = "\n".join(text for text in certificate.bundle.split("\n") if text.strip())
-    yield f"{line('set', 'ssl', 'cert', file)} <<\n{pem}\n"
-    yield line("commit", "ssl", "cert", file)
+    pem = "\n".join(text for text in file.content.split("\n") if text.strip())
+    yield f"{line('set', 'ssl', file.kind, name)} <<\n{pem}\n"
+    yield line("commit", "ssl", file.kind, name)

@@ -42,7 +42,7 @@ from evener.dataplane.haproxy.handover import Handover
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.model import UNKNOWN, Config
 from evener.dataplane.haproxy.paths import Paths
-from evener.dataplane.haproxy.plan import Reload, RemoveServer, Start, Step, Stop, plan
+from evener.dataplane.haproxy.plan import LoadFile, Reload, RemoveServer, Start, Step, Stop, plan
 from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns, processes
@@ -339,7 +339,7 @@ class Instance:
                     # With connections on it, it stays, in maintenance, until `observe` finds it idle.
                     with contextlib.suppress(CommandRefused):
                         runtime.tell(self.paths.socket, (delete,))
-                elif not isinstance(step, Start | Stop | Reload):
+                elif not isinstance(step, Start | Stop | Reload) and not self._has_read(step):
                     runtime.tell(self.paths.socket, commands(step))
         except (CommandRefused, SocketError) as error:
             LOG.warning("Load balancer %s: %s; reloading instead", self.id, error)
@@ -347,6 +347,12 @@ class Instance:
                 self._frozen, self._worker = self._worker, None
             return False
         return True
+
+    def _has_read(self, step: Step) -> bool:
+        """Return whether a step is about a file that HAProxy has read, and that is the same as ever."""
+        if not isinstance(step, LoadFile) or step.file.kind == "cert":
+            return False
+        return runtime.has_file(self.paths.socket, step.file.kind, tls.path(step.file.name))
 
     def _go_back(self, before: str | None) -> None:
         """Put the file back that was there before a start or reload that failed."""

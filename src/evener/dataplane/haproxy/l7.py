@@ -8,7 +8,7 @@ HAProxy 2.6 configuration manual, sections 4.2 ("http-request", "use_backend"), 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from evener.dataplane.haproxy.errors import unknown, unserved
+from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.quoting import argument, line, literal
 from evener.resources.graph import PolicyNode
 from evener.resources.l7policy import L7Policy
@@ -142,11 +142,21 @@ def _acls(rule: L7Rule) -> Iterator[str]:
         case L7RuleType.COOKIE:
             fetches = (f"req.cook({key})",)
         case L7RuleType.SSL_CONN_HAS_CERT | L7RuleType.SSL_VERIFY_RESULT | L7RuleType.SSL_DN_FIELD:
-            raise unserved("type of an L7 rule", rule.type)
+            yield _about_certificate(rule, method)
+            return
         case _:
             raise unknown("type of an L7 rule", rule.type)
     for fetch in fetches:
         yield line("acl", rule.id, fetch, *ignore_case, "-m", method, "--", value)
+
+
+def _about_certificate(rule: L7Rule, method: str) -> str:
+    """Return the line of a rule that looks at the client's certificate (section 7.3.4)."""
+    if rule.type is L7RuleType.SSL_CONN_HAS_CERT:
+        return line("acl", rule.id, "ssl_c_used", "-m", "bool")
+    if rule.type is L7RuleType.SSL_VERIFY_RESULT:
+        return line("acl", rule.id, "ssl_c_verify", "-m", "int", "--", rule.value)
+    return line("acl", rule.id, f"ssl_c_s_dn({argument(rule.key or '')})", "-m", method, "--", rule.value)
 
 
 def _decision(

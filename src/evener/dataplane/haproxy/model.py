@@ -83,6 +83,15 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class TlsFile:
+    """A file that several lines may name, in PEM, of one of HAProxy's kinds: `ca-file`, `crl-file`, or `cert`."""
+
+    kind: str
+    name: str
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Bind:
     """An address and a port that a listener listens on; `options` are further words of its line."""
 
@@ -99,7 +108,7 @@ class Bind:
 class Frontend:
     """A listener: its name, where it listens, its lines, its limit of connections, its certificates.
 
-    The first certificate is the default one.
+    The first certificate is the default one. By the files `trust`, certificates of clients are looked at.
     """
 
     name: str
@@ -107,13 +116,14 @@ class Frontend:
     lines: tuple[str, ...]
     limit: int
     certificates: tuple[Certificate, ...] = ()
+    trust: tuple[TlsFile, ...] = ()
 
 
 @dataclass(frozen=True)
 class Backend:
     """A pool: its name, its lines but for servers, its servers, and the type of its table of clients.
 
-    `asked` is words about what is in the lines.
+    `asked` is words about what is in the lines, `files` are what servers' lines name.
     """
 
     name: str
@@ -121,6 +131,7 @@ class Backend:
     servers: tuple[Server, ...] = ()
     table: str | None = None
     asked: Asked = field(default=Asked(), compare=False)
+    files: tuple[TlsFile, ...] = ()
 
     @cached_property
     def servers_by_name(self) -> dict[str, Server]:

@@ -1,7 +1,7 @@
 """How members are asked whether they are well, in HAProxy's words: lines of a backend, words of its servers. Pure.
 
 HAProxy 2.6 configuration manual, sections 4.2 ("http-check send", "option ssl-hello-chk", "timeout check") and 5.2
-("addr", "check", "check-sni", "inter", "port").
+("addr", "check", "check-alpn", "check-sni", "check-ssl", "inter", "port").
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,9 @@ from evener.dataplane.haproxy import timeouts
 from evener.dataplane.haproxy.errors import unknown, unserved
 from evener.dataplane.haproxy.quoting import line
 from evener.resources.graph import PoolNode
-from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.healthmonitor import HTTP_TYPES, HealthMonitor
 from evener.resources.member import Member
+from evener.resources.pool import Pool
 from evener.resources.types import MonitorType
 
 
@@ -27,7 +28,7 @@ def host(addresses: Sequence[str]) -> str:
     return f"[{first}]" if ":" in first else first
 
 
-def lines(monitor: HealthMonitor, host_name: str, connect_ms: int) -> Iterator[str]:
+def lines(monitor: HealthMonitor, pool: Pool, host_name: str, connect_ms: int) -> Iterator[str]:
     """Return the lines of a backend; a request that has to name a host, and is told none, names `host_name`.
 
     `connect_ms` is how long the opening of a connection may take by what listeners say.
@@ -46,6 +47,8 @@ def lines(monitor: HealthMonitor, host_name: str, connect_ms: int) -> Iterator[s
         case _:
             raise unknown("type of a health monitor", monitor.type)
     if monitor.type is MonitorType.TLS_HELLO:
+        if pool.tls_enabled:
+            return  # a whole handshake is made
         # The beginning of a handshake, which says nothing of clients' certificates; an alert is an answer as well.
         yield line("option", "ssl-hello-chk")
     elif monitor.type is not MonitorType.TCP:
@@ -63,8 +66,11 @@ def _version(monitor: HealthMonitor, host_name: str) -> tuple[str, ...]:
     return ("ver", f"HTTP/{monitor.http_version}", *(() if name is None else ("hdr", "Host", name)))
 
 
-def words(monitor: HealthMonitor | None, member: Member) -> tuple[str, ...]:
-    """Return the words of a server's line; none where HAProxy does not ask."""
+def words(monitor: HealthMonitor | None, member: Member, pool: Pool, *, requests: bool) -> tuple[str, ...]:
+    """Return the words of a server's line; none where HAProxy does not ask.
+
+    `requests` says whether the member is sent requests, and not a stream of bytes.
+    """
     if monitor is None or monitor.type is MonitorType.PING:
         return ()
     how_often = (
@@ -76,14 +82,26 @@ def words(monitor: HealthMonitor | None, member: Member) -> tuple[str, ...]:
         "rise",
         str(monitor.rise),
     )
-    return (*how_often, *_tls_words(monitor), *_place(member))
+    return (*how_often, *_tls_words(monitor, member, pool, requests=requests), *_place(member))
 
 
-def _tls_words(monitor: HealthMonitor) -> Iterator[str]:
-    if monitor.type is MonitorType.HTTPS:
-        yield from ("check-ssl", "verify", "none")
-        if monitor.domain_name is not None:
-            yield from ("check-sni", monitor.domain_name)
+def _tls_words(monitor: HealthMonitor, member: Member, pool: Pool, *, requests: bool) -> Iterator[str]:
+    """Return the words for a check by TLS: of a monitor that says so, or where traffic goes by TLS.
+
+    HAProxy does the latter by itself for servers in a file, and not for those that come at run time.
+    """
+    elsewhere = any(_place(member))
+    if monitor.type is not MonitorType.HTTPS and not (
+        pool.tls_enabled and (not elsewhere or monitor.type is MonitorType.TLS_HELLO)
+    ):
+        return
+    yield "check-ssl"
+    if not pool.tls_enabled:  # else it says whom it trusts
+        yield from ("verify", "none")
+    if monitor.type in HTTP_TYPES and requests and pool.tls_enabled and pool.alpn_protocols:
+        yield from ("check-alpn", "http/1.1")  # what is asked is said in HTTP/1
+    if monitor.domain_name is not None:
+        yield from ("check-sni", monitor.domain_name)
 
 
 def _place(member: Member) -> Iterator[str]:

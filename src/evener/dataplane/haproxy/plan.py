@@ -2,14 +2,14 @@
 
 Source of what is possible at run time: HAProxy management manual, section 9.3, "add server", "del server", "set
 server", "set maxconn frontend", "new ssl cert", "set ssl cert", "commit ssl cert", "add ssl crt-list", "del ssl
-crt-list" and "del ssl cert", of 2.6 and 3.0.
+crt-list" and "del ssl cert", and the like for "ca-file" and "crl-file", of 2.6 and 3.0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evener.dataplane.haproxy import tls
-from evener.dataplane.haproxy.model import Backend, Certificate, Config, Frontend, Server
+from evener.dataplane.haproxy.model import Backend, Certificate, Config, Frontend, Server, TlsFile
 
 _LONGEST_BUNDLE = 15_000  # bytes; a command with all it brings must fit into one buffer of 16384
 
@@ -95,6 +95,23 @@ class RemoveCertificate:
     name: str
 
 
+@dataclass(frozen=True)
+class ReplaceFile:
+    """Go by what is now in `file` in place of what HAProxy has by its name; connections that it opened go on."""
+
+    file: TlsFile
+
+
+@dataclass(frozen=True)
+class LoadFile:
+    """Let HAProxy have `file` for servers that are to come.
+
+    It may have been read before: a certificate under that name may be another by now, all else is the same.
+    """
+
+    file: TlsFile
+
+
 RuntimeStep = (
     AddServer
     | RemoveServer
@@ -104,6 +121,8 @@ RuntimeStep = (
     | AddCertificate
     | ReplaceCertificate
     | RemoveCertificate
+    | ReplaceFile
+    | LoadFile
 )
 Step = Start | Reload | Stop | RuntimeStep
 
@@ -131,7 +150,7 @@ def plan(running: Config | None, wanted: Config, *, raises_limits: bool = True) 
         if part is None:
             return (Reload(),)
         steps += part
-    return tuple(steps)
+    return tuple(dict.fromkeys(steps))  # two backends of one pool may need the same file
 
 
 def _only_parts_differ(running: Config, wanted: Config) -> bool:
@@ -152,10 +171,32 @@ def _raises(running: Config, wanted: Config) -> bool:
 
 def _at_front(old: Frontend, new: Frontend) -> list[RuntimeStep] | None:
     """Return the steps from `old` to `new`, or None where only a reload can do it."""
-    shown = _shown(old, new)
-    if shown is None or old.limit == new.limit:
-        return shown
-    return [SetLimit(new.name, new.limit), *shown]
+    shown, trusted = _shown(old, new), _trusted(old, new)
+    if shown is None or trusted is None:
+        return None
+    # After a command about trust, 2.6 and 3.0 put no other certificate in, and 2.6 ends at the next such command.
+    if shown and new.trust:
+        return None
+    limit = [] if old.limit == new.limit else [SetLimit(new.name, new.limit)]
+    return [*limit, *shown, *trusted]
+
+
+def _trusted(old: Frontend, new: Frontend) -> list[RuntimeStep] | None:
+    """Return the steps from what `old` trusts to what `new` does, None where only a reload can do it.
+
+    Authorities and what they have revoked fit each other only: where both are others, each is first what it was and
+    what it will be, so that at no moment somebody is refused whom both take.
+    """
+    changed = [(before, after) for before, after in zip(old.trust, new.trust, strict=True) if before != after]
+    files = [after for _, after in changed]
+    if len(changed) > 1:
+        between = [TlsFile(each.kind, each.name, before.content + each.content) for before, each in changed]
+        files = [*between, *files]
+    return [ReplaceFile(each) for each in files] if _fit(files) else None
+
+
+def _fit(files: Iterable[TlsFile]) -> bool:
+    return all(len(each.content) <= _LONGEST_BUNDLE for each in files)
 
 
 def _shown(old: Frontend, new: Frontend) -> list[RuntimeStep] | None:
@@ -180,7 +221,9 @@ def _shown(old: Frontend, new: Frontend) -> list[RuntimeStep] | None:
 
 def _within(old: Backend, new: Backend) -> list[RuntimeStep] | None:
     """Return the steps from `old` to `new`, or None where only a reload can do it."""
-    steps: list[RuntimeStep] = []
+    steps = _files_for(old, new)
+    if steps is None:
+        return None
     # Additions come first: so a pool whose members are all exchanged is never empty in between.
     for server in new.servers:
         before = old.servers_by_name.get(server.name)
@@ -192,6 +235,21 @@ def _within(old: Backend, new: Backend) -> list[RuntimeStep] | None:
             steps += _changed(old.name, before, server)
     gone = [server.name for server in old.servers if server.name not in new.servers_by_name]
     return steps + [RemoveServer(old.name, name) for name in gone]
+
+
+def _files_for(old: Backend, new: Backend) -> list[RuntimeStep] | None:
+    """Return the steps that let servers of `new` find the files that they name; None where only a reload can do it.
+
+    HAProxy reads what some server's line names, and nothing for a backend without servers.
+    """
+    if not new.servers:
+        return []
+    if not old.servers:
+        return [LoadFile(each) for each in new.files] if _fit(new.files) else None
+    if [each.name for each in old.files] != [each.name for each in new.files]:
+        return None
+    changed = [after for before, after in zip(old.files, new.files, strict=True) if before != after]
+    return [ReplaceFile(each) for each in changed] if _fit(changed) else None
 
 
 def _fixed(server: Server) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evener.dataplane.haproxy import (
     access,
+    client_certificates,
     connection_limits,
     exporter,
     headers,
@@ -18,6 +19,7 @@ from evener.dataplane.haproxy import (
     persistence,
     timeouts,
     tls,
+    tls_members,
     uses,
 )
 from evener.dataplane.haproxy.errors import unknown
@@ -50,7 +52,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     found = [
         each
         for node in graph.pools
-        if node.pool.admin_state_up
+        if node.pool.admin_state_up and tls_members.servable(graph, node.pool)
         for each in uses.of_pool(graph, node, listeners)
     ]
     paths = Paths(directory)
@@ -60,7 +62,7 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     return Config(
         global_lines=(
             *_global(graph.loadbalancer, paths, settings, most),
-            *tls.global_lines(listeners),
+            *tls.global_lines(listeners, [each.node.pool for each in found]),
             *exporter.global_lines(listeners),
         ),
         defaults_lines=tuple(_defaults(settings)),
@@ -72,11 +74,13 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
                 tuple(_frontend_lines(graph, each, uses.by_pool(found, each), settings)),
                 connection_limits.of_listener(each, settings, most),
                 tls.certificates(graph, each),
+                tls.clients_trust(graph, each),
             )
             for each in sorted(listeners, key=lambda one: one.id)
         ),
         backends=tuple(
-            _backend(each, monitors.host(addresses)) for each in sorted(found, key=lambda one: one.name)
+            _backend(graph, each, monitors.host(addresses))
+            for each in sorted(found, key=lambda one: one.name)
         ),
         exporter_lines=exporter.section(listeners),
     )
@@ -148,6 +152,7 @@ def _frontend_lines(
         policies = graph.policies_of(listener.id)
         yield from l7.rules(policies, backends, default_port=443 if tls.terminates(listener) else 80)
         yield from headers.of_requests(listener)
+        yield from client_certificates.header_lines(listener)
         yield from _hop_by_hop()
         yield from headers.of_answers(listener)
         yield from l7.choices(policies, backends)
@@ -171,15 +176,16 @@ def _hop_by_hop() -> Iterator[str]:
     yield line("http-request", "set-header", "Connection", "upgrade", "if", *connection)
 
 
-def _backend(use: Use, host: str) -> Backend:
+def _backend(graph: Graph, use: Use, host: str) -> Backend:
     """Return a backend; health checks that have to name a host name `host`."""
     monitor = monitors.in_service(use.node)
     return Backend(
         use.name,
         tuple(_backend_lines(use, host)),
-        tuple(_servers(use)),
+        tuple(_servers(graph, use)),
         persistence.table(use.node.pool, requests=use.requests),
         Asked() if monitor is None else Asked(monitor.type.value, monitor.expected_codes),
+        tls_members.files(graph, use.node.pool),
     )
 
 
@@ -192,7 +198,7 @@ def _backend_lines(use: Use, host: str) -> Iterator[str]:
     yield from persistence.choices(use.node.pool, use.name, requests=use.requests)
     monitor = monitors.in_service(use.node)
     if monitor is not None:
-        yield from monitors.lines(monitor, host, timeouts.connect_ms(use.listeners))
+        yield from monitors.lines(monitor, use.node.pool, host, timeouts.connect_ms(use.listeners))
 
 
 def _balance(algorithm: LBAlgorithm) -> Iterator[str]:
@@ -214,13 +220,15 @@ def _balance(algorithm: LBAlgorithm) -> Iterator[str]:
             raise unknown("algorithm", algorithm)
 
 
-def _servers(use: Use) -> Iterator[Server]:
+def _servers(graph: Graph, use: Use) -> Iterator[Server]:
     monitor = monitors.in_service(use.node)
     numbers = _numbers(use.node.members)
     cookie = persistence.kind(use.node.pool, requests=use.requests) is PersistenceType.HTTP_COOKIE
     pinged = monitor is not None and monitor.type is MonitorType.PING
+    pool, tls_words = use.node.pool, tls_members.words(graph, use.node.pool, requests=use.requests)
     for member in sorted(use.node.members, key=lambda each: each.id):
-        words = (*monitors.words(monitor, member), *_proxy_words(use))
+        asked = monitors.words(monitor, member, pool, requests=use.requests)
+        words = (*tls_words, *asked, *_proxy_words(use))
         if member.backup:
             words = (*words, "backup")
         yield Server(

@@ -16,8 +16,9 @@ _LONGEST_BATCH = 8192  # bytes; a command line must fit into one buffer of 16384
 # What HAProxy says of its own accord when all went well; everything else but silence is a refusal.
 _PRAISE = re.compile(
     r"New server registered\.|Server deleted\.|New empty certificate store '.*'!|Certificate '.*' deleted!"
-    r"|Transaction (?:created|updated) for certificate .*!|(?:Committing|Inserting certificate) .*|Success!"
-    r"|Entry '.*' deleted in crtlist '.*'!"
+    r"|New C(?:A|RL) file created '.*'!|(?:Certificate|C(?:A|RL) file) '.*' already exists!"
+    r"|[Tt]ransaction (?:created|updated) for (?:certificate|CA|CRL) .*!"
+    r"|(?:Committing|Inserting certificate) .*|Success!|Entry '.*' deleted in crtlist '.*'!"
 )
 
 
@@ -127,6 +128,15 @@ def tell(path: Path, commands: Iterable[str], timeout_s: float = TIMEOUT_S) -> N
         refusals = [text for text in said if not _PRAISE.fullmatch(text)]
         if refusals:
             raise CommandRefused("; ".join(refusals))
+
+
+def has_file(path: Path, kind: str, name: str) -> bool:
+    """Return whether HAProxy has read the file `name` of `kind`: `ca-file` or `crl-file`.
+
+    Raises:
+        SocketError: as `ask`.
+    """
+    return any(text.split()[:1] == [name] for text in ask(path, f"show ssl {kind}").split("\n"))
 
 
 def say(path: Path, commands: str) -> socket.socket:

@@ -8,29 +8,19 @@ Must not put any part of a key anywhere but into a bundle.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from evener.dataplane.haproxy.model import Certificate, Config
+from evener.dataplane.haproxy.model import Certificate, Config, TlsFile
 from evener.dataplane.haproxy.paths import CERTIFICATES
 from evener.dataplane.haproxy.quoting import line
+from evener.dataplane.haproxy.tls_words import CIPHERS, CIPHERSUITES, alpn, parameters
 from evener.resources.graph import Graph
 from evener.resources.listener import Listener
-from evener.resources.types import ListenerProtocol
+from evener.resources.pool import Pool
+from evener.resources.types import AlpnProtocol, ClientAuthentication, ListenerProtocol
 
-# Mozilla's "intermediate" configuration, version 5.7 (https://wiki.mozilla.org/Security/Server_Side_TLS), but for DHE:
-# a client that computes nothing itself makes a server compute much with it (CVE-2002-20001), and all that speak TLS 1.2
-# with AEAD know ECDHE as well.
-CIPHERS = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-)
-CIPHERSUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 OPTIONS = ("prefer-client-ciphers", "ssl-min-ver", "TLSv1.2", "no-tls-tickets")
-ALPN = "h2,http/1.1"
+ALPN = (AlpnProtocol.H2, AlpnProtocol.HTTP_1_1)
 
 
 def terminates(listener: Listener) -> bool:
@@ -38,9 +28,32 @@ def terminates(listener: Listener) -> bool:
     return listener.protocol is ListenerProtocol.TERMINATED_HTTPS
 
 
+def authenticates(listener: Listener) -> bool:
+    """Return whether clients of `listener` are asked for a certificate."""
+    return terminates(listener) and listener.client_authentication is not ClientAuthentication.NONE
+
+
 def servable(graph: Graph, listener: Listener) -> bool:
-    """Return whether there is a certificate for who asks `listener` for no name, where it needs one."""
-    return not terminates(listener) or listener.default_tls_container_ref in graph.certificates
+    """Return whether there is all without which nobody may be let in by `listener`.
+
+    That is a certificate for who asks for no name, and what says whose certificates are trusted.
+    """
+    if not terminates(listener):
+        return True
+    if _default_ref(listener) not in graph.certificates:
+        return False
+    trust = (listener.client_ca_tls_container_ref, listener.client_crl_container_ref)
+    return not authenticates(listener) or trusts(graph, *trust)
+
+
+def trusts(graph: Graph, authorities: str | None, revoked: str | None) -> bool:
+    """Return whether there are the authorities that are named, and what they have revoked where that is named."""
+    return authorities in graph.authorities and (revoked is None or revoked in graph.revoked)
+
+
+def _default_ref(listener: Listener) -> str | None:
+    """Return the reference of the certificate for who asks for no name: the first where none is the default."""
+    return listener.default_tls_container_ref or next(iter(listener.sni_container_refs), None)
 
 
 def with_known(graph: Graph, known: Graph | None) -> Graph:
@@ -48,15 +61,24 @@ def with_known(graph: Graph, known: Graph | None) -> Graph:
 
     What a reference means never changes, so what was read once still holds.
     """
-    old = {} if known is None else known.certificates
-    kept = {ref: old[ref] for ref in graph.unreadable if ref in old}
-    return graph.model_copy(update={"certificates": {**graph.certificates, **kept}}) if kept else graph
+    if known is None:
+        return graph
+    update = {}
+    for name in ("certificates", "authorities", "revoked"):
+        old, new = getattr(known, name), getattr(graph, name)
+        update[name] = {ref: old[ref] for ref in graph.unreadable if ref in old} | new
+    return graph.model_copy(update=update)
 
 
-def global_lines(listeners: Sequence[Listener]) -> Iterator[str]:
-    """Return what stands in the section `global` as soon as one of `listeners` terminates TLS."""
-    if any(terminates(each) for each in listeners):
+def global_lines(listeners: Sequence[Listener], pools: Iterable[Pool]) -> Iterator[str]:
+    """Return what stands in the section `global` as soon as one of `listeners` or `pools` speaks TLS."""
+    terminating = any(terminates(each) for each in listeners)
+    if terminating or any(each.tls_enabled for each in pools):
         yield line("crt-base", CERTIFICATES)
+    if any(authenticates(each) for each in listeners):
+        # A session that goes on is not looked at again: nobody whose certificate is revoked may have one.
+        yield line("tune.ssl.cachesize", 0)
+    if terminating:
         yield line("ssl-default-bind-options", *OPTIONS)
         yield line("ssl-default-bind-ciphers", ":".join(CIPHERS))
         yield line("ssl-default-bind-ciphersuites", ":".join(CIPHERSUITES))
@@ -66,7 +88,34 @@ def bind_words(listener: Listener) -> tuple[str, ...]:
     """Return the words behind the address of a `bind` line; none where `listener` does not terminate TLS."""
     if not terminates(listener):
         return ()
-    return ("ssl", "crt-list", path(list_name(listener.id)), "alpn", ALPN)
+    return (
+        *("ssl", "crt-list", path(list_name(listener.id)), *alpn(listener.alpn_protocols or ALPN)),
+        *parameters(listener.tls_ciphers, listener.tls_versions),
+        *_asking_words(listener),
+    )
+
+
+def _asking_words(listener: Listener) -> tuple[str, ...]:
+    """Return the words that ask clients for a certificate."""
+    if not authenticates(listener):
+        return ()
+    how = "required" if listener.client_authentication is ClientAuthentication.MANDATORY else "optional"
+    words = ("verify", how, "ca-file", path(f"{listener.id}-ca.pem"))
+    if listener.client_crl_container_ref is None:
+        return words
+    return (*words, "crl-file", path(f"{listener.id}-crl.pem"))
+
+
+def clients_trust(graph: Graph, listener: Listener) -> tuple[TlsFile, ...]:
+    """Return the files by which certificates of clients of `listener` are looked at; none where nobody asks."""
+    if not authenticates(listener):
+        return ()
+    authorities = graph.authorities[str(listener.client_ca_tls_container_ref)]
+    found = (TlsFile("ca-file", f"{listener.id}-ca.pem", authorities),)
+    if listener.client_crl_container_ref is None:
+        return found
+    revoked = graph.revoked[listener.client_crl_container_ref]
+    return (*found, TlsFile("crl-file", f"{listener.id}-crl.pem", revoked))
 
 
 def path(name: str) -> str:
@@ -95,8 +144,12 @@ def certificates(graph: Graph, listener: Listener) -> tuple[Certificate, ...]:
 
 def _name(listener: Listener, bundle: str, *, default: bool) -> str:
     # HAProxy deletes no certificate that is a default; but it replaces the content of any.
-    digest = hashlib.sha256(bundle.encode()).hexdigest()[:32]
-    return f"{listener.id}.pem" if default else f"{listener.id}-{digest}.pem"
+    return f"{listener.id}.pem" if default else f"{listener.id}-{digest(bundle)}.pem"
+
+
+def digest(text: str) -> str:
+    """Return what stands in a file's name for what is in it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def files(config: Config) -> dict[str, str]:
@@ -106,6 +159,9 @@ def files(config: Config) -> dict[str, str]:
         if frontend.certificates:
             wanted |= {each.name: each.bundle for each in frontend.certificates}
             wanted[list_name(frontend.name)] = "".join(f"{each.name}\n" for each in frontend.certificates)
+        wanted |= {each.name: each.content for each in frontend.trust}
+    for backend in config.backends:
+        wanted |= {each.name: each.content for each in backend.files}
     return wanted
 
 
