@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy.errors import Unrenderable
+from evener.dataplane.haproxy.plan import Reload, plan
 from evener.dataplane.haproxy.quoting import word
 from evener.dataplane.haproxy.render import render
 from evener.dataplane.haproxy.settings import Settings
@@ -121,6 +122,17 @@ def test_a_quoted_word_is_one_word_on_one_line(text):
     assert quoted.splitlines() == [quoted] or "\n" not in quoted
     # Written with the escapes that a shell knows too, a shell reads it back as one word.
     assert len(shlex.split(quoted)) == 1
+
+
+def test_a_load_balancer_that_is_served_anew_gets_another_worker_and_is_the_same_otherwise():
+    listeners, balancer_id = [g.listener()], g.new_id()
+
+    def config(failovers: int):
+        return render(g.graph(listeners=listeners, id=balancer_id, failovers=failovers), DIR, SETTINGS)
+
+    assert plan(config(0), config(1)) == plan(config(1), config(2)) == (Reload(),)
+    (told,) = set(config(1).global_lines) - set(config(0).global_lines)
+    assert told.split(maxsplit=1) == ["description", '"failover 1"']
 
 
 def test_nul_and_lone_surrogates_cannot_be_written():

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from evener.bus.base import Bus
 from evener.control.agents import Agents
+from evener.control.amphorae import Amphorae
+from evener.control.failover import Failover
 from evener.control.flavor_profiles import FlavorsWithProfiles
 from evener.control.flavors import Flavors
 from evener.control.quotas import Quotas
@@ -22,6 +24,8 @@ class Administration:
     """The operations on each."""
 
     agents: Agents
+    amphorae: Amphorae
+    failover: Failover
     flavors: Flavors
     profiled_flavors: FlavorsWithProfiles
     zones: AvailabilityZones
@@ -39,8 +43,11 @@ def administration(
 ) -> Administration:
     """Return the operations on what `database` holds, with the `providers`, and quotas of the `limited` kinds."""
     agents = Agents(database, network, bus, secrets)
+    failover = Failover(database, network, bus)
     return Administration(
         agents,
+        Amphorae(database, failover),
+        failover,
         Flavors(database, providers),
         FlavorsWithProfiles(database, providers),
         AvailabilityZones(database, providers),

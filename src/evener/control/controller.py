@@ -82,14 +82,15 @@ class BusController:
     def graph(self, host: str, loadbalancer_id: str, asker: Asker = ANYONE) -> Graph | None:
         """Return the graph as it should be now, to a host that is to serve it."""
         with self._asked(host, asker) as tx:
-            if host not in scheduling.hosts_of(tx, loadbalancer_id):
+            role = scheduling.roles_of(tx, loadbalancer_id).get(host)
+            if role is None:
                 return None
             family = load_family(tx, loadbalancer_id)
         # After the rows: what changes meanwhile is newer than the generation says, never older.
         port = None if family is None else self._network.vip_port(family.balancer.vip_port_id)
         if family is None or port is None:
             return None
-        graph = family.graph(port)
+        graph = family.graph(port, role)
         return graph if self._secrets is None else with_certificates(self._secrets, graph)
 
     def networks(self, host: str, asker: Asker = ANYONE) -> tuple[NetworkSpec, ...] | None:

@@ -16,6 +16,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
+from evener.resources.types import Role
 from evener.services.network import VipPort
 from evener.store.database import Transaction
 from evener.store.rows import bare, table
@@ -31,12 +32,13 @@ class Family:
     balancer: Row[Any]
     below: Mapping[type[Resource], Sequence[Row[Any]]]
 
-    def graph(self, port: VipPort) -> Graph:
-        """Return the rows as a graph, with the load balancer's port."""
+    def graph(self, port: VipPort, role: Role = Role.STANDALONE) -> Graph:
+        """Return the rows as a graph for an agent of that role, with the load balancer's port."""
         return Graph(
             generation=self.balancer.generation,
             vip_port=port.wiring,
             security=port.security,
+            role=role,
             **self._parts(),
         )
 

@@ -115,8 +115,10 @@ def _balancing(network_id: str) -> Select[tuple[str]]:
     return there.where(loadbalancers.c.vip_network_id == network_id).limit(1)
 
 
-def bind(tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role = Role.STANDALONE) -> None:
-    """Give a load balancer to an agent."""
+def bind(
+    tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role = Role.STANDALONE, applied: int = 0
+) -> None:
+    """Give a load balancer to an agent; generations up to `applied` are on their way to nobody any more."""
     moment = now()
     tx.execute(
         bindings.insert(),
@@ -127,9 +129,23 @@ def bind(tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role = Role
             "created_at": moment,
             "updated_at": moment,
             "agent_id": agent_id,
-            "applied_generation": 0,
+            "applied_generation": applied,
         },
     )
+
+
+def renew(tx: Transaction, loadbalancer_id: str, agent_ids: Iterable[str]) -> None:
+    """Note that agents serve a load balancer anew: what they do of it has another id from now on."""
+    moment = now()
+    for agent_id in agent_ids:
+        mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
+        fresh = {"id": str(uuid.uuid4()), "created_at": moment, "updated_at": moment}
+        tx.execute(bindings.update().where(*mine).values(fresh))
+
+
+def roles_of(tx: Transaction, loadbalancer_id: str) -> dict[str, Role]:
+    """Return what each agent is among those that serve a load balancer, by their hosts."""
+    return {row.host: Role(row.role) for row in tx.execute(_HOSTS, {"served": loadbalancer_id})}
 
 
 def living_hosts(tx: Transaction, moment: datetime) -> list[str]:
@@ -175,7 +191,7 @@ _CANDIDATES = select(
     _balancers.label("balancers"),
 )
 _HOSTS = (
-    select(agents.c.host, agents.c.id)
+    select(agents.c.host, agents.c.id, bindings.c.role)
     .join(bindings, bindings.c.agent_id == agents.c.id)
     .where(bindings.c.loadbalancer_id == bindparam("served"))
 )

@@ -14,6 +14,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
+from evener.resources.types import Role
 from evener.resources.wiring import Document, PacketRule, WiredPort
 
 
@@ -70,10 +71,14 @@ class Tree(Document):
 
 
 class Graph(Tree):
-    """A load balancer as a host realises it: at one generation, on its port, with its certificates."""
+    """A load balancer as a host realises it: at one generation, on its port, with its certificates.
+
+    `role` is what its agent is among those that serve it.
+    """
 
     generation: int
     vip_port: WiredPort
+    role: Role = Role.STANDALONE
     security: tuple[PacketRule, ...] | None = (
         None  # what the port's security groups let in; None where it has none
     )

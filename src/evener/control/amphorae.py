@@ -1,0 +1,170 @@
+"""The places where load balancers are served, one for each agent of each: bindings, as Octavia shows amphorae."""
+# ruff: noqa: ARG002 - `parent_id` is part of the calls that all operations behind the API take
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NoReturn
+
+from sqlalchemy import ColumnElement, Select, and_, false, select, true
+
+from evener.control.errors import AmphoraInUse
+from evener.control.failover import Failover
+from evener.resources.amphora import Amphora
+from evener.resources.caller import Caller
+from evener.resources.describe import Derived, descriptors
+from evener.resources.errors import Forbidden
+from evener.resources.facts import Counters
+from evener.store import rows
+from evener.store.database import Database, Transaction
+from evener.store.filters import boolean
+from evener.store.rows import ListQuery
+from evener.store.schema import agents, bindings, counters, loadbalancers
+
+_OF_AGENT = {"lb_network_ip": agents.c.host, "cached_zone": agents.c.availability_zone}
+_OF_BALANCER = {
+    "ha_ip": loadbalancers.c.vip_address,
+    "vrrp_ip": loadbalancers.c.vip_address,
+    "ha_port_id": loadbalancers.c.vip_port_id,
+    "vrrp_port_id": loadbalancers.c.vip_port_id,
+}
+
+
+class Amphorae:
+    """Implements the API's operations on amphorae. Who may is the API's business."""
+
+    def __init__(self, database: Database, failover: Failover) -> None:
+        self._database, self._failover = database, failover
+
+    def list(
+        self, caller: Caller, cls: type[Amphora], query: ListQuery, parent_id: str | None = None
+    ) -> Sequence[Amphora]:
+        """Return the places that `query` asks for."""
+        own = {name: values for name, values in query.filters.items() if not _is_derived(name)}
+        conditions = [_having(name, values) for name, values in query.filters.items() if name not in own]
+        asked = ListQuery(own, query.sort, query.limit, query.marker, query.reverse)
+        with self._database.read() as tx:
+            found = rows.listing(tx, Amphora, asked, derived=and_(true(), *conditions))
+            return _whole(tx, found)
+
+    def show(
+        self, caller: Caller, cls: type[Amphora], object_id: str, parent_id: str | None = None
+    ) -> Amphora:
+        """Return one place.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        with self._database.read() as tx:
+            return _whole(tx, [rows.get(tx, Amphora, object_id)])[0]
+
+    def create(
+        self, caller: Caller, cls: type[Amphora], values: Mapping[str, Any], parent_id: str | None = None
+    ) -> NoReturn:
+        """Refuse: they come with load balancers.
+
+        Raises:
+            Forbidden: always.
+        """
+        raise Forbidden("Amphorae come with load balancers")
+
+    def update(
+        self,
+        caller: Caller,
+        cls: type[Amphora],
+        object_id: str,
+        values: Mapping[str, Any],
+        parent_id: str | None = None,
+    ) -> NoReturn:
+        """Refuse: there is nothing to change.
+
+        Raises:
+            Forbidden: always.
+        """
+        raise Forbidden("Nothing of an amphora can be changed")
+
+    def delete(
+        self, caller: Caller, cls: type[Amphora], object_id: str, parent_id: str | None = None
+    ) -> NoReturn:
+        """Refuse: an amphora is there because its load balancer is.
+
+        Raises:
+            NotFound: when there is none.
+            InUse: otherwise.
+        """
+        self._row(object_id)
+        raise AmphoraInUse(f"Amphora {object_id} is in use and cannot be deleted.")
+
+    def stats(self, amphora_id: str) -> tuple[str, Mapping[str, Counters]]:
+        """Return the load balancer that is served there, and what each listener of it has counted, as last reported.
+
+        Raises:
+            NotFound: when there is no such place.
+        """
+        row = self._row(amphora_id)
+        mine = (counters.c.loadbalancer_id == row.loadbalancer_id, counters.c.agent_id == row.agent_id)
+        with self._database.read() as tx:
+            found = tx.execute(select(counters).where(*mine).order_by(counters.c.owner_id)).mappings()
+            return row.loadbalancer_id, {
+                each["owner_id"]: Counters(**{name: each[name] for name in Counters.model_fields})
+                for each in found
+            }
+
+    def configure(self, amphora_id: str) -> None:
+        """Have the agent look again at what it is to serve there.
+
+        Raises:
+            NotFound: when there is no such place.
+        """
+        row = self._row(amphora_id)
+        self._failover.look(row.loadbalancer_id, row.host)
+
+    def fail_over(self, caller: Caller, amphora_id: str) -> None:
+        """Have what is served there served anew; it has another id where it is afterwards.
+
+        Raises:
+            NotFound: when there is no such place.
+            Conflict: when its load balancer is on its way out.
+        """
+        row = self._row(amphora_id)
+        self._failover.of(caller, row.loadbalancer_id, row.agent_id)
+
+    def _row(self, amphora_id: str) -> Any:
+        with self._database.read() as tx:
+            rows.get_row(tx, Amphora, amphora_id)
+            joined = bindings.join(agents, agents.c.id == bindings.c.agent_id)
+            wanted = select(bindings.c.loadbalancer_id, bindings.c.agent_id, agents.c.host)
+            return tx.execute(wanted.select_from(joined).where(bindings.c.id == amphora_id)).one()
+
+
+def _is_derived(name: str) -> bool:
+    return name in descriptors(Amphora) and isinstance(descriptors(Amphora)[name][1], Derived)
+
+
+def _having(name: str, values: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition for places of which an attribute that has no column is one of `values`.
+
+    Raises:
+        InvalidInput: for a word that is no truth.
+    """
+    if name in _OF_AGENT:
+        return bindings.c.agent_id.in_(select(agents.c.id).where(_OF_AGENT[name].in_(values)))
+    if name in _OF_BALANCER:
+        those = select(loadbalancers.c.id).where(_OF_BALANCER[name].in_(values))
+        return bindings.c.loadbalancer_id.in_(those)
+    same = Amphora.model_fields[name].default
+    given = [boolean(name, value) for value in values] if isinstance(same, bool) else values
+    return true() if same in given else false()
+
+
+@cache
+def _places(*, one: bool) -> Select[Any]:
+    joined = bindings.join(agents, agents.c.id == bindings.c.agent_id)
+    joined = joined.join(loadbalancers, loadbalancers.c.id == bindings.c.loadbalancer_id)
+    named = [column.label(name) for name, column in (*_OF_AGENT.items(), *_OF_BALANCER.items())]
+    return select(bindings.c.id, *named).select_from(joined).where(rows.wanted(bindings.c.id, one=one))
+
+
+def _whole(tx: Transaction, found: Sequence[Amphora]) -> list[Amphora]:
+    """Return amphorae with what they have of their agents and load balancers, in one statement (of 500 at a time)."""
+    by_id = {row.id: row._asdict() for row in rows.of_all(tx, _places, [each.id for each in found])}
+    return [Amphora.trusted({**vars(each), **by_id.get(each.id, {})}) for each in found]

@@ -1,0 +1,79 @@
+"""Serving a load balancer anew: on another agent where one can take it, else by a new worker where it is."""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+
+from evener.bus.base import Bus
+from evener.control import departing, scheduling, zones
+from evener.control.certificates import Asked
+from evener.control.change import begin
+from evener.control.services import Services
+from evener.resources.bounds import DEFAULTS
+from evener.resources.caller import Caller
+from evener.resources.errors import Conflict, Unavailable
+from evener.resources.loadbalancer import LoadBalancer
+from evener.services.network import Network
+from evener.store import rows
+from evener.store.database import Database, now, retried
+
+LOG = logging.getLogger(__name__)
+
+
+class Failover:
+    """Has load balancers served anew. Who may is the API's business."""
+
+    def __init__(self, database: Database, network: Network, bus: Bus) -> None:
+        self._database, self._network, self._bus = database, network, bus
+
+    def of(self, caller: Caller, loadbalancer_id: str, agent_id: str | None = None) -> None:
+        """Have a load balancer served anew, or what one of its agents does of it.
+
+        It is at another generation afterwards, and ACTIVE once that is applied.
+
+        Raises:
+            NotFound: when the caller can see no such load balancer.
+            Conflict: when it is on its way out.
+        """
+        services = Services(caller, self._network)
+        services.run(partial(self._of, caller, services, loadbalancer_id, agent_id))
+
+    @retried
+    def _of(self, caller: Caller, services: Services, loadbalancer_id: str, agent_id: str | None) -> None:
+        with self._database.write() as tx:
+            change = begin(tx, caller, services, Asked(), (), DEFAULTS, (LoadBalancer, loadbalancer_id))
+            row = change.loadbalancer
+            footing = services.footing(row.vip_port_id)
+            zone = zones.of_agents(tx, row.availability_zone)
+            before = scheduling.agents_of(tx, loadbalancer_id)
+            roles = scheduling.roles_of(tx, loadbalancer_id)
+            leaving = {host: each for host, each in before.items() if agent_id in (None, each)}
+            moved = False
+            for host, each in leaving.items():
+                others = set(before.values()) | set(scheduling.agents_of(tx, loadbalancer_id).values())
+                try:
+                    other = scheduling.choose_agent(tx, now(), footing, zone, others)
+                except Conflict:
+                    continue
+                departing.unbind(tx, loadbalancer_id, each)
+                # What is there was applied: only that it is elsewhere now is on its way.
+                scheduling.bind(tx, loadbalancer_id, other, roles[host], change.generation - 1)
+                moved = True
+            if not moved:
+                rows.update(tx, LoadBalancer, loadbalancer_id, failovers=row.failovers + 1)
+                scheduling.renew(tx, loadbalancer_id, leaving.values())
+            # Who lets go first hears it first.
+            hosts = dict.fromkeys([*leaving, *scheduling.hosts_of(tx, loadbalancer_id)])
+            tx.after_commit(partial(self._tell, hosts, loadbalancer_id))
+        LOG.info("Load balancer %s: %s", loadbalancer_id, "goes to another agent" if moved else "served anew")
+
+    def look(self, loadbalancer_id: str, host: str) -> None:
+        """Have the agent on a host look again at a load balancer."""
+        self._tell({host: None}, loadbalancer_id)
+
+    def _tell(self, hosts: Mapping[str, None], loadbalancer_id: str) -> None:
+        for host in hosts:
+            try:
+                self._bus.agent(host).look(loadbalancer_id)
+            except Unavailable as error:
+                LOG.warning("Load balancer %s waits for its agent: %s", loadbalancer_id, error)
