@@ -36,8 +36,8 @@ def test_who_may_connect_changes_without_a_reload_and_cuts_no_connection(
     with netns.inside(client.namespace):
         call = socket.create_connection((balancer.vip, 80), 5)
     with call:
-        shown = put(cloud, balancer, balancer.listener, allowed_cidrs=[other.address, "fd00::/8"])
-        assert shown["allowed_cidrs"] == [f"{other.address}/32", "fd00::/8"]
+        shown = put(cloud, balancer, balancer.listener, allowed_cidrs=[other.address, "203.0.113.7/24"])
+        assert shown["allowed_cidrs"] == [f"{other.address}/32", "203.0.113.0/24"]
         assert other.answers(balancer.vip)
         assert not client.answers(balancer.vip)
         call.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

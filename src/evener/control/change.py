@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Row, bindparam, select
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from evener.control import named_addresses
 from evener.control.certificates import Asked
 from evener.control.errors import BeingDeleted
 from evener.control.manner import STRICT, Manner
@@ -65,15 +66,26 @@ class Change:
     def _new(self, cls: type[R], values: Mapping[str, Any]) -> R:
         ours = {"project_id": self.project(values.get("project_id")), "loadbalancer_id": self.loadbalancer.id}
         full = complete(cls, {"id": str(uuid.uuid4()), **values, **ours})
-        cls.check(full)
-        self.manner.check(cls, {**values, **full})
+        self._check(cls, full, {**values, **full})
         return rows.made(cls, full)
+
+    def _check(
+        self,
+        cls: type[Resource],
+        full: dict[str, Any],
+        given: Mapping[str, Any],
+        changed: frozenset[str] | None = None,
+    ) -> None:
+        """See that an object may be as it is to be: by its own rules, the manner's, and where it leads to."""
+        cls.check(full)
+        self.manner.check(cls, given, changed)
+        new = full if changed is None else {name: full[name] for name in changed & full.keys()}
+        named_addresses.check(new, self.loadbalancer, self.services, self.reserved)
 
     def update(self, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
         """Check and change an object below the load balancer."""
         full = {**_as_checked(cls, row), **values}
-        cls.check(full)
-        self.manner.check(cls, full, frozenset(values))
+        self._check(cls, full, full, frozenset(values))
         stored = {name: value for name, value in values.items() if name in columns(cls)}
         rows.update(self.tx, cls, row.id, **stored, changed_generation=self.generation)
 

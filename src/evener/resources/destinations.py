@@ -60,12 +60,12 @@ def why_not(address: str, reserved: Sequence[Range]) -> str | None:
     return "reserved by the operator" if any(given in block for block in reserved) else None
 
 
-def check(address: str, reserved: Sequence[Range]) -> None:
-    """Let pass what a member may have.
+def check(address: str, reserved: Sequence[Range], attribute: str = "address") -> None:
+    """Let pass what a member may have as that attribute.
 
     Raises:
         InvalidInput: naming the attribute and the reason.
     """
     reason = why_not(address, reserved)
     if reason is not None:
-        raise InvalidInput(f"Invalid input for address. Reason: '{address}' is {reason}.")
+        raise InvalidInput(f"Invalid input for {attribute}. Reason: '{address}' is {reason}.")
