@@ -35,6 +35,11 @@ BODIES: dict[type, dict[str, Any]] = {
     L7Policy: {"listener_id": LISTENER, "action": "REDIRECT_TO_URL", "redirect_url": "http://x/"},
     L7Rule: {"type": "PATH", "compare_type": "EQUAL_TO", "value": "x"},
 }
+# And with which others an attribute means something.
+NEEDS: dict[str, dict[str, Any]] = {
+    "domain_name": {"http_version": "1.1"},
+    "redirect_prefix": {"action": "REDIRECT_PREFIX", "redirect_url": None},
+}
 FIELDS = [
     *((kind, "name", "") for kind in BODIES if kind is not L7Rule),
     *((kind, "description", "") for kind in (LoadBalancer, Listener, Pool, L7Policy)),
@@ -42,7 +47,9 @@ FIELDS = [
     (Pool, "session_persistence", ""),
     (HealthMonitor, "url_path", "/"),
     (HealthMonitor, "expected_codes", "200, 201"),
+    (HealthMonitor, "domain_name", "a"),
     (L7Policy, "redirect_url", "https://x/"),
+    (L7Policy, "redirect_prefix", "https://x/a"),
     (L7Rule, "key", ""),
     (L7Rule, "value", ""),
 ]
@@ -52,7 +59,7 @@ def accepted(r: random.Random, kind: type, name: str, start: str) -> Iterator[di
     """Yield all attributes, with texts that the API takes for this one; all others are refused by its name."""
     for _ in range(TRIES):
         text = start + haproxy_words.text(r, r.choice([0, 1, 40]))
-        body = {**BODIES[kind], name: text}
+        body = {**BODIES[kind], **NEEDS.get(name, {}), name: text}
         if kind is Pool and name == "session_persistence":
             body[name] = {"type": "APP_COOKIE", "cookie_name": text}
         if kind is L7Rule:
@@ -141,5 +148,14 @@ def _stand_there(graph: Graph, lines: list[list[bytes]], text: str) -> None:
     locations = {line[line.index(b"location") + 1] for line in lines if b"location" in line}
     urls = {node.policy.redirect_url for node in graph.l7policies if node.policy.redirect_url}
     assert locations == {url.replace("%", "%%").encode() for url in urls}
+    prefixes = {line[line.index(b"prefix") + 1] for line in lines if b"prefix" in line}
+    given = {node.policy.redirect_prefix for node in graph.l7policies if node.policy.redirect_prefix}
+    assert prefixes == {url.removesuffix("/").replace("%", "%%").encode() for url in given}
+    hosts = {line[line.index(b"Host") + 1].decode() for line in lines if b"Host" in line}
+    assert hosts == {
+        node.healthmonitor.domain_name
+        for node in graph.pools
+        if node.healthmonitor and node.healthmonitor.domain_name
+    }
     paths = {line[line.index(b"uri") + 1].decode() for line in lines if b"uri" in line}
     assert paths == {node.healthmonitor.url_path for node in graph.pools if node.healthmonitor}

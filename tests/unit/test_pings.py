@@ -1,6 +1,7 @@
 """When a member that is pinged goes out and comes back, and what is sent to find out."""
 
 import ipaddress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -86,3 +87,19 @@ def test_only_enabled_members_of_enabled_ping_monitors_are_pinged(tmp_path) -> N
     backend = render(graph, tmp_path, Settings(version=(2, 6, 12))).backends_by_name[pools[0].id]
     assert [(server.checked, server.pinged) for server in backend.servers] == [(False, True)] * 2
     assert not any("check" in line for line in backend.lines)
+
+
+def test_a_member_is_pinged_where_it_says_and_each_backend_that_it_is_in_is_told() -> None:
+    pool = g.pool(protocol="PROXY")
+    member = g.member(address="10.0.0.1", monitor_address="10.0.0.2")
+    fronts = [
+        g.listener(protocol=each, protocol_port=port, default_pool_id=pool.id)
+        for each, port in (("TCP", 80), ("HTTP", 81))
+    ]
+    both = g.graph(listeners=fronts, pools=[(pool, [member], g.monitor(type="PING"))])
+    (target,) = targets(both)
+    assert (target.address, target.backends) == ("10.0.0.2", (pool.id, f"{pool.id}-tcp"))
+    backends = render(both, Path("/lb"), Settings()).backends_by_name
+    assert set(target.backends) == backends.keys()
+    (target,) = targets(g.altered(both, listeners=tuple(fronts[:1])))
+    assert target.backends == (pool.id,)
