@@ -2,7 +2,7 @@
 
 import falcon
 
-from evener.api import octavia_admin
+from evener.api import octavia_admin, octavia_creation
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import App
 from evener.api.batch import Members
@@ -127,5 +127,12 @@ def add_routes(
     for view in VIEWS:
         app.add_route(view.path, by_class[view.handlers], suffix=view.suffix or None)
     add_collections(
-        app, COLLECTIONS, operations, policy, largest_body, answers, balancing.bounds, {Member: Members}
+        app,
+        COLLECTIONS,
+        operations,
+        policy,
+        largest_body,
+        answers,
+        balancing.bounds,
+        {**octavia_creation.KINDS, Member: Members},
     )

@@ -1,18 +1,18 @@
 """`/lbaas/graphs`: a load balancer with everything below it in one request (Neutron-LBaaS's `lb-graph`)."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import falcon
 
 from evener.api.collections import read_json
 from evener.api.dialects.lbaas import LBAAS
 from evener.api.documented import STRING, Documented, ResourceSchemas, Schema, documented, exactly, many
+from evener.api.nesting import LINKED, Reader, objects
 from evener.api.policy import Policy
 from evener.control.graphs import arranged
 from evener.control.operations import LoadBalancing
-from evener.control.single_call import BalancerPlan, ListenerPlan, Made, PolicyPlan, PoolPlan
-from evener.resources.caller import Caller
+from evener.control.single_call import Made
 from evener.resources.describe import Child, Children, Resource, descriptors
 from evener.resources.errors import InvalidInput
 from evener.resources.graph import PolicyNode, PoolNode
@@ -23,33 +23,10 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.wire import parse_create, to_wire
+from evener.resources.wire import to_wire
 from evener.resources.wire_form import listed
 
-T = TypeVar("T")
 Json = dict[str, Any]
-
-# What a nested object may not say, because its place says it.
-LINKED: dict[type[Resource], frozenset[str]] = {
-    LoadBalancer: frozenset(),
-    Listener: frozenset({"loadbalancer_id", "default_pool_id"}),
-    Pool: frozenset({"loadbalancer_id", "listener_id"}),
-    Member: frozenset(),
-    HealthMonitor: frozenset({"pool_id"}),
-    L7Policy: frozenset({"listener_id", "redirect_pool_id"}),
-    L7Rule: frozenset(),
-}
-
-# The attributes of a nested body that hold objects.
-NESTING = (
-    "listeners",
-    "default_pool",
-    "l7policies",
-    "redirect_pool",
-    "rules",
-    "members",
-    "healthmonitor",
-)
 
 
 def _body(schemas: ResourceSchemas) -> Schema:
@@ -96,93 +73,10 @@ class Graphs:
         )
         if unknown:
             raise InvalidInput(f"Unrecognized attribute(s) {listed(unknown)}")
-        self._balancing.bounds.check("objects_per_request", _objects(given["loadbalancer"]))
-        plan = _Reader(caller, self._policy).balancer(given["loadbalancer"])
+        self._balancing.bounds.check("objects_per_request", objects(given["loadbalancer"]))
+        plan = Reader(caller, self._policy, LBAAS.form).balancer(given["loadbalancer"])
         response.status = falcon.HTTP_201
         response.media = {"graph": {"loadbalancer": shown(*self._balancing.create_whole(caller, plan))}}
-
-
-def _objects(given: Json) -> int:
-    """Return how many objects of ours a nested body holds, without a look into them."""
-    found, level = 0, [given]
-    while level:
-        found += len(level)
-        inner = (value for each in level for name in NESTING for value in _as_list(each.get(name)))
-        level = [value for value in inner if isinstance(value, dict)]
-    return found
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-class _Reader:
-    """Reads nested bodies; errors say where."""
-
-    def __init__(self, caller: Caller, policy: Policy) -> None:
-        self._caller = caller
-        self._policy = policy
-
-    def _values(self, cls: type[Resource], given: Json, *nested: str) -> dict[str, Any]:
-        self._policy.check(self._caller, "create", cls)
-        own = {name: value for name, value in given.items() if name not in nested}
-        misplaced = sorted(LINKED[cls] & own.keys())
-        if misplaced:
-            raise InvalidInput(f"Attribute '{misplaced[0]}' not allowed in a graph: nest the object instead")
-        values = parse_create(cls, {cls.KIND: own}, LBAAS.form, LINKED[cls])
-        self._policy.check_attributes(self._caller, "create", cls, values)
-        return values
-
-    def balancer(self, given: Json) -> BalancerPlan:
-        """Read a load balancer."""
-        return BalancerPlan(
-            self._values(LoadBalancer, given, "listeners"),
-            _each(given, "listeners", self.listener),
-        )
-
-    def listener(self, given: Json) -> ListenerPlan:
-        """Read a listener."""
-        return ListenerPlan(
-            self._values(Listener, given, "default_pool", "l7policies"),
-            _one(given, "default_pool", self.pool),
-            _each(given, "l7policies", self.l7policy),
-        )
-
-    def l7policy(self, given: Json) -> PolicyPlan:
-        """Read an L7 policy."""
-        return PolicyPlan(
-            self._values(L7Policy, given, "rules", "redirect_pool"),
-            _each(given, "rules", lambda rule: self._values(L7Rule, rule)),
-            _one(given, "redirect_pool", self.pool),
-        )
-
-    def pool(self, given: Json) -> PoolPlan:
-        """Read a pool."""
-        return PoolPlan(
-            self._values(Pool, given, "members", "healthmonitor"),
-            _each(given, "members", lambda member: self._values(Member, member)),
-            _one(given, "healthmonitor", lambda monitor: self._values(HealthMonitor, monitor)),
-        )
-
-
-def _located(where: str, read: Callable[[Json], T], given: Any) -> T:
-    if not isinstance(given, dict):
-        raise InvalidInput(f"{where}: an object is required")
-    try:
-        return read(given)
-    except InvalidInput as error:
-        raise type(error)(f"{where}: {error.message}") from None
-
-
-def _one(given: Json, name: str, read: Callable[[Json], T]) -> T | None:
-    return None if given.get(name) is None else _located(name, read, given[name])
-
-
-def _each(given: Json, name: str, read: Callable[[Json], T]) -> list[T]:
-    entries = given.get(name) or []
-    if not isinstance(entries, list):
-        raise InvalidInput(f"Invalid input for {name}. Reason: a list is required.")
-    return [_located(f"{name}[{index}]", read, entry) for index, entry in enumerate(entries)]
 
 
 def shown(balancer: LoadBalancer, made: Made) -> Json:

@@ -73,7 +73,7 @@ def set_members(change: Change, pool_id: str, wanted: Sequence[Given], *, additi
     rows.update_all(change.tx, Member, {member_id: {} for member_id in gone}, **going)
     quota_counts.give_back(change.tx, Member, change.loadbalancer.project_id, len(gone))
     change.update_all(Member, [(row, changed[row.id]) for row in there.values() if row.id in changed])
-    _create(change, new)
+    create(change, new)
 
 
 def _by_place(change: Change, pool_id: str) -> dict[Place, Row[Any]]:
@@ -92,7 +92,12 @@ def _check_each_once(pool_id: str, wanted: Sequence[Given], there: Collection[Pl
         seen.add(each.place)
 
 
-def _create(change: Change, new: Sequence[Values]) -> None:
+def create(change: Change, new: Sequence[Values]) -> None:
+    """Make members of one pool, which has none of them.
+
+    Raises:
+        EvenerError: when a rule forbids one of them.
+    """
     if not new:
         return
     bounds.check_more(change, Member, new[0], len(new))

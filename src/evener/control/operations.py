@@ -178,6 +178,7 @@ class LoadBalancing:
         Raises:
             EvenerError: when a rule forbids any part of it; then nothing has changed.
         """
+        self._manner.check(LoadBalancer, plan.values)
         found = single_call.flat(plan)
         single_call.check(self.bounds, found)
         project_id = owner_project(caller, plan.values.get("project_id"))
@@ -218,9 +219,47 @@ class LoadBalancing:
             services.settle()
             self._tell_agents(tx, services, row.id)
             balancer = self._shown(tx, caller, LoadBalancer, row.id)
+            made = {cls: self._finished(tx, cls, each) for cls, each in made.items()}
             reservation.check()
         LOG.info("Load balancer %s: created with all below it", row.id)
         return balancer, made
+
+    def create_part(self, caller: Caller, plan: single_call.PartPlan) -> Resource:
+        """Create an object below a load balancer with all that is below itself, and return it as it is shown.
+
+        Raises:
+            EvenerError: when a rule forbids any part of it; then nothing has changed.
+        """
+        cls = single_call.KINDS[type(plan)]
+        owner = owner_of_new(cls, plan.values)
+        found = single_call.flat(plan)
+        single_call.check(self.bounds, found)
+        services = Services(caller, self._network)
+        row = ask(self._database, lambda tx: rows.get_row(tx, *owner, caller.scope))
+        with self._reservations.certificates(row.project_id, certificates.wanted_of(found)) as asked:
+            services.know_subnets(found[Member])
+            return services.run(partial(self._create_part, caller, services, cls, owner, found, asked))
+
+    @retried
+    def _create_part(
+        self,
+        caller: Caller,
+        services: Services,
+        cls: type[Resource],
+        owner: tuple[type[Resource], str],
+        found: single_call.New,
+        asked: Asked,
+    ) -> Resource:
+        with self._database.write() as tx:
+            change = self._change(tx, caller, services, asked, owner)
+            single_call.create_part(change, found)
+            services.settle()
+            self._tell_agents(tx, services, change.loadbalancer.id)
+            created = self._shown(tx, caller, cls, found[cls][0]["id"])
+        LOG.info(
+            "Load balancer %s: created %s %s and all below it", change.loadbalancer.id, cls.KIND, created.id
+        )
+        return created
 
     def update(
         self,

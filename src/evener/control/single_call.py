@@ -12,6 +12,7 @@ from typing import Any
 
 from evener.control import batches, certificates, children, l7
 from evener.control.bounds import check_all, check_listener
+from evener.control.by_kind import CREATES
 from evener.control.change import Change
 from evener.resources.bounds import Bounds
 from evener.resources.describe import Resource
@@ -26,9 +27,9 @@ from evener.resources.types import L7CompareType, ListenerProtocol
 Values = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PoolPlan:
-    """A pool to make, with its members and its monitor."""
+    """A pool to make, with its members and its monitor; one that several name is made once."""
 
     values: Values
     members: Sequence[Values] = ()
@@ -55,11 +56,19 @@ class ListenerPlan:
 
 @dataclass(frozen=True, slots=True)
 class BalancerPlan:
-    """A load balancer to make, with its listeners."""
+    """A load balancer to make, with its listeners, and its pools where these are not all of the listeners'."""
 
     values: Values
     listeners: Sequence[ListenerPlan] = ()
+    pools: Sequence[PoolPlan] = ()
 
+
+PartPlan = ListenerPlan | PolicyPlan | PoolPlan
+KINDS: Mapping[type[PartPlan], type[Resource]] = {
+    ListenerPlan: Listener,
+    PolicyPlan: L7Policy,
+    PoolPlan: Pool,
+}
 
 New = Mapping[type[Resource], Sequence[dict[str, Any]]]
 Made = Mapping[type[Resource], Sequence[Resource]]
@@ -67,18 +76,67 @@ Made = Mapping[type[Resource], Sequence[Resource]]
 ORDER: tuple[type[Resource], ...] = (Pool, Listener, Member, HealthMonitor, L7Policy, L7Rule)
 
 
-def flat(plan: BalancerPlan) -> New:
-    """Return the values of everything below a load balancer by kind, with ids, and the ids of those above."""
-    found: dict[type[Resource], list[dict[str, Any]]] = {cls: [] for cls in ORDER}
-    for listener in plan.listeners:
-        _add_listener(found, listener)
-    return found
+def flat(plan: BalancerPlan | PartPlan) -> New:
+    """Return the values of all that is to be made but the load balancer, by kind, with ids, and of those above."""
+    made = _Made()
+    match plan:
+        case BalancerPlan():
+            for pool in plan.pools:
+                made.pool(pool)
+            for listener in plan.listeners:
+                made.listener(listener)
+        case ListenerPlan():
+            made.listener(plan)
+        case PolicyPlan():
+            made.policy(plan, plan.values["listener_id"])
+        case PoolPlan():
+            made.pool(plan)
+    return made.found
 
 
-def _add(found: New, cls: type[Resource], values: Values, **more: Any) -> dict[str, Any]:
-    added = {**values, **more, "id": str(uuid.uuid4())}
-    found[cls].append(added)  # type: ignore[attr-defined]
-    return added
+class _Made:
+    """What is found in plans so far."""
+
+    def __init__(self) -> None:
+        self.found: dict[type[Resource], list[dict[str, Any]]] = {cls: [] for cls in ORDER}
+        self._pools: dict[PoolPlan, str] = {}
+
+    def _add(self, cls: type[Resource], values: Values, **more: Any) -> dict[str, Any]:
+        added = {**values, **more, "id": str(uuid.uuid4())}
+        self.found[cls].append(added)
+        return added
+
+    def listener(self, plan: ListenerPlan) -> None:
+        """Add a listener."""
+        pool = (
+            plan.values.get("default_pool_id") if plan.default_pool is None else self.pool(plan.default_pool)
+        )
+        listener = self._add(Listener, plan.values, default_pool_id=pool)
+        policies: list[dict[str, Any]] = []
+        for each in plan.l7policies:
+            policy = self.policy(each, listener["id"])
+            policies.insert(policy["position"] - 1, policy)
+        for position, values in enumerate(policies, 1):
+            values["position"] = position
+
+    def policy(self, plan: PolicyPlan, listener_id: str) -> dict[str, Any]:
+        """Add a policy, and return its values; its action may be another than to use its pool."""
+        pool = None if plan.redirect_pool is None else self.pool(plan.redirect_pool)
+        redirect = plan.values.get("redirect_pool_id", pool)
+        policy = self._add(L7Policy, plan.values, listener_id=listener_id, redirect_pool_id=redirect)
+        for rule in plan.rules:
+            self._add(L7Rule, rule, l7policy_id=policy["id"])
+        return policy
+
+    def pool(self, plan: PoolPlan) -> str:
+        """Add a pool that is not there yet, and return its id."""
+        if plan not in self._pools:
+            pool = self._pools[plan] = self._add(Pool, plan.values)["id"]
+            for member in plan.members:
+                self._add(Member, member, pool_id=pool)
+            if plan.healthmonitor is not None:
+                self._add(HealthMonitor, plan.healthmonitor, pool_id=pool)
+        return self._pools[plan]
 
 
 def check(bounds: Bounds, new: New) -> None:
@@ -132,29 +190,12 @@ def _check_listeners(change: Change, listeners: Sequence[Values], pools: Mapping
             )
 
 
-def _add_listener(found: New, plan: ListenerPlan) -> None:
-    pool = None if plan.default_pool is None else _add_pool(found, plan.default_pool)
-    listener = _add(found, Listener, plan.values, default_pool_id=pool)
-    policies: list[dict[str, Any]] = []
-    for policy in plan.l7policies:
-        _add_policy(found, listener["id"], policy, policies)
-    for position, values in enumerate(policies, 1):
-        values["position"] = position
-
-
-def _add_policy(found: New, listener_id: str, plan: PolicyPlan, before: list[dict[str, Any]]) -> None:
-    """Add a policy, and put it at its place among those `before` it."""
-    pool = None if plan.redirect_pool is None else _add_pool(found, plan.redirect_pool)
-    policy = _add(found, L7Policy, plan.values, listener_id=listener_id, redirect_pool_id=pool)
-    before.insert(policy["position"] - 1, policy)
-    for rule in plan.rules:
-        _add(found, L7Rule, rule, l7policy_id=policy["id"])
-
-
-def _add_pool(found: New, plan: PoolPlan) -> str:
-    pool: str = _add(found, Pool, plan.values)["id"]
-    for member in plan.members:
-        _add(found, Member, member, pool_id=pool)
-    if plan.healthmonitor is not None:
-        _add(found, HealthMonitor, plan.healthmonitor, pool_id=pool)
-    return pool
+def create_part(change: Change, new: New) -> None:
+    """Make something below a load balancer that is there, with all below it, by the rules that make each alone."""
+    for cls in ORDER:
+        if cls is Member:
+            for pool_id in dict.fromkeys(member["pool_id"] for member in new[Member]):
+                batches.create(change, [each for each in new[Member] if each["pool_id"] == pool_id])
+            continue
+        for values in new[cls]:
+            CREATES[cls](change, values)
