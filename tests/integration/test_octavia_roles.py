@@ -1,9 +1,14 @@
 """Who may do what by Octavia's API: both of its models of roles, and other projects' objects."""
 
+import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from api_cloud import Cloud, Tree, User
+
+from evener.api.dialects.octavia_paths import LBAAS, V2
+from octavia_policy_table import STRANGER, WHO, YES, Operation, answer, make_policy, operations
 
 DENIED = "Policy does not allow this request to be performed."
 READERS = ("reader", "member", "load-balancer_observer", "load-balancer_member")
@@ -100,3 +105,103 @@ def test_who_has_no_role_of_load_balancing_sees_nothing(cloud: Cloud, role: str)
 
 def test_what_exists_nowhere_is_not_found(cloud: Cloud) -> None:
     assert cloud.ann.octavia.send("GET", "/loadbalancers/nowhere").status_code == 404
+
+
+class Estate:
+    """One object of each kind in the project `ann`, and what makes one more."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud, self.tree = cloud, cloud.tree()
+        self.numbers = itertools.count(1000)
+        cloud.unlimited("ann")
+        self.above = {"pools": f"pools/{self.tree.pool}"}
+        self.above["l7policies"] = f"l7policies/{self.id_of('l7policy')}"
+
+    def body(self, kind: str) -> dict[str, Any]:
+        """Return what makes one more of a kind."""
+        tree, number = self.tree, next(self.numbers)
+        pool = {"loadbalancer_id": tree.loadbalancer, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+        bodies: dict[str, Any] = {
+            "loadbalancer": lambda: {"vip_subnet_id": tree.subnet},
+            "listener": lambda: {
+                "loadbalancer_id": tree.loadbalancer,
+                "protocol": "HTTP",
+                "protocol_port": number,
+            },
+            "pool": lambda: pool,
+            "member": lambda: {"address": "10.0.0.99", "protocol_port": number},
+            "healthmonitor": lambda: {
+                "pool_id": self.cloud.ann.octavia.ok("POST", "/pools", {"pool": pool})["pool"]["id"],
+                "type": "TCP",
+                "delay": 5,
+                "timeout": 4,
+                "max_retries": 3,
+            },
+            "l7policy": lambda: {"listener_id": tree.listener, "action": "REJECT"},
+            "rule": lambda: {"type": "PATH", "compare_type": "STARTS_WITH", "value": "/a"},
+            "flavor": lambda: {"name": f"f{number}", "flavor_profile_id": self.id_of("flavorprofile")},
+            "flavorprofile": lambda: {"name": "p", "provider_name": "amphora", "flavor_data": "{}"},
+            "availability_zone": lambda: {
+                "name": f"z{number}",
+                "availability_zone_profile_id": self.id_of("availability_zone_profile"),
+            },
+            "availability_zone_profile": lambda: {
+                "name": "p",
+                "provider_name": "amphora",
+                "availability_zone_data": "{}",
+            },
+        }
+        return dict(bodies[kind]())
+
+    def id_of(self, kind: str) -> str:
+        """Make one more, and return its id, or the name that it is known by."""
+        if kind == "amphora":
+            below = replace(self.cloud.admin.octavia, below=f"{V2}/octavia")
+            return str(below.ok("GET", "/amphorae")["amphorae"][0]["id"])
+        path = next(each.path for each in operations() if (each.verb, each.kind) == ("create", kind))
+        made = self.cloud.user("ann", "admin").octavia.ok(
+            "POST", self.filled(path.removeprefix(LBAAS)), {kind: self.body(kind)}
+        )
+        return str(made[kind].get("id") or made[kind]["name"])
+
+    def filled(self, path: str, kind: str = "") -> str:
+        """Return a path with the ids of objects: above, those that there are, and of a `kind` a new one."""
+        for above, one in self.above.items():
+            for below in ("members", "rules"):
+                path = path.replace(f"{above}/{{object_id}}/{below}", f"{one}/{below}")
+        for name, value in (("project_id", "ann"), ("provider", "amphora")):
+            path = path.replace(f"{{{name}}}", value)
+        if "{" not in path:
+            return path
+        return path.format(object_id=(own := self.id_of(kind)), child_id=own)
+
+
+KIND_OF = {"listeners": "listener", "amphorae": "amphora", "loadbalancers": "loadbalancer"}
+
+
+@pytest.mark.parametrize("operation", operations(), ids=lambda each: f"{each.method} {each.path}")
+def test_each_role_gets_what_the_table_says(cloud: Cloud, operation: Operation) -> None:
+    estate, policy = Estate(cloud), make_policy()
+    collection = operation.path.removeprefix(LBAAS).removeprefix(f"{V2}/octavia").split("/")[1]
+    kind = operation.kind or KIND_OF.get(collection, "")
+    wanted = {who: answer(policy, operation, who) for who in WHO}
+    for who in sorted(WHO, key=lambda each: wanted[each] == YES):
+        project, role = ("bob", "member") if who == STRANGER else ("ann", who)
+        path = estate.filled(operation.path, kind)
+        body: Any = {"quota": {"pool": 5}} if "quotas" in path and operation.method == "PUT" else None
+        if operation.verb == "create":
+            body = {operation.kind: estate.body(operation.kind)}
+            if who == STRANGER and operation.kind == "loadbalancer":
+                body["loadbalancer"]["vip_subnet_id"] = cloud.subnet(cloud.bob)["id"]
+        elif operation.verb == "update":
+            body = {operation.kind: {}}
+        elif operation.verb == "set":
+            body = {"members": []}
+        user = replace(cloud.user(project, role), below="")
+        got = user.send(operation.method, path, body)
+        if wanted[who] == "403":
+            assert got.status_code == 403, (who, got.text)
+            continue
+        assert got.status_code in (200, 201, 202, 204, 400, 409), (who, got.text)
+        if wanted[who] == "none":
+            assert next(value for key, value in got.json.items() if not key.endswith("_links")) == []

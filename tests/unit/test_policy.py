@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import octavia_policy_table
 from evener import config
 from evener.api.policy import Policy, defaults
 from evener.resources.caller import Caller
@@ -23,6 +24,12 @@ def test_the_page_says_what_the_rules_say() -> None:
     page = PAGE.read_text()
     for table in tables():
         assert table in page, "write it anew: PYTHONPATH=tests .venv/bin/python -m policy_table"
+
+
+def test_the_page_says_what_the_rules_of_octavia_say() -> None:
+    assert octavia_policy_table.table() in PAGE.read_text(), (
+        "write it anew: PYTHONPATH=tests .venv/bin/python -m octavia_policy_table"
+    )
 
 
 def test_every_rule_is_on_the_page() -> None:
