@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 import falcon
 
 from evener.api.answer_cache import AnswerCache
-from evener.api.dialects.base import Dialect
+from evener.api.dialects.base import Dialect, ReadList
 from evener.api.dialects.lbaas import LBAAS
 from evener.api.policy import Policy
 from evener.api.query import Listing
@@ -203,9 +203,9 @@ class Collection:
         asked = (caller, request.context.asked_path, request.query_string)
         response.data = self._answers.get(asked, lambda: _body(self._list(caller, request, parent_id)))
 
-    def _asked(self, caller: Caller, request: falcon.Request) -> Listing:
+    def _asked(self, caller: Caller, request: falcon.Request, read: ReadList) -> Listing:
         """Return what the query string asks for; nobody filters or sorts by what they are not shown."""
-        wanted = self._lists.read(self._cls, request.query_string, self._form)
+        wanted = read(self._cls, request.query_string, self._form)
         used = {*wanted.query.filters, *(name for name, _ in wanted.query.sort)}
         for name in used & self._policy.hidden(caller, self._cls):
             raise InvalidInput(f"Invalid filter: '{name}' is not an attribute that can be filtered by")
@@ -219,7 +219,7 @@ class Collection:
         return shown
 
     def _list(self, caller: Caller, request: falcon.Request, parent_id: str | None) -> dict[str, Any]:
-        wanted = self._asked(caller, request)
+        wanted = self._asked(caller, request, self._lists.read)
         self._policy.check_reach(caller, wanted.query.filters.get("project_id", ()))
         found = self._operations.list(caller, self._cls, wanted.query, parent_id)
         shown = [self._shown(caller, resource) for resource in found]
@@ -269,7 +269,7 @@ class Collection:
         caller = self._policy.check(request.context.caller, "get", self._cls)
 
         def show() -> bytes:
-            wanted = self._asked(caller, request)
+            wanted = self._asked(caller, request, self._lists.read_one or self._lists.read)
             found = self._operations.show(caller, self._cls, object_id, parent_id)
             return _body({self._cls.KIND: only(self._shown(caller, found), wanted.fields)})
 

@@ -60,8 +60,8 @@ class Change:
         owner = self.loadbalancer.project_id
         new = [self._new(cls, values) for values in many]
         quota_counts.take(self.tx, cls, owner, len(new))
-        rows.insert_all(self.tx, new, created_generation=self.generation, changed_generation=self.generation)
-        return new
+        generations = dict.fromkeys(("created_generation", "changed_generation"), self.generation)
+        return rows.insert_all(self.tx, new, **generations)
 
     def _new(self, cls: type[R], values: Mapping[str, Any]) -> R:
         ours = {"project_id": self.project(values.get("project_id")), "loadbalancer_id": self.loadbalancer.id}

@@ -10,10 +10,10 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from evener.resources.types import OperatingStatus, ProvisioningStatus, Uuid
+from evener.resources.types import Moment, OperatingStatus, ProvisioningStatus, Uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,21 @@ class Derived:
     filtered: bool = False  # control can filter by it
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A moment that the store writes down by itself, in a column, as objects come and change."""
+
+
 UNLIMITED = -1  # a limit that is none
-Descriptor = Attr | Children | Child | Parent | Derived
+Descriptor = Attr | Children | Child | Parent | Derived | Kept
 
 # Who may do what, in the words of the attribute maps: made once, set later, or shown only.
 ONCE = Attr(create=True)
 CHANGEABLE = Attr(create=True, update=True)
 SHOWN = Attr()
 HIDDEN = Attr(visible=False)
-
-
+# None as long as nobody is shown the object; no part of what agents are told.
+KeptMoment = Annotated[Moment | None, Field(exclude=True), Kept()]
 # How far an object is, and how well: not every API shows it of every kind.
 Provisioning = Annotated[ProvisioningStatus | None, Derived(filtered=True)]
 Operating = Annotated[OperatingStatus | None, Derived(filtered=True)]

@@ -7,6 +7,7 @@ EvenerError
   InvalidInput            the request itself is wrong
   NotFound                there is no such object, or not for this caller
     ObjectNotFound        ... of a kind, by its id
+      MarkerNotFound      ... that a page of a list is to begin behind
       OfAnotherProject    there is one, but it is not the caller's project's
   Conflict                the request does not fit what exists
     InUse                 the object is used by another
@@ -105,6 +106,10 @@ class ObjectNotFound(NotFound):
     def __init__(self, kind: str, object_id: str) -> None:
         super().__init__(f"{kind} {object_id} could not be found")
         self.kind, self.object_id = kind, object_id
+
+
+class MarkerNotFound(ObjectNotFound):
+    """A page of a list is to begin behind it."""
 
 
 class OfAnotherProject(ObjectNotFound):

@@ -9,6 +9,7 @@ from evener.resources.describe import (
     ONCE,
     UNLIMITED,
     Attr,
+    KeptMoment,
     Operating,
     Parent,
     Provisioning,
@@ -69,6 +70,8 @@ class HealthMonitor(Resource):
     SOMETIMES: ClassVar[frozenset[str]] = ONLY_HTTP
 
     project_id: Annotated[ProjectId, ONCE]
+    created_at: KeptMoment = None
+    updated_at: KeptMoment = None
     name: Annotated[Name, CHANGEABLE] = ""
     pool_id: Annotated[Uuid, Attr(create=True, visible=False, references="pools")]
     """The pool whose members are checked."""

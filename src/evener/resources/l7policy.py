@@ -10,6 +10,7 @@ from evener.resources.describe import (
     UNLIMITED,
     Attr,
     Children,
+    KeptMoment,
     Operating,
     Parent,
     Provisioning,
@@ -47,6 +48,8 @@ class L7Policy(Resource):
     LIMIT: ClassVar[int | None] = UNLIMITED
 
     project_id: Annotated[ProjectId, ONCE]
+    created_at: KeptMoment = None
+    updated_at: KeptMoment = None
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     listener_id: Annotated[Uuid, Attr(create=True, references="listeners")]

@@ -8,6 +8,7 @@ from evener.resources.describe import (
     ONCE,
     UNLIMITED,
     Attr,
+    KeptMoment,
     Operating,
     Parent,
     Provisioning,
@@ -53,6 +54,8 @@ class L7Rule(Resource):
     PARENT: ClassVar[str | None] = "l7policy_id"
 
     project_id: Annotated[ProjectId, ONCE]
+    created_at: KeptMoment = None
+    updated_at: KeptMoment = None
     l7policy_id: Annotated[Uuid, Attr(visible=False, references="l7policies")]
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
     type: Annotated[L7RuleType, CHANGEABLE]

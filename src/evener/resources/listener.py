@@ -11,6 +11,7 @@ from evener.resources.describe import (
     UNLIMITED,
     Attr,
     Children,
+    KeptMoment,
     Operating,
     Parent,
     Provisioning,
@@ -54,6 +55,8 @@ class Listener(Resource):
     LIMIT: ClassVar[int | None] = UNLIMITED
 
     project_id: Annotated[ProjectId, ONCE]
+    created_at: KeptMoment = None
+    updated_at: KeptMoment = None
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     loadbalancer_id: Annotated[

@@ -9,6 +9,7 @@ from evener.resources.describe import (
     Attr,
     Children,
     Derived,
+    KeptMoment,
     Operating,
     Provisioning,
     Resource,
@@ -32,6 +33,8 @@ class LoadBalancer(Resource):
     LABEL: ClassVar[str] = "Load Balancer"
 
     project_id: Annotated[ProjectId, ONCE]
+    created_at: KeptMoment = None
+    updated_at: KeptMoment = None
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     vip_subnet_id: Annotated[Uuid, Attr(create=True, computed=True)]

@@ -2,7 +2,16 @@
 
 from typing import Annotated, ClassVar
 
-from evener.resources.describe import CHANGEABLE, ONCE, UNLIMITED, Attr, Operating, Provisioning, Resource
+from evener.resources.describe import (
+    CHANGEABLE,
+    ONCE,
+    UNLIMITED,
+    Attr,
+    KeptMoment,
+    Operating,
+    Provisioning,
+    Resource,
+)
 from evener.resources.types import Between, IPAddress, Name, PortNumber, ProjectId, Uuid
 
 
@@ -15,6 +24,8 @@ class Member(Resource):
     PARENT: ClassVar[str | None] = "pool_id"
 
     project_id: Annotated[ProjectId, ONCE]
+    created_at: KeptMoment = None
+    updated_at: KeptMoment = None
     name: Annotated[Name, CHANGEABLE] = ""
     pool_id: Annotated[Uuid, Attr(visible=False, references="pools")]
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]

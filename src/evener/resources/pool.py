@@ -10,6 +10,7 @@ from evener.resources.describe import (
     Attr,
     Child,
     Children,
+    KeptMoment,
     Operating,
     Parent,
     Provisioning,
@@ -60,6 +61,8 @@ class Pool(Resource):
     LIMIT: ClassVar[int | None] = 10
 
     project_id: Annotated[ProjectId, ONCE]
+    created_at: KeptMoment = None
+    updated_at: KeptMoment = None
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     loadbalancer_id: Annotated[

@@ -1,11 +1,25 @@
 """What lists can be filtered and sorted by, and the conditions of filters. Works on descriptions; runs nothing."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import JSON, Boolean, ColumnElement, DateTime, Integer, Table, exists, false, func, or_, true
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Table,
+    and_,
+    exists,
+    false,
+    func,
+    or_,
+    true,
+)
 
 from evener.resources.describe import (
     Attr,
@@ -13,6 +27,7 @@ from evener.resources.describe import (
     Children,
     Derived,
     Descriptor,
+    Kept,
     Parent,
     Resource,
     columns,
@@ -51,13 +66,22 @@ def _is_filtered(cls: type[Resource], name: str, mark: Descriptor) -> bool:
 
 def _is_constant(cls: type[Resource], name: str, mark: Attr) -> bool:
     """Return whether all objects have the same value, the default, which no table has."""
-    return not mark.stored and type_of(descriptors(cls)[name][0]) in (bool, int)
+    kind = type_of(descriptors(cls)[name][0])
+    return not mark.stored and mark.visible and not mark.filtered and kind in (bool, int, str)
+
+
+@cache
+def constants(cls: type[Resource]) -> frozenset[str]:
+    """Return the attributes that are the same for all objects of a kind."""
+    marks = {name: mark for name, (_, mark) in descriptors(cls).items() if isinstance(mark, Attr)}
+    return frozenset(name for name, mark in marks.items() if _is_constant(cls, name, mark))
 
 
 def sortable(cls: type[Resource]) -> list[str]:
     """Return the attributes that clients sort by: those they see that have a column."""
     rows = _table(cls)
-    return [name for name, (_, mark) in columns(cls).items() if mark.visible and _is_scalar(rows, name)]
+    shown = [name for name, (_, mark) in columns(cls).items() if mark.visible and _is_scalar(rows, name)]
+    return shown + [name for name, (_, mark) in descriptors(cls).items() if isinstance(mark, Kept)]
 
 
 def value_type(cls: type[Resource], name: str) -> type[str | int | bool]:
@@ -91,22 +115,35 @@ def matches(cls: type[Resource], name: str, values: Sequence[str]) -> ColumnElem
     if name == "name" and name not in descriptors(cls):
         return false()  # clients that look a name up ask every kind; one without names has none of that name
     mark = descriptors(cls)[name][1] if name in descriptors(cls) else None
-    if isinstance(mark, Parent):
-        return matches(cls, mark.attr, values)
+    stands_in = mark.attr if isinstance(mark, Parent) else mark.within if isinstance(mark, Attr) else None
+    if stands_in is not None:
+        return matches(cls, stands_in, values)
     if isinstance(mark, Children | Child):
         below = metadata.tables[mark.table]
         return exists().where(
             below.c[mark.via] == rows.c.id, _among(below.c.id, name, as_stored(cls, "id", values))
         )
+    if isinstance(mark, Kept):
+        return or_(false(), *(_within_second(rows.c[name], value) for value in values))
     if not isinstance(mark, Attr) or name not in filterable(cls):
         raise InvalidInput(f"Invalid filter: '{name[:80]}' is not an attribute that can be filtered by")
-    if mark.within is not None:
-        return matches(cls, mark.within, values)
     if not mark.stored:
         return _constant(descriptors(cls)[name][0].default, name, values)
     shown = func.coalesce(rows.c[name], rows.c[mark.or_else]) if mark.or_else else rows.c[name]
     plain = isinstance(shown.type, Boolean | Integer)
     return _among(shown, name, values if plain else as_stored(cls, name, values))
+
+
+def _within_second(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:
+    """Return the condition for moments that are shown as `value`: in whole seconds, in UTC."""
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+        second = moment.replace(microsecond=0, tzinfo=None)
+        return and_(column >= second, column < second + timedelta(seconds=1))
+    except (ValueError, OverflowError):
+        return false()
 
 
 def as_stored(cls: type[Resource], name: str, values: Sequence[str]) -> list[str | None]:
@@ -124,6 +161,8 @@ def as_stored(cls: type[Resource], name: str, values: Sequence[str]) -> list[str
 
 
 def _constant(default: Any, name: str, values: Sequence[str]) -> ColumnElement[bool]:
+    if default is None or isinstance(default, str):
+        return true() if default in values else false()
     if isinstance(default, bool):
         return true() if default in [boolean(name, value) for value in values] else false()
     return true() if default in [_integer(name, value) for value in values] else false()

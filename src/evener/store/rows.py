@@ -31,8 +31,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from evener.resources.describe import Child, Children, Resource, columns, descriptors, value_type
-from evener.resources.errors import InvalidInput, ObjectNotFound, OfAnotherProject
+from evener.resources.describe import Child, Children, Kept, Resource, columns, descriptors, value_type
+from evener.resources.errors import InvalidInput, MarkerNotFound, ObjectNotFound, OfAnotherProject
 from evener.resources.wire import adapter
 from evener.store.database import Transaction, now
 from evener.store.filters import matches
@@ -71,10 +71,13 @@ def insert(tx: Transaction, resource: Resource, **more: Any) -> None:
     insert_all(tx, [resource], **more)
 
 
-def insert_all(tx: Transaction, resources: Sequence[Resource], **more: Any) -> None:
-    """Insert resources of one kind, all with the same `more`, in one statement; the oldest is the first."""
+def insert_all(tx: Transaction, resources: Sequence[R], **more: Any) -> list[R]:
+    """Insert resources of one kind, all with the same `more`, in one statement; the oldest is the first.
+
+    Returns them with the moments at which that was.
+    """
     if not resources:
-        return
+        return []
     cls, moment = type(resources[0]), now()
     same = {"updated_at": moment, **more}
     names = tuple(columns(cls))
@@ -84,6 +87,17 @@ def insert_all(tx: Transaction, resources: Sequence[Resource], **more: Any) -> N
         for place, resource in enumerate(resources)
     ]
     tx.execute(_insert(cls), many if len(many) > 1 else many[0])
+    moments = _kept(cls)
+    return [
+        cls.trusted({**vars(resource), **{name: row[name] for name in moments}}) if moments else resource
+        for resource, row in zip(resources, many, strict=True)
+    ]
+
+
+@cache
+def _kept(cls: type[Resource]) -> tuple[str, ...]:
+    """Return the attributes that are moments of which resources know nothing."""
+    return tuple(name for name, (_, mark) in descriptors(cls).items() if isinstance(mark, Kept))
 
 
 @cache
@@ -301,7 +315,7 @@ def _marker(
         statement = visible.where(table(cls).c.id == marker)
         found = tx.execute(statement, {"wanted_project": project_id}).first()
     if found is None:
-        raise ObjectNotFound(cls.label(), marker if marker.isprintable() else "with this id")
+        raise MarkerNotFound(cls.label(), marker if marker.isprintable() else "with this id")
     return found._asdict()
 
 
@@ -352,7 +366,9 @@ def _beyond(keys: Sequence[_SortKey], marker: Mapping[str, Any]) -> ColumnElemen
 
 def _with_children(tx: Transaction, cls: type[R], found: Sequence[Row[Any]]) -> list[R]:
     """Return `found` with their derived lists, in one statement more."""
-    derived: dict[str, dict[str, Any]] = {row.id: {} for row in found}
+    derived: dict[str, dict[str, Any]] = {
+        row.id: {name: getattr(row, name) for name in _kept(cls)} for row in found
+    }
     single = {name for name, mark in _branches(cls) if isinstance(mark, Child)}
     if _branches(cls):
         for name, parent_id, child_id, _ in of_all(tx, partial(_below, cls), list(derived)):

@@ -95,13 +95,15 @@ class ShowPages(Protocol):
 class Lists:
     """The grammar of lists: filters, sorting and fields, and paging.
 
-    `parameters` describes the query string of a list, `links` says what the links of pages stand under.
+    `parameters` describes the query string of a list, `links` says what the links of pages stand under. `read_one`
+    understands the query string of one object, where that is another than a list's.
     """
 
     read: ReadList
     pages: ShowPages
     parameters: Callable[[type[Resource], WireForm], Mapping[str, Schema]] = lambda _cls, _form: {}
     links: Callable[[type[Resource]], str] = lambda cls: f"{cls.PLURAL}_links"
+    read_one: ReadList | None = None
 
 
 @dataclass(frozen=True, slots=True)

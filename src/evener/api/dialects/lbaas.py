@@ -58,6 +58,7 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
     errors.RuleForbids: Answer(403, "PolicyNotAuthorized"),
     errors.NotFound: Answer(404, "HTTPNotFound"),
     errors.ObjectNotFound: Answer(404, "EntityNotFound"),
+    errors.MarkerNotFound: Answer(404, "EntityNotFound"),
     errors.OfAnotherProject: Answer(404, "EntityNotFound"),  # nobody is told that there is one
     errors.InUse: Answer(409, "InUse"),
     errors.QuotaExceeded: Answer(409, "OverQuota"),
@@ -100,16 +101,19 @@ def _without(kinds: type[StrEnum], *later: str) -> Any:
     return Annotated[fewer, AfterValidator(lambda value: kinds(value.value))]
 
 
-STATUS = ("provisioning_status", "operating_status")  # in the tree of statuses only
+# Statuses are in the tree of statuses only.
+LATER = ("provisioning_status", "operating_status", *lbaas_lists.MOMENTS)
 Seconds = Annotated[int, Between(1, MAX_INT // 1000)]
 # What came with later APIs, and what is stricter here.
 FORM = WireForm(
     other={
         LoadBalancer: _hidden(
-            *("availability_zone", "vip_sg_ids"), *("vip_qos_policy_id", "vip_vnic_type", "additional_vips")
+            *lbaas_lists.MOMENTS,
+            *("availability_zone", "vip_sg_ids"),
+            *("vip_qos_policy_id", "vip_vnic_type", "additional_vips"),
         ),
         Listener: _hidden(
-            *STATUS,
+            *LATER,
             "insert_headers",
             *("timeout_client_data", "timeout_member_data", "timeout_member_connect", "timeout_tcp_inspect"),
             *("client_authentication", "client_ca_tls_container_ref", "client_crl_container_ref"),
@@ -117,18 +121,18 @@ FORM = WireForm(
             *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
         ),
         Pool: _hidden(
-            *STATUS,
+            *LATER,
             *("tls_enabled", "tls_container_ref", "ca_tls_container_ref", "crl_container_ref"),
             *("tls_ciphers", "tls_versions", "alpn_protocols"),
         ),
         Member: _hidden(
-            *STATUS, *("backup", "monitor_address", "monitor_port"), *("vnic_type", "request_sriov")
+            *LATER, *("backup", "monitor_address", "monitor_port"), *("vnic_type", "request_sriov")
         ),
-        HealthMonitor: _hidden(*STATUS, "http_version", "domain_name"),
+        HealthMonitor: _hidden(*LATER, "http_version", "domain_name"),
         Flavor: _hidden("flavor_profile_id"),
         ServiceProfile: _hidden("name", "provider_name"),
-        L7Policy: _hidden(*STATUS, "redirect_prefix", "redirect_http_code"),
-        L7Rule: _hidden(*STATUS),
+        L7Policy: _hidden(*LATER, "redirect_prefix", "redirect_http_code"),
+        L7Rule: _hidden(*LATER),
     },
     types={
         Listener: {"protocol": _without(ListenerProtocol, "UDP", "SCTP", "PROMETHEUS")},

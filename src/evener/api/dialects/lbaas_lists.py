@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 from evener.api.documented import STRING, Schema, many
 from evener.api.query import MAX_PAGE, MOST_SORT_KEYS, Listing, pairs, wanted_fields
 from evener.api.schemas import filters
-from evener.resources.describe import Resource
+from evener.resources.describe import Resource, descriptors
 from evener.resources.errors import InvalidInput
 from evener.resources.wire import attribute_name, on_wire, visible_attributes
 from evener.resources.wire_form import OWN, WireForm
@@ -15,6 +15,7 @@ from evener.store.filters import sortable
 from evener.store.rows import ListQuery
 
 RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse", "verbose"})
+MOMENTS = ("created_at", "updated_at")
 _NUMBER = re.compile("[0-9]{1,20}")
 
 
@@ -30,15 +31,31 @@ def parse(cls: type[Resource], query_string: str, form: WireForm = OWN) -> Listi
     filters: dict[str, list[str]] = {}
     for name, values in given.items():
         if name not in RESERVED:
-            filters.setdefault(attribute_name(cls, name, form), []).extend(values)
+            filters.setdefault(_attribute(cls, name, form), []).extend(values)
     query = ListQuery(
         filters=filters,
         sort=_sorting(cls, form, given.get("sort_key", []), given.get("sort_dir", [])),
         limit=_limit(given.get("limit", [""])[-1]),
         marker=given.get("marker", [""])[-1] or None,
-        reverse=_flag("page_reverse", given.get("page_reverse", ["false"])[-1]),
+        reverse=flag("page_reverse", given.get("page_reverse", ["false"])[-1]),
     )
     return Listing(query, wanted_fields(given.get("fields", []), visible_attributes(cls, form)))
+
+
+def _attribute(cls: type[Resource], shown: str, form: WireForm, *, sorted_by: bool = False) -> str:
+    """Return the attribute that clients call `shown`, or `shown` where there is none.
+
+    Moments are sorted by even where nobody is shown them, as Neutron does.
+
+    Raises:
+        InvalidInput: for one that is not on this wire.
+    """
+    name = attribute_name(cls, shown, form)
+    if sorted_by and name in MOMENTS:
+        return name
+    if name in descriptors(cls) and name not in on_wire(cls, form):
+        raise InvalidInput(f"Invalid filter: '{shown[:80]}' is not an attribute that can be filtered by")
+    return name
 
 
 def _sorting(
@@ -52,7 +69,7 @@ def _sorting(
     ascending = [direction == "asc" for direction in directions] or [True] * len(keys)
     sort: dict[str, bool] = {}
     for key, up in zip(keys, ascending, strict=True):
-        sort.setdefault(attribute_name(cls, key, form), up)
+        sort.setdefault(_attribute(cls, key, form, sorted_by=True), up)
     if len(sort) > MOST_SORT_KEYS:
         raise InvalidInput(
             f"Invalid input for sort_key. Reason: {len(sort)} are given; at most {MOST_SORT_KEYS} are allowed."
@@ -68,7 +85,12 @@ def _limit(value: str) -> int | None:
     return min(int(value), MAX_PAGE) or None
 
 
-def _flag(name: str, value: str) -> bool:
+def flag(name: str, value: str) -> bool:
+    """Return what a parameter says that is true or false.
+
+    Raises:
+        InvalidInput: when it says neither.
+    """
     if value.lower() not in ("true", "false", "1", "0"):
         raise InvalidInput(f"Invalid input for {name}. Reason: '{value[:80]}' is not true or false.")
     return value.lower() in ("true", "1")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from evener.api.dialects import lbaas_lists
+from evener.api.dialects import octavia_lists
 from evener.api.dialects.base import (
     STATUSES,
     UNAUTHORIZED,
@@ -164,6 +164,9 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
     errors.ObjectNotFound: Answer(
         404, says=lambda error: f"{_label(error.kind)} {error.object_id} not found."
     ),
+    errors.MarkerNotFound: Answer(
+        400, says=lambda error: f"Supplied pagination marker '{error.object_id}' is not valid."
+    ),
     errors.QuotaExceeded: Answer(403),
     errors.OverQuota: Answer(
         403, says=lambda error: f"Quota has been met for resources: {_label(error.label)}"
@@ -194,5 +197,11 @@ def error_body(status: int, _name: str, message: str) -> Json:
 
 _FAULT = exactly(faultcode={"enum": ["Client", "Server"]}, faultstring=STRING, debuginfo={"type": "null"})
 ERRORS = ErrorForm(ANSWERS, error_body, _FAULT, exactly(error=UNAUTHORIZED))
-LISTS = Lists(lbaas_lists.parse, lbaas_lists.pages, lbaas_lists.parameters)
+LISTS = Lists(
+    octavia_lists.read,
+    octavia_lists.pages,
+    octavia_lists.parameters,
+    octavia_lists.links_of,
+    octavia_lists.read_one,
+)
 OCTAVIA = Dialect(PREFIX, FORM, LISTS, ERRORS, rule_name, GRANTS, MANNER)
