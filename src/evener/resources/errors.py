@@ -143,6 +143,10 @@ class L7RuleInvalidRegex(InvalidInput):
     """It is no regular expression."""
 
 
+class L7RuleInvalidValue(InvalidInput):
+    """The type of L7 rule has no such value."""
+
+
 class L7RuleKeyMissing(InvalidInput):
     """The type of L7 rule needs a key."""
 

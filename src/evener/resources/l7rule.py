@@ -1,6 +1,7 @@
 """An L7 rule: one thing that must hold of a request for its policy to apply."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from evener.resources.describe import (
@@ -18,6 +19,7 @@ from evener.resources.errors import (
     L7RuleInvalidCookieValue,
     L7RuleInvalidKey,
     L7RuleInvalidRegex,
+    L7RuleInvalidValue,
     L7RuleKeyMissing,
     L7RuleUnsupportedCompareType,
 )
@@ -39,7 +41,16 @@ _TOKEN = re.compile(r"[a-zA-Z0-9!#$%&'*+.^_`|~-]+")
 # RFC 6265 section 4.1.1: cookie-octet.
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
 NAMED = frozenset({L7RuleType.HEADER, L7RuleType.COOKIE})
-FILE_TYPE_COMPARES = frozenset({L7CompareType.REGEX, L7CompareType.EQUAL_TO})
+# How some types compare; all others do in every way.
+COMPARES: Mapping[str, frozenset[str]] = {
+    L7RuleType.FILE_TYPE: frozenset({L7CompareType.REGEX, L7CompareType.EQUAL_TO}),
+    L7RuleType.SSL_CONN_HAS_CERT: frozenset({L7CompareType.EQUAL_TO}),
+    L7RuleType.SSL_VERIFY_RESULT: frozenset({L7CompareType.EQUAL_TO}),
+}
+CERTIFICATE = frozenset({L7RuleType.SSL_CONN_HAS_CERT, L7RuleType.SSL_VERIFY_RESULT, L7RuleType.SSL_DN_FIELD})
+# The short name of an attribute of a distinguished name, as OpenSSL has it.
+_DN_FIELD = re.compile(r"[a-zA-Z][A-Za-z0-9-]*")
+_RESULT = re.compile(r"[0-9]{1,9}")
 
 
 class L7Rule(Resource):
@@ -79,8 +90,10 @@ class L7Rule(Resource):
         kind, compare = values["type"], values["compare_type"]
         if kind in NAMED:
             _check_key(values["key"])
-        if kind == L7RuleType.FILE_TYPE and compare not in FILE_TYPE_COMPARES:
+        if compare not in COMPARES.get(kind, L7CompareType):
             raise L7RuleUnsupportedCompareType(f"Unsupported compare type for rule of {kind} type.")
+        if kind in CERTIFICATE:
+            _check_certificate(kind, values["key"], values["value"])
         if compare == L7CompareType.REGEX:
             _check_regex(values["value"])
         elif kind == L7RuleType.COOKIE and not _COOKIE_VALUE.fullmatch(values["value"]):
@@ -94,6 +107,22 @@ def _check_key(key: str | None) -> None:
         )
     if not _TOKEN.fullmatch(key):
         raise L7RuleInvalidKey("Invalid characters in key. See RFCs 2616, 2965, 6265, 7230.")
+
+
+def _check_certificate(kind: str, key: str | None, value: str) -> None:
+    """Check a rule about a client's certificate."""
+    if kind == L7RuleType.SSL_DN_FIELD:
+        if not key or not _DN_FIELD.fullmatch(key):
+            raise L7RuleInvalidKey(
+                "The key of a rule of SSL_DN_FIELD type is the name of a field, such as CN."
+            )
+        return
+    if key:
+        raise L7RuleInvalidKey(f"A rule of {kind} type has no key.")
+    if kind == L7RuleType.SSL_CONN_HAS_CERT and value.lower() != "true":
+        raise L7RuleInvalidValue(f"The value of a rule of {kind} type is true.")
+    if kind == L7RuleType.SSL_VERIFY_RESULT and not _RESULT.fullmatch(value):
+        raise L7RuleInvalidValue(f"The value of a rule of {kind} type is a number.")
 
 
 def _check_regex(value: str) -> None:

@@ -25,7 +25,7 @@ from evener.api.dialects.octavia_policy import GRANTS, rule_name
 from evener.api.documented import STRING, exactly
 from evener.certificates import errors as certificates
 from evener.control import errors as control
-from evener.resources import errors
+from evener.resources import errors, tls_rules
 from evener.resources.availability_zone import AvailabilityZone
 from evener.resources.errors import EvenerError
 from evener.resources.flavor import Flavor
@@ -35,7 +35,7 @@ from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool, SessionPersistence
 from evener.resources.provider import LOADBALANCERV2
-from evener.resources.types import L7Action
+from evener.resources.types import L7Action, ListenerProtocol
 from evener.resources.wire_form import REQUIRED, Complaints, WireForm, Wrong, listed
 
 LABELS = {"l7policy": "L7 Policy", "l7rule": "L7 Rule", "Flavor": "Flavor"}
@@ -112,6 +112,22 @@ def _implied_of_policy(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"action": action, **others, "redirect_http_code": code}
 
 
+def _implied_of_listener(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Null for what is spoken by TLS means the default, in a POST where TLS is spoken."""
+    terminates = given.get("protocol") in (None, ListenerProtocol.TERMINATED_HTTPS)
+    return _tls_defaults(given) if terminates else {}
+
+
+def _implied_of_pool(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same for a pool."""
+    is_new = "protocol" in given
+    return _tls_defaults(given) if given.get("tls_enabled") or not is_new else {}
+
+
+def _tls_defaults(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: usual for name, usual in tls_rules.DEFAULTS.items() if given.get(name, usual) is None}
+
+
 FORM = WireForm(
     other={
         Pool: {"l7_policies": None},
@@ -135,7 +151,7 @@ FORM = WireForm(
         HealthMonitor: {"http_version": lambda it: it.http_version and float(it.http_version)},
     },
     refuses={HealthMonitor: _refused_monitor},
-    implies={L7Policy: _implied_of_policy},
+    implies={L7Policy: _implied_of_policy, Listener: _implied_of_listener, Pool: _implied_of_pool},
     nulls=True,
     null_is={"admin_state_up": False},
     moment=lambda moment: moment.replace(microsecond=0, tzinfo=None).isoformat(),

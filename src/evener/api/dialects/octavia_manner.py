@@ -8,6 +8,7 @@ from typing import Any
 
 from evener.api.dialects.octavia_words import WORDS
 from evener.control.manner import Manner
+from evener.resources import tls_rules
 from evener.resources.errors import InvalidInput, Unsupported
 from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -17,8 +18,6 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import (
-    ClientAuthentication,
-    L7RuleType,
     ListenerProtocol,
     MonitorType,
     PoolProtocol,
@@ -52,31 +51,17 @@ OF_CLIENT_CERTIFICATES = frozenset(
 UNSERVED: Mapping[type[Any], Mapping[str, frozenset[Any]]] = {
     Listener: {
         "protocol": frozenset({ListenerProtocol.UDP, ListenerProtocol.SCTP}),
-        "client_authentication": frozenset({ClientAuthentication.OPTIONAL, ClientAuthentication.MANDATORY}),
     },
     Pool: {
         "protocol": frozenset({PoolProtocol.UDP, PoolProtocol.SCTP}),
-        "tls_enabled": frozenset({True}),
     },
     HealthMonitor: {
         "type": frozenset({MonitorType.UDP_CONNECT, MonitorType.SCTP}),
-    },
-    L7Rule: {
-        "type": frozenset(
-            {L7RuleType.SSL_CONN_HAS_CERT, L7RuleType.SSL_VERIFY_RESULT, L7RuleType.SSL_DN_FIELD}
-        )
     },
 }
 # Attributes that have no effect yet: anything but nothing is refused.
 WITHOUT_EFFECT: Mapping[type[Any], frozenset[str]] = {
     LoadBalancer: frozenset({"vip_qos_policy_id", "additional_vips", "vip_sg_ids"}),
-    Listener: frozenset(
-        {
-            *("client_ca_tls_container_ref", "client_crl_container_ref"),
-            *("tls_ciphers", "tls_versions", "alpn_protocols"),
-        }
-    ),
-    Pool: frozenset({"tls_container_ref", "ca_tls_container_ref", "crl_container_ref", "tls_ciphers"}),
     Member: frozenset({"request_sriov"}),
 }
 
@@ -94,11 +79,29 @@ def _loadbalancer(values: Values, _changed: Names) -> None:
     _served(LoadBalancer, values)
 
 
-def _listener(values: Values, _changed: Names) -> None:
+PARAMETERS = ("tls_versions", "alpn_protocols")
+
+
+def _looked_at(changed: Names, *, by_tls: bool) -> tuple[str, ...]:
+    """Return which parameters of TLS are looked at: in a POST only where TLS is spoken."""
+    if changed is None:
+        return PARAMETERS if by_tls else ()
+    return tuple(name for name in PARAMETERS if name in changed)
+
+
+def _check_tls(refused: str | None) -> None:
+    if refused is not None:
+        raise _failure(refused)
+
+
+def _listener(values: Values, changed: Names) -> None:
     _served(Listener, values)
     exports = values["protocol"] == ListenerProtocol.PROMETHEUS
     if exports and (values["default_tls_container_ref"] or values["sni_container_refs"]):
         raise Unsupported("certificates of PROMETHEUS listeners")
+    terminates = values["protocol"] == ListenerProtocol.TERMINATED_HTTPS
+    _check_tls(tls_rules.listener(values))
+    _check_tls(tls_rules.parameters(values, _looked_at(changed, by_tls=terminates)))
     _check_headers(values["protocol"], values["insert_headers"] or {})
     if values["hsts_max_age"] is None:
         if values["hsts_include_subdomains"] or values["hsts_preload"]:
@@ -119,8 +122,10 @@ def _check_headers(protocol: str, headers: Mapping[str, str]) -> None:
             raise InvalidInput(f'{value[:80]} is not a valid option for {name}: it is "true" or "false"')
 
 
-def _pool(values: Values, _changed: Names) -> None:
+def _pool(values: Values, changed: Names) -> None:
     _served(Pool, values)
+    _check_tls(tls_rules.pool(values))
+    _check_tls(tls_rules.parameters(values, _looked_at(changed, by_tls=values["tls_enabled"])))
 
 
 def _member(values: Values, _changed: Names) -> None:
