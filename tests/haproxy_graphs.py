@@ -11,7 +11,7 @@ from evener.api.dialects.octavia_manner import POOL_PROTOCOLS
 from evener.resources.graph import Graph, PolicyNode, PoolNode
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
-from evener.resources.l7rule import L7Rule
+from evener.resources.l7rule import COMPARES, L7Rule
 from evener.resources.listener import FORWARDED, Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
@@ -190,15 +190,18 @@ def random_policy(r, listener_id, position, pool_ids):
 
 
 def random_rule(r):
-    kind = L7RuleType(r.choice(["HOST_NAME", "PATH", "FILE_TYPE", "HEADER", "COOKIE"]))
-    compare = r.choice(["EQUAL_TO", "REGEX"] if kind == "FILE_TYPE" else list(L7CompareType))
+    kind = r.choice(list(L7RuleType))
+    compare = r.choice(sorted(COMPARES.get(kind, L7CompareType)))
     value = r.choice([_chars(r, VALUE_CHARS, 1, 255), "--", "-i", "-f", "}", "if", "#"])
+    value = {"SSL_CONN_HAS_CERT": "true", "SSL_VERIFY_RESULT": str(r.randrange(99))}.get(kind, value)
+    keys = {"SSL_DN_FIELD": r.choice(["CN", "emailAddress", "O"])}
+    keys |= dict.fromkeys(("HEADER", "COOKIE"), _chars(r, COOKIE_CHARS, 1, 255))
     return rule(
         id=_id(r),
         type=kind,
         compare_type=compare,
         invert=r.random() < 0.5,
-        key=_chars(r, COOKIE_CHARS, 1, 255) if kind in ("HEADER", "COOKIE") else None,
+        key=keys.get(kind),
         value=r.choice(REGEXES) if compare == "REGEX" else value,
         admin_state_up=r.random() < 0.8,
     )

@@ -20,7 +20,6 @@ from evener.resources.types import L7CompareType, L7RuleType
 DIR = Path("/var/lib/evener/lbaas/v2/lb")
 SETTINGS = Settings()
 PIECES = [*"\n\r\t #\"'\\$,(){}a0", "\n    server x 1.2.3.4:5", "\nbackend x", "é", "\x7f"]
-WITHOUT_TLS = [each for each in L7RuleType if not each.startswith("SSL_")]
 HOSTILE = st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join)
 
 
@@ -80,7 +79,7 @@ def test_there_is_a_section_for_each_listener_and_pool_in_service_and_a_line_for
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(WITHOUT_TLS), st.sampled_from(L7CompareType), HOSTILE, HOSTILE, HOSTILE)
+@given(st.sampled_from(L7RuleType), st.sampled_from(L7CompareType), HOSTILE, HOSTILE, HOSTILE)
 def test_no_text_of_a_policy_adds_a_line(kind, compare, key, value, url):
     def build(key, value, url):
         rule = g.rule(id=g.nth(5), type=kind, compare_type=compare)
