@@ -13,9 +13,11 @@ import pytest
 import haproxy_graphs as g
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.plan import Reload, Start
+from evener.dataplane.haproxy.settings import MEGABYTE
 from evener.host import cgroups, netns, processes
 from evener.host.cgroups import CgroupsMissing, Limits
-from haproxy_rig import SETTINGS, VIP, Shop
+from evener.resources.provider_data import FlavorData
+from haproxy_rig import SETTINGS, VIP, Shop, eventually
 
 pytestmark = pytest.mark.root
 UIDS = range(1879048192, 2147483648)  # as many as there are without a word of an operator
@@ -107,6 +109,62 @@ def test_one_that_ran_as_the_common_user_gets_its_own_with_a_reload_that_costs_n
     assert rig.spread(2).total() == 2
     # Its log still comes through, as a user who owns nothing there.
     assert processes.alive(rig.instance.processes[0])
+
+
+def test_a_load_balancer_that_fails_over_where_it_is_gets_another_worker_at_no_cost_of_a_connection(rig):
+    shop = Shop(rig)
+    shop.apply()
+    master, worker = rig.instance.processes
+    client = rig.connection()
+    client.request("GET", "/")
+    assert client.getresponse().read() in (b"w1", b"w2")
+    assert shop.apply(failovers=1) == [Reload]
+    assert rig.instance.processes[0] == master
+    assert rig.instance.processes[1] != worker
+    client.request("GET", "/")
+    assert client.getresponse().read() in (b"w1", b"w2")
+    client.close()
+    assert rig.spread(20).total() == 20
+    assert shop.apply(failovers=1) == []
+
+
+def test_a_flavor_says_how_many_connections_a_load_balancer_takes(rig):
+    shop = Shop(rig)
+    shop.apply(flavor_data=FlavorData(maxconn=2))
+    with ExitStack() as ended:
+        for _ in range(2):
+            held = rig.connection()
+            ended.callback(held.close)
+            held.request("GET", "/")
+            assert held.getresponse().read() in (b"w1", b"w2")
+        third = rig.connection(timeout_s=1.0)
+        ended.callback(third.close)
+        third.request("GET", "/")
+        with pytest.raises(TimeoutError):
+            third.getresponse()
+        ended.close()
+    assert eventually(lambda: rig.get()[0] == 200)
+
+
+def test_a_flavor_says_how_much_of_the_machine_a_load_balancer_takes(rig):
+    try:
+        parent = cgroups.prepare(cgroups.root(), f"evener-test-{os.getpid()}")
+    except CgroupsMissing as error:
+        pytest.skip(str(error))
+    instance = Instance(rig.directory, rig.namespace, replace(SETTINGS, cgroups=parent))
+    group = parent / rig.directory.name
+    listener = g.listener(protocol_port=80)
+    half = int(Limits().files["memory.max"])
+    with ExitStack() as ended:
+        ended.callback(parent.rmdir)
+        ended.callback(instance.remove)
+        for said, weight, memory in (
+            (FlavorData(cpu_weight=200, memory_max_mb=512), "200", 512 * MEGABYTE),
+            (FlavorData(cpu_weight=300), "300", half),
+        ):
+            instance.apply(g.graph(id=g.nth(1), listeners=[listener], addresses=[VIP], flavor_data=said))
+            assert (group / "cpu.weight").read_text().strip() == weight
+            assert int((group / "memory.max").read_text()) == memory
 
 
 def test_a_group_that_burns_all_it_can_leaves_another_most_of_an_even_share():

@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 from api_cloud import Cloud, Tree
+from sqlalchemy import select
+
+from evener.control.quotas import Quotas
+from evener.store.schema import quotas as table
 
 KINDS = ("loadbalancer", "listener", "member", "pool", "healthmonitor", "l7policy", "l7rule")
 BOTH = {"load_balancer": "loadbalancer", "health_monitor": "healthmonitor"}
@@ -84,6 +88,25 @@ def test_rules_are_counted_and_go_with_their_policies(cloud: Cloud) -> None:
     cloud.ann.ok("DELETE", f"/lbaas/l7policies/{policy}")
     for _ in range(2):
         cloud.ann.octavia.ok("POST", f"/l7policies/{rejecting(cloud, tree)}/rules", rule)
+
+
+@pytest.mark.parametrize("whole", ["listener", "load balancer"])
+def test_what_a_deletion_takes_along_is_counted_no_more(cloud: Cloud, whole: str) -> None:
+    tree = cloud.tree()
+    rule = {"rule": {"type": "PATH", "compare_type": "STARTS_WITH", "value": "/a"}}
+    cloud.ann.octavia.ok("POST", f"/l7policies/{rejecting(cloud, tree)}/rules", rule)
+    quotas = Quotas(cloud.database)
+    assert (quotas.usage("ann")["l7policy"].used, quotas.usage("ann")["l7rule"].used) == (1, 1)
+    if whole == "listener":
+        cloud.ann.octavia.ok("DELETE", f"/listeners/{tree.listener}")
+    else:
+        path = f"/loadbalancers/{tree.loadbalancer}"
+        cloud.ann.octavia.ok("DELETE", path, query_string="cascade=true")
+    used = {kind: quota.used for kind, quota in quotas.usage("ann").items()}
+    with cloud.database.read() as tx:
+        counted = {row.resource: row.used for row in tx.execute(select(table)) if row.project_id == "ann"}
+    assert {kind: counted.get(kind, 0) for kind in used} == used
+    assert (used["l7policy"], used["l7rule"], used["listener"]) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

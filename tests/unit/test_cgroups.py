@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from evener.dataplane.haproxy.cgroup import Cgroup
+from evener.dataplane.haproxy.settings import MEGABYTE, Settings
 from evener.host import cgroups
 from evener.host.cgroups import CgroupsMissing, Limits
+from evener.resources.provider_data import FlavorData
 
 LIMITS = Limits(cpu_weight=50, memory_max=64 << 20, pids_max=100)
 
@@ -79,3 +82,17 @@ def test_without_a_number_a_group_has_half_of_the_machines_memory() -> None:
         "SC_PAGE_SIZE"
     )
     assert memory % os.sysconf("SC_PAGE_SIZE") == 0
+
+
+def test_a_flavor_says_what_a_load_balancer_may_take_in_place_of_the_agent(tmp_path: Path) -> None:
+    group = Cgroup("lb", Settings(cgroups=tmp_path, limits=Limits(100, 64 * MEGABYTE, 50)))
+    for said, weight, memory in (
+        (None, 100, 64),
+        (FlavorData(cpu_weight=200), 200, 64),
+        (FlavorData(memory_max_mb=512), 100, 512),
+        (None, 100, 64),
+    ):
+        group.confine((), said)
+        assert (tmp_path / "lb" / "cpu.weight").read_text() == str(weight)
+        assert (tmp_path / "lb" / "memory.max").read_text() == str(memory * MEGABYTE)
+        assert (tmp_path / "lb" / "pids.max").read_text() == "50"
