@@ -87,7 +87,6 @@ def test_without_a_number_a_group_has_half_of_the_machines_memory() -> None:
 def test_a_flavor_says_what_a_load_balancer_may_take_in_place_of_the_agent(tmp_path: Path) -> None:
     group = Cgroup("lb", Settings(cgroups=tmp_path, limits=Limits(100, 64 * MEGABYTE, 50)))
     for said, weight, memory in (
-        (None, 100, 64),
         (FlavorData(cpu_weight=200), 200, 64),
         (FlavorData(memory_max_mb=512), 100, 512),
         (None, 100, 64),
