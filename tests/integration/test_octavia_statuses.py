@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -54,14 +54,6 @@ def shown(user: User) -> dict[str, tuple[str, str]]:
     """Return both statuses of all there is, by id, as lists show them."""
     entries = (each for path in paths(user) for each in user.entries(path))
     return {each["id"]: (each["provisioning_status"], each["operating_status"]) for each in entries}
-
-
-def below(entry: Json) -> Iterator[Json]:
-    yield entry
-    for value in entry.values():
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, dict):
-                yield from below(each)
 
 
 def operating(cloud: Cloud, tree: Tree) -> dict[str, str]:
@@ -281,6 +273,61 @@ def test_a_failure_is_that_of_the_objects_it_names_and_of_the_load_balancer(clou
     }
     assert ann.ids("/listeners", "provisioning_status=ERROR") == [tree.listener]
     assert ann.ids("/pools", "provisioning_status=ERROR") == []
+
+
+def own(tree_id: str, name: str, how: str = "ONLINE", **more: Any) -> Json:
+    """Return what the tree shows of an object that is ACTIVE."""
+    return {"id": tree_id, "name": name, "provisioning_status": "ACTIVE", "operating_status": how, **more}
+
+
+def test_the_tree_has_pools_below_the_listeners_that_use_them_and_nowhere_else(
+    cloud: Cloud, tree: Tree
+) -> None:
+    ann = cloud.ann.octavia
+    other = cloud.pool(tree.loadbalancer, name="other")["id"]
+    cloud.pool(tree.loadbalancer, name="unused")
+    for target in (other, tree.pool):
+        values = {"listener_id": tree.listener, "action": "REDIRECT_TO_POOL", "redirect_pool_id": target}
+        ann.ok("POST", "/l7policies", {"l7policy": values})
+    see(cloud, tree, member="OFFLINE")
+    member = own(tree.member, "", "ERROR", address="10.0.0.9", protocol_port=80)
+    monitor = own(tree.healthmonitor, "", type="TCP")
+    pools = [
+        own(tree.pool, "", "ERROR", members=[member], health_monitor=monitor),
+        own(other, "other", members=[]),
+    ]
+    listener = own(tree.listener, "", pools=pools)
+    expected = own(tree.loadbalancer, "web", "ERROR", listeners=[listener])
+    for path in ("status", "statuses"):
+        found = ann.ok("GET", f"/loadbalancers/{tree.loadbalancer}/{path}")
+        assert found == {"statuses": {"loadbalancer": expected}}
+
+
+def test_counters_are_five_and_those_of_a_load_balancer_the_sum_of_its_listeners(
+    cloud: Cloud, tree: Tree
+) -> None:
+    ann = cloud.ann.octavia
+    values = {"loadbalancer_id": tree.loadbalancer, "protocol": "TCP", "protocol_port": 81}
+    other = ann.ok("POST", "/listeners", {"listener": values})["listener"]["id"]
+    names = ("active_connections", "total_connections", "bytes_in", "bytes_out", "request_errors")
+    paths = [f"/loadbalancers/{tree.loadbalancer}", f"/listeners/{tree.listener}", f"/listeners/{other}"]
+
+    def stats() -> list[Json]:
+        return [ann.ok("GET", f"{path}/stats")["stats"] for path in paths]
+
+    assert stats() == [dict.fromkeys(names, 0)] * 3
+    one, two = (dict(zip(names, range(1, 6), strict=True)), dict(zip(names, range(10, 60, 10), strict=True)))
+    seen = {tree.listener: Counters(**one), other: Counters(**two)}
+    cloud.seen(tree.loadbalancer, (), **seen)
+    assert stats() == [{name: one[name] + two[name] for name in names}, one, two]
+
+
+def test_nobody_sees_statuses_and_counters_of_another_project(cloud: Cloud, tree: Tree) -> None:
+    balancer = f"/loadbalancers/{tree.loadbalancer}"
+    for path in (f"{balancer}/status", f"{balancer}/stats", f"/listeners/{tree.listener}/stats"):
+        assert cloud.bob.octavia.send("GET", path).status_code == 403
+        assert cloud.admin.octavia.send("GET", path).status_code == 200
+    assert cloud.ann.octavia.send("GET", f"/listeners/{tree.pool}/stats").status_code == 404
 
 
 def everything(cloud: Cloud, trees: int) -> None:

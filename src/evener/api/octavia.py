@@ -2,7 +2,7 @@
 
 import falcon
 
-from evener.api import octavia_admin, octavia_creation
+from evener.api import octavia_admin, octavia_creation, octavia_statuses
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import App
 from evener.api.batch import Members
@@ -98,6 +98,7 @@ VIEWS = (
     View(PREFIX, Versions),
     View(V2, Version),
     View(f"{V2}/openapi.json", Description),
+    *octavia_statuses.VIEWS,
     *octavia_admin.VIEWS,
 )
 
@@ -121,6 +122,7 @@ def add_routes(
         Versions(),
         Version(),
         Description(COLLECTIONS, VIEWS, OCTAVIA, ABOUT),
+        octavia_statuses.StatusViews(ours, policy),
         *octavia_admin.handlers_of(administration, policy, largest_body),
     )
     by_class = {type(each): each for each in handlers}

@@ -17,7 +17,7 @@ from sqlalchemy import Row, select
 from evener.bus.base import Bus
 from evener.control import batches, certificates, departing, placing, scheduling, single_call
 from evener.control.bounds import check_listener
-from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new
+from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new, refuse_if_same
 from evener.control.certificates import Asked
 from evener.control.change import Change, NothingChanged, begin, owner_project, refuse_if_going
 from evener.control.errors import (
@@ -111,6 +111,13 @@ class LoadBalancing:
             rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
             agents = scheduling.agents_of(tx, loadbalancer_id)
         return self._traffic.of(loadbalancer_id, agents)
+
+    def listener_stats(self, caller: Caller, listener_id: str) -> Traffic:
+        """Return the counters of a listener's load balancer, that listener's among them once it has any."""
+        with self._database.read() as tx:
+            owner = rows.get_row(tx, Listener, listener_id, caller.scope).loadbalancer_id
+            agents = scheduling.agents_of(tx, owner)
+        return self._traffic.of(owner, agents)
 
     def _shown(
         self, tx: Transaction, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None
@@ -269,7 +276,7 @@ class LoadBalancing:
         values: Mapping[str, Any],
         parent_id: str | None = None,
     ) -> R:
-        """Change an object and return it as it is shown.
+        """Change an object and return it as it is shown. What it is already raises no generation, and no agent looks.
 
         Raises:
             EvenerError: when a rule forbids it; then nothing has changed.
@@ -278,7 +285,10 @@ class LoadBalancing:
         services = Services(caller, self._network)
         with self._certificates_of_changed(caller, cls, object_id, values) as asked:
             update = partial(self._update, caller, services, cls, object_id, values, parent_id, asked)
-            return services.run(update)
+            try:
+                return services.run(update)
+            except Unchanged:
+                return self.show(caller, cls, object_id, parent_id)
 
     @retried
     def _update(
@@ -293,6 +303,7 @@ class LoadBalancing:
     ) -> R:
         with self._database.write() as tx:
             row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
+            refuse_if_same(change, cls, row, values)
             if cls is LoadBalancer:
                 change.update(LoadBalancer, row, values)
             else:
