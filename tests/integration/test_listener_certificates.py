@@ -130,6 +130,14 @@ def test_another_certificate_is_another_generation(site: Site) -> None:
     assert site.generation(site.lb) == before + 1
 
 
+def test_the_same_certificates_are_no_news_and_are_held_as_before(site: Site) -> None:
+    one, two = site.container(), site.container()
+    listener = site.listener(one, two)["id"]
+    with site.unchanged():
+        site.ann.update("listener", listener, default_tls_container_ref=one, sni_container_refs=[two])
+    assert [site.users(ref) for ref in (one, two)] == [[listener], [listener]]
+
+
 def refused(site: Site, ref: str | None, *sni: str, status: int, kind: str, says: str = "") -> None:
     """Expect that neither a new listener nor an existing one may have these references."""
     post = {"listener": site.body(ref, *sni)}

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from evener.control import children, l7
-from evener.control.change import Change
+from evener.control.change import Change, NothingChanged, check, news
 from evener.control.errors import ListenerWithoutLoadBalancer, PoolWithoutLoadBalancer
 from evener.resources.describe import Resource
 from evener.resources.healthmonitor import HealthMonitor
@@ -41,6 +41,22 @@ DELETES: Mapping[type[Resource], Callable[[Change, Row[Any]], None]] = {
     L7Policy: l7.delete_l7policy,
     L7Rule: l7.delete_l7rule,
 }
+
+
+def refuse_if_same(change: Change, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
+    """Let pass a change that changes something.
+
+    Raises:
+        NothingChanged: where the object is what `values` are to make it, and may be.
+    """
+    brought = news(cls, row, values)
+    if cls is L7Policy and brought == {"position"} and values["position"] > row.position:
+        brought = news(cls, row, {"position": l7.position_of(change, row, values["position"])})
+    if not brought:
+        check(change.manner, cls, row, values)
+        raise NothingChanged
+
+
 # An attribute of a new object that names another one, by which its load balancer is found.
 OWNERS: tuple[tuple[str, type[Resource]], ...] = (
     ("loadbalancer_id", LoadBalancer),

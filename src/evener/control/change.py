@@ -129,6 +129,20 @@ class Change:
         return owner
 
 
+def news(cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> frozenset[str]:
+    """Return which of `values` are not what an object has already."""
+    fields = cls.model_fields
+    return frozenset(
+        name
+        for name, value in values.items()
+        if (
+            getattr(row, name) != rows.stored(value)
+            if name in columns(cls)
+            else value != fields[name].default
+        )
+    )
+
+
 def _as_checked(cls: type[Resource], row: Row[Any]) -> dict[str, Any]:
     """Return the attributes of a row with the types that `check` expects."""
     resource = rows.bare(cls, row)

@@ -52,11 +52,16 @@ def update_l7policy(change: Change, row: Row[Any], values: Values) -> None:
         _check_redirect_pool(change, living(change, Listener, row.listener_id), values["redirect_pool_id"])
     moved = dict(values)
     if "position" in values:
-        moved["position"] = min(values["position"], _count(change, row.listener_id))
+        moved["position"] = position_of(change, row, values["position"])
         change.update(L7Policy, row, {"position": 0})  # out of the others' way
         _shift(change, row.listener_id, row.position, by=-1)
         _shift(change, row.listener_id, moved["position"], by=1)
     change.update(L7Policy, row, moved)
+
+
+def position_of(change: Change, row: Row[Any], position: int) -> int:
+    """Return where a policy comes to stand that is to be at `position`."""
+    return min(position, _count(change, row.listener_id))
 
 
 def delete_l7policy(change: Change, row: Row[Any]) -> None:

@@ -287,7 +287,7 @@ class LoadBalancing:
             update = partial(self._update, caller, services, cls, object_id, values, parent_id, asked)
             try:
                 return services.run(update)
-            except Unchanged:
+            except NothingChanged:
                 return self.show(caller, cls, object_id, parent_id)
 
     @retried

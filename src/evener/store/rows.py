@@ -58,11 +58,12 @@ def table(cls: type[Resource]) -> Table:
     return metadata.tables[cls.table()]
 
 
-def _storable(value: Any) -> Any:
+def stored(value: Any) -> Any:
+    """Return the value of an attribute as its column holds it."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, tuple | list):
-        return [_storable(item) for item in value]
+        return [stored(item) for item in value]
     return value
 
 
@@ -83,7 +84,7 @@ def insert_all(tx: Transaction, resources: Sequence[R], **more: Any) -> list[R]:
     names = tuple(columns(cls))
     many = [
         {"created_at": moment + place * _MICROSECOND, **same}
-        | {name: _storable(getattr(resource, name)) for name in names}
+        | {name: stored(getattr(resource, name)) for name in names}
         for place, resource in enumerate(resources)
     ]
     tx.execute(_insert(cls), many if len(many) > 1 else many[0])
@@ -107,8 +108,8 @@ def _insert(cls: type[Resource]) -> Insert:
 
 def update(tx: Transaction, cls: type[Resource], object_id: str, **values: Any) -> None:
     """Change columns of one row."""
-    stored = {name: _storable(value) for name, value in values.items()}
-    tx.execute(_update(cls), {"wanted_id": object_id, "updated_at": now(), **stored})
+    changed = {name: stored(value) for name, value in values.items()}
+    tx.execute(_update(cls), {"wanted_id": object_id, "updated_at": now(), **changed})
 
 
 def update_all(
