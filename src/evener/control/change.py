@@ -131,16 +131,21 @@ class Change:
 
 def news(cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> frozenset[str]:
     """Return which of `values` are not what an object has already."""
-    fields = cls.model_fields
-    return frozenset(
-        name
-        for name, value in values.items()
-        if (
-            getattr(row, name) != rows.stored(value)
-            if name in columns(cls)
-            else value != fields[name].default
-        )
-    )
+    return frozenset(name for name, value in values.items() if rows.stored(value) != _now(cls, row, name))
+
+
+def _now(cls: type[Resource], row: Row[Any], name: str) -> Any:
+    """Return what an attribute is; one that no column holds is what nobody has given."""
+    if name in columns(cls):
+        return getattr(row, name)
+    return rows.stored(cls.model_fields[name].get_default(call_default_factory=True))
+
+
+def check(manner: Manner, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
+    """See that a PUT may give an object `values`, by the rules of that object alone."""
+    full = {**_as_checked(cls, row), **values}
+    cls.check(full)
+    manner.check(cls, full, frozenset(values))
 
 
 def _as_checked(cls: type[Resource], row: Row[Any]) -> dict[str, Any]:

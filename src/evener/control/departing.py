@@ -12,11 +12,14 @@ from sqlalchemy import Row, Select, select
 
 from evener.control import reports, scheduling, zones
 from evener.control.change import Change
+from evener.control.errors import LoadBalancerInUse
 from evener.control.graphs import BELOW
 from evener.control.services import Services
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
+from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.pool import Pool
 from evener.services.network import Footing
 from evener.store import departures, rows
 from evener.store.database import Transaction, now
@@ -156,3 +159,20 @@ def departed(tx: Transaction, host: str, ids: Collection[str]) -> frozenset[str]
         known = tx.scalar_ids(select(own.c.id).where(own.c.id.in_(some)))
         found |= set(known) - set(tx.scalar_ids(select(own.c.id).where(own.c.id.in_(some), *here)))
     return frozenset(found)
+
+
+def refuse_if_used(tx: Transaction, loadbalancer_id: str) -> None:
+    """Refuse to delete a load balancer with anything below it.
+
+    Raises:
+        LoadBalancerInUse: naming one.
+    """
+    for cls in (Listener, Pool):
+        below = table(cls)
+        user = tx.scalar(
+            select(below.c.id).where(
+                below.c.loadbalancer_id == loadbalancer_id, below.c.deleted_generation.is_(None)
+            )
+        )
+        if user is not None:
+            raise LoadBalancerInUse(loadbalancer_id, cls, user)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
 from evener.bus.base import Bus
 from evener.control import batches, certificates, departing, placing, scheduling, single_call
@@ -20,9 +20,6 @@ from evener.control.bounds import check_listener
 from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new, refuse_if_same
 from evener.control.certificates import Asked
 from evener.control.change import Change, NothingChanged, begin, owner_project, refuse_if_going
-from evener.control.errors import (
-    LoadBalancerInUse,
-)
 from evener.control.manner import STRICT, Manner
 from evener.control.reservations import Reservation, Reservations, vip_subnets
 from evener.control.services import Services
@@ -45,7 +42,7 @@ from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store import quota_counts, rows
 from evener.store.database import Database, Transaction, ask, retried
-from evener.store.rows import ListQuery, table
+from evener.store.rows import ListQuery
 
 LOG = logging.getLogger(__name__)
 R = TypeVar("R", bound=Resource)
@@ -86,7 +83,7 @@ class LoadBalancing:
         with self._database.read() as tx:
             if parent_id is not None and cls.PARENT is not None:
                 rows.get_row(tx, dict(OWNERS)[cls.PARENT], parent_id, caller.scope)
-                query = _below(query, cls.PARENT, parent_id)
+                query = query.below(cls.PARENT, parent_id)
             plain, derived = split(cls, query, self._manner.words)
             return self._finished(tx, cls, rows.listing(tx, cls, plain, caller.scope, derived=derived))
 
@@ -107,17 +104,11 @@ class LoadBalancing:
 
     def stats(self, caller: Caller, loadbalancer_id: str) -> Traffic:
         """Return a load balancer's counters as of now, or of the last report where no agent answers at once."""
-        with self._database.read() as tx:
-            rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
-            agents = scheduling.agents_of(tx, loadbalancer_id)
-        return self._traffic.of(loadbalancer_id, agents)
+        return self._traffic.seen_by(caller, LoadBalancer, loadbalancer_id)
 
     def listener_stats(self, caller: Caller, listener_id: str) -> Traffic:
         """Return the counters of a listener's load balancer, that listener's among them once it has any."""
-        with self._database.read() as tx:
-            owner = rows.get_row(tx, Listener, listener_id, caller.scope).loadbalancer_id
-            agents = scheduling.agents_of(tx, owner)
-        return self._traffic.of(owner, agents)
+        return self._traffic.seen_by(caller, Listener, listener_id)
 
     def _shown(
         self, tx: Transaction, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None
@@ -212,15 +203,8 @@ class LoadBalancing:
         with self._database.write() as tx:
             row = self._insert_loadbalancer(tx, caller, values, reservation)
             change = Change(
-                tx,
-                caller,
-                services,
-                row,
-                row.generation,
-                asked,
-                self._reserved_ips,
-                self.bounds,
-                self._manner,
+                *(tx, caller, services, row, row.generation, asked),
+                *(self._reserved_ips, self.bounds, self._manner),
             )
             made = single_call.create_below(change, found)
             services.settle()
@@ -411,7 +395,7 @@ class LoadBalancing:
             asked = Asked(self._secrets)
             row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
             if cls is LoadBalancer:
-                departing.clear(change) if cascade else _refuse_if_used(tx, row.id)
+                departing.clear(change) if cascade else departing.refuse_if_used(tx, row.id)
                 change.remove(LoadBalancer, row.id)
             else:
                 DELETES[cls](change, row)
@@ -505,25 +489,6 @@ class LoadBalancing:
         tx.after_commit(tell)
 
 
-def _below(query: ListQuery, parent: str, parent_id: str) -> ListQuery:
-    """Return `query` limited to one parent; a filter for another parent finds nothing."""
-    asked = query.filters.get(parent)
-    values = [parent_id] if asked is None or parent_id in asked else []
-    return ListQuery({**query.filters, parent: values}, query.sort, query.limit, query.marker, query.reverse)
-
-
 def _check_parent(cls: type[Resource], found: Resource, parent_id: str | None) -> None:
     if cls.PARENT is not None and parent_id is not None and getattr(found, cls.PARENT) != parent_id:
         raise ObjectNotFound(cls.label(), found.id)
-
-
-def _refuse_if_used(tx: Transaction, loadbalancer_id: str) -> None:
-    for cls in (Listener, Pool):
-        below = table(cls)
-        user = tx.scalar(
-            select(below.c.id).where(
-                below.c.loadbalancer_id == loadbalancer_id, below.c.deleted_generation.is_(None)
-            )
-        )
-        if user is not None:
-            raise LoadBalancerInUse(loadbalancer_id, cls, user)

@@ -1,6 +1,6 @@
 """What goes through load balancers: counted by agents, stored where it is news, and shown as of now.
 
-Knows no statuses; who may see what has been decided before.
+Knows no statuses.
 """
 
 import logging
@@ -11,10 +11,15 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from evener.bus.base import Bus
+from evener.control import scheduling
 from evener.control.asking import Asking
 from evener.control.reports import is_news, store_counters
+from evener.resources.caller import Caller
+from evener.resources.describe import Resource
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Counters, Observation, Traffic
+from evener.resources.loadbalancer import LoadBalancer
+from evener.store import rows
 from evener.store.database import Database, Transaction, retried
 from evener.store.schema import counters
 
@@ -31,6 +36,18 @@ class TrafficNow:
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database, self._bus = database, bus
         self._asking = Asking(self._asked)
+
+    def seen_by(self, caller: Caller, cls: type[Resource], object_id: str) -> Traffic:
+        """Return what went through a load balancer, or that of an object below it.
+
+        Raises:
+            NotFound: when the caller can see no such object.
+        """
+        with self._database.read() as tx:
+            row = rows.get_row(tx, cls, object_id, caller.scope)
+            owner = row.id if cls is LoadBalancer else row.loadbalancer_id
+            agents = scheduling.agents_of(tx, owner)
+        return self.of(owner, agents)
 
     def of(self, loadbalancer_id: str, agents: Mapping[str, str]) -> Traffic:
         """Return what went through a load balancer that `agents` serve: their ids by their hosts."""

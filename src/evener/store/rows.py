@@ -1,7 +1,7 @@
 """Resources as rows: insert, load, list, change, delete. A list costs a constant number of statements."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache, lru_cache, partial
@@ -51,6 +51,12 @@ class ListQuery:
     limit: int | None = None
     marker: str | None = None
     reverse: bool = False  # the page before the marker
+
+    def below(self, parent: str, parent_id: str) -> "ListQuery":
+        """Return it limited to one parent; a filter for another parent finds nothing."""
+        asked = self.filters.get(parent)
+        values = [parent_id] if asked is None or parent_id in asked else []
+        return replace(self, filters={**self.filters, parent: values})
 
 
 def table(cls: type[Resource]) -> Table:
@@ -119,7 +125,7 @@ def update_all(
     moment = now()
     many = [
         {"wanted_id": object_id, "updated_at": moment, **same}
-        | {name: _storable(value) for name, value in values.items()}
+        | {name: stored(value) for name, value in values.items()}
         for object_id, values in changes.items()
     ]
     if many:
