@@ -161,6 +161,13 @@ def test_what_is_in_use_stays_as_it_is(operator: Operator) -> None:
     assert changed["name"] == "q"
 
 
+def test_a_load_balancer_that_goes_holds_no_flavor(operator: Operator) -> None:
+    flavor = operator.flavor()
+    balancer = operator.balancer(flavor_id=flavor["id"])["id"]
+    operator.ann.ok("DELETE", f"/loadbalancers/{balancer}")
+    operator.admin.ok("DELETE", f"/flavors/{flavor['id']}")
+
+
 def test_what_nobody_uses_goes(operator: Operator) -> None:
     flavor = operator.flavor()
     operator.admin.ok("DELETE", f"/flavors/{flavor['id']}")

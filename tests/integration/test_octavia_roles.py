@@ -107,6 +107,16 @@ def test_what_exists_nowhere_is_not_found(cloud: Cloud) -> None:
     assert cloud.ann.octavia.send("GET", "/loadbalancers/nowhere").status_code == 404
 
 
+def test_what_is_below_a_load_balancer_is_its_projects_whatever_a_body_says(cloud: Cloud) -> None:
+    tree = cloud.tree()
+    body = {"loadbalancer_id": tree.loadbalancer, "protocol": "HTTP", "protocol_port": 81}
+    for user in (cloud.ann.octavia, cloud.admin.octavia):
+        for name in ("project_id", "tenant_id"):
+            listener = user.ok("POST", "/listeners", {"listener": {**body, name: "bob"}})["listener"]
+            assert listener["project_id"] == listener["tenant_id"] == "ann"
+            body["protocol_port"] += 1
+
+
 class Estate:
     """One object of each kind in the project `ann`, and what makes one more."""
 

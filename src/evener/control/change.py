@@ -124,7 +124,7 @@ class Change:
             Conflict: when another project was asked for.
         """
         owner: str = self.loadbalancer.project_id
-        if wanted not in (None, owner, self.caller.project_id):
+        if not self.manner.parents_say_projects and wanted not in (None, owner, self.caller.project_id):
             raise Conflict(f"The load balancer belongs to project {owner}, so does everything below it")
         return owner
 

@@ -152,7 +152,8 @@ class FlavorsWithProfiles:
                 _refuse_used_profile(tx, object_id)
                 rows.delete(tx, ServiceProfile, [object_id])
                 return
-            users = select(loadbalancers.c.id).where(loadbalancers.c.flavor_id == object_id)
+            living = loadbalancers.c.deleted_generation.is_(None)
+            users = select(loadbalancers.c.id).where(loadbalancers.c.flavor_id == object_id, living)
             if tx.scalar(users.limit(1)) is not None:
                 raise FlavorInUse(f"Flavor {object_id} is in use and cannot be modified.")
             rows.delete(tx, Flavor, [object_id])

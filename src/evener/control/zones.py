@@ -154,7 +154,8 @@ def _check_new(tx: Transaction, zone: AvailabilityZone) -> None:
 
 
 def _refuse_used_zone(tx: Transaction, name: str) -> None:
-    users = select(loadbalancers.c.id).where(loadbalancers.c.availability_zone == name)
+    living = loadbalancers.c.deleted_generation.is_(None)
+    users = select(loadbalancers.c.id).where(loadbalancers.c.availability_zone == name, living)
     if tx.scalar(users.limit(1)) is not None:
         raise AvailabilityZoneInUse(f"Availability Zone {name} is in use and cannot be modified.")
 

@@ -166,5 +166,6 @@ MANNER = Manner(
     pool_protocols=POOL_PROTOCOLS,
     parts_go_along=True,
     flavors_with_providers=True,
+    parents_say_projects=True,
     words=WORDS,
 )
