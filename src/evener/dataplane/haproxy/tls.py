@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from evener.dataplane.haproxy.model import Certificate, Config, TlsFile
 from evener.dataplane.haproxy.paths import CERTIFICATES
 from evener.dataplane.haproxy.quoting import line
-from evener.dataplane.haproxy.tls_words import CIPHERS, CIPHERSUITES, alpn, parameters
+from evener.dataplane.haproxy.tls_words import CIPHERS, CIPHERSUITES, alpn, parameters, wants_dhe
 from evener.resources.graph import Graph
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool
 from evener.resources.types import AlpnProtocol, ClientAuthentication, ListenerProtocol
 
 OPTIONS = ("prefer-client-ciphers", "ssl-min-ver", "TLSv1.2", "no-tls-tickets")
+_DH_BITS = 2048  # as OpenSSL's security level 2 has it
 ALPN = (AlpnProtocol.H2, AlpnProtocol.HTTP_1_1)
 
 
@@ -78,6 +79,8 @@ def global_lines(listeners: Sequence[Listener], pools: Iterable[Pool]) -> Iterat
     if any(authenticates(each) for each in listeners):
         # A session that goes on is not looked at again: nobody whose certificate is revoked may have one.
         yield line("tune.ssl.cachesize", 0)
+    if any(wants_dhe(each.tls_ciphers) for each in listeners if terminates(each)):
+        yield line("tune.ssl.default-dh-param", _DH_BITS)
     if terminating:
         yield line("ssl-default-bind-options", *OPTIONS)
         yield line("ssl-default-bind-ciphers", ":".join(CIPHERS))

@@ -5,6 +5,7 @@ HAProxy configuration manual, sections 5.1 and 5.2 ("ciphers", "ciphersuites", "
 
 from collections.abc import Sequence
 
+from evener.resources.tls_rules import DEFAULT_CIPHERS
 from evener.resources.types import AlpnProtocol, TlsVersion
 
 # Mozilla's "intermediate" configuration, version 5.7 (https://wiki.mozilla.org/Security/Server_Side_TLS), but for DHE:
@@ -19,6 +20,7 @@ CIPHERS = (
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
 CIPHERSUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+_DHE = ("DHE", "EDH", "kDHE", "kEDH")
 _ORDER = list(TlsVersion)
 
 
@@ -41,6 +43,13 @@ def parameters(ciphers: str | None, versions: Sequence[TlsVersion] | None) -> tu
             low = TlsVersion.TLSv1_3  # there is nothing that an older one could use
     words += ("ssl-min-ver", str(low)) if low is not None else ()
     return (*words, "ssl-max-ver", str(high)) if high is not None else words
+
+
+def wants_dhe(ciphers: str | None) -> bool:
+    """Return whether somebody has named a cipher with DHE, and not only taken Octavia's defaults, which name some."""
+    if ciphers is None or ciphers == DEFAULT_CIPHERS:
+        return False
+    return any(each.startswith(_DHE) for each in ciphers.split(":"))
 
 
 def alpn(protocols: Sequence[AlpnProtocol]) -> tuple[str, ...]:
