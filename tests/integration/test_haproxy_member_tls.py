@@ -200,7 +200,7 @@ def test_requests_are_sent_in_the_protocol_that_both_know(site, given, expected)
     assert handshake(site, **given)[1:] == expected
 
 
-@pytest.mark.parametrize("kind", ["TCP", "HTTP", "HTTPS"])
+@pytest.mark.parametrize("kind", ["TCP", "HTTP", "HTTPS", "TLS-HELLO"])
 def test_members_are_checked_as_they_are_spoken_to(site, kind):
     site.member("good", GOOD)
     site.member("foreign", FOREIGN)
