@@ -20,7 +20,7 @@ from evener.resources.availability_zone import AvailabilityZone
 from evener.resources.availability_zone_profile import AvailabilityZoneProfile
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
-from evener.resources.errors import InvalidInput, ObjectNotFound
+from evener.resources.errors import InvalidInput, MarkerNotFound, ObjectNotFound
 from evener.resources.provider import Provider
 from evener.resources.provider_data import ZoneData, zone_data
 from evener.resources.wire import complete
@@ -45,7 +45,10 @@ class AvailabilityZones:
         with self._database.read() as tx:
             marker = query.marker
             if marker is not None and cls is AvailabilityZone:
-                marker = _find(tx, cls, marker).id
+                known = _row(tx, cls, marker)
+                if known is None:
+                    raise MarkerNotFound(cls.label(), marker)
+                marker = known.id
             asked = ListQuery(query.filters, query.sort, query.limit, marker, query.reverse)
             return rows.listing(tx, cls, asked)
 
@@ -127,20 +130,24 @@ class AvailabilityZones:
 
 
 def _find(tx: Transaction, cls: type[Resource], key: str, *, lock: bool = False) -> Row[Any]:
-    """Return the row of a zone by its name, or of a profile by its id.
+    """Return the row of a zone by its name, or of a profile by its id; `lock` holds it until the end.
 
     Raises:
         NotFound: when there is none.
     """
-    table = rows.table(cls)
-    column = table.c.name if cls is AvailabilityZone else table.c.id
-    statement = select(table).where(column == key)
-    found = (
-        tx.execute(statement.with_for_update() if lock else statement).first() if key.isprintable() else None
-    )
+    found = _row(tx, cls, key, lock=lock)
     if found is None:
         raise ObjectNotFound(cls.label(), key if key.isprintable() else "with this id")
     return found
+
+
+def _row(tx: Transaction, cls: type[Resource], key: str, *, lock: bool = False) -> Row[Any] | None:
+    table = rows.table(cls)
+    column = table.c.name if cls is AvailabilityZone else table.c.id
+    statement = select(table).where(column == key)
+    return (
+        tx.execute(statement.with_for_update() if lock else statement).first() if key.isprintable() else None
+    )
 
 
 def _check_new(tx: Transaction, zone: AvailabilityZone) -> None:
