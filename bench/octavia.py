@@ -3,7 +3,7 @@ certificates of clients, each against the same by hand.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ SERVING_S, BATCH_S, PAUSE_S = 20.0, 30.0, 0.001
 BATCH, BATCHES, BATCH_AT_MOST_S = 500, 5, 1.0
 LISTENERS, MEMBERS, CREATIONS, CREATION_AT_MOST_MS = 3, 20, 15, 60
 PROXY, ENCRYPTED, AUTHENTICATED = 82, 83, 444  # where a load balancer listens, and the one by hand
-BEHIND_PROXY, BEHIND_TLS = 8011, 8021  # of the servers
+BEHIND_PROXY, BEHIND_TLS, PLAIN = 8011, 8021, tuple(range(8101, 8101 + MEMBERS))  # of the servers
 CERTIFICATE, EXTRA, SERVERS = (STATE / name for name in ("octavia.pem", "extra.conf", "more-servers.conf"))
 
 Json = dict[str, Any]
@@ -30,16 +30,17 @@ Json = dict[str, Any]
 
 def measure(api: Api, subnet: str, bridge: str) -> Iterator[Result]:
     """Measure all of it."""
+    bundle, container = certificates.make(api)
+    CERTIFICATE.write_bytes(bundle)
+    SERVERS.write_text(_servers())
+    topology.run("ip", "netns", "exec", topology.SERVERS, "haproxy", "-D", "-f", str(SERVERS))
     yield from _whole(api, subnet)
     yield from _batch(api, subnet)
-    yield from _throughput(api, subnet, bridge)
+    yield from _throughput(api, subnet, bridge, container, certificates.store(api, bundle))
 
 
-def _pool(name: str, ports: tuple[int, ...], number: int = 1, **more: Any) -> Json:
+def _pool(name: str, ports: Sequence[int], **more: Any) -> Json:
     members = [{"address": SERVER_ADDRESS, "protocol_port": port} for port in ports]
-    members += [
-        {"address": f"10.90.8.{each}", "protocol_port": 80} for each in range(1, number - len(ports) + 1)
-    ]
     pool = {"name": name, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": members, **more}
     monitor = {"type": "TCP", "delay": 5, "timeout": 4, "max_retries": 3}
     return {**pool, "healthmonitor": monitor}
@@ -64,7 +65,7 @@ def _whole(api: Api, subnet: str) -> Iterator[Result]:
         listeners: list[Json] = [
             {"protocol": "HTTP", "protocol_port": 80 + each} for each in range(LISTENERS)
         ]
-        listeners[0]["default_pool"] = _pool("web", topology.PORTS[:2], MEMBERS)
+        listeners[0]["default_pool"] = _pool("web", PLAIN)
         start = time.perf_counter()
         balancer = _create(api, subnet, listeners)
         traffic.first_answer(balancer["vip_address"], SERVING_S)
@@ -120,13 +121,8 @@ def _has(socket: Path, pool_id: str, addresses: set[str]) -> bool:
     return {row[4] for row in rows if len(row) > 4} == addresses
 
 
-def _throughput(api: Api, subnet: str, bridge: str) -> Iterator[Result]:
+def _throughput(api: Api, subnet: str, bridge: str, container: str, authority: str) -> Iterator[Result]:
     """Compare what members are sent by PROXY and by TLS, and what clients with certificates may be asked for."""
-    bundle, container = certificates.make(api)
-    CERTIFICATE.write_bytes(bundle)
-    authority = certificates.store(api, bundle)
-    SERVERS.write_text(_servers())
-    topology.run("ip", "netns", "exec", topology.SERVERS, "haproxy", "-D", "-f", str(SERVERS))
     EXTRA.write_text(_extra())
     topology.make_bare(topology.Bare(BARE, CERTIFICATE, EXTRA), bridge, topology.MEMBERS)
     web = _pool("web", topology.PORTS[:2])
@@ -175,6 +171,7 @@ def _servers() -> str:
     answer = "    http-request return status 200 content-type text/plain string web\n"
     return (
         "global\n    maxconn 4000\ndefaults\n    mode http\n    timeout client 50s\n"
+        f"frontend plain\n    bind {SERVER_ADDRESS}:{PLAIN[0]}-{PLAIN[-1]}\n{answer}"
         f"frontend proxied\n    bind {SERVER_ADDRESS}:{BEHIND_PROXY}\n"
         "    tcp-request connection expect-proxy layer4 if { src 10.90.0.12 10.90.1.0/24 10.90.2.0/24"
         " 10.90.3.0/24 10.90.4.0/24 }\n"
