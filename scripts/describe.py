@@ -82,9 +82,10 @@ def _described(cls: type[Resource]) -> dict[str, Any]:
 def _attribute(cls: type[Resource], name: str, field: FieldInfo, mark: Descriptor) -> dict[str, Any]:
     """Return what can be set and filtered by; what is false or empty is left out."""
     found: dict[str, Any] = {}
-    if isinstance(mark, Attr) and (mark.create or mark.update):
-        required = mark.create and not mark.computed and default(cls, name, LBAAS.form) is REQUIRED
-        found = {"create": mark.create, "update": mark.update, "required": required}
+    create = isinstance(mark, Attr) and mark.create and name not in LBAAS.form.not_given.get(cls, ())
+    if isinstance(mark, Attr) and (create or mark.update):
+        required = create and not mark.computed and default(cls, name, LBAAS.form) is REQUIRED
+        found = {"create": create, "update": mark.update, "required": required}
         given = LBAAS.form.types.get(cls, {}).get(name, field.annotation)
         found |= {"refers": _kind_of(name, mark), **_form(given)}
     if name in filterable(cls) and isinstance(mark, Attr | Child | Derived):

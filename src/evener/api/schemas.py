@@ -104,7 +104,7 @@ class Schemas:
     def _create(self, cls: type[Resource]) -> Json:
         properties, required = {}, []
         for name, shown_as, mark in _on_wire(cls, self._form):
-            if not isinstance(mark, Attr) or not mark.create:
+            if not isinstance(mark, Attr) or not mark.create or name in self._form.not_given.get(cls, ()):
                 continue
             properties[shown_as] = self._of_sent(cls, name, mark)
             if mark.computed or name == "project_id":

@@ -166,6 +166,12 @@ class PoolWithoutLoadBalancer(InvalidInput):
     """Nothing says where the pool belongs."""
 
 
+class PortNotFound(NamedNotFound):
+    """The VIP is to be on it."""
+
+    WHAT = "Port"
+
+
 class PortTaken(Conflict):
     """Another listener of the load balancer is on the port."""
 
@@ -214,6 +220,10 @@ class SubnetNotFound(NamedNotFound):
     """The VIP or a member is to be on it."""
 
     WHAT = "Subnet"
+
+
+class VipMissing(InvalidInput):
+    """Nothing says where the VIP is to be."""
 
 
 class VipNetworkInvalid(InvalidInput):

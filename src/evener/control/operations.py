@@ -21,7 +21,7 @@ from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_n
 from evener.control.certificates import Asked
 from evener.control.change import Change, NothingChanged, begin, owner_project, refuse_if_going
 from evener.control.manner import STRICT, Manner
-from evener.control.reservations import Reservation, Reservations, vip_subnets
+from evener.control.reservations import Reservation, Reservations
 from evener.control.services import Services
 from evener.control.status_filters import split
 from evener.control.status_views import Statuses, statuses_below, with_statuses
@@ -430,9 +430,7 @@ class LoadBalancing:
             quota_counts.check(tx, LoadBalancer, project_id)
 
         ask(self._database, check)
-        subnets = vip_subnets(self._network, caller, values)
-        balancer_id, address = str(uuid.uuid4()), values["vip_address"]
-        with self._reservations.vip_port(caller, balancer_id, project_id, subnets, address) as reservation:
+        with self._reservations.vip_port(caller, str(uuid.uuid4()), project_id, values) as reservation:
             yield reservation
 
     def _insert_loadbalancer(

@@ -22,9 +22,17 @@ from sqlalchemy import select
 
 from evener.control import certificates, departing
 from evener.control.certificates import Asked, Named
-from evener.control.errors import VipNetworkInvalid, VipSubnetInvalid
+from evener.control.errors import (
+    NetworkNotFound,
+    PortNotFound,
+    SubnetNotFound,
+    VipMissing,
+    VipNetworkInvalid,
+    VipSubnetInvalid,
+)
+from evener.control.services import named
 from evener.resources.caller import Caller
-from evener.resources.errors import InvalidInput, Unavailable
+from evener.resources.errors import Unavailable
 from evener.services.network import Network, VipAllocation
 from evener.services.secrets import Consumer, Secrets
 from evener.store.database import Database, retried
@@ -70,17 +78,29 @@ class Reservations:
         caller: Caller,
         loadbalancer_id: str,
         project_id: str,
-        subnet_ids: Sequence[str],
-        address: str | None,
+        values: Mapping[str, Any],
     ) -> Iterator[Reservation]:
-        """Hold a port for the load balancer that is made inside; it goes where that fails.
+        """Hold a port, the one that is named or a new one, for the load balancer of `values` that is made inside.
+
+        Where that fails, the new one goes.
 
         Raises:
-            EvenerError: see `Network.reserve_vip_port`.
+            EvenerError: see `Network.reserve_vip_port`, `Network.adopt_vip_port` and `vip_subnets`.
         """
+        port_id, address = values.get("vip_port_id"), values["vip_address"]
+        subnets = () if port_id else vip_subnets(self._network, caller, values)
         until = time.monotonic() + HELD_S
         try:
-            vip = self._network.reserve_vip_port(caller, loadbalancer_id, project_id, subnet_ids, address)
+            if port_id:
+                with named(PortNotFound, port_id):
+                    vip = self._network.adopt_vip_port(
+                        caller, loadbalancer_id, port_id, values.get("vip_subnet_id"), address
+                    )
+            else:
+                with named(SubnetNotFound, subnets[0]):
+                    vip = self._network.reserve_vip_port(
+                        caller, loadbalancer_id, project_id, subnets, address
+                    )
             yield Reservation(loadbalancer_id, vip, until)
         except Exception:
             self._undo(loadbalancer_id)
@@ -192,15 +212,17 @@ def vip_subnets(network: Network, caller: Caller, values: Mapping[str, Any]) -> 
         NotFound: when the caller does not see the subnet or network.
         InvalidInput: when none is named, or none fits.
     """
-    named, network_id = values.get("vip_subnet_id"), values["vip_network_id"]
-    if named and (not network_id or network.subnet(caller, named).network_id == network_id):
-        return (str(named),)
-    if named:
-        raise VipSubnetInvalid(f"VIP subnet {named} is not on network {network_id}")
+    subnet_id, network_id = values.get("vip_subnet_id"), values["vip_network_id"]
+    if subnet_id:
+        with named(SubnetNotFound, subnet_id):
+            if network_id and network.subnet(caller, subnet_id).network_id != network_id:
+                raise VipSubnetInvalid(f"VIP subnet {subnet_id} is not on network {network_id}")
+        return (str(subnet_id),)
     if not network_id:
-        raise InvalidInput("Failed to parse request. Required attribute 'vip_subnet_id' not specified")
+        raise VipMissing("Failed to parse request. Required attribute 'vip_subnet_id' not specified")
     address = values["vip_address"]
-    found = network.subnets(caller, network_id)
+    with named(NetworkNotFound, network_id):
+        found = network.subnets(caller, network_id)
     fitting = [each.id for each in found if address is None or ip_address(address) in ip_network(each.cidr)]
     if fitting:
         return fitting

@@ -41,7 +41,8 @@ class LoadBalancer(Resource):
     """The subnet the VIP is on."""
     vip_address: Annotated[IPAddress | None, Attr(create=True, nullable=True)] = None
     """IP address for the VIP; one of the subnet's free ones where not given."""
-    vip_port_id: Annotated[Uuid | None, Attr(nullable=True)] = None
+    vip_port_id: Annotated[Uuid | None, Attr(create=True, nullable=True)] = None
+    """A port of the project's to be the VIP's, which stays when the load balancer goes."""
     vip_network_id: Annotated[Uuid | None, Attr(create=True, nullable=True)] = None
     """The network the VIP is on, where no subnet is given."""
     provider: Annotated[Name, ONCE] = ""

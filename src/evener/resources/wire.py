@@ -176,7 +176,7 @@ def parse_create(
         raise InvalidInput(refused)
     values: dict[str, Any] = {}
     for name, (_, mark) in descriptors(cls).items():
-        settable = isinstance(mark, Attr) and mark.create
+        settable = isinstance(mark, Attr) and mark.create and name not in form.not_given.get(cls, ())
         if name in given and not settable:
             raise InvalidInput(form.complaints.not_in_create(cls.KIND, on_wire(cls, form)[name]))
         if name in given and not (given[name] is None and _is_nothing(cls, name, form)):

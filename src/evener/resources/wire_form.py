@@ -69,17 +69,18 @@ class WireForm:
 
     `other`: how attributes are called; one that is called None is not there. `second`: other names beside their own.
     `types`: what may be given, as an annotation. `defaults`: what a POST that says nothing means, `REQUIRED` that it
-    has to say something. `unseen`: what can be given and is never shown. `left_out`: what is not shown while it is
-    null. `shows`: what is shown, from the object. `refuses`: why a POST that gives such attributes is refused, if it
-    is. `implies`: what given attributes say of others, which they then replace. With `nulls`, null stands for the
-    default of what has one, or for what `null_is` says of the attribute. `unlimited`: kinds of whose quotas nothing is
-    said.
+    has to say something. `not_given`: what a POST cannot say. `unseen`: what can be given and is never shown.
+    `left_out`: what is not shown while it is null. `shows`: what is shown, from the object. `refuses`: why a POST
+    that gives such attributes is refused, if it is. `implies`: what given attributes say of others, which they then
+    replace. With `nulls`, null stands for the default of what has one, or for what `null_is` says of the attribute.
+    `unlimited`: kinds of whose quotas nothing is said.
     """
 
     other: Mapping[type[Resource], Mapping[str, str | None]] = field_of(default_factory=dict)
     second: Mapping[str, str] = field_of(default_factory=lambda: {"tenant_id": "project_id"})
     types: PerAttribute = field_of(default_factory=dict)
     defaults: PerAttribute = field_of(default_factory=dict)
+    not_given: Mapping[type[Resource], frozenset[str]] = field_of(default_factory=dict)
     unseen: Mapping[type[Resource], frozenset[str]] = field_of(default_factory=dict)
     left_out: Mapping[type[Resource], frozenset[str]] = field_of(default_factory=dict)
     shows: Mapping[type[Resource], Mapping[str, Callable[[Any], Any]]] = field_of(default_factory=dict)

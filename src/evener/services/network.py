@@ -84,11 +84,30 @@ class Network(Protocol):
             QuotaExceeded: when the project has no room for a port.
         """
 
+    def adopt_vip_port(
+        self,
+        caller: Caller,
+        loadbalancer_id: str,
+        port_id: str,
+        subnet_id: str | None,
+        address: str | None,
+    ) -> VipAllocation:
+        """Give a load balancer a port of the caller's that no device has; the VIP is its address, or that of several.
+
+        Raises:
+            NotFound: when the caller does not see the port.
+            Forbidden: when it is not the caller's.
+            InvalidInput: when a device has it, or it has not exactly one address on that subnet, or that one.
+        """
+
     def release_vip_port(self, loadbalancer_id: str) -> None:
-        """Remove the port that was made for a load balancer; one that is gone, or never was, is fine."""
+        """Remove the port that was made for a load balancer, or leave the one that it was given to its user.
+
+        One that is gone, or never was, is fine.
+        """
 
     def reserved(self) -> Collection[str]:
-        """Return the load balancers, by their ids, for which there is a port that was made for them."""
+        """Return the load balancers, by their ids, for which there is a port that was made for or given to them."""
 
     def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo | None, member: str) -> tuple[str, ...]:
         """Give the port of a load balancer an address of the IP version of `member`, where it has none, and return it.

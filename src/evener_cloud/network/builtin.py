@@ -20,6 +20,7 @@ from evener.services.network import Footing, Onlooker, SubnetInfo, VipAllocation
 from evener.store import departures, quota_counts, rows
 from evener.store.database import Database, Transaction, retried
 from evener_cloud.network import (
+    adopted,
     associations,
     errors,
     floatingips,
@@ -346,13 +347,30 @@ class BuiltinNetwork:
             return vips.create(tx, caller.scope, loadbalancer_id, project_id, subnet_ids, address)
 
     @retried
+    def adopt_vip_port(
+        self,
+        caller: Caller,
+        loadbalancer_id: str,
+        port_id: str,
+        subnet_id: str | None,
+        address: str | None,
+    ) -> VipAllocation:
+        """Give a port of the caller's to a load balancer."""
+        with self._database.write() as tx:
+            return adopted.adopt(tx, caller.scope, loadbalancer_id, port_id, subnet_id, address)
+
+    @retried
     def release_vip_port(self, loadbalancer_id: str) -> None:
-        """Remove the port of a load balancer; one that is gone is fine. Floating IPs stand for it no more."""
+        """Remove the port of a load balancer, for which floating IPs stand no more, or leave it to its user."""
         port_id = vip_port_id(loadbalancer_id)
         with self._database.read() as tx:
-            if vips.describe(tx, port_id) is None:
+            is_adopted = adopted.port_of(tx, loadbalancer_id) is not None
+            if not is_adopted and vips.describe(tx, port_id) is None:
                 return
         with self._database.write() as tx:
+            if is_adopted:
+                adopted.leave(tx, loadbalancer_id)
+                return
             if associations.exist_on_port(tx, port_id):
                 self._tell(tx, Router)
             before = vip_filters.effect_of(tx, Port, port_id)

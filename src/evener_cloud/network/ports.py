@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from evener.store import rows
 from evener.store.database import Transaction
-from evener_cloud.network import associations, errors, port_groups
+from evener_cloud.network import adopted, associations, errors, port_groups
 from evener_cloud.network.addresses import Right, new_mac
 from evener_cloud.network.addresses import change_addresses as address_change
 from evener_cloud.network.allocations import addresses_of, allocate, free, take
@@ -164,7 +164,7 @@ def _mac_is_taken(tx: Transaction, network_id: str, mac_address: str) -> bool:
 def _serves(tx: Transaction, port: Port) -> bool:
     """Return whether the port belongs to what its `device_owner` says; who made it may have said anything."""
     if port.device_owner == LOADBALANCER_OWNER:
-        return port.id == vip_port_id(port.device_id)
+        return port.id == vip_port_id(port.device_id) or adopted.is_adopted(tx, port.id)
     if port.device_owner in ROUTER_OWNERS:
         users = select(routers.c.id).where(routers.c.id == port.device_id)
     elif port.device_owner == FLOATINGIP_OWNER:

@@ -48,6 +48,15 @@ router_bindings = Table(
     Column("agent_id", string(36), ForeignKey("agents.id", ondelete="CASCADE"), nullable=False, index=True),
 )
 
+# Which ports of their users' load balancers have taken over, and what their `device_owner` was before.
+adopted_ports = Table(
+    "adopted_ports",
+    metadata,
+    Column("port_id", string(36), ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True),
+    Column("loadbalancer_id", string(36), nullable=False, unique=True),
+    Column("device_owner", string(255), nullable=False),
+)
+
 # Which ports are in which groups.
 port_security_groups = Table(
     "port_security_groups",

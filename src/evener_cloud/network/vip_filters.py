@@ -16,6 +16,7 @@ from evener.resources.wiring import PacketRule
 from evener.store.database import Transaction
 from evener.store.rows import bare
 from evener.store.schema import loadbalancers
+from evener_cloud.network import adopted
 from evener_cloud.network.allocations import addresses_of
 from evener_cloud.network.port_groups import groups_of
 from evener_cloud.network.resources.network import Network
@@ -51,7 +52,7 @@ def packet_rules(tx: Transaction, port_id: str) -> tuple[PacketRule, ...] | None
     A remote group stands for the addresses of the ports in it. The same groups give the same rules in the same order.
     """
     group_ids = groups_of(tx, [port_id]).get(port_id)
-    if not group_ids:
+    if not group_ids or adopted.is_open(tx, port_id):
         return None
     statement = select(security_group_rules).where(
         _RULE.security_group_id.in_(group_ids), _RULE.direction == Direction.INGRESS

@@ -9,7 +9,7 @@ from evener.resources.wiring import FixedIP, Route, WiredPort
 from evener.services.network import SubnetInfo, VipAllocation
 from evener.store import quota_counts, rows
 from evener.store.database import Transaction
-from evener_cloud.network import associations, errors, hosting, ports, tables
+from evener_cloud.network import adopted, associations, errors, hosting, ports, tables
 from evener_cloud.network.addresses import Right
 from evener_cloud.network.allocations import addresses_of, allocate, allocate_any, take
 from evener_cloud.network.resources.network import Network
@@ -87,7 +87,8 @@ def reserved(tx: Transaction) -> frozenset[str]:
     found = tx.execute(
         select(columns.id, columns.device_id).where(columns.device_owner == LOADBALANCER_OWNER)
     )
-    return frozenset(row.device_id for row in found if row.id == vip_port_id(row.device_id))
+    made = frozenset(row.device_id for row in found if row.id == vip_port_id(row.device_id))
+    return made | adopted.reserved(tx)
 
 
 def describe(tx: Transaction, port_id: str) -> WiredPort | None:

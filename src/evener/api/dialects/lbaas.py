@@ -88,6 +88,7 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
     control.ProtocolMismatch: Answer(409, "ListenerPoolProtocolMismatch"),
     control.QuotaNotFound: Answer(404, "TenantQuotaNotFound"),
     control.SecondHealthMonitor: Answer(409, "OneHealthMonitorPerPool"),
+    control.VipMissing: Answer(400, "HTTPBadRequest"),
 }
 
 
@@ -149,6 +150,7 @@ FORM = WireForm(
         L7Rule: {"type": _without(L7RuleType, "SSL_CONN_HAS_CERT", "SSL_VERIFY_RESULT", "SSL_DN_FIELD")},
         Member: {"subnet_id": Uuid},
     },
+    not_given={LoadBalancer: frozenset({"vip_port_id"})},
     defaults={Member: {"subnet_id": REQUIRED}},
     unlimited=frozenset({L7Rule}),
     unseen={LoadBalancer: frozenset({"vip_network_id"})},

@@ -197,6 +197,12 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
     control.LoadBalancerInUse: Answer(400, says=_has_children),
     control.NamedNotFound: Answer(400, says=lambda error: f"{error.WHAT} {error.object_id} not found."),
     control.PolicyNeedsHttp: Answer(400),
+    control.VipMissing: Answer(
+        400,
+        says=lambda _: (
+            "Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id."
+        ),
+    ),
     control.PoolInUse: Answer(409, says=_is_redirected_to),
     control.PoolOfAnotherLoadBalancer: Answer(404),
     control.ProtocolMismatch: Answer(400),
