@@ -1,6 +1,8 @@
 """Members that are spoken to by TLS, through a real HAProxy: which are taken, what they see, what changes cost."""
 
 import contextlib
+import os
+import signal
 import ssl
 import threading
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy import process
-from evener.dataplane.haproxy.plan import AddServer, LoadFile, Reload, RemoveServer, ReplaceFile
+from evener.dataplane.haproxy.plan import AddServer, LoadFile, Reload, RemoveServer, ReplaceFile, Start
 from evener.resources.graph import Graph
 from haproxy_rig import VIP, Rig, eventually, member_of
 from made_certificates import Made, authorities, document, ec_key, make, revoked, rsa_key
@@ -37,7 +39,7 @@ class Site:
         self.rig, self.directory = rig, directory
         self.names: list[str | None] = []
 
-    def member(self, name: str, made: Made, *, asks: Made | None = None, **context) -> None:
+    def member(self, name: str, made: Made, *, asks: Made | None = None, port: int = 0, **context) -> None:
         """Start a member that shows `made`, and asks for a certificate of `asks`."""
         file = self.directory / "member.pem"
         file.write_bytes(made.pem + made.key_pem())
@@ -49,7 +51,7 @@ class Site:
             server.load_verify_locations(cadata=asks.pem.decode())
         for attribute, value in context.items():
             setattr(server, attribute, value)
-        self.rig.web(name, address=f"127.0.2.{len(self.rig.webs) + 1}", tls=server)
+        self.rig.web(name, address=f"127.0.2.{len(self.rig.webs) + 1}", port=port, tls=server)
 
     def graph(self, members: int | None = None, monitor=None, protocol="HTTP", weight=1, **pool) -> Graph:
         whole = g.pool(**{"id": POOL, "tls_enabled": True, "protocol": protocol} | pool)
@@ -331,6 +333,22 @@ def test_a_pool_is_out_of_service_while_nobody_knows_whom_to_trust(site, lost):
     assert site.ask() == 200
 
 
+def test_a_member_that_was_out_when_haproxy_ended_is_spoken_to_as_before(site):
+    """HAProxy is told then who was out, and how members are spoken to."""
+    site.member("web", GOOD)
+    monitor = g.monitor(pool_id=POOL, type="TCP", delay=1, timeout=1, max_retries=1)
+    site.apply(monitor=monitor)
+    site.rig.webs["web"].stop()
+    eventually(lambda: site.rig.health() == {g.nth(10): "OFFLINE"})
+    os.kill(site.rig.instance.pid, signal.SIGKILL)
+    eventually(lambda: not site.rig.instance.check())
+    again = site.rig.webs.pop("web")
+    site.member("web", GOOD, port=again.port)
+    assert site.apply(monitor=monitor) == {Start}
+    eventually(lambda: site.rig.health() == {g.nth(10): "ONLINE"})
+    assert site.ask() == 200
+
+
 def test_no_key_is_in_the_configuration(site):
     site.member("web", GOOD)
     site.apply(tls_container_ref="shown")
@@ -341,3 +359,16 @@ def test_no_key_is_in_the_configuration(site):
     }
     assert with_keys == {f"{TLS}.pem", f"{POOL}.pem", "graph.json"}
     assert "PRIVATE" not in repr(site.rig.instance.apply(site.graph(tls_container_ref="shown too")))
+
+
+def test_a_pool_turns_to_tls_and_back(site):
+    """HAProxy hands on from one worker to the next how a server was spoken to."""
+    site.member("web", GOOD)
+    monitor = g.monitor(pool_id=POOL, type="HTTP", delay=1, timeout=1, max_retries=1)
+    for given in ({}, {"monitor": monitor}):
+        for encrypted in (False, True, False, True):
+            assert site.apply(tls_enabled=encrypted, **given) & {Reload, Start}
+            if "monitor" in given:
+                health = "ONLINE" if encrypted else "OFFLINE"
+                eventually(lambda health=health: site.rig.health() == {g.nth(10): health})
+            assert (site.ask() == 200) is encrypted

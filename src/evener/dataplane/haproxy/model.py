@@ -38,6 +38,11 @@ class Server:
     options: tuple[str, ...] = ()
 
     @property
+    def by_tls(self) -> bool:
+        """Whether it is spoken to by TLS; that is what its words begin with."""
+        return self.options[:1] == ("ssl",)
+
+    @property
     def rise(self) -> int:
         """How many good checks in a row take it in, where it is checked."""
         return self._number("rise")

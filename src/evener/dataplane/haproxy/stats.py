@@ -222,7 +222,9 @@ def state_of(wanted: Config, down: Collection[str]) -> str:
                 begin = f"1 {backend.name} {server.number} {server.name} {address.strip('[]')} 0 0"
                 check = _CHECK_CONFIGURED | _CHECK_ENABLED
                 weights = f"{server.weight} {server.weight}"
-                lines.append(f"{begin} {weights} 0 1 0 0 {check} 0 0 1 - {port} - 0 0 - - 0")
+                lines.append(
+                    f"{begin} {weights} 0 1 0 0 {check} 0 0 1 - {port} - {int(server.by_tls)} 0 - - 0"
+                )
     return "\n".join(["1", f"# {_STATE_COLUMNS}", *lines]) + "\n"
 
 
@@ -270,6 +272,8 @@ def _carried(fields: Mapping[str, str], wanted: Config) -> dict[str, str] | None
         # Where it is asked is in the configuration.
         "srv_check_port": "0",
         "srv_check_addr": "-",
+        # So is how it is spoken to, which the file would win over.
+        "srv_use_ssl": str(int(server.by_tls)),
     }
     if server.pinged:
         return as_wanted
