@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections import Counter
+from functools import partial
 
 import pytest
 from test_haproxy_tls import shake
@@ -78,6 +79,7 @@ def test_a_member_joins_and_leaves_a_proxy_pool_without_a_reload(rig: Rig, pool:
     for member in members:
         (heard,) = member.said(BYTES)
         assert (heard.proxy, heard.client) == (version, CLIENT)
+        assert {each.proxy for each in eventually(partial(member.said, b"GET / HTTP/1.0"))} == {version}
     assert serve(rig, members[0], protocol=pool, fronts=fronts, monitor=monitor) == [RemoveServer]
 
 

@@ -16,6 +16,7 @@ def test_health_is_asked_only_where_a_member_may_be(cloud: Cloud, address: str) 
         for refused in (
             ann.send("POST", path, {"member": {**given, "protocol_port": 81, "monitor_address": address}}),
             ann.send("PUT", f"{path}/{made}", {"member": {"monitor_address": address}}),
+            ann.send("PUT", path, {"members": [{**given, "monitor_address": address}]}),
         ):
             assert refused.status_code == 400, refused.text
             assert f"monitor_address. Reason: '{address}' is " in refused.json["faultstring"]

@@ -93,8 +93,7 @@ class Change:
         """Check and change many objects of one kind, the same attributes of each, in one statement."""
         for row, values in changes:
             full = {**_as_checked(cls, row), **values}
-            cls.check(full)
-            self.manner.check(cls, full, frozenset(values))
+            self._check(cls, full, full, frozenset(values))
         generation = {"changed_generation": self.generation}
         rows.update_all(self.tx, cls, {row.id: values for row, values in changes}, **generation)
 

@@ -13,7 +13,9 @@ from evener.resources.graph import PoolNode
 from evener.resources.healthmonitor import HTTP_TYPES, HealthMonitor
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.types import MonitorType
+from evener.resources.types import MonitorType, PoolProtocol
+
+_TOLD_THE_CLIENT = frozenset({PoolProtocol.PROXY, PoolProtocol.PROXYV2})
 
 
 def in_service(node: PoolNode) -> HealthMonitor | None:
@@ -82,7 +84,21 @@ def words(monitor: HealthMonitor | None, member: Member, pool: Pool, *, requests
         "rise",
         str(monitor.rise),
     )
-    return (*how_often, *_tls_words(monitor, member, pool, requests=requests), *_place(member))
+    return (
+        *how_often,
+        *_tls_words(monitor, member, pool, requests=requests),
+        *_place(member),
+        *_proxy_words(member, pool),
+    )
+
+
+def _proxy_words(member: Member, pool: Pool) -> tuple[str, ...]:
+    """Return the word for a check that says who asks, as traffic does, where it goes where traffic goes.
+
+    HAProxy does so by itself for servers in a file, and not for those that come at run time.
+    """
+    elsewhere = any(_place(member))
+    return ("check-send-proxy",) if pool.protocol in _TOLD_THE_CLIENT and not elsewhere else ()
 
 
 def _tls_words(monitor: HealthMonitor, member: Member, pool: Pool, *, requests: bool) -> Iterator[str]:

@@ -245,10 +245,7 @@ def _servers(graph: Graph, use: Use) -> Iterator[Server]:
 
 
 def _proxy_words(use: Use) -> tuple[str, ...]:
-    """Return how members are told who the client is, by the protocol of the same name.
-
-    A check that goes where the traffic goes is told as well, and says so itself; one that goes elsewhere is not.
-    """
+    """Return how members are told who the client is, by the protocol of the same name."""
     match use.node.pool.protocol:
         case PoolProtocol.PROXY:
             return ("send-proxy",)
