@@ -38,6 +38,8 @@ frontend web
     mode http
     bind $address:80
     option forwardfor
+    http-request set-header X-Forwarded-Port 80
+    http-request set-header X-Forwarded-Proto http
     default_backend web
 backend web
     mode http
@@ -53,6 +55,7 @@ done
 if [ -n "${CERTIFICATE:-}" ]; then
   {
     printf 'frontend tls\n    mode http\n    option forwardfor\n    default_backend web\n'
+    printf '    http-request set-header X-Forwarded-%s\n' 'Port 443' 'Proto https'
     printf '    bind %s:443 ssl crt %s ssl-min-ver TLSv1.2 alpn h2,http/1.1\n' "$address" "$CERTIFICATE"
     printf 'frontend tcp\n    mode tcp\n    bind %s:81\n    default_backend tcp\n' "$address"
     printf 'backend tcp\n    mode tcp\n    log global\n    balance roundrobin\n    timeout check 4s\n'
