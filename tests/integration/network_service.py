@@ -11,7 +11,6 @@ from sqlalchemy import event, select
 from evener.resources import errors, wire
 from evener.resources.caller import Caller
 from evener.resources.loadbalancer import LoadBalancer
-from evener.services.network import Nobody
 from evener.store import rows
 from evener.store.database import Database
 from evener.store.schema import loadbalancers
@@ -29,7 +28,7 @@ BOB = Caller("bob", "bob", frozenset({"member"}))
 EVERYTHING = rows.ListQuery()
 
 
-class Service(Nobody):
+class Service:
     """The service as clients use it: with the documents they send."""
 
     def __init__(self, database: Database) -> None:

@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 from api_cloud import HOST, Cloud, Tree
+from network_service import Service
 
 from evener.bus.inprocess import InProcessBus
 from evener.control.operations import LoadBalancing
 from evener.resources.facts import Counters, Failure, Observation, Report
 from evener.resources.types import OperatingStatus
-from evener.services.network import Nobody
 from evener.store.database import now
 from evener.store.schema import agents
-from evener_cloud.network.builtin import BuiltinNetwork
 
 
 @pytest.fixture
@@ -164,7 +163,7 @@ def test_a_silent_agent_is_named_whatever_is_asked_of_it(cloud: Cloud, tree: Tre
 
 
 def test_an_agent_that_cannot_be_told_hears_of_it_at_its_next_look(cloud: Cloud, tree: Tree) -> None:
-    nobody = LoadBalancing(cloud.database, BuiltinNetwork(cloud.database, Nobody()), InProcessBus())
+    nobody = LoadBalancing(cloud.database, Service(cloud.database).network, InProcessBus())
     cloud.balancing.update = nobody.update  # type: ignore[method-assign]
     cloud.ann.update("pool", tree.pool, name="x")
     assert cloud.controller.assigned(HOST) == {tree.loadbalancer: 6}

@@ -163,13 +163,3 @@ class Onlooker(Protocol):
 
     def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
         """What these load balancers' ports let in is another thing."""
-
-
-class Nobody:
-    """An onlooker for programs that have no agents to tell."""
-
-    def networks_changed(self) -> None:
-        """Do nothing."""
-
-    def ports_changed(self, loadbalancer_ids: Collection[str]) -> None:
-        """Do nothing."""
