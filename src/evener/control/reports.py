@@ -34,30 +34,29 @@ class Sender:
 def sender(tx: Transaction, host: str, report: Report) -> Sender | None:
     """Return who sends a report; None when it is not to be taken.
 
-    Only who is bound to the load balancer reports on it, in its present run, and nothing older than what is known.
+    Only who is bound to the load balancer reports on it, and nothing older than what is known. That it is the run that
+    is heard of its host was seen before.
     """
     balancer_id = report.loadbalancer_id
-    agent = tx.execute(select(agents.c.id, agents.c.run).where(agents.c.host == host)).first()
-    if agent is None:
+    agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
+    if agent_id is None:
         LOG.warning("Load balancer %s: report of unknown agent %s", balancer_id, host)
         return None
-    mine = (bindings.c.loadbalancer_id == balancer_id, bindings.c.agent_id == agent.id)
+    mine = (bindings.c.loadbalancer_id == balancer_id, bindings.c.agent_id == agent_id)
     binding = tx.execute(select(bindings).where(*mine).with_for_update()).first()
     if binding is None:
         LOG.warning("Load balancer %s: the agent on %s reports, but does not serve it", balancer_id, host)
         return None
-    if is_late(report, agent.run, binding.reported_run, binding.reported_number):
+    if is_late(report, binding.reported_run, binding.reported_number):
         LOG.warning("Load balancer %s: a report of the agent on %s came too late", balancer_id, host)
         return None
-    return Sender(str(agent.id), binding)
+    return Sender(str(agent_id), binding)
 
 
-def is_late(report: Report, heard_run: str | None, known_run: str | None, known_number: int | None) -> bool:
-    """Return whether a report is of another run than the one that is heard, or older than one of its own run."""
+def is_late(report: Report, known_run: str | None, known_number: int | None) -> bool:
+    """Return whether a report is no newer than one that is known of its run."""
     if report.run is None:  # of an agent that does not number them
         return False
-    if heard_run not in (None, report.run):
-        return True
     return known_run == report.run and report.number <= (known_number or 0)
 
 
