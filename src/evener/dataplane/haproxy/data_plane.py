@@ -41,13 +41,12 @@ class HaproxyDataPlane:
             HaproxyError: when HAProxy refuses; what served before still serves.
             Busy, HostError: as `Instance.apply`.
         """
-        graph = self._instance.completed(graph)
-        steps = self._instance.apply(graph).steps
-        self._ping(graph)
+        done = self._instance.apply(graph)
+        self._ping(done.graph)
         return Applied(
-            steps=tuple(type(step).__name__ for step in steps),
-            costly=Reload() in steps,
-            lacking=connection_limits.too_high(graph, served(graph), self._instance.settings),
+            steps=tuple(type(step).__name__ for step in done.steps),
+            costly=Reload() in done.steps,
+            lacking=connection_limits.too_high(done.graph, served(done.graph), self._instance.settings),
         )
 
     def _ping(self, graph: Graph) -> None:

@@ -59,8 +59,9 @@ _RELOADS = 3  # tries, where somebody else writes the file between ours and HAPr
 
 @dataclass(frozen=True)
 class Applied:
-    """What was done to reach the graph, in order; empty where nothing differed."""
+    """What is served now, with certificates that were known before; and what was done to reach that, in order."""
 
+    graph: Graph
     steps: tuple[Step, ...] = ()
 
 
@@ -131,7 +132,7 @@ class Instance:
                 steps = self._carry_out(steps, wanted)
             self._remember(graph, text, wanted, changed=bool(steps))
             self._cgroup.confine(self.processes, graph.loadbalancer.flavor_data)
-            return Applied(steps)
+            return Applied(graph, steps)
 
     def _take_user(self) -> None:
         uid, uids = self.settings.uid, self.settings.uids
