@@ -11,27 +11,31 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     FromClause,
     Table,
     Text,
     and_,
+    bindparam,
     case,
     cast,
     exists,
+    false,
     func,
     or_,
     select,
 )
 
 from evener.control.operating import Condition, Words
-from evener.control.statuses import NEVER, Standing
+from evener.control.statuses import AGENT_DOWN_AFTER, NEVER, Standing
 from evener.resources.describe import Resource
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import OperatingStatus
+from evener.store.database import now
 from evener.store.schema import (
     agents,
     bindings,
@@ -46,8 +50,10 @@ from evener.store.schema import (
 )
 
 Truth = ColumnElement[bool]
-Moment = ColumnElement[datetime] | datetime
-EVER = datetime(1, 1, 1)  # noqa: DTZ001 - as tables hold moments; where nobody asks who is silent
+# Who has not been heard of since then is silent. When a statement runs, and not when it is built.
+SILENT_SINCE: BindParameter[datetime] = bindparam(
+    "silent_since", type_=agents.c.heartbeat_at.type, callable_=lambda: now() - AGENT_DOWN_AFTER
+)
 
 
 def decided(rules: Iterable[tuple[Callable[[Any], Any], StrEnum]], it: object) -> ColumnElement[str]:
@@ -63,11 +69,10 @@ def _any(table: FromClause, *which: Truth) -> Truth:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """A row whose status is asked for, the column with its load balancer, and since when an agent is silent."""
+    """A row whose status is asked for: its columns, and the one with its load balancer."""
 
-    c: Any  # the columns of the row
+    c: Any
     balancer: ColumnElement[str]
-    deadline: Moment
 
     def bound(self, *which: Callable[[Any], Truth]) -> Truth:
         """Return whether one of its agents is so: `which` get the columns of a binding."""
@@ -77,7 +82,7 @@ class _Subject:
 
     def heard(self, *which: Callable[[Any], Truth], silent: bool = False) -> Truth:
         """Return whether one of its agents is so that is heard of, or one that is silent."""
-        return self.bound(lambda binding: _heard(binding.agent_id, self.deadline, silent=silent), *which)
+        return self.bound(lambda binding: _heard(binding.agent_id, silent=silent), *which)
 
     def number(self, what: Callable[[Any], ColumnElement[int]]) -> ColumnElement[int]:
         """Return what is worked out of the columns of its bindings."""
@@ -86,14 +91,14 @@ class _Subject:
         return statement.correlate_except(binding).scalar_subquery()
 
 
-def _heard(agent_id: ColumnElement[str], deadline: Moment, *, silent: bool = False) -> Truth:
+def _heard(agent_id: ColumnElement[str], *, silent: bool = False) -> Truth:
     agent = agents.alias()
-    late = agent.c.heartbeat_at < deadline
+    late = agent.c.heartbeat_at < SILENT_SINCE
     return _any(agent, agent.c.id == agent_id, late if silent else ~late)
 
 
-def _subject(cls: type[Resource], own: FromClause, deadline: Moment) -> _Subject:
-    return _Subject(own.c, own.c.id if cls is LoadBalancer else own.c.loadbalancer_id, deadline)
+def _subject(cls: type[Resource], own: FromClause) -> _Subject:
+    return _Subject(own.c, own.c.id if cls is LoadBalancer else own.c.loadbalancer_id)
 
 
 def _applied(it: _Subject) -> ColumnElement[int]:
@@ -111,7 +116,7 @@ def _names(it: _Subject) -> Callable[[Any], Truth]:
 
 def standing(cls: type[Resource], own: FromClause) -> Standing:
     """Return what the rules of provisioning statuses ask of a row."""
-    it = _subject(cls, own, EVER)
+    it = _subject(cls, own)
     newest = it.number(lambda binding: func.max(binding.failed_generation))
     failed: ColumnElement[int] = func.coalesce(newest, NEVER)
     if cls is not LoadBalancer:
@@ -121,12 +126,9 @@ def standing(cls: type[Resource], own: FromClause) -> Standing:
     return Standing(it.c.created_generation, changed, deleted, _applied(it), failed)
 
 
-def condition(cls: type[Resource], own: FromClause, words: Words, deadline: Moment) -> Condition:
-    """Return what the rules of operating statuses ask of a row, in the words of an API that shows them everywhere.
-
-    An agent is silent that has not been heard of since `deadline`.
-    """
-    it = _subject(cls, own, deadline)
+def condition(cls: type[Resource], own: FromClause, words: Words) -> Condition:
+    """Return what the rules of operating statuses ask of a row, in the words of an API that shows them everywhere."""
+    it = _subject(cls, own)
     unknown = ~it.heard()
     return Condition(
         disabled=~and_(*_all_up(cls, it)),
@@ -151,11 +153,24 @@ def _up(table: Table, key: ColumnElement[str]) -> Truth:
 
 
 def _of_balancer(it: _Subject, words: Words) -> dict[str, Truth]:
+    """Most load balancers have nothing that makes anything below them other than well: that is asked first."""
+    trouble = _trouble(it)
     return {
         "silent": it.heard(silent=True),
-        "error": _below(it, words, OperatingStatus.ERROR),
-        "degraded": _below(it, words, OperatingStatus.DEGRADED),
+        "error": case((trouble, _below(it, words, OperatingStatus.ERROR)), else_=false()),
+        "degraded": case((trouble, _below(it, words, OperatingStatus.DEGRADED)), else_=false()),
     }
+
+
+def _trouble(it: _Subject) -> Truth:
+    """Return whether anything is below a load balancer for which a part is broken or full, or a member down."""
+    front, health = listeners.alias(), member_health.alias()
+    out = health.c.status == OperatingStatus.OFFLINE.value
+    return or_(
+        it.bound(lambda binding: binding.failed_generation.is_not(None)),
+        _any(health, health.c.loadbalancer_id == it.balancer, out),
+        _any(front, front.c.loadbalancer_id == it.balancer, full(front.c)),
+    )
 
 
 def _below(it: _Subject, words: Words, status: OperatingStatus) -> Truth:
@@ -163,7 +178,7 @@ def _below(it: _Subject, words: Words, status: OperatingStatus) -> Truth:
     found = []
     for cls, table in ((Listener, listeners), (Pool, pools)):
         below = table.alias()
-        how = decided(words.rules[cls], condition(cls, below, words, it.deadline))
+        how = decided(words.rules[cls], condition(cls, below, words))
         mine = (below.c.loadbalancer_id == it.balancer, below.c.deleted_generation.is_(None))
         found.append(_any(below, *mine, how == status.value))
     return or_(*found)
@@ -196,7 +211,7 @@ def _of_pool(it: _Subject, _: Words) -> dict[str, Truth]:
 def _some_member(pool: _Subject, *, down: bool) -> Truth:
     """Return whether a pool has a member that is enabled and down, or one that is enabled and is not."""
     member = members.alias()
-    seen_down = _down(member.c.id, pool.deadline)
+    seen_down = _down(member.c.id)
     return _any(
         member,
         member.c.pool_id == pool.c.id,
@@ -211,7 +226,7 @@ def _of_member(it: _Subject, _: Words) -> dict[str, Truth]:
     return {
         "unwatched": ~watched,
         "well": ~it.heard(lambda binding: ~_seen_well(it.c.id, binding.agent_id)),
-        "down": and_(watched, _down(it.c.id, it.deadline)),
+        "down": and_(watched, _down(it.c.id)),
         "drained": it.c.weight == 0,
     }
 
@@ -226,14 +241,14 @@ def _watched(pool_id: ColumnElement[str]) -> Truth:
     )
 
 
-def _down(member_id: ColumnElement[str], deadline: Moment) -> Truth:
+def _down(member_id: ColumnElement[str]) -> Truth:
     """Return whether an agent that is heard of sees a member out; most are well, so that is asked first."""
     health, binding = member_health.alias(), bindings.alias()
     speaks = _any(
         binding,
         binding.c.agent_id == health.c.agent_id,
         binding.c.loadbalancer_id == health.c.loadbalancer_id,
-        _heard(health.c.agent_id, deadline),
+        _heard(health.c.agent_id),
     )
     out = health.c.status == OperatingStatus.OFFLINE.value
     return _any(health, health.c.member_id == member_id, out, speaks)

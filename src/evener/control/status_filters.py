@@ -6,18 +6,17 @@ What the rules ask of an object is in `status_columns`; of a load balancer of wh
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from enum import StrEnum
+from functools import cache
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 
 from evener.control.operating import Condition, Words
-from evener.control.status_columns import condition, decided, standing
-from evener.control.statuses import AGENT_DOWN_AFTER, PROVISIONING_RULES
+from evener.control.status_columns import SILENT_SINCE, condition, decided, standing
+from evener.control.statuses import PROVISIONING_RULES
 from evener.resources.describe import Resource
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import OperatingStatus, ProvisioningStatus
-from evener.store.database import now
 from evener.store.rows import ListQuery, table
 from evener.store.schema import agents, bindings, healthmonitors, loadbalancers, member_health, members, pools
 
@@ -65,17 +64,17 @@ _applied = func.coalesce(
 )
 
 
-def _condition(deadline: datetime) -> Condition:
+def _condition() -> Condition:
     """Return what words ask that are shown of load balancers only: sets, as all of them are filtered."""
     own = loadbalancers.c
     bound = select(bindings.c.loadbalancer_id).join(agents, agents.c.id == bindings.c.agent_id)
-    heard = bound.where(agents.c.heartbeat_at >= deadline)
-    silent = bound.where(agents.c.heartbeat_at < deadline)
+    heard = bound.where(agents.c.heartbeat_at >= SILENT_SINCE)
+    silent = bound.where(agents.c.heartbeat_at < SILENT_SINCE)
     out = (
         members_out(bindings.c.agent_id)
         .join(bindings, bindings.c.loadbalancer_id == members.c.loadbalancer_id)
         .join(agents, agents.c.id == bindings.c.agent_id)
-        .where(agents.c.heartbeat_at >= deadline)
+        .where(agents.c.heartbeat_at >= SILENT_SINCE)
     )
     idle = (_applied == 0) | own.id.not_in(heard)
     return Condition(
@@ -83,13 +82,14 @@ def _condition(deadline: datetime) -> Condition:
     )
 
 
+@cache
 def _provisioning_status(cls: type[Resource], _: Words) -> ColumnElement[str]:
     return decided(PROVISIONING_RULES, standing(cls, table(cls)))
 
 
+@cache
 def _operating_status(cls: type[Resource], words: Words) -> ColumnElement[str]:
-    deadline = now() - AGENT_DOWN_AFTER
-    it = condition(cls, table(cls), words, deadline) if words.everywhere else _condition(deadline)
+    it = condition(cls, table(cls), words) if words.everywhere else _condition()
     return decided(words.rules[cls], it)
 
 

@@ -8,14 +8,13 @@ from enum import StrEnum
 from functools import cache, partial
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, select
 
 from evener.control.graphs import Family, read_family
 from evener.control.operating import Condition, Seen, Words, operating_tree
 from evener.control.status_columns import condition, full, standing
 from evener.control.status_filters import OF_BINDINGS, members_out
 from evener.control.statuses import (
-    AGENT_DOWN_AFTER,
     Lifetime,
     Progress,
     Standing,
@@ -41,7 +40,6 @@ from evener.store.schema import agents, bindings, listeners, loadbalancers, memb
 
 R = TypeVar("R", bound=Resource)
 SWITCHES: frozenset[type[Resource]] = frozenset({HealthMonitor, L7Policy, L7Rule})
-SILENT_SINCE = bindparam("silent_since", type_=agents.c.heartbeat_at.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def _statement(words: Words, *, one: bool) -> Select[Any]:
 def _below(words: Words) -> Mapping[str, ColumnElement[bool]]:
     """Return what rules ask of what is below a load balancer."""
     if words.everywhere:
-        it = condition(LoadBalancer, loadbalancers, words, SILENT_SINCE)
+        it = condition(LoadBalancer, loadbalancers, words)
         return {"error": it.error, "degraded": it.degraded}
     out = members_out(bindings.c.agent_id).where(members.c.loadbalancer_id == loadbalancers.c.id)
     return {"out": out.correlate(loadbalancers, bindings).exists()}
@@ -91,7 +89,7 @@ def _standings(tx: Transaction, ids: Sequence[str], words: Words) -> dict[str, _
     """Return where load balancers stand, by id, in one statement."""
     by_balancer: dict[str, list[Row[Any]]] = defaultdict(list)
     moment = now()
-    for row in of_all(tx, partial(_statement, words), ids, silent_since=moment - AGENT_DOWN_AFTER):
+    for row in of_all(tx, partial(_statement, words), ids):
         by_balancer[row.loadbalancer_id].append(row)
     return {key: _standing(rows, words, moment) for key, rows in by_balancer.items()}
 
@@ -115,10 +113,8 @@ def with_statuses(tx: Transaction, cls: type[R], found: Sequence[R], words: Word
         return cast("Sequence[R]", [_balancer(each, standings[each.id], words) for each in balancers])
     if not (words.everywhere and cls in words.rules and found):
         return found
-    rows = of_all(
-        tx, partial(_of_kind, cls, words), [each.id for each in found], silent_since=now() - AGENT_DOWN_AFTER
-    )
-    by_id = {row.id: row._mapping for row in rows}  # noqa: SLF001
+    rows = of_all(tx, partial(_of_kind, cls, words), [each.id for each in found])
+    by_id = {row[0]: row for row in rows}
     return [each.trusted({**vars(each), **_both(cls, words, by_id[each.id])}) for each in found]
 
 
@@ -139,28 +135,32 @@ def _balancer(balancer: LoadBalancer, standing: _Standing, words: Words) -> Load
     return LoadBalancer.trusted(values)
 
 
-STANDING = tuple(each.name for each in fields(Standing))
+STANDING = len(fields(Standing))
 
 
 @cache
 def _of_kind(cls: type[Resource], words: Words, *, one: bool) -> Select[Any]:
-    """Return the statement of what the rules ask of objects of one kind: of each column that there is, once."""
+    """Return the statement of what the rules ask of objects of one kind: id, standing, and what `_asked` names."""
     own = table(cls)
-    stands, it = standing(cls, own), condition(cls, own, words, SILENT_SINCE)
-    asked = {name: getattr(it, name) for name in _asked(it)}
-    columns = [getattr(stands, name).label(f"at_{name}") for name in STANDING]
-    columns += [column.label(name) for name, column in asked.items()]
+    it, stands = condition(cls, own, words), standing(cls, own)
+    columns = [getattr(stands, each.name).label(f"at_{each.name}") for each in fields(Standing)]
+    columns += [getattr(it, name).label(name) for name in _asked(cls, words)]
     return select(own.c.id, *columns).where(wanted(own.c.id, one=one))
 
 
-def _asked(it: Condition) -> list[str]:
-    return [each.name for each in fields(it) if getattr(it, each.name) is not False]
+@cache
+def _asked(cls: type[Resource], words: Words) -> tuple[str, ...]:
+    it = condition(cls, table(cls), words)
+    return tuple(each.name for each in fields(it) if getattr(it, each.name) is not False)
 
 
-def _both(cls: type[Resource], words: Words, row: Mapping[str, Any]) -> dict[str, StrEnum]:
-    stands = Standing(**{name: row[f"at_{name}"] for name in STANDING})
-    it = Condition(**{each.name: bool(row[each.name]) for each in fields(Condition) if each.name in row})
-    return {"provisioning_status": standing_status(stands), "operating_status": words.of(cls, it)}
+def _both(cls: type[Resource], words: Words, row: Row[Any]) -> dict[str, StrEnum]:
+    asked = dict(zip(_asked(cls, words), row[1 + STANDING :], strict=True))
+    stands = Standing(*row[1 : 1 + STANDING])
+    return {
+        "provisioning_status": standing_status(stands),
+        "operating_status": words.of(cls, Condition(**asked)),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -427,15 +427,14 @@ class StatementOfAll(Protocol):
         """Return the statement for one id, or for any number of ids."""
 
 
-def of_all(tx: Transaction, statement: StatementOfAll, ids: Sequence[str], **more: Any) -> list[Any]:
+def of_all(tx: Transaction, statement: StatementOfAll, ids: Sequence[str]) -> list[Any]:
     """Return all rows of `statement` for `ids`, in its order as far as one execution goes: `IDS_AT_ONCE` ids.
 
-    `more` are its other parameters. Ids are parameters, and no statement in the statement, so that it is built once.
+    Ids as parameters, and not as a statement in the statement, so that it is built once.
     """
     if len(ids) == 1:
-        return list(tx.execute(statement(one=True), {"wanted": ids[0], **more}).all())
+        return list(tx.execute(statement(one=True), {"wanted": ids[0]}).all())
     found: list[Any] = []
     for start in range(0, len(ids), IDS_AT_ONCE):
-        wanted_now = list(ids[start : start + IDS_AT_ONCE])
-        found += tx.execute(statement(one=False), {"wanted": wanted_now, **more}).all()
+        found += tx.execute(statement(one=False), {"wanted": list(ids[start : start + IDS_AT_ONCE])}).all()
     return found
