@@ -126,6 +126,28 @@ def test_a_proxy_pool_serves_listeners_of_requests_and_of_bytes_at_once(rig: Rig
     assert serve(rig, members[0], **given) == [RemoveServer, RemoveServer]
 
 
+def test_a_policy_leads_to_the_backend_of_requests_of_a_proxy_pool(rig: Rig) -> None:
+    chosen, usual = Listening(rig), rig.web("usual")
+    fronts = [
+        g.listener(id=g.nth(80), default_pool_id=g.nth(6)),
+        g.listener(id=g.nth(81), protocol="TCP", protocol_port=81, default_pool_id=POOL),
+    ]
+    nodes = [
+        (g.pool(id=POOL, protocol="PROXY"), [member_of(chosen, id=FIRST)], None),
+        (g.pool(id=g.nth(6)), [member_of(usual, id=SECOND)], None),
+    ]
+    policy = g.policy(
+        g.rule(value="/a"), listener_id=g.nth(80), action="REDIRECT_TO_POOL", redirect_pool_id=POOL
+    )
+    rig.instance.apply(
+        g.graph(id=g.nth(1), listeners=fronts, pools=nodes, l7policies=[policy], addresses=[VIP])
+    )
+    assert say(rig, 80, REQUEST).startswith(b"HTTP/1.1 200")
+    assert chosen.heard[-1].client == CLIENT
+    assert rig.get(path="/b") == (200, "usual")
+    assert say(rig, 81, BYTES) == BYTES
+
+
 def test_members_of_a_proxyv2_pool_are_told_whether_the_client_spoke_tls(rig: Rig) -> None:
     _, upper, lower = authorities()
     made = make("a.example.com", ec_key(1), lower, ("a.example.com",))

@@ -26,11 +26,19 @@ def _values(listener: Listener) -> Mapping[str, str]:
     }
 
 
-def of_requests(listener: Listener) -> Iterator[str]:
-    """Return the lines that add what users have asked for; those of names that nobody knows add nothing."""
-    wanted = {name for name, value in listener.headers.items() if value == "true"}
-    if _FORWARDED_FOR in wanted:
+def _wanted(listener: Listener) -> frozenset[str]:
+    return frozenset(name for name, value in listener.headers.items() if value == "true")
+
+
+def options(listener: Listener) -> Iterator[str]:
+    """Return the options of a frontend that add what users have asked for."""
+    if _FORWARDED_FOR in _wanted(listener):
         yield line("option", "forwardfor")
+
+
+def of_requests(listener: Listener) -> Iterator[str]:
+    """Return the rules that add what users have asked for; those of names that nobody knows add nothing."""
+    wanted = _wanted(listener)
     for name, value in _values(listener).items():
         if name in wanted:
             yield line("http-request", "set-header", name, value)

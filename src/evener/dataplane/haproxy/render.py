@@ -148,6 +148,7 @@ def _frontend_lines(
         # An old worker answers one more request on each connection and says that it closes, instead of closing
         # under a client that is about to ask. The keep-alive timeout bounds how long it waits for that.
         yield line("option", "idle-close-on-response")
+        yield from headers.options(listener)
         # Policies first: they see a request as the client sent it.
         policies = graph.policies_of(listener.id)
         yield from l7.rules(policies, backends, default_port=443 if tls.terminates(listener) else 80)
