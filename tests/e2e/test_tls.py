@@ -1,19 +1,24 @@
 """TLS ends at the load balancer: from a secret stored over HTTP to a request that its certificate vouches for."""
 
+import base64
 import http.client
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
 from standalone import Api, Balancer, Cloud, Thing, Traffic, eventually
 
 from evener.host import netns
-from made_certificates import Made, authorities, ec_key, make, rsa_key, served
+from made_certificates import Made, authorities, ec_key, make, revoked, rsa_key, served
 
 pytestmark = pytest.mark.root
 
 KEY_MANAGER = "/key-manager/v1"
+LISTENERS = "/load-balancer/v2/lbaas/listeners"
 ROOT, UPPER, LOWER = authorities()
+CLIENTS = make("Clients", ec_key(63), authority=True)
+ANN, ROB = (make(name, ec_key(64 + number), CLIENTS) for number, name in enumerate(("Ann", "Rob")))
 OTHER = make("api.example.com", ec_key(61), LOWER, ("api.example.com",))
 LATER = make("www.example.com", rsa_key(62), LOWER, ("www.example.com",))
 
@@ -31,6 +36,18 @@ def container(api: Api, made: Made) -> str:
     answer = api.request("POST", f"{KEY_MANAGER}/containers", {"type": "certificate", "secret_refs": refs})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["container_ref"])
+
+
+def bundle(api: Api, made: Made) -> str:
+    """Store a PKCS12 bundle as Octavia's handbook has it."""
+    body = {
+        "payload": base64.b64encode(made.p12(LOWER, UPPER)).decode(),
+        "payload_content_type": "application/octet-stream",
+        "payload_content_encoding": "base64",
+    }
+    answer = api.request("POST", f"{KEY_MANAGER}/secrets", body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["secret_ref"])
 
 
 class Secure:
@@ -140,3 +157,53 @@ def test_keys_that_cannot_be_opened_any_more_are_an_error_and_traffic_goes_on(
         api.delete(second)
     traffic.assert_unharmed()
     assert api.exists(listener)
+
+
+def test_clients_show_certificates_and_one_that_is_revoked_is_let_in_no_more(
+    cloud: Cloud, balancer: Balancer, tmp_path: Path
+) -> None:
+    api = cloud.api
+    www, ca = bundle(api, served()), secret(api, CLIENTS.pem)
+    body = {
+        "name": "secure",
+        "protocol": "TERMINATED_HTTPS",
+        "protocol_port": 443,
+        "loadbalancer_id": balancer.lb["id"],
+        "default_pool_id": balancer.pool["id"],
+        "default_tls_container_ref": www,
+        "client_authentication": "MANDATORY",
+        "client_ca_tls_container_ref": ca,
+        "insert_headers": {"X-SSL-Client-CN": "true"},
+    }
+    answer = api.request("POST", LISTENERS, {"listener": body})
+    assert answer.status_code == 201, answer.text
+    listener = answer.json()["listener"]["id"]
+    api.wait_active(balancer.lb)
+    clients = {name: Secure(cloud, "www.example.com") for name in ("nobody", "ann", "rob")}
+    for name, made in (("ann", ANN), ("rob", ROB)):
+        file = tmp_path / f"{name}.pem"
+        file.write_bytes(made.pem + made.key_pem())
+        clients[name].context.load_cert_chain(file)
+
+    def let_in() -> set[str]:
+        found = set()
+        for name, client in clients.items():
+            try:
+                client.get(balancer.vip)
+            except (OSError, http.client.HTTPException):
+                continue
+            found.add(name)
+        return found
+
+    assert let_in() == {"ann", "rob"}
+    crl = secret(api, revoked(CLIENTS, ROB))
+    with Traffic(clients["ann"], balancer.vip, 443) as traffic:
+        answer = api.request(
+            "PUT", f"{LISTENERS}/{listener}", {"listener": {"client_crl_container_ref": crl}}
+        )
+        assert answer.status_code == 200, answer.text
+        api.wait_active(balancer.lb)
+        assert let_in() == {"ann"}
+    traffic.assert_unharmed()
+    for held in (www, ca, crl):
+        assert api.request("DELETE", held.removeprefix(cloud.standalone.url)).status_code == 409
