@@ -87,7 +87,7 @@ def _persistence(value: Any) -> Any:
 
 def _refused_monitor(given: Mapping[str, Any]) -> str | None:
     kind = given.get("type")
-    if kind in HTTP_TYPES:
+    if not isinstance(kind, str) or kind in HTTP_TYPES:
         return None
     names = sorted(ONLY_HTTP & {name for name, value in given.items() if value is not None})
     return f"{names[0]} is not a valid option for health monitors of type {kind}" if names else None
