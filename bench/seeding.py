@@ -11,10 +11,11 @@ from sqlalchemy import Table, select, update
 
 from bench.api import LBAAS, Api, Made
 from evener.bus.base import Controller
+from evener.bus.inprocess import InProcessBus
+from evener.control.agent_notifier import AgentNotifier
 from evener.control.controller import BusController
 from evener.resources.facts import Observation, Report
 from evener.resources.types import OperatingStatus
-from evener.services.network import Nobody
 from evener.store.database import Database, Transaction, now
 from evener.store.schema import agents, quotas
 from evener_cloud.all_tables import metadata
@@ -44,7 +45,8 @@ QUOTAS = ("port", "loadbalancer", "pool", "listener", "member", "healthmonitor")
 
 def agent(database: Database) -> Controller:
     """Register an agent that is alive for long enough, and return what takes its reports."""
-    controller = BusController(database, BuiltinNetwork(database, Nobody()))
+    nobody = AgentNotifier(database, InProcessBus())  # on which no agent is
+    controller = BusController(database, BuiltinNetwork(database, nobody))
     controller.heartbeat(HOST, {})
     with database.write() as tx:
         tx.execute(update(agents).values(heartbeat_at=now() + ALIVE_FOR))
