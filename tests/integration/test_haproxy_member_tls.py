@@ -372,3 +372,32 @@ def test_a_pool_turns_to_tls_and_back(site):
                 health = "ONLINE" if encrypted else "OFFLINE"
                 eventually(lambda health=health: site.rig.health() == {g.nth(10): health})
             assert (site.ask() == 200) is encrypted
+
+
+def test_a_member_of_a_proxy_pool_is_told_who_asks_before_the_handshake(site):
+    heard: list[bytes] = []
+    file = site.directory / "peer.pem"
+    file.write_bytes(GOOD.pem + GOOD.key_pem())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+
+    def talk(connection) -> None:
+        told = b""
+        while not told.endswith(b"\r\n"):
+            told += connection.recv(1)
+        with context.wrap_socket(connection, server_side=True) as channel:
+            heard.append(told + channel.recv(5))
+            channel.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    peer = site.rig.peer(talk)
+    for static in (True, False):
+        whole = site.graph(protocol="PROXY", ca_tls_container_ref="ca")
+        listeners = (g.listener(id=PLAIN, default_pool_id=POOL),)
+        node = whole.pools[0].model_copy(update={"members": (member_of(peer, id=g.nth(10)),)})
+        if not static:
+            empty = node.model_copy(update={"members": ()})
+            site.rig.instance.apply(g.altered(whole, listeners=listeners, pools=(empty,)))
+        steps = site.rig.instance.apply(g.altered(whole, listeners=listeners, pools=(node,))).steps
+        assert (Reload() in steps or Start() in steps) is static
+        assert site.rig.get()[0] == 200
+        assert heard.pop().startswith(b"PROXY TCP4 ")
