@@ -29,8 +29,8 @@ ATTRIBUTE: Additions = (
     ),
     (
         "src/evener/dataplane/haproxy/render.py",
-        "        words = (*monitors.words(monitor, member), *_proxy_words(use))\n",
-        "        words = (*words, *(['backup'] if member.sorry else []))\n",
+        '            words = (*words, "backup")\n',
+        "        if member.sorry:\n            words = (*words, 'backup')\n",
     ),
     ("design/changes.md", "| `member.weight` | runtime command |\n", "| `member.sorry` | reload |\n"),
     ("tests/haproxy_changes.py", '    "weight": 7,\n', '    "sorry": True,\n'),
