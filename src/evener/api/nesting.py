@@ -171,11 +171,16 @@ def _whole_pools(given: Json) -> list[tuple[str, Json]]:
                     inside.append(
                         (f"{where}: l7policies[{index}]: redirect_pool", policy.get("redirect_pool"))
                     )
-            found += [each for each in inside if isinstance(each[1], dict) and set(each[1]) != {"name"}]
+            found += [each for each in inside if each[1] is not None and not _is_name(each[1])]
     wrong = [where for where, pool in found if pool is not None and not isinstance(pool, dict)]
     if wrong:
         raise InvalidInput(f"{wrong[0]}: an object is required")
     return [(where, pool) for where, pool in found if pool is not None]
+
+
+def _is_name(pool: Any) -> bool:
+    """Return whether what stands where a pool may stand only names another one."""
+    return isinstance(pool, dict) and set(pool) == {"name"} and isinstance(pool["name"], str)
 
 
 def _located(where: str, read: Callable[[Json], T], given: Any) -> T:
