@@ -16,6 +16,7 @@ from evener.resources.describe import (
     Resource,
 )
 from evener.resources.errors import InvalidInput
+from evener.resources.tags import Tags
 from evener.resources.types import MAX_INT, Between, HttpMethod, MonitorType, Name, ProjectId, Text, Uuid
 
 # RFC 3986 section 3.3: path-absolute, and a query, of unreserved, sub-delims, ":", "@" and escapes.
@@ -72,6 +73,7 @@ class HealthMonitor(Resource):
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
     updated_at: KeptMoment = None
+    tags: Tags = ()
     name: Annotated[Name, CHANGEABLE] = ""
     pool_id: Annotated[Uuid, Attr(create=True, visible=False, references="pools")]
     """The pool whose members are checked."""

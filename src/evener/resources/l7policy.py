@@ -17,6 +17,7 @@ from evener.resources.describe import (
     Resource,
 )
 from evener.resources.errors import RedirectPoolMissing, RedirectUrlMissing
+from evener.resources.tags import Tags
 from evener.resources.types import MAX_INT, Between, Description, L7Action, Name, ProjectId, Text, Uuid
 
 # RFC 3986 section 2: unreserved, reserved and escapes, and nothing else.
@@ -50,6 +51,7 @@ class L7Policy(Resource):
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
     updated_at: KeptMoment = None
+    tags: Tags = ()
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     listener_id: Annotated[Uuid, Attr(create=True, references="listeners")]

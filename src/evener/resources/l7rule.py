@@ -24,6 +24,7 @@ from evener.resources.errors import (
     L7RuleUnsupportedCompareType,
 )
 from evener.resources.expressions import refusal
+from evener.resources.tags import Tags
 from evener.resources.types import L7CompareType, L7RuleType, ProjectId, Text, Uuid
 
 # Visible characters and spaces: what a header's value, a path or a host name may hold (RFC 9110 section 5.5).
@@ -67,6 +68,7 @@ class L7Rule(Resource):
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
     updated_at: KeptMoment = None
+    tags: Tags = ()
     l7policy_id: Annotated[Uuid, Attr(visible=False, references="l7policies")]
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]
     type: Annotated[L7RuleType, CHANGEABLE]

@@ -17,6 +17,7 @@ from evener.resources.describe import (
     Provisioning,
     Resource,
 )
+from evener.resources.tags import Tags
 from evener.resources.types import (
     MAX_INT,
     AlpnProtocol,
@@ -57,6 +58,7 @@ class Listener(Resource):
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
     updated_at: KeptMoment = None
+    tags: Tags = ()
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     loadbalancer_id: Annotated[

@@ -15,6 +15,7 @@ from evener.resources.describe import (
     Resource,
 )
 from evener.resources.provider_data import FlavorData
+from evener.resources.tags import Tags
 from evener.resources.types import (
     Description,
     IPAddress,
@@ -35,6 +36,7 @@ class LoadBalancer(Resource):
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
     updated_at: KeptMoment = None
+    tags: Tags = ()
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     vip_subnet_id: Annotated[Uuid, Attr(create=True, computed=True)]

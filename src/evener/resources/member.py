@@ -12,6 +12,7 @@ from evener.resources.describe import (
     Provisioning,
     Resource,
 )
+from evener.resources.tags import Tags
 from evener.resources.types import Between, IPAddress, Name, PortNumber, ProjectId, Uuid
 
 
@@ -26,6 +27,7 @@ class Member(Resource):
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
     updated_at: KeptMoment = None
+    tags: Tags = ()
     name: Annotated[Name, CHANGEABLE] = ""
     pool_id: Annotated[Uuid, Attr(visible=False, references="pools")]
     loadbalancer_id: Annotated[Uuid, Attr(visible=False, references="loadbalancers")]

@@ -17,6 +17,7 @@ from evener.resources.describe import (
     Resource,
 )
 from evener.resources.errors import InvalidInput, SessionPersistenceInvalid
+from evener.resources.tags import Tags
 from evener.resources.types import (
     AlpnProtocol,
     Ciphers,
@@ -63,6 +64,7 @@ class Pool(Resource):
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
     updated_at: KeptMoment = None
+    tags: Tags = ()
     name: Annotated[Name, CHANGEABLE] = ""
     description: Annotated[Description, CHANGEABLE] = ""
     loadbalancer_id: Annotated[

@@ -33,10 +33,12 @@ from sqlalchemy import (
 
 from evener.resources.describe import Child, Children, Kept, Resource, columns, descriptors, value_type
 from evener.resources.errors import InvalidInput, MarkerNotFound, ObjectNotFound, OfAnotherProject
+from evener.resources.tags import FILTERS
 from evener.resources.wire import adapter
+from evener.store import tags
 from evener.store.database import Transaction, now
 from evener.store.filters import matches
-from evener.store.schema import metadata
+from evener.store.schema import TAGS, metadata
 
 R = TypeVar("R", bound=Resource)
 _MICROSECOND = timedelta(microseconds=1)
@@ -94,6 +96,8 @@ def insert_all(tx: Transaction, resources: Sequence[R], **more: Any) -> list[R]:
         for place, resource in enumerate(resources)
     ]
     tx.execute(_insert(cls), many if len(many) > 1 else many[0])
+    if cls in TAGS:
+        tags.add(tx, cls, ((row["id"], row["tags"]) for row in many))
     moments = _kept(cls)
     return [
         cls.trusted({**vars(resource), **{name: row[name] for name in moments}}) if moments else resource
@@ -114,8 +118,7 @@ def _insert(cls: type[Resource]) -> Insert:
 
 def update(tx: Transaction, cls: type[Resource], object_id: str, **values: Any) -> None:
     """Change columns of one row."""
-    changed = {name: stored(value) for name, value in values.items()}
-    tx.execute(_update(cls), {"wanted_id": object_id, "updated_at": now(), **changed})
+    update_all(tx, cls, {object_id: values})
 
 
 def update_all(
@@ -130,6 +133,8 @@ def update_all(
     ]
     if many:
         tx.execute(_update(cls), many if len(many) > 1 else many[0])
+    if cls in TAGS:
+        tags.replace(tx, cls, {key: values["tags"] for key, values in changes.items() if "tags" in values})
 
 
 @cache
@@ -263,13 +268,18 @@ def listing(
         cls, sort, of_project=of_project, limited=query.limit is not None, reverse=query.reverse
     )
     conditions = [condition for condition in (where, derived) if condition is not None]
-    conditions += [matches(cls, name, values) for name, values in query.filters.items()]
+    conditions += [_condition(cls, name, values) for name, values in query.filters.items()]
     if query.marker is not None:
         conditions.append(_behind(tx, cls, query, project_id, where))
     if conditions:
         statement = statement.where(*conditions)
     found = tx.execute(statement, {"wanted_project": project_id, "page_size": query.limit}).all()
     return _with_children(tx, cls, found[::-1] if query.reverse else found)
+
+
+def _condition(cls: type[Resource], name: str, values: Sequence[str]) -> ColumnElement[bool]:
+    by_tags = cls in TAGS and name in FILTERS
+    return tags.matches(cls, name, values) if by_tags else matches(cls, name, values)
 
 
 def _each_once(sort: Sequence[tuple[str, bool]]) -> dict[str, bool]:

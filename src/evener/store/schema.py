@@ -7,6 +7,7 @@ migrations make.
 import types
 import typing
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -132,6 +133,17 @@ def _generations() -> list[Column[Any]]:
     ]
 
 
+def _tags_of(cls: type[Resource]) -> Table:
+    """Return the table by which objects of `cls` are found by their tags."""
+    owner = ForeignKey(f"{cls.table()}.id", ondelete="CASCADE")
+    return Table(
+        f"{cls.table()}_tags",
+        metadata,
+        Column("tag", string(255), primary_key=True),
+        Column("owner_id", string(36), owner, primary_key=True, index=True),
+    )
+
+
 loadbalancers = table_of(LoadBalancer, *_generations())
 pools = table_of(Pool, *_generations())
 listeners = table_of(Listener, *_generations())
@@ -139,6 +151,9 @@ members = table_of(Member, *_generations())
 healthmonitors = table_of(HealthMonitor, *_generations())
 l7policies = table_of(L7Policy, *_generations())
 l7rules = table_of(L7Rule, *_generations())
+TAGS: Mapping[type[Resource], Table] = {
+    cls: _tags_of(cls) for cls in (LoadBalancer, Pool, Listener, Member, HealthMonitor, L7Policy, L7Rule)
+}
 
 # `place`: the machine and state directory that the agent runs on; `start`: how often it has been started there; `run`:
 # the run that is heard. Reports of another run are not taken.

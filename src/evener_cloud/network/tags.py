@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, func, not_, or_
+from sqlalchemy import ColumnElement, Text, cast, func
 
 from evener.resources.describe import Resource
 from evener.resources.types import is_storable
 from evener.resources.wire import validate_attribute
 from evener.store import rows
 from evener.store.database import Transaction
+from evener.store.tags import conditions
 from evener_cloud.network.errors import no_tag
 from evener_cloud.network.visibility import lock
 
@@ -49,16 +50,7 @@ def filters(cls: type[Resource]) -> Mapping[str, Callable[[Sequence[str]], Colum
         return {}
     text = cast(rows.table(cls).c.tags, Text)
 
-    def has(values: Sequence[str]) -> list[ColumnElement[bool]]:
-        words = [word for value in values for word in value.split(",")]
-        return [_contains(text, word) for word in words]
-
-    return {
-        "tags": lambda values: and_(*has(values)),
-        "tags-any": lambda values: or_(*has(values)),
-        "not-tags": lambda values: not_(and_(*has(values))),
-        "not-tags-any": lambda values: not_(or_(*has(values))),
-    }
+    return conditions(lambda tag: _contains(text, tag))
 
 
 def _contains(text: ColumnElement[Any], tag: str) -> ColumnElement[bool]:

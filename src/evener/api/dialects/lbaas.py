@@ -103,13 +103,13 @@ def _without(kinds: type[StrEnum], *later: str) -> Any:
 
 
 # Statuses are in the tree of statuses only.
-LATER = ("provisioning_status", "operating_status", *lbaas_lists.MOMENTS)
+LATER = ("provisioning_status", "operating_status", "tags", *lbaas_lists.MOMENTS)
 Seconds = Annotated[int, Between(1, MAX_INT // 1000)]
 # What came with later APIs, and what is stricter here.
 FORM = WireForm(
     other={
         LoadBalancer: _hidden(
-            *lbaas_lists.MOMENTS,
+            *("tags", *lbaas_lists.MOMENTS),
             *("availability_zone", "vip_sg_ids"),
             *("vip_qos_policy_id", "vip_vnic_type", "additional_vips"),
         ),

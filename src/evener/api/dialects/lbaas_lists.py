@@ -9,6 +9,7 @@ from evener.api.query import MAX_PAGE, MOST_SORT_KEYS, Listing, pairs, wanted_fi
 from evener.api.schemas import filters
 from evener.resources.describe import Resource, descriptors
 from evener.resources.errors import InvalidInput
+from evener.resources.tags import FILTERS
 from evener.resources.wire import attribute_name, on_wire, visible_attributes
 from evener.resources.wire_form import OWN, WireForm
 from evener.store.filters import sortable
@@ -53,7 +54,8 @@ def _attribute(cls: type[Resource], shown: str, form: WireForm, *, sorted_by: bo
     name = attribute_name(cls, shown, form)
     if sorted_by and name in MOMENTS:
         return name
-    if name in descriptors(cls) and name not in on_wire(cls, form):
+    known = on_wire(cls, form)
+    if (name in descriptors(cls) and name not in known) or (name in FILTERS and "tags" not in known):
         raise InvalidInput(f"Invalid filter: '{shown[:80]}' is not an attribute that can be filtered by")
     return name
 
@@ -134,8 +136,7 @@ def parameters(cls: type[Resource], form: WireForm) -> dict[str, Schema]:
         "marker": STRING,
         "page_reverse": {"type": "boolean"},
     }
-    tagged = "tags" in called
-    more = dict.fromkeys(("tags-any", "not-tags", "not-tags-any"), many(STRING)) if tagged else {}
+    more = dict.fromkeys(FILTERS, many(STRING)) if "tags" in called else {}
     return {
         **filters(cls, form),
         **more,

@@ -14,6 +14,7 @@ from evener.api.query import MAX_PAGE, MOST_SORT_KEYS, Listing, pairs, wanted_fi
 from evener.api.schemas import filters
 from evener.resources.describe import Resource, descriptors
 from evener.resources.errors import InvalidInput
+from evener.resources.tags import FILTERS
 from evener.resources.types import integer
 from evener.resources.wire import attribute_name, on_wire, visible_attributes
 from evener.resources.wire_form import WireForm
@@ -74,6 +75,8 @@ def _filter(cls: type[Resource], shown: str, form: WireForm) -> str:
     name = attribute_name(cls, ALIASES.get(shown, shown), form)
     if name == "name" and name not in descriptors(cls):
         return name  # clients that look a name up ask every kind
+    if name in FILTERS and "tags" in on_wire(cls, form):
+        return name
     if name not in on_wire(cls, form) or name not in filterable(cls):
         raise InvalidInput(
             f"One or more arguments are either duplicate or invalid: there is no filter by '{shown[:80]}'"
@@ -182,6 +185,7 @@ def parameters(cls: type[Resource], form: WireForm) -> dict[str, Schema]:
     words = many(STRING)  # each may hold several, which commas part
     return {
         **filters(cls, form),
+        **(dict.fromkeys(FILTERS, words) if "tags" in on_wire(cls, form) else {}),
         "fields": words,
         "sort": words,
         "sort_key": words,

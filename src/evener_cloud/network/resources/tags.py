@@ -6,10 +6,9 @@ from annotated_types import MaxLen
 from pydantic import AfterValidator
 
 from evener.resources.describe import Attr
+from evener.resources.tags import LONGEST, MOST
 from evener.resources.types import Text
 
-LONGEST = 255  # neutron-lib's
-MOST = 50  # ours
 # A comma parts the tags of a filter, a slash the parts of an address; the others would have to be escaped where tags
 # are looked for.
 FORBIDDEN = frozenset(',/"\\')

@@ -13,6 +13,9 @@ branch_labels = None
 depends_on = None
 
 
+TAGGED = ("loadbalancers", "pools", "listeners", "members", "healthmonitors", "l7policies", "l7rules")
+
+
 def upgrade() -> None:
     op.create_table(
         "agents",
@@ -92,6 +95,7 @@ def upgrade() -> None:
         "loadbalancers",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("description", string(255), nullable=False),
         sa.Column("vip_subnet_id", string(36), nullable=False),
@@ -196,6 +200,7 @@ def upgrade() -> None:
         "pools",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("description", string(255), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=True),
@@ -227,6 +232,7 @@ def upgrade() -> None:
         "healthmonitors",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("pool_id", string(36), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=False),
@@ -266,6 +272,7 @@ def upgrade() -> None:
         "listeners",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("description", string(255), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=True),
@@ -314,6 +321,7 @@ def upgrade() -> None:
         "members",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("pool_id", string(36), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=False),
@@ -345,6 +353,7 @@ def upgrade() -> None:
         "l7policies",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("description", string(255), nullable=False),
         sa.Column("listener_id", string(36), nullable=False),
@@ -407,6 +416,7 @@ def upgrade() -> None:
         "l7rules",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("l7policy_id", string(36), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=False),
         sa.Column("type", string(32), nullable=False),
@@ -431,10 +441,22 @@ def upgrade() -> None:
     op.create_index("ix_l7rules_project_id_id", "l7rules", ["project_id", "id"])
     identity = sa.table("database_identity", sa.column("id"))
     op.bulk_insert(identity, [{"id": str(uuid.uuid4())}])
+    for owner in TAGGED:
+        op.create_table(
+            f"{owner}_tags",
+            sa.Column("tag", string(255), nullable=False),
+            sa.Column("owner_id", string(36), nullable=False),
+            sa.ForeignKeyConstraint(
+                ["owner_id"], [f"{owner}.id"], name=f"fk_{owner}_tags_owner_id", ondelete="CASCADE"
+            ),
+            sa.PrimaryKeyConstraint("tag", "owner_id", name=f"pk_{owner}_tags"),
+        )
+        op.create_index(f"ix_{owner}_tags_owner_id", f"{owner}_tags", ["owner_id"])
 
 
 def downgrade() -> None:
     for table in (
+        *(f"{owner}_tags" for owner in TAGGED),
         "l7rules",
         "member_health",
         "l7policies",
