@@ -43,7 +43,8 @@ def test_a_client_may_ask_a_member_for_web_sockets_and_not_for_http2_past_the_po
         headers = heard(
             rig, shop, f"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\nUpgrade: {other}\r\n"
         )
-        assert "upgrade" not in headers
+        # HAProxy 3.0 takes `h2c` out of a list by itself, and leaves the rest.
+        assert headers.get("upgrade") in (None, "websocket" if "websocket" in other else None)
         assert (
             headers.get("connection", "upgrade").lower() == "upgrade"
         )  # to nothing: it names what is not there
