@@ -8,17 +8,23 @@ import json
 import shlex
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from e2e.standalone import Api, Standalone, eventually
+from made_certificates import authorities, ec_key, make, revoked, served
 
 OCTAVIA = "/load-balancer/v2.0/lbaas"
 LBAAS = "/networking/v2.0/lbaas"
 PATIENCE_S = 20
+PORT = 18990
+CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+FEWER_CIPHERS = "ECDHE-RSA-AES128-GCM-SHA256"
 Json = dict[str, Any]
 
 
@@ -68,6 +74,20 @@ class Openstack:
         done = self.run("loadbalancer", *shlex.split(line))
         assert done.returncode != 0, done.stdout
         return done.stderr
+
+    def unused(self, *families: str) -> list[str]:
+        """Return the options that commands of these families have, and that no command has been run with."""
+        program = str(Path(__file__).with_name("openstack_options.py"))
+        listed = subprocess.run(["/usr/bin/python3", program], capture_output=True, text=True, check=True)
+        known: dict[str, list[list[str]]] = json.loads(listed.stdout)
+        found = []
+        for command, options in known.items():
+            words = tuple(command.split())
+            if (words[1] if len(words) > 2 else "") in families:
+                said = {word for line in self.said if line[: len(words)] == words for word in line}
+                found += [] if said else [command]
+                found += [f"{command} {names[-1]}" for names in options if not said & set(names)]
+        return found
 
 
 class OctaviaSite:
@@ -142,6 +162,57 @@ class OctaviaSite:
         return str(answer.json()["secret_ref"])
 
 
-def until(what: Callable[[], Any]) -> Any:
-    """Wait until something is true; return it."""
-    return eventually(what, PATIENCE_S)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OctaviaSite]:
+    """Return a standalone of the module's own."""
+    made = OctaviaSite(tmp_path_factory.mktemp("octavia"), PORT)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def openstack(site: OctaviaSite) -> Iterator[Openstack]:
+    """Return Debian's client of the site."""
+    made = Openstack(site.state)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def references(site: OctaviaSite) -> tuple[str, str, str, str]:
+    """Return references to secrets: two bundles, an authority, and what it has revoked."""
+    root, upper, lower = authorities()
+    other = make("api.example.com", ec_key(61), lower, ("api.example.com",))
+    payloads = (served().p12(lower, upper), other.p12(lower, upper), root.pem, revoked(root))
+    first, second, authority, gone = (site.secret(payload) for payload in payloads)
+    return first, second, authority, gone
+
+
+def wait_each(site: OctaviaSite, openstack: Openstack, commands: Mapping[str, Sequence[str]]) -> None:
+    """Run commands of several kinds at once, those of each one after the other on a load balancer W… of its own.
+
+    Each waits, and the load balancer is ACTIVE when it ends. Below are a pool PW… and a listener LW….
+    """
+    for kind in commands:
+        lb = site.balancer(f"W{kind}")
+        pool = {"loadbalancer_id": lb, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+        site.ok("POST", "pools", {"pool": {"name": f"PW{kind}", **pool}})
+        listener = {"loadbalancer_id": lb, "protocol": "HTTP", "protocol_port": 80}
+        site.ok("POST", "listeners", {"listener": {"name": f"LW{kind}", **listener}})
+
+    def run(kind: str) -> None:
+        for line in commands[kind]:
+            openstack(f"{kind} {line.format(lb=f'W{kind}')}")
+            listed = openstack(f"list --name W{kind}")
+            assert {each["provisioning_status"] for each in listed} <= {"ACTIVE"}, line
+
+    with ThreadPoolExecutor(len(commands)) as threads:
+        list(threads.map(run, commands))
+    for kind in commands:
+        openstack(f"delete --cascade W{kind}")
+
+
+def everything_ran(request: pytest.FixtureRequest) -> None:
+    """Skip a test that is about all tests of its file, where only some of them were asked for."""
+    if request.config.option.keyword or any("::" in each for each in request.config.args):
+        pytest.skip("only some of the tests here were asked for")

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,8 @@ import pytest
 from octavia_site import OctaviaSite
 
 pytestmark = pytest.mark.root
-PORT = 18996
 PLAY = Path(__file__).with_name("octavia_play.yml")
 COLLECTIONS = Path(sys.prefix) / "ansible"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OctaviaSite]:
-    made = OctaviaSite(tmp_path_factory.mktemp("octavia"), PORT)
-    yield made
-    made.close()
 
 
 def play(site: OctaviaSite, **values: Any) -> tuple[int, int]:
