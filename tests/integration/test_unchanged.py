@@ -69,6 +69,15 @@ def test_what_is_there_already_raises_no_generation_and_reaches_no_agent(
         assert user.ok("PUT", path, {kind: {"admin_state_up": False}})[kind] == changed
 
 
+def test_the_same_tags_are_no_news(cloud: Cloud) -> None:
+    ann, tree = cloud.ann.octavia, cloud.tree()
+    for kind, path in made(cloud, tree).items():
+        tagged = ann.ok("PUT", path, {kind: {"tags": ["b", "a"]}})[kind]
+        with cloud.unchanged():
+            assert ann.ok("PUT", path, {kind: {"tags": ["b", "a", "b"]}})[kind] == tagged
+        assert ann.ok("PUT", path, {kind: {"tags": None}})[kind]["tags"] == []
+
+
 def test_a_position_behind_the_last_is_the_last(cloud: Cloud) -> None:
     ann, tree = cloud.ann, cloud.tree()
     path = "/lbaas" + made(cloud, tree)["l7policy"]
