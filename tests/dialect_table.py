@@ -93,6 +93,12 @@ DIFFERENCES = (
         "limit_of_zero", "`connection_limit` 0", "refused; what has it can be changed otherwise", "no limit"
     ),
     Difference(
+        "sni_alone",
+        "a TERMINATED_HTTPS listener without a default certificate",
+        "refused; what is so can be changed otherwise",
+        "taken, where `sni_container_refs` name one; the first is for who asks for no name",
+    ),
+    Difference(
         "cookies_on_tcp_pools",
         "HTTP_COOKIE and APP_COOKIE on pools of bytes",
         "refused; what has them can be changed otherwise",

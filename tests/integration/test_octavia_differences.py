@@ -2,12 +2,17 @@
 
 import inspect
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from api_cloud import Cloud
+from secret_service import User as SecretUser
 
 from dialect_table import DIFFERENCES
+from evener.store.database import Database
+from evener_cloud.secrets.builtin import BuiltinSecrets
+from made_certificates import served
 
 Json = dict[str, Any]
 
@@ -72,6 +77,16 @@ def test_limit_of_zero(cloud: Cloud) -> None:
     made = make(cloud, "/listeners", "listener", **given)
     assert cloud.ann.show("listener", made["id"])["connection_limit"] == 0
     assert cloud.ann.update("listener", made["id"], name="web")["connection_limit"] == 0
+
+
+def test_sni_alone(database: Database, tmp_path: Path) -> None:
+    cloud = Cloud(database, BuiltinSecrets(database, tmp_path / "secrets.key"))
+    ref = SecretUser(cloud.client, "keeper:ann:member").store(served().p12())
+    given = {"protocol": "TERMINATED_HTTPS", "protocol_port": 443, "sni_container_refs": [ref]}
+    given["loadbalancer_id"] = cloud.balancer()["id"]
+    assert status(cloud, "lbaas", "POST", "/listeners", {"listener": given}) == 400
+    made = make(cloud, "/listeners", "listener", **given)
+    assert cloud.ann.update("listener", made["id"], name="web")["default_tls_container_ref"] is None
 
 
 def test_cookies_on_tcp_pools(cloud: Cloud) -> None:
