@@ -59,7 +59,7 @@ def fill(tx: Transaction, number: int) -> tuple[str, str]:
         {
             **common, "id": each, "vip_port_id": each, "vip_network_id": network, "provider": "haproxy",
             "vip_subnet_id": network, "vip_address": "198.51.100.1", "generation": 1, "created_generation": 1,
-                        "changed_generation": 1, "tags": [], "vip_sg_ids": [],
+                        "changed_generation": 1, "tags": [], "vip_sg_ids": [], "failovers": 0,
         }
         for each in ids[1:]
     ]  # fmt: skip
