@@ -55,10 +55,8 @@ def test_what_is_there_already_raises_no_generation_and_reaches_no_agent(
     shown = user.ok("GET", path)[kind]
     values = changeable(served, shown)
     assert len(values) > 2
-    if kind in (
-        "healthmonitor",
-        "listener",
-    ):  # what nobody has said is shown as it is in force; now it is said
+    # What nobody has said is shown as it is in force, and null says what that is: now it is said.
+    if kind in ("healthmonitor", "listener", "pool"):
         shown = user.ok("PUT", path, {kind: values})[kind]
     with cloud.unchanged():
         assert user.ok("PUT", path, {kind: values})[kind] == shown
