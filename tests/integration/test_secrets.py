@@ -16,9 +16,8 @@ from secret_service import BASE, LISTENER, V1, Service, Tokens, User
 from sqlalchemy import select, update
 
 from evener.api.app import make_app
-from evener.certificates.errors import CertificateInvalid, CertificateNotFound
 from evener.resources.errors import EvenerError, InUse, InvalidInput, NotFound, Unavailable
-from evener.services.secrets import Certificate, Trust, Trusted
+from evener.services.secrets import Certificate
 from evener.store.database import Database, retried
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http import routes as keystone
@@ -27,7 +26,7 @@ from evener_cloud.secrets.containers import delete as delete_container
 from evener_cloud.secrets.http import routes as barbican
 from evener_cloud.secrets.tables import secret_container_consumers, secrets
 from lbaas_names import type_name
-from made_certificates import DAY, NOW, authorities, ec_key, make, revoked, rsa_key, served
+from made_certificates import DAY, NOW, authorities, ec_key, make, rsa_key, served
 
 WORDS = "confidential words"
 
@@ -465,37 +464,6 @@ def test_all_payloads_of_a_graph_are_one_statement(service: Service, user: User)
         found = service.secrets.certificates("p1", refs, in_use=True)
     assert [isinstance(found[ref], Certificate) for ref in refs] == [True, True, True, False]
     assert len([each for each in seen if each.startswith("SELECT")]) == 1
-
-
-def test_authorities_and_what_they_have_revoked_are_secrets_that_hold_pem(
-    service: Service, user: User
-) -> None:
-    root, upper, _ = authorities()
-    bare, both = user.store(root.pem.decode()), user.store(root.pem + upper.pem)
-    lists, old = user.store(revoked(root).decode()), user.store(revoked(root, end=NOW - DAY / 2).decode())
-    foreign, words = user.store(revoked(upper).decode()), user.store(WORDS)
-    nothing = f"{BASE}{V1}/secrets/{uuid.uuid4()}"
-    wanted = [Trust(bare), Trust(both), Trust(bare, lists), Trust(both, foreign)]
-    refused = {
-        Trust(nothing): (nothing, "could not be found"),
-        Trust(words): (words, "PEM is expected"),
-        Trust(bare, nothing): (nothing, "could not be found"),
-        Trust(bare, bare): (bare, "PEM is expected"),
-        Trust(bare, foreign): (foreign, "not signed by the authority"),
-        Trust(bare, old): (old, "has expired on"),
-    }
-    with counted(service.database) as seen:
-        found = service.secrets.trusted("p1", [*wanted, *refused])
-    assert len([each for each in seen if each.startswith("SELECT")]) == 1
-    assert [isinstance(found[each], Trusted) for each in wanted] == [True] * 4
-    for trust, (ref, reason) in refused.items():
-        error = found[trust]
-        assert isinstance(error, CertificateNotFound | CertificateInvalid)
-        assert error.ref == ref
-        assert reason in error.message
-    in_use = service.secrets.trusted("p1", [Trust(bare, old)], in_use=True)
-    assert isinstance(in_use[Trust(bare, old)], Trusted)
-    assert isinstance(service.secrets.trusted("p2", [Trust(bare)])[Trust(bare)], CertificateNotFound)
 
 
 def test_errors_that_nobody_expects_come_in_the_form_of_their_api(tmp_path: Path) -> None:
