@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from evener.resources.errors import InvalidInput
+from evener_cloud.http_replies import NOTHING, Reply
 from evener_cloud.identity.access import InDomain, Named
 from evener_cloud.identity.directory import BUILTIN_ROLES, DOMAIN, PROJECT, ROLE, USER, Kind, Record
 from evener_cloud.identity.grants import Assignment, Grant, TargetKind
-from evener_cloud.identity.http.forms import NOTHING, Call, Handler, Reply, forbidden
+from evener_cloud.identity.http.forms import Call, Handler, forbidden
 from evener_cloud.identity.http.rights import (
     administrator,
     check_changes,

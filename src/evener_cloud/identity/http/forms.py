@@ -6,14 +6,13 @@ Errors are answered in Keystone's form by these resources themselves, so that th
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import falcon
 from pydantic import BaseModel, ValidationError
 
-from evener.api.head_requests import with_head
 from evener.resources import validation_messages
 from evener.resources.errors import (
     Busy,
@@ -26,6 +25,8 @@ from evener.resources.errors import (
     Unauthorized,
     Unavailable,
 )
+from evener_cloud import http_replies
+from evener_cloud.http_replies import Reply
 from evener_cloud.identity.access import Access
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http.site import Site
@@ -42,18 +43,6 @@ STATUSES: tuple[tuple[type[EvenerError], HTTPStatus], ...] = (
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 M = TypeVar("M", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What goes back: a status, JSON or nothing, headers."""
-
-    status: int = 200
-    body: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-NOTHING = Reply(204)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,43 +118,26 @@ def _reason(error: ValidationError) -> str:
     return f"{validation_messages.place(wrong) or 'It'}: {validation_messages.says(wrong)}"
 
 
-class Endpoint:
-    """A falcon resource that answers each method with a function."""
+def endpoint(
+    identity: BuiltinIdentity, site: Site, handlers: Mapping[str, Handler]
+) -> http_replies.Endpoint[Handler]:
+    """Return a falcon resource that answers each method with a function."""
 
-    def __init__(self, identity: BuiltinIdentity, site: Site, handlers: Mapping[str, Handler]) -> None:
-        self._identity = identity
-        self._site = site
-        self._handlers = with_head(handlers)
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
-        """Answer a GET."""
-        self._serve(req, resp, path)
-
-    on_head = on_post = on_put = on_patch = on_delete = on_get
-
-    def _serve(self, req: falcon.Request, resp: falcon.Response, path: Mapping[str, str]) -> None:
-        handler = self._handlers.get(req.method)
-        if handler is None:
-            reply = error_reply(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed for this resource.")
-            write(resp, Reply(reply.status, reply.body, {"Allow": ", ".join(self._handlers)}))
-            return
+    def answer(handler: Handler, req: falcon.Request, path: Mapping[str, str]) -> Reply:
         try:
-            reply = handler(Call(self._identity, self._site, req, path))
+            return handler(Call(identity, site, req, path))
         except EvenerError as error:
-            reply = _reply_to(error, self._site)
+            return _reply_to(error, site)
         except falcon.HTTPError as error:
-            reply = error_reply(HTTPStatus(error.status_code), error.description or error.title or "")
-        write(resp, reply)
+            return error_reply(HTTPStatus(error.status_code), error.description or error.title or "")
+
+    return http_replies.Endpoint(handlers, answer, error_reply, write)
 
 
 def write(resp: falcon.Response, reply: Reply) -> None:
     """Put `reply` into the response."""
-    resp.status = reply.status
-    resp.set_headers(dict(reply.headers))
+    http_replies.write(resp, reply)
     resp.set_header("Vary", "X-Auth-Token")
-    if reply.body is not None:
-        resp.content_type = "application/json"
-        resp.data = json.dumps(reply.body).encode("ascii")
 
 
 def error_reply(status: HTTPStatus, message: str) -> Reply:
@@ -174,7 +146,7 @@ def error_reply(status: HTTPStatus, message: str) -> Reply:
 
 
 def _reply_to(error: EvenerError, site: Site) -> Reply:
-    status = next((s for kind, s in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = http_replies.status_of(error, STATUSES, HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is not HTTPStatus.UNAUTHORIZED:
         reply = error_reply(status, error.message)
         if isinstance(error, TooManyAttempts | Busy):

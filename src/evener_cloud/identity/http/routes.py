@@ -12,7 +12,7 @@ from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.directory import KINDS
 from evener_cloud.identity.http import directory, tokens
 from evener_cloud.identity.http import site as site_of
-from evener_cloud.identity.http.forms import Endpoint, Handler, error_reply, write
+from evener_cloud.identity.http.forms import Handler, endpoint, error_reply, write
 from evener_cloud.identity.http.site import Service, Site
 
 MOUNT = "/identity"
@@ -33,7 +33,7 @@ def add_routes(
     """Let `app` answer below `/identity`; `base_url` (`http://127.0.0.1:9876`) is how clients reach it."""
     site = Site(base_url.rstrip("/"), tuple(services))
     for path, handlers in _routes().items():
-        app.add_route(MOUNT + path, Endpoint(identity, site, handlers))
+        app.add_route(MOUNT + path, endpoint(identity, site, handlers))
     app.error_forms[MOUNT] = ErrorForm(STATUSES, _error_body)
     app.add_sink(_not_found, MOUNT + "/")
 

@@ -9,11 +9,12 @@ from http import HTTPStatus
 from typing import Any
 
 from evener.resources.errors import InvalidInput, NotFound, Unauthorized
+from evener_cloud.http_replies import NOTHING, Reply
 from evener_cloud.identity.access import Access, InDomain
 from evener_cloud.identity.directory import DOMAIN, PROJECT
 from evener_cloud.identity.http import site as site_of
 from evener_cloud.identity.http.directory import shown
-from evener_cloud.identity.http.forms import NOTHING, Call, Handler, Reply, forbidden
+from evener_cloud.identity.http.forms import Call, Handler, forbidden
 from evener_cloud.identity.http.site import Site
 from evener_cloud.identity.models import Login
 

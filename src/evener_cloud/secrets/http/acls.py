@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field, StrictBool
 
 from evener.resources.errors import InvalidInput
+from evener_cloud.http_replies import Reply
 from evener_cloud.secrets.http.containers import Owner
-from evener_cloud.secrets.http.forms import Call, Handler, Reply
+from evener_cloud.secrets.http.forms import Call, Handler
 from evener_cloud.secrets.models import Input, parse
 
 WHOLE_PROJECT = {"read": {"project-access": True}}

@@ -12,10 +12,11 @@ from sqlalchemy import Table
 
 from evener.resources.errors import NotFound
 from evener.store.database import Transaction
+from evener_cloud.http_replies import NOTHING, Reply
 from evener_cloud.secrets import bounds, consumers, containers, listing, vault
 from evener_cloud.secrets.containers import Container
 from evener_cloud.secrets.http import secrets as barbican_secrets
-from evener_cloud.secrets.http.forms import NOTHING, Call, Handler, Reply
+from evener_cloud.secrets.http.forms import Call, Handler
 from evener_cloud.secrets.models import (
     ContainerConsumerInput,
     ContainerInput,

@@ -7,18 +7,19 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import falcon
 
-from evener.api.head_requests import with_head
 from evener.resources import errors
 from evener.resources.caller import ADMIN, MEMBER, READER, Caller
 from evener.resources.types import validate_uuid
 from evener.store.database import Transaction, retried
+from evener_cloud import http_replies
+from evener_cloud.http_replies import Reply
 from evener_cloud.secrets import vault
 from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.listing import PAGE
@@ -39,20 +40,6 @@ STATUSES: tuple[tuple[type[errors.EvenerError], HTTPStatus], ...] = (
     (errors.Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What goes back: a status, JSON or a payload or nothing, headers."""
-
-    status: int = 200
-    body: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    payload: bytes | None = field(default=None, repr=False)
-    content_type: str = falcon.MEDIA_JSON
-
-
-NOTHING = Reply(204)
 
 
 class Refusal(Exception):
@@ -208,42 +195,28 @@ class Call:
 Handler = Callable[[Call], Reply]
 
 
-class Endpoint:
-    """A falcon resource that answers each method with a function."""
+def endpoint(
+    secrets: BuiltinSecrets, base_url: str, largest_body: int, handlers: Mapping[str, Handler]
+) -> http_replies.Endpoint[Handler]:
+    """Return a falcon resource that answers each method with a function."""
 
-    def __init__(
-        self, secrets: BuiltinSecrets, base_url: str, largest_body: int, handlers: Mapping[str, Handler]
-    ) -> None:
-        self._secrets = secrets
-        self._base_url = base_url
-        self._largest_body = largest_body
-        self._handlers = with_head(handlers)
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
-        """Answer a GET."""
-        call = Call(self._secrets, self._base_url, self._largest_body, req, path)
-        handler = self._handlers.get(req.method)
-        if handler is None:
-            refused = error_reply(
-                HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed for this resource."
-            )
-            _write(resp, Reply(refused.status, refused.body, {"Allow": ", ".join(self._handlers)}))
-            return
+    def answer(handler: Handler, req: falcon.Request, path: Mapping[str, str]) -> Reply:
+        call = Call(secrets, base_url, largest_body, req, path)
         try:
-            minor = call.minor()
+            version = {MICROVERSION_HEADER: f"key-manager 1.{call.minor() or 0}", "Vary": MICROVERSION_HEADER}
             reply = handler(call)
-            resp.set_header(MICROVERSION_HEADER, f"key-manager 1.{minor or 0}")
-            resp.set_header("Vary", MICROVERSION_HEADER)
+            reply = replace(reply, headers={**reply.headers, **version})
         except errors.EvenerError as error:
-            status = next((s for kind, s in STATUSES if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
-            reply = error_reply(status, error.message)
+            reply = error_reply(
+                http_replies.status_of(error, STATUSES, HTTPStatus.BAD_REQUEST), error.message
+            )
         except Refusal as refusal:
             reply = error_reply(refusal.status, refusal.description)
         if reply.status >= HTTPStatus.BAD_REQUEST:
             LOG.info("%s %s refused: %s", req.method, req.path, reply.body)
-        _write(resp, reply)
+        return reply
 
-    on_head = on_post = on_put = on_patch = on_delete = on_get
+    return http_replies.Endpoint(handlers, answer, error_reply, _write)
 
 
 def error_reply(status: HTTPStatus, description: str) -> Reply:
@@ -257,12 +230,5 @@ def not_found(req: falcon.Request, resp: falcon.Response, **_: Any) -> None:  # 
 
 
 def _write(resp: falcon.Response, reply: Reply) -> None:
-    resp.status = reply.status
-    resp.set_headers(dict(reply.headers))
+    http_replies.write(resp, reply)
     resp.set_header("Cache-Control", "no-store")
-    if reply.payload is not None:
-        resp.content_type = reply.content_type
-        resp.data = reply.payload
-    elif reply.body is not None:
-        resp.content_type = falcon.MEDIA_JSON
-        resp.data = json.dumps(reply.body).encode("ascii")

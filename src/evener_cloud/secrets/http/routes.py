@@ -5,19 +5,12 @@ from typing import Any
 
 from evener.api.app import App
 from evener.api.dialects.base import STATUSES, ErrorForm, unauthorized_body
+from evener_cloud.http_replies import Reply
 from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.http import acls, containers
 from evener_cloud.secrets.http import secrets as secrets_of
 from evener_cloud.secrets.http.containers import CONTAINER, SECRET, Owner
-from evener_cloud.secrets.http.forms import (
-    LATEST_MINOR,
-    Call,
-    Endpoint,
-    Handler,
-    Reply,
-    error_reply,
-    not_found,
-)
+from evener_cloud.secrets.http.forms import LATEST_MINOR, Call, Handler, endpoint, error_reply, not_found
 from evener_cloud.secrets.references import MOUNT, PATH
 
 Routes = dict[str, dict[str, Handler]]
@@ -26,9 +19,9 @@ Routes = dict[str, dict[str, Handler]]
 def add_routes(app: App, secrets: BuiltinSecrets, base_url: str, largest_body: int) -> None:
     """Let `app` answer below `/key-manager`; `base_url` is how clients reach it, `largest_body` is in bytes."""
     for path, handlers in _routes().items():
-        endpoint = Endpoint(secrets, base_url.rstrip("/"), largest_body, handlers)
-        app.add_route(path, endpoint)
-        app.add_route(f"{path}/", endpoint)  # Barbican's own client posts there
+        route = endpoint(secrets, base_url.rstrip("/"), largest_body, handlers)
+        app.add_route(path, route)
+        app.add_route(f"{path}/", route)  # Barbican's own client posts there
     app.error_forms[MOUNT] = ErrorForm(STATUSES, _error_body)
     app.add_sink(not_found, f"{MOUNT}/")
 

@@ -11,8 +11,9 @@ from typing import Any
 import falcon
 
 from evener.resources.errors import InvalidInput
+from evener_cloud.http_replies import NOTHING, Reply
 from evener_cloud.secrets import bounds, listing, vault
-from evener_cloud.secrets.http.forms import NOTHING, Call, Refusal, Reply
+from evener_cloud.secrets.http.forms import Call, Refusal
 from evener_cloud.secrets.models import SecretInput, decode_base64, normal_content_type, parse
 from evener_cloud.secrets.vault import Secret
 
