@@ -55,7 +55,7 @@ PARTS: dict[str, Callable[[], Iterable[Result]]] = {
         lambda api, subnet, bridge, _: membership.measure(api, subnet, bridge)
     ),
     "large": lambda: _on_a_network(lambda api, subnet, _bridge, _: large.measure(api, subnet)),
-    "crowd": lambda: _on_a_network(lambda api, subnet, _, server: crowd.measure(api, subnet, server)),
+    "crowd": lambda: _on_a_network(crowd.measure),
     "others": lambda: _on_a_network(lambda api, subnet, _bridge, _: others.measure(api, subnet)),
     "octavia": lambda: _on_a_network(lambda api, subnet, bridge, _: octavia.measure(api, subnet, bridge)),
     "scale": scale.measure,

@@ -20,7 +20,7 @@ def measure(api: Api, subnet: str, bridge: str) -> Iterator[Result]:
     posts, totals, by_hand, at_once = [], [], [], []
     for repetition in range(REPETITIONS + 1):
         posted_s, total_s = _through_api(api, subnet, api.balancer)
-        bare_s = _by_hand(bridge)
+        bare_s = by_hand_s(bridge, MEMBERS)
         _, whole_s = _through_api(api, subnet, api.whole)
         if repetition:  # the first one loads what is loaded once
             posts.append(posted_s)
@@ -55,10 +55,11 @@ def _through_api(
     return posted - start, answered - start
 
 
-def _by_hand(bridge: str) -> float:
+def by_hand_s(bridge: str, members: Sequence[tuple[str, int]]) -> float:
+    """Return the seconds that it takes by hand until a request is answered; nothing of it is left."""
     start = time.perf_counter()
     try:
-        topology.make_bare(topology.Bare(NAME), bridge, MEMBERS)
+        topology.make_bare(topology.Bare(NAME), bridge, members)
         traffic.first_answer(topology.BARE_ADDRESS, SERVING_S)
         return time.perf_counter() - start
     finally:

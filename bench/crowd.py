@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench import report, traffic
+from bench import creation, report, traffic
 from bench.api import LBAAS, Api, Made
 from bench.report import Result
 from bench.topology import MEMBERS, STATE, URL, Standalone, wait_for
@@ -39,22 +39,42 @@ end
 """
 
 
-def measure(api: Api, subnet: str, server: Standalone) -> Iterator[Result]:
+def measure(api: Api, subnet: str, bridge: str, server: Standalone) -> Iterator[Result]:
     """Make the load balancers, weigh them, leave them alone, restart what serves them, and ask about them."""
-    made, seconds = [], []
-    for _ in range(NUMBER):
+    made: list[Made] = []
+    seconds: list[float] = []
+    by_hand: list[float] = []  # beside the first of them, and the last
+    for number in range(NUMBER):
         start = time.perf_counter()
         made.append(api.whole(subnet, MEMBERS))
         traffic.first_answer(made[-1].vip, SERVING_S)
         seconds.append(time.perf_counter() - start)
-    tenth, last = median(seconds[:NEIGHBOURS]), median(seconds[-NEIGHBOURS:])
-    name = f"making load balancer {NUMBER} / making the 10th"
-    yield report.aimed(name, last / tenth, "", report.AT_MOST, LAST_BY_TENTH)
+        if number < NEIGHBOURS or number >= NUMBER - NEIGHBOURS:
+            by_hand.append(creation.by_hand_s(bridge, MEMBERS))
+    yield from _growth(seconds, by_hand)
     api.wait_all_active()
     yield from _memory(made, server.pid)
     yield from _idle(server.pid, made)
     yield from _restart(server, sum(seconds))
     yield from _speed(api, subnet, made)
+
+
+def _growth(seconds: list[float], by_hand: list[float]) -> Iterator[Result]:
+    """Compare the last with the tenth; whoever makes one by hand beside them finds a fuller machine as well."""
+    ratios = [ours / bare for ours, bare in zip(_ends(seconds), by_hand, strict=True)]
+    name = f"making load balancer {NUMBER} / making the 10th"
+    grown, full = _last_by_tenth(ratios), _last_by_tenth(by_hand)
+    yield report.aimed(f"{name}, each by one by hand beside it", grown, "", report.AT_MOST, LAST_BY_TENTH)
+    yield report.result(name, _last_by_tenth(_ends(seconds)), "")
+    yield report.result("  by hand, beside as many", full, "")
+
+
+def _ends(found: list[float]) -> list[float]:
+    return found[:NEIGHBOURS] + found[-NEIGHBOURS:]
+
+
+def _last_by_tenth(ends: list[float]) -> float:
+    return median(ends[NEIGHBOURS:]) / median(ends[:NEIGHBOURS])
 
 
 def _memory(made: list[Made], standalone_pid: int) -> Iterator[Result]:
