@@ -270,22 +270,7 @@ def octavias_defects() -> dict[str, tuple[str, str, str, Any, int]]:
     }
 
 
-NOT_YET = (
-    *("members that are null", "members that are missing", "no quota", "a tag twice"),
-    *("an unknown profile", "a flavor's name that is null", "a nested member in a pool"),
-    *("a nested monitor in a pool",),
-)
-
-
-@pytest.mark.parametrize(
-    "what",
-    [
-        pytest.param(what, marks=pytest.mark.xfail(reason="comes with what it is about"))
-        if what in NOT_YET
-        else what
-        for what in octavias_defects()
-    ],
-)
+@pytest.mark.parametrize("what", octavias_defects())
 def test_what_octavia_fails_at_is_answered(hammered: Target, what: str) -> None:
     cloud, ids = hammered.cloud, hammered.ids
     who, method, path, body, status = octavias_defects()[what]
