@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from octavia_site import OctaviaSite, Openstack
+from octavia_site import CIPHERS, FEWER_CIPHERS, OctaviaSite, Openstack, wait_each
 
 pytestmark = pytest.mark.root
 
@@ -341,3 +341,72 @@ def test_l7_rules_are_made_set_unset_and_listed(
     for rule in (made["id"], other):
         openstack(f"l7rule delete R {rule}")
     openstack("l7policy delete R")
+
+
+def test_pools_that_speak_tls(
+    site: OctaviaSite, openstack: Openstack, references: tuple[str, str, str, str]
+) -> None:
+    balancer = site.balancer("TLS2")
+    first, second, authority, gone = references
+    line = f"--name P --protocol HTTP --lb-algorithm ROUND_ROBIN --loadbalancer {balancer} --enable-tls"
+    refs = f"--tls-container-ref {first} --ca-tls-container-ref {authority} --crl-container-ref {gone}"
+    tls = f"--tls-ciphers {CIPHERS} --tls-version TLSv1.2 --alpn-protocol http/1.1"
+    made = openstack(f"pool create {line} {refs} {tls}")
+    path = f"pools/{made['id']}"
+    site.shows(
+        path,
+        tls_enabled=True,
+        tls_container_ref=first,
+        ca_tls_container_ref=authority,
+        crl_container_ref=gone,
+        tls_ciphers=CIPHERS,
+        tls_versions=["TLSv1.2"],
+        alpn_protocols=["http/1.1"],
+    )
+    refs = f"--tls-container-ref {second} --ca-tls-container-ref {authority} --crl-container-ref {gone}"
+    tls = f"--tls-ciphers {FEWER_CIPHERS} --tls-version TLSv1.3 --alpn-protocol h2"
+    openstack(f"pool set --enable-tls {refs} {tls} P")
+    site.shows(
+        path,
+        tls_container_ref=second,
+        tls_ciphers=FEWER_CIPHERS,
+        tls_versions=["TLSv1.3"],
+        alpn_protocols=["h2"],
+    )
+    refs = "--tls-container-ref --ca-tls-container-ref --crl-container-ref"
+    openstack(f"pool unset {refs} --tls-versions --tls-ciphers --alpn-protocols P")
+    nothing = ("tls_container_ref", "ca_tls_container_ref", "crl_container_ref")
+    site.shows(path, **dict.fromkeys(nothing), tls_versions=["TLSv1.2", "TLSv1.3"])
+    openstack("pool set --disable-tls P")
+    site.shows(path, tls_enabled=False)
+
+
+def test_each_command_waits_until_it_is_done(site: OctaviaSite, openstack: Openstack) -> None:
+    numbers = "--delay 5 --timeout 5 --max-retries 3"
+    commands = {
+        "pool": (
+            "create --wait --name WP --protocol HTTP --lb-algorithm ROUND_ROBIN --loadbalancer {lb}",
+            "set --wait --lb-algorithm SOURCE_IP WP",
+            "unset --wait --session-persistence WP",
+            "delete --wait WP",
+        ),
+        "member": (
+            "create --wait --name WM --address 10.7.0.60 --protocol-port 80 P{lb}",
+            "set --wait --weight 5 P{lb} WM",
+            "unset --wait --weight P{lb} WM",
+            "delete --wait P{lb} WM",
+        ),
+        "healthmonitor": (
+            f"create --wait --name WH --type TCP {numbers} P{{lb}}",
+            "set --wait --delay 6 WH",
+            "unset --wait --max-retries-down WH",
+            "delete --wait WH",
+        ),
+        "l7policy": (
+            "create --wait --name WR --action REJECT L{lb}",
+            "set --wait --position 1 WR",
+            "unset --wait --description WR",
+            "delete --wait WR",
+        ),
+    }
+    wait_each(site, openstack, commands)
