@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from octavia_site import CIPHERS, FEWER_CIPHERS, OctaviaSite, Openstack, wait_each
+from octavia_site import CIPHERS, FEWER_CIPHERS, OctaviaSite, Openstack, everything_ran, wait_each
 
 pytestmark = pytest.mark.root
 
@@ -410,3 +410,25 @@ def test_each_command_waits_until_it_is_done(site: OctaviaSite, openstack: Opens
         ),
     }
     wait_each(site, openstack, commands)
+
+
+def test_rules_are_made_changed_and_deleted_where_commands_wait(
+    site: OctaviaSite, openstack: Openstack, balancer: str
+) -> None:
+    """The client of Debian 12 asks for a policy by the rule's id once the rule is made, as it does of Octavia."""
+    openstack("l7policy create --name PR --action REJECT L80")
+    create = "loadbalancer l7rule create --wait --type PATH --compare-type EQUAL_TO --value /a PR"
+    done = openstack.run(*create.split())
+    assert done.returncode == 0 or "not found" in done.stderr.lower()
+    (rule,) = openstack("l7rule list PR")
+    for line in ("set --wait --value /b PR", "unset --wait --key PR", "delete --wait PR"):
+        openstack.run("loadbalancer", "l7rule", *line.split(), rule["id"])
+    assert openstack("l7rule list PR") == []
+    openstack("l7policy delete PR")
+
+
+def test_every_option_of_these_commands_was_used(
+    request: pytest.FixtureRequest, openstack: Openstack
+) -> None:
+    everything_ran(request)
+    assert openstack.unused("pool", "member", "healthmonitor", "l7policy", "l7rule") == []
