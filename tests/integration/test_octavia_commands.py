@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from octavia_site import OctaviaSite, Openstack, wait_each
+from octavia_site import CIPHERS, FEWER_CIPHERS, OctaviaSite, Openstack, wait_each
 
 pytestmark = pytest.mark.root
 
@@ -213,6 +213,63 @@ def test_listeners_are_listed_by_each_filter(site: OctaviaSite, openstack: Opens
         assert openstack.names(f"listener list {words}") == names, words
     openstack("listener delete T")
     openstack("listener delete N")
+
+
+def test_listeners_that_terminate_tls(
+    site: OctaviaSite, openstack: Openstack, references: tuple[str, str, str, str]
+) -> None:
+    site.balancer("TLS")
+    first, second, authority, gone = references
+    line = "--name L --protocol TERMINATED_HTTPS --protocol-port 443"
+    trust = f"--client-ca-tls-container-ref {authority} --client-authentication optional"
+    tls = f"--tls-ciphers {CIPHERS} --tls-version TLSv1.2 --tls-version TLSv1.3 --alpn-protocol http/1.1"
+    refs = f"--default-tls-container-ref {first} --client-crl-container-ref {gone}"
+    made = openstack(
+        f"listener create {line} {trust} {tls} {refs} --sni-container-refs {second} --enable TLS"
+    )
+    path = f"listeners/{made['id']}"
+    expected = {"client_ca_tls_container_ref": authority, "client_crl_container_ref": gone}
+    site.shows(
+        path,
+        **expected,
+        default_tls_container_ref=first,
+        sni_container_refs=[second],
+        client_authentication="OPTIONAL",
+        tls_ciphers=CIPHERS,
+        tls_versions=["TLSv1.2", "TLSv1.3"],
+        alpn_protocols=["http/1.1"],
+    )
+    trust = f"--client-ca-tls-container-ref {authority} --client-authentication MANDATORY"
+    tls = f"--tls-ciphers {FEWER_CIPHERS} --tls-version TLSv1.3 --alpn-protocol h2 --alpn-protocol http/1.1"
+    refs = f"--default-tls-container-ref {second} --client-crl-container-ref {gone}"
+    openstack(f"listener set {trust} {tls} {refs} --sni-container-refs {first} {second} --enable L")
+    site.shows(
+        path,
+        **expected,
+        default_tls_container_ref=second,
+        sni_container_refs=[first, second],
+        client_authentication="MANDATORY",
+        tls_ciphers=FEWER_CIPHERS,
+        tls_versions=["TLSv1.3"],
+        alpn_protocols=["h2", "http/1.1"],
+    )
+    trust = "--client-ca-tls-container-ref --client-authentication --client-crl-container-ref"
+    openstack(f"listener unset {trust} --sni-container-refs --tls-versions --tls-ciphers --alpn-protocols L")
+    shown = site.shows(
+        path,
+        client_ca_tls_container_ref=None,
+        client_crl_container_ref=None,
+        client_authentication="NONE",
+        sni_container_refs=[],
+        tls_versions=["TLSv1.2", "TLSv1.3"],
+        alpn_protocols=["h2", "http/1.1", "http/1.0"],
+    )
+    assert shown["tls_ciphers"].startswith("TLS_AES_128_GCM_SHA256:")
+    openstack(f"listener set --sni-container-refs {first} --enable L")
+    openstack("listener unset --default-tls-container-ref L")
+    site.shows(path, default_tls_container_ref=None, sni_container_refs=[first])
+    unreadable = f"--default-tls-container-ref {first[:-1]}"
+    assert "Could not retrieve certificate" in openstack.refused(f"listener set {unreadable} L")
 
 
 def test_what_nobody_serves_is_said_in_the_servers_words(openstack: Openstack) -> None:
