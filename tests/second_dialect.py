@@ -30,6 +30,7 @@ ANSWERS = {
         404, "Missing", lambda error: f"No {error.kind} is called {error.object_id}"
     ),
     errors.QuotaExceeded: Answer(403, "Full"),
+    errors.OverQuota: Answer(403, "Full"),
     control.LoadBalancerInUse: Answer(400, "HasChildren"),
 }
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     literal,
     literal_column,
     or_,
@@ -264,9 +265,8 @@ def listing(
     """
     of_project = project_id is not None
     sort = tuple(_each_once(query.sort).items())
-    statement = _page(
-        cls, sort, of_project=of_project, limited=query.limit is not None, reverse=query.reverse
-    )
+    way = _Way(of_project, query.limit is not None, query.reverse, bool(query.filters))
+    statement = _page(cls, sort, way)
     conditions = [condition for condition in (where, derived) if condition is not None]
     conditions += [_condition(cls, name, values) for name, values in query.filters.items()]
     if query.marker is not None:
@@ -290,16 +290,25 @@ def _each_once(sort: Sequence[tuple[str, bool]]) -> dict[str, bool]:
     return wanted
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a page is read: of one project, so many rows, the one before the marker, only what passes filters."""
+
+    of_project: bool
+    limited: bool
+    reverse: bool
+    filtered: bool
+
+
 @lru_cache(maxsize=256)  # whoever asks says what to sort by
-def _page(
-    cls: type[Resource], sort: tuple[tuple[str, bool], ...], *, of_project: bool, limited: bool, reverse: bool
-) -> Select[Any]:
+def _page(cls: type[Resource], sort: tuple[tuple[str, bool], ...], way: _Way) -> Select[Any]:
     """Return the statement of `listing` without its filters, built once."""
-    rows = table(cls)
-    statement = _all_of(cls, of_project=of_project)
-    for key in _sort_keys(rows, sort, reverse=reverse):
-        statement = statement.order_by(key.expression.asc() if key.ascending else key.expression.desc())
-    return statement.limit(bindparam("page_size", type_=Integer)) if limited else statement
+    statement = _all_of(cls, of_project=way.of_project)
+    for key in _sort_keys(table(cls), sort, reverse=way.reverse):
+        # SQLite would read a whole project in this order, rather than sort the few that pass a filter.
+        expression = func.coalesce(key.expression, key.expression) if way.filtered else key.expression
+        statement = statement.order_by(expression.asc() if key.ascending else expression.desc())
+    return statement.limit(bindparam("page_size", type_=Integer)) if way.limited else statement
 
 
 def _all_of(cls: type[Resource], *, of_project: bool) -> Select[Any]:

@@ -163,17 +163,6 @@ def upgrade() -> None:
     op.create_index("ix_ports_network_id_project_id_id", "ports", ["network_id", "project_id", "id"])
     op.create_index("ix_ports_project_id_id", "ports", ["project_id", "id"])
     op.create_table(
-        "adopted_ports",
-        sa.Column("port_id", string(36), nullable=False),
-        sa.Column("loadbalancer_id", string(36), nullable=False),
-        sa.Column("device_owner", string(255), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["port_id"], ["ports.id"], name="fk_adopted_ports_port_id", ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("port_id", name="pk_adopted_ports"),
-        sa.UniqueConstraint("loadbalancer_id", name="uq_adopted_ports_loadbalancer_id"),
-    )
-    op.create_table(
         "router_bindings",
         sa.Column("router_id", string(36), nullable=False),
         sa.Column("agent_id", string(36), nullable=False),
@@ -437,7 +426,6 @@ def downgrade() -> None:
         "secret_container_consumers",
         "secret_consumers",
         "router_bindings",
-        "adopted_ports",
         "ports",
         "identity_projects",
         "security_groups",

@@ -13,9 +13,6 @@ branch_labels = None
 depends_on = None
 
 
-TAGGED = ("loadbalancers", "pools", "listeners", "members", "healthmonitors", "l7policies", "l7rules")
-
-
 def upgrade() -> None:
     op.create_table(
         "agents",
@@ -38,35 +35,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_agents"),
         sa.UniqueConstraint("host", name="uq_agents_host"),
     )
-    op.create_table(
-        "availability_zone_profiles",
-        sa.Column("id", string(36), nullable=False),
-        sa.Column("name", string(255), nullable=False),
-        sa.Column("provider_name", string(255), nullable=False),
-        sa.Column("availability_zone_data", string(4096), nullable=False),
-        sa.Column("created_at", timestamp(), nullable=False),
-        sa.Column("updated_at", timestamp(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_availability_zone_profiles"),
-    )
-    op.create_index("ix_availability_zone_profiles_name", "availability_zone_profiles", ["name"])
-    op.create_table(
-        "availability_zones",
-        sa.Column("id", string(36), nullable=False),
-        sa.Column("name", string(255), nullable=False),
-        sa.Column("description", string(255), nullable=False),
-        sa.Column("enabled", sa.Boolean(), nullable=False),
-        sa.Column("availability_zone_profile_id", string(36), nullable=False),
-        sa.Column("created_at", timestamp(), nullable=False),
-        sa.Column("updated_at", timestamp(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["availability_zone_profile_id"],
-            ["availability_zone_profiles.id"],
-            name="fk_availability_zones_availability_zone_profile_id",
-        ),
-        sa.PrimaryKeyConstraint("id", name="pk_availability_zones"),
-        sa.UniqueConstraint("name", name="uq_availability_zones_name"),
-    )
-    op.create_index("ix_availability_zones_name", "availability_zones", ["name"])
     op.create_table(
         "database_identity",
         sa.Column("id", string(36), nullable=False),
@@ -95,7 +63,6 @@ def upgrade() -> None:
         "loadbalancers",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
-        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("description", string(255), nullable=False),
         sa.Column("vip_subnet_id", string(36), nullable=False),
@@ -106,10 +73,6 @@ def upgrade() -> None:
         sa.Column("flavor_id", string(255), nullable=True),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("flavor_data", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("failovers", sa.Integer(), nullable=False),
-        sa.Column("availability_zone", string(255), nullable=True),
-        sa.Column("vip_sg_ids", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("created_at", timestamp(), nullable=False),
         sa.Column("updated_at", timestamp(), nullable=False),
         sa.Column("created_generation", sa.Integer(), nullable=False),
@@ -137,20 +100,13 @@ def upgrade() -> None:
         sa.Column("driver", string(1024), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("metainfo", string(4096), nullable=False),
-        sa.Column("name", string(255), nullable=False),
-        sa.Column("provider_name", string(255), nullable=False),
         sa.Column("created_at", timestamp(), nullable=False),
         sa.Column("updated_at", timestamp(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_service_profiles"),
     )
-    op.create_index("ix_service_profiles_name", "service_profiles", ["name"])
     op.create_table(
         "bindings",
-        sa.Column("id", string(36), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=False),
-        sa.Column("role", string(32), nullable=False),
-        sa.Column("created_at", timestamp(), nullable=False),
-        sa.Column("updated_at", timestamp(), nullable=False),
         sa.Column("agent_id", string(36), nullable=False),
         sa.Column("applied_generation", sa.Integer(), nullable=False),
         sa.Column("failed_generation", sa.Integer(), nullable=True),
@@ -163,7 +119,6 @@ def upgrade() -> None:
             ["loadbalancer_id"], ["loadbalancers.id"], name="fk_bindings_loadbalancer_id", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("loadbalancer_id", "agent_id", name="pk_bindings"),
-        sa.UniqueConstraint("id", name="uq_bindings_id"),
     )
     op.create_index("ix_bindings_agent_id", "bindings", ["agent_id"])
     op.create_table(
@@ -200,7 +155,6 @@ def upgrade() -> None:
         "pools",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
-        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("description", string(255), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=True),
@@ -208,13 +162,6 @@ def upgrade() -> None:
         sa.Column("lb_algorithm", string(32), nullable=False),
         sa.Column("session_persistence", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
-        sa.Column("tls_enabled", sa.Boolean(), nullable=False),
-        sa.Column("tls_container_ref", string(512), nullable=True),
-        sa.Column("ca_tls_container_ref", string(512), nullable=True),
-        sa.Column("crl_container_ref", string(512), nullable=True),
-        sa.Column("tls_ciphers", string(2048), nullable=True),
-        sa.Column("tls_versions", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("alpn_protocols", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_at", timestamp(), nullable=False),
         sa.Column("updated_at", timestamp(), nullable=False),
         sa.Column("created_generation", sa.Integer(), nullable=False),
@@ -232,7 +179,6 @@ def upgrade() -> None:
         "healthmonitors",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
-        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("pool_id", string(36), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=False),
@@ -245,8 +191,6 @@ def upgrade() -> None:
         sa.Column("url_path", string(255), nullable=False),
         sa.Column("expected_codes", string(64), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
-        sa.Column("http_version", string(3), nullable=True),
-        sa.Column("domain_name", string(255), nullable=True),
         sa.Column("created_at", timestamp(), nullable=False),
         sa.Column("updated_at", timestamp(), nullable=False),
         sa.Column("created_generation", sa.Integer(), nullable=False),
@@ -272,7 +216,6 @@ def upgrade() -> None:
         "listeners",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
-        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("description", string(255), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=True),
@@ -283,21 +226,6 @@ def upgrade() -> None:
         sa.Column("default_tls_container_ref", string(512), nullable=True),
         sa.Column("sni_container_refs", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
-        sa.Column("insert_headers", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("timeout_client_data", sa.Integer(), nullable=False),
-        sa.Column("timeout_member_data", sa.Integer(), nullable=False),
-        sa.Column("timeout_member_connect", sa.Integer(), nullable=False),
-        sa.Column("timeout_tcp_inspect", sa.Integer(), nullable=False),
-        sa.Column("client_authentication", string(32), nullable=False),
-        sa.Column("client_ca_tls_container_ref", string(512), nullable=True),
-        sa.Column("client_crl_container_ref", string(512), nullable=True),
-        sa.Column("allowed_cidrs", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("tls_ciphers", string(2048), nullable=True),
-        sa.Column("tls_versions", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("alpn_protocols", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("hsts_max_age", sa.Integer(), nullable=True),
-        sa.Column("hsts_include_subdomains", sa.Boolean(), nullable=False),
-        sa.Column("hsts_preload", sa.Boolean(), nullable=False),
         sa.Column("created_at", timestamp(), nullable=False),
         sa.Column("updated_at", timestamp(), nullable=False),
         sa.Column("created_generation", sa.Integer(), nullable=False),
@@ -321,18 +249,14 @@ def upgrade() -> None:
         "members",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
-        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("pool_id", string(36), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=False),
-        sa.Column("subnet_id", string(36), nullable=True),
+        sa.Column("subnet_id", string(36), nullable=False),
         sa.Column("address", string(64), nullable=False),
         sa.Column("protocol_port", sa.Integer(), nullable=False),
         sa.Column("weight", sa.Integer(), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
-        sa.Column("backup", sa.Boolean(), nullable=False),
-        sa.Column("monitor_address", string(64), nullable=True),
-        sa.Column("monitor_port", sa.Integer(), nullable=True),
         sa.Column("created_at", timestamp(), nullable=False),
         sa.Column("updated_at", timestamp(), nullable=False),
         sa.Column("created_generation", sa.Integer(), nullable=False),
@@ -353,7 +277,6 @@ def upgrade() -> None:
         "l7policies",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
-        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("name", string(255), nullable=False),
         sa.Column("description", string(255), nullable=False),
         sa.Column("listener_id", string(36), nullable=False),
@@ -363,8 +286,6 @@ def upgrade() -> None:
         sa.Column("redirect_url", string(255), nullable=True),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
-        sa.Column("redirect_prefix", string(255), nullable=True),
-        sa.Column("redirect_http_code", sa.Integer(), nullable=True),
         sa.Column("created_at", timestamp(), nullable=False),
         sa.Column("updated_at", timestamp(), nullable=False),
         sa.Column("created_generation", sa.Integer(), nullable=False),
@@ -416,7 +337,6 @@ def upgrade() -> None:
         "l7rules",
         sa.Column("id", string(36), nullable=False),
         sa.Column("project_id", string(255), nullable=False),
-        sa.Column("tags", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("l7policy_id", string(36), nullable=False),
         sa.Column("loadbalancer_id", string(36), nullable=False),
         sa.Column("type", string(32), nullable=False),
@@ -441,22 +361,10 @@ def upgrade() -> None:
     op.create_index("ix_l7rules_project_id_id", "l7rules", ["project_id", "id"])
     identity = sa.table("database_identity", sa.column("id"))
     op.bulk_insert(identity, [{"id": str(uuid.uuid4())}])
-    for owner in TAGGED:
-        op.create_table(
-            f"{owner}_tags",
-            sa.Column("tag", string(255), nullable=False),
-            sa.Column("owner_id", string(36), nullable=False),
-            sa.ForeignKeyConstraint(
-                ["owner_id"], [f"{owner}.id"], name=f"fk_{owner}_tags_owner_id", ondelete="CASCADE"
-            ),
-            sa.PrimaryKeyConstraint("tag", "owner_id", name=f"pk_{owner}_tags"),
-        )
-        op.create_index(f"ix_{owner}_tags_owner_id", f"{owner}_tags", ["owner_id"])
 
 
 def downgrade() -> None:
     for table in (
-        *(f"{owner}_tags" for owner in TAGGED),
         "l7rules",
         "member_health",
         "l7policies",
@@ -473,8 +381,6 @@ def downgrade() -> None:
         "flavors",
         "departures",
         "database_identity",
-        "availability_zones",
-        "availability_zone_profiles",
         "agents",
     ):
         op.drop_table(table)
