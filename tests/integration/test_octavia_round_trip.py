@@ -47,7 +47,7 @@ COMMON: Mapping[str, Make] = {
 DESCRIBED: Mapping[str, Make] = {**COMMON, "description": a_name}
 LISTENER: Mapping[str, Make] = {
     **DESCRIBED,
-    "connection_limit": lambda r: r.choice([-1, 0, 1, r.randint(1, 2**31 - 1)]),
+    "connection_limit": lambda r: r.choice([-1, 0, 1, r.randint(1, 100_000)]),
     **dict.fromkeys(("timeout_client_data", "timeout_member_data"), milliseconds),
     **dict.fromkeys(("timeout_member_connect", "timeout_tcp_inspect"), milliseconds),
     "allowed_cidrs": lambda r: r.choice([None, [block(r)], [block(r), "10.1.2.3/32"]]),
