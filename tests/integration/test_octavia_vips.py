@@ -137,10 +137,76 @@ def test_what_nobody_serves_of_vips_is_refused_as_that(cloud: Cloud) -> None:
     for values in (
         {"additional_vips": [{"subnet_id": subnet}]},
         {"vip_qos_policy_id": NOBODYS},
-        {"vip_sg_ids": [NOBODYS]},
     ):
         with cloud.unchanged():
             body = {"loadbalancer": {"vip_subnet_id": subnet, **values}}
             answer = cloud.ann.octavia.send("POST", LOADBALANCERS, body)
         assert answer.status_code in (400, 501), answer.text
     assert post(cloud, vip_subnet_id=subnet, additional_vips=[], vip_sg_ids=[], vip_qos_policy_id=None)
+
+
+def groups_of(cloud: Cloud, port_id: str) -> list[str]:
+    groups: list[str] = cloud.ann.show("port", port_id)["security_groups"]
+    return sorted(groups)
+
+
+def put(cloud: Cloud, balancer: Json, **values: Any) -> Any:
+    path = f"{LOADBALANCERS}/{balancer['id']}"
+    return cloud.ann.octavia.send("PUT", path, {"loadbalancer": values})
+
+
+def test_the_vips_port_is_in_the_security_groups_that_the_load_balancer_names(cloud: Cloud) -> None:
+    one, two = sorted(cloud.ann.create("security_group", name=name)["id"] for name in ("one", "two"))
+    made = post(cloud, vip_subnet_id=cloud.subnet()["id"], vip_sg_ids=[one])
+    port = made["vip_port_id"]
+    assert made["vip_sg_ids"] == groups_of(cloud, port) == [one]
+    found = cloud.network.vip_port(port)
+    assert found is not None
+    assert found.security is not None
+    assert put(cloud, made, vip_sg_ids=[one, two]).json["loadbalancer"]["vip_sg_ids"] == [one, two]
+    assert groups_of(cloud, port) == [one, two]
+    for nothing in (None, []):
+        assert put(cloud, made, vip_sg_ids=nothing).json["loadbalancer"]["vip_sg_ids"] == []
+        assert groups_of(cloud, port) == []
+    found = cloud.network.vip_port(port)
+    assert found is not None
+    assert found.security is None
+
+
+def test_a_users_port_follows_the_groups_that_its_load_balancer_names(cloud: Cloud) -> None:
+    group = cloud.ann.create("security_group", name="web")["id"]
+    port = a_port(cloud, cloud.subnet(), "10.0.0.50")["id"]
+    made = post(cloud, vip_port_id=port)
+    vip = cloud.network.vip_port(port)
+    assert vip is not None
+    assert vip.security is None
+    put(cloud, made, vip_sg_ids=[group])
+    vip = cloud.network.vip_port(port)
+    assert vip is not None
+    assert vip.security is not None
+
+
+def test_groups_that_nobody_knows_are_refused_and_change_nothing(cloud: Cloud) -> None:
+    subnet = cloud.subnet()["id"]
+    foreign = cloud.bob.create("security_group", name="foreign")["id"]
+    for group in (NOBODYS, foreign):
+        refused(cloud, 400, f"Security Group {group} not found.", vip_subnet_id=subnet, vip_sg_ids=[group])
+    made = post(cloud, vip_subnet_id=subnet)
+    for group in (NOBODYS, foreign):
+        with cloud.unchanged():
+            assert put(cloud, made, vip_sg_ids=[group]).status_code == 400
+
+
+def test_groups_and_lists_of_callers_exclude_each_other(cloud: Cloud) -> None:
+    group = cloud.ann.create("security_group", name="web")["id"]
+    made = post(cloud, vip_subnet_id=cloud.subnet()["id"], vip_sg_ids=[group])
+    listener = {"loadbalancer_id": made["id"], "protocol": "TCP", "protocol_port": 80}
+    body = {"listener": {**listener, "allowed_cidrs": ["10.0.0.0/8"]}}
+    assert cloud.ann.octavia.send("POST", "/listeners", body).status_code == 400
+    assert put(cloud, made, vip_sg_ids=[]).status_code == 200
+    cloud.ann.octavia.ok("POST", "/listeners", body)
+    with cloud.unchanged():
+        refusal = put(cloud, made, vip_sg_ids=[group])
+    assert refusal.status_code == 400
+    assert "exclude each other" in refusal.json["faultstring"]
+    assert groups_of(cloud, made["vip_port_id"]) == []

@@ -100,6 +100,7 @@ class Site:
         given = {"network_id": self.four["network_id"], "security_groups": []}
         wish = [{"subnet_id": self.four["id"]}]
         self.port = cloud.ann.create("port", **given, fixed_ips=wish)["id"]
+        self.group = cloud.ann.create("security_group", name="web")["id"]
 
     def sweep(self) -> None:
         """Sweep as somebody who was not there before."""
@@ -126,6 +127,16 @@ class Site:
             return SimpleNamespace(status_code=503)
         return SimpleNamespace(status_code=201, json={"loadbalancer": {"id": made.id}})
 
+    def post_in_group(self) -> Any:
+        """Make a load balancer whose port is in a security group."""
+        body = {"loadbalancer": {"vip_subnet_id": self.four["id"], "vip_sg_ids": [self.group]}}
+        values = parse_create(LoadBalancer, body, OCTAVIA.form)
+        try:
+            made = self.cloud.balancing.create(ANN, LoadBalancer, values)
+        except Unavailable:
+            return SimpleNamespace(status_code=503)
+        return SimpleNamespace(status_code=201, json={"loadbalancer": {"id": made.id}})
+
     def post_balancer(self) -> Any:
         body = {"loadbalancer": {"vip_subnet_id": self.four["id"]}}
         return self.cloud.ann.send("POST", "/lbaas/loadbalancers", body)
@@ -137,7 +148,7 @@ def site(any_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 def posts(site: Site) -> tuple[Callable[[], Any], ...]:
-    return site.post_balancer, site.post_graph, site.post_on_port
+    return site.post_balancer, site.post_graph, site.post_on_port, site.post_in_group
 
 
 def calls_of(site: Site, work: Callable[[], Any]) -> int:

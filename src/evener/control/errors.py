@@ -166,6 +166,12 @@ class PoolWithoutLoadBalancer(InvalidInput):
     """Nothing says where the pool belongs."""
 
 
+class SecurityGroupNotFound(NamedNotFound):
+    """The VIP's port is to be in it."""
+
+    WHAT = "Security Group"
+
+
 class PortNotFound(NamedNotFound):
     """The VIP is to be on it."""
 

@@ -15,11 +15,12 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row
 
 from evener.bus.base import Bus
-from evener.control import batches, certificates, departing, placing, scheduling, single_call
+from evener.control import batches, certificates, departing, named_addresses, placing, scheduling, single_call
 from evener.control.bounds import check_listener
 from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new, refuse_if_same
 from evener.control.certificates import Asked
 from evener.control.change import Change, NothingChanged, begin, owner_project, refuse_if_going
+from evener.control.holding import Holding
 from evener.control.manner import STRICT, Manner
 from evener.control.reservations import Reservation, Reservations
 from evener.control.services import Services
@@ -67,6 +68,7 @@ class LoadBalancing:
         self._providers = providers
         self._secrets = secrets
         self._reservations = Reservations(database, network, secrets)
+        self._holding = Holding(database, self._reservations, secrets)
         self._reserved_ips = reserved
         self._manner = STRICT
 
@@ -138,7 +140,7 @@ class LoadBalancing:
         if cls is Member:
             services.know_subnets([values])
         named = {**values, cls.PARENT: parent_id} if cls.PARENT is not None else values
-        with self._certificates_of_new(caller, cls, named) as (full, asked):
+        with self._holding.of_new(caller, cls, named) as (full, asked):
             return services.run(partial(self._create_child, caller, services, cls, full, asked))
 
     @retried
@@ -267,7 +269,7 @@ class LoadBalancing:
         """
         check_listener(self.bounds, values)
         services = Services(caller, self._network)
-        with self._certificates_of_changed(caller, cls, object_id, values) as asked:
+        with self._holding.of_changed(caller, cls, object_id, values) as asked:
             update = partial(self._update, caller, services, cls, object_id, values, parent_id, asked)
             try:
                 return services.run(update)
@@ -289,6 +291,7 @@ class LoadBalancing:
             row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
             refuse_if_same(change, cls, row, values)
             if cls is LoadBalancer:
+                named_addresses.refuse_both(tx, object_id, values)
                 change.update(LoadBalancer, row, values)
             else:
                 UPDATES[cls](change, row, values)
@@ -326,42 +329,6 @@ class LoadBalancing:
             services.settle()
             self._tell_agents(tx, services, change.loadbalancer.id)
         LOG.info("Load balancer %s: set the members of pool %s", change.loadbalancer.id, pool_id)
-
-    @contextmanager
-    def _certificates_of_new(
-        self, caller: Caller, cls: type[Resource], values: Mapping[str, Any]
-    ) -> Iterator[tuple[Mapping[str, Any], Asked]]:
-        """Hold the certificates that a new object names, and return its values with the id that they are held for.
-
-        Raises:
-            NotFound: when the caller can see no such load balancer.
-        """
-        named = certificates.named_by(cls, values)
-        if not named:
-            yield values, Asked(self._secrets)
-            return
-        owner = ask(self._database, lambda tx: rows.get_row(tx, *owner_of_new(cls, values), caller.scope))
-        object_id = str(uuid.uuid4())
-        wanted = {certificates.user(cls, object_id): named}
-        with self._reservations.certificates(owner.project_id, wanted) as asked:
-            yield {**values, "id": object_id}, asked
-
-    @contextmanager
-    def _certificates_of_changed(
-        self, caller: Caller, cls: type[Resource], object_id: str, values: Mapping[str, Any]
-    ) -> Iterator[Asked]:
-        """Hold those that a change brings.
-
-        Raises:
-            NotFound: when the caller can see no such object.
-        """
-        if cls not in certificates.KINDS or values.keys().isdisjoint(certificates.KINDS[cls].attributes):
-            yield Asked(self._secrets)
-            return
-        row = ask(self._database, lambda tx: rows.get_row(tx, cls, object_id, caller.scope))
-        wanted = {certificates.user(cls, object_id): certificates.brought_by(cls, row, values)}
-        with self._reservations.certificates(row.project_id, wanted) as asked:
-            yield asked
 
     def delete(
         self,

@@ -12,7 +12,7 @@ The one order in which control deals with another service:
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from threading import Event
@@ -25,6 +25,7 @@ from evener.control.certificates import Asked, Named
 from evener.control.errors import (
     NetworkNotFound,
     PortNotFound,
+    SecurityGroupNotFound,
     SubnetNotFound,
     VipMissing,
     VipNetworkInvalid,
@@ -32,7 +33,7 @@ from evener.control.errors import (
 )
 from evener.control.services import named
 from evener.resources.caller import Caller
-from evener.resources.errors import Unavailable
+from evener.resources.errors import EvenerError, Unavailable
 from evener.services.network import Network, VipAllocation
 from evener.services.secrets import Consumer, Secrets
 from evener.store.database import Database, retried
@@ -101,9 +102,31 @@ class Reservations:
                     vip = self._network.reserve_vip_port(
                         caller, loadbalancer_id, project_id, subnets, address
                     )
-            yield Reservation(loadbalancer_id, vip, until)
+            with self.vip_groups(caller, vip.port_id, values.get("vip_sg_ids") or None):
+                yield Reservation(loadbalancer_id, vip, until)
         except Exception:
             self._undo(loadbalancer_id)
+            raise
+
+    @contextmanager
+    def vip_groups(self, caller: Caller, port_id: str, group_ids: Sequence[str] | None) -> Iterator[None]:
+        """Have the port of a load balancer in these security groups alone, for what is made or changed inside.
+
+        Where that fails, it is in those again that it was in; with None it stays in those.
+
+        Raises:
+            NotFound: for groups that the caller does not see.
+        """
+        if group_ids is None:
+            yield
+            return
+        with named(SecurityGroupNotFound, ", ".join(group_ids)):
+            before = self._network.set_vip_groups(caller, port_id, group_ids)
+        try:
+            yield
+        except Exception:
+            with suppress(EvenerError):
+                self._network.set_vip_groups(caller, port_id, before)
             raise
 
     def _undo(self, loadbalancer_id: str) -> None:

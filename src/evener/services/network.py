@@ -100,6 +100,13 @@ class Network(Protocol):
             InvalidInput: when a device has it, or it has not exactly one address on that subnet, or that one.
         """
 
+    def set_vip_groups(self, caller: Caller, port_id: str, group_ids: Sequence[str]) -> tuple[str, ...]:
+        """Put the port of a load balancer into these security groups and no others, and return those it was in.
+
+        Raises:
+            NotFound: naming groups that it was not in and the caller does not see.
+        """
+
     def release_vip_port(self, loadbalancer_id: str) -> None:
         """Remove the port that was made for a load balancer, or leave the one that it was given to its user.
 

@@ -7,6 +7,7 @@ may call them at all is the API's business; whose objects they may touch is deci
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,6 +30,7 @@ from evener_cloud.network import (
     interfaces,
     networks,
     placement,
+    port_groups,
     ports,
     provider,
     router_specs,
@@ -291,29 +293,27 @@ class BuiltinNetwork:
             self._tell_balancers(tx, before, vip_filters.effect_of(tx, Router, router_id))
             return removed
 
-    @retried
     def add_routes(self, caller: Caller, router_id: str, routes: tuple[HostRoute, ...]) -> Router:
         """Give a router more routes; those that it has stay.
 
         Raises:
             NotFound, InvalidInput: as `routers` says.
         """
-        with self._database.write() as tx:
-            _check_owner(tx, caller, Router, router_id, "update")
-            routers.add_routes(tx, router_id, routes)
-            self._tell(tx, Router)
-            return _shown(tx, Router, router_id, None)
+        return self._change_routes(caller, router_id, partial(routers.add_routes, routes=routes))
 
-    @retried
     def remove_routes(self, caller: Caller, router_id: str, routes: tuple[HostRoute, ...]) -> Router:
         """Take routes from a router; those that it has not are no error.
 
         Raises:
             NotFound: when there is no such router.
         """
+        return self._change_routes(caller, router_id, partial(routers.remove_routes, routes=routes))
+
+    @retried
+    def _change_routes(self, caller: Caller, router_id: str, change: Callable[..., None]) -> Router:
         with self._database.write() as tx:
             _check_owner(tx, caller, Router, router_id, "update")
-            routers.remove_routes(tx, router_id, routes)
+            change(tx, router_id)
             self._tell(tx, Router)
             return _shown(tx, Router, router_id, None)
 
@@ -376,6 +376,15 @@ class BuiltinNetwork:
             before = vip_filters.effect_of(tx, Port, port_id)
             vips.delete(tx, port_id)
             self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
+
+    @retried
+    def set_vip_groups(self, caller: Caller, port_id: str, group_ids: Sequence[str]) -> tuple[str, ...]:
+        """Put a load balancer's port into these security groups alone, and return those it was in."""
+        with self._database.write() as tx:
+            before, had = vip_filters.effect_of(tx, Port, port_id), port_groups.groups_of(tx, [port_id])
+            port_groups.change(tx, caller.scope, port_id, group_ids)
+            self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
+            return had.get(port_id, ())
 
     @retried
     def reserved(self) -> Collection[str]:
@@ -474,14 +483,7 @@ class BuiltinNetwork:
     def known(self, ids: Sequence[str]) -> Collection[str]:
         """Return those of `ids` that are networks or routers."""
         with self._database.read() as tx:
-            return {
-                found
-                for each in (tables.networks, tables.routers)
-                for start in range(0, len(ids), rows.IDS_AT_ONCE)
-                for found in tx.scalar_ids(
-                    select(each.c.id).where(each.c.id.in_(ids[start : start + rows.IDS_AT_ONCE]))
-                )
-            }
+            return hosting.known(tx, ids)
 
 
 def _shown(tx: Transaction, cls: type[R], object_id: str, scope: str | None) -> R:

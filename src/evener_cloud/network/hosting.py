@@ -1,11 +1,12 @@
 """Which agents are under a network, and which one serves which router: read and noted; `placement` chooses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, select, union
 
 from evener.services.network import Footing
+from evener.store import rows
 from evener.store.database import Transaction
 from evener.store.schema import agents, bindings, loadbalancers
 from evener_cloud.network.resources.network import NetworkType
@@ -103,3 +104,15 @@ def reached(tx: Transaction) -> frozenset[str]:
         row.configurations.get("physical_networks") for row in tx.execute(select(agents.c.configurations))
     ]
     return frozenset(name for names in said if isinstance(names, list) for name in names)
+
+
+def known(tx: Transaction, ids: Sequence[str]) -> frozenset[str]:
+    """Return those of `ids` that are networks or routers."""
+    return frozenset(
+        found
+        for each in (networks, routers)
+        for start in range(0, len(ids), rows.IDS_AT_ONCE)
+        for found in tx.scalar_ids(
+            select(each.c.id).where(each.c.id.in_(ids[start : start + rows.IDS_AT_ONCE]))
+        )
+    )

@@ -61,7 +61,7 @@ UNSERVED: Mapping[type[Any], Mapping[str, frozenset[Any]]] = {
 }
 # Attributes that have no effect yet: anything but nothing is refused.
 WITHOUT_EFFECT: Mapping[type[Any], frozenset[str]] = {
-    LoadBalancer: frozenset({"vip_qos_policy_id", "additional_vips", "vip_sg_ids"}),
+    LoadBalancer: frozenset({"vip_qos_policy_id", "additional_vips"}),
     Member: frozenset({"request_sriov"}),
 }
 
