@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from octavia_site import CIPHERS, FEWER_CIPHERS, OctaviaSite, Openstack, wait_each
+from octavia_site import CIPHERS, FEWER_CIPHERS, OctaviaSite, Openstack, everything_ran, wait_each
 
 pytestmark = pytest.mark.root
 
@@ -297,3 +297,16 @@ def test_each_command_waits_until_it_is_done(site: OctaviaSite, openstack: Opens
     )
     wait_each(site, openstack, {"listener": listener, "": balancer})
     assert "OWN" not in openstack.names("list")
+
+
+def test_every_option_of_these_commands_was_used(
+    request: pytest.FixtureRequest, openstack: Openstack
+) -> None:
+    everything_ran(request)
+    administration = [
+        "create --availability-zone",
+        "create --flavor",
+        "list --flavor",
+    ]  # tested where those are made
+    unused = openstack.unused("", "stats", "status", "listener")
+    assert sorted(unused) == [f"loadbalancer {command}" for command in administration]
