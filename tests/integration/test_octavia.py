@@ -127,6 +127,9 @@ def test_what_a_policy_redirects_to_says_what_it_does(cloud: Cloud) -> None:
     changed = ann.ok("PUT", path, {"l7policy": {"redirect_url": "http://a.example/"}})["l7policy"]
     assert (changed["action"], changed["redirect_pool_id"]) == ("REDIRECT_TO_URL", None)
     assert (changed["redirect_url"], changed["redirect_http_code"]) == ("http://a.example/", 302)
+    for given, shown in ((308, 308), (None, 302)):
+        body = {"l7policy": {"redirect_http_code": given}}
+        assert ann.ok("PUT", path, body)["l7policy"]["redirect_http_code"] == shown
     changed = ann.ok("PUT", path, {"l7policy": {"action": "REJECT"}})["l7policy"]
     assert (changed["action"], changed["redirect_url"], changed["redirect_http_code"]) == (
         "REJECT",

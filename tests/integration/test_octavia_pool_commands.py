@@ -294,9 +294,6 @@ def test_l7_policies_are_made_set_unset_and_listed(
     assert openstack("l7policy list") == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="null for a code takes it away, where it stands for what is usual: 302"
-)
 def test_an_l7_policy_whose_code_is_unset_has_the_usual_one(
     site: OctaviaSite, openstack: Openstack, balancer: str
 ) -> None:

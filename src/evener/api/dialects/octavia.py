@@ -98,6 +98,7 @@ TARGETS = {
     L7Action.REDIRECT_TO_URL: "redirect_url",
     L7Action.REDIRECT_PREFIX: "redirect_prefix",
 }
+USUAL_CODE = 302
 WITH_CODE = (L7Action.REDIRECT_TO_URL, L7Action.REDIRECT_PREFIX)
 
 
@@ -108,7 +109,7 @@ def _implied_of_policy(given: Mapping[str, Any]) -> Mapping[str, Any]:
     if action is None:
         return {}
     others = {target: None for each, target in TARGETS.items() if each != action}
-    code = (given.get("redirect_http_code") or 302) if action in WITH_CODE else None
+    code = (given.get("redirect_http_code") or USUAL_CODE) if action in WITH_CODE else None
     return {"action": action, **others, "redirect_http_code": code}
 
 
@@ -126,6 +127,11 @@ def _implied_of_pool(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _tls_defaults(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: usual for name, usual in tls_rules.DEFAULTS.items() if given.get(name, usual) is None}
+
+
+def _shown_code(policy: L7Policy) -> int | None:
+    """Return the code that is in force: what redirects to an address has one."""
+    return policy.redirect_http_code or (USUAL_CODE if policy.action in WITH_CODE else None)
 
 
 FORM = WireForm(
@@ -148,6 +154,7 @@ FORM = WireForm(
     shows={
         Listener: {"insert_headers": lambda it: dict(it.headers)},
         Pool: {"session_persistence": _shown_persistence},
+        L7Policy: {"redirect_http_code": _shown_code},
         HealthMonitor: {"http_version": lambda it: it.http_version and float(it.http_version)},
     },
     refuses={HealthMonitor: _refused_monitor},
