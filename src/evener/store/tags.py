@@ -4,9 +4,8 @@ They are written with the row, in its transaction, and go with it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, false, insert, not_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, false, insert, not_, select
 
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
@@ -38,29 +37,34 @@ def matches(cls: type[Resource], name: str, values: Sequence[str]) -> ColumnElem
     """Return the condition for rows of `cls` that pass one of the filters by tags."""
     rows, found = metadata.tables[cls.table()], TAGS[cls].c
 
-    def has(tag: str) -> ColumnElement[bool]:
-        return rows.c.id.in_(select(found.owner_id).where(found.tag == tag)) if is_storable(tag) else false()
+    def has_any(tags: Sequence[str]) -> ColumnElement[bool]:
+        there = [tag for tag in tags if is_storable(tag)]
+        return rows.c.id.in_(select(found.owner_id).where(found.tag.in_(there))) if there else false()
 
-    return conditions(has)[name](values)
+    return conditions(has_any)[name](values)
 
 
 def conditions(
-    has: Callable[[str], ColumnElement[bool]],
+    has_any: Callable[[Sequence[str]], ColumnElement[bool]],
 ) -> Mapping[str, Callable[[Sequence[str]], ColumnElement[bool]]]:
     """Return the conditions of Neutron's and Octavia's four filters, each with tags that commas part.
 
-    `has` returns the condition for what has one tag. They raise `InvalidInput` for more than anybody needs.
+    `has_any` returns the condition for what has one of some tags. They raise `InvalidInput` for more than anybody
+    needs.
     """
 
-    def each(values: Sequence[str]) -> list[Any]:
+    def asked(values: Sequence[str]) -> list[str]:
         tags = list(dict.fromkeys(tag for value in values for tag in value.split(",")))
         if len(tags) > MOST_ASKED:
             raise InvalidInput(f"{len(tags)} tags are asked for; at most {MOST_ASKED} are allowed.")
-        return [has(tag) for tag in tags]
+        return tags
+
+    def has_all(values: Sequence[str]) -> ColumnElement[bool]:
+        return and_(*(has_any([tag]) for tag in asked(values)))
 
     return {
-        "tags": lambda values: and_(*each(values)),
-        "tags-any": lambda values: or_(*each(values)),
-        "not-tags": lambda values: not_(and_(*each(values))),
-        "not-tags-any": lambda values: not_(or_(*each(values))),
+        "tags": has_all,
+        "tags-any": lambda values: has_any(asked(values)),
+        "not-tags": lambda values: not_(has_all(values)),
+        "not-tags-any": lambda values: not_(has_any(asked(values))),
     }

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func
+from sqlalchemy import ColumnElement, Text, cast, func, or_
 
 from evener.resources.describe import Resource
 from evener.resources.types import is_storable
@@ -50,7 +50,7 @@ def filters(cls: type[Resource]) -> Mapping[str, Callable[[Sequence[str]], Colum
         return {}
     text = cast(rows.table(cls).c.tags, Text)
 
-    return conditions(lambda tag: _contains(text, tag))
+    return conditions(lambda tags: or_(*(_contains(text, tag) for tag in tags)))
 
 
 def _contains(text: ColumnElement[Any], tag: str) -> ColumnElement[bool]:
