@@ -110,6 +110,7 @@ def base() -> Graph:
 # Another value of each attribute than `base` has.
 OTHERS = {
     "name": "another",
+    "tags": ("another",),
     "description": "another",
     "admin_state_up": False,
     "default_pool_id": POOL2,

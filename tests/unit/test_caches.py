@@ -8,7 +8,7 @@ import evener
 
 SOURCE = Path(evener.__file__).parents[1]  # of both roots
 # Annotations of what the code names, of which there are only so many.
-FINITE = ("type[Resource]", "bool", "WireForm")
+FINITE = ("type[Resource]", "bool", "WireForm", "Words")
 # Functions with other arguments, of which there are only so many all the same.
 LISTED = {
     "evener/resources/wire.py:adapter": "names of attributes that exist: others raise, which is not remembered",
