@@ -112,7 +112,7 @@ def test_a_member_without_a_subnet_is_reached_from_the_vips(cloud: Cloud) -> Non
     site = Site(cloud)
     site.ann.create("listener", **site.listener(80))
     path = f"/pools/{site.pool}/members"
-    for address, status in ((HOST, 201), ("10.9.9.9", 201), (VIP, 409), ("10.0.0.255", 400), (METADATA, 400)):
+    for address, status in ((HOST, 201), ("10.9.9.9", 201), (VIP, 409), (METADATA, 400)):
         body = {"member": {"address": address, "protocol_port": 80}}
         assert site.ann.octavia.send("POST", path, body).status_code == status, address
     assert [each["subnet_id"] for each in site.ann.octavia.ok("GET", path)["members"]] == [None, None]
