@@ -11,9 +11,12 @@ from sqlalchemy import Table, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
+from evener.resources.facts import Counters
 from evener.store.database import Database
 from evener.store.failures import Failure, failure_of
-from evener.store.schema import agents, bindings, database_identity
+from evener.store.schema import agents, counters, database_identity
+
+NOTHING = dict.fromkeys(Counters.model_fields, 0)
 
 
 def failing(database: Database, work: Callable[[Any], object]) -> Failure:
@@ -35,7 +38,7 @@ def test_constraints_that_another_change_can_break_are_conflicts_and_all_else_is
     conflicts = {
         "twice": inserting(database_identity, id="x"),
         "refers to nothing": inserting(
-            bindings, loadbalancer_id="nobody", agent_id="nobody", applied_generation=0
+            counters, owner_id="x", agent_id="x", loadbalancer_id="nobody", **NOTHING
         ),
     }
     faults = {
