@@ -205,11 +205,11 @@ def test_three_commands_make_a_second_project_with_its_own_user(server: Server) 
 def test_the_catalog_lists_the_services(server: Server) -> None:
     base = server.url.removesuffix("/identity/v3")
     catalog = {each["Type"]: each["Endpoints"] for each in server.openstack("catalog", "list")}
-    assert set(catalog) == {"identity", "network", "key-manager"}
+    assert set(catalog) == {"identity", "network", "load-balancer", "key-manager"}
     urls = {(endpoint["interface"], endpoint["url"]) for endpoint in catalog["network"]}
     assert urls == {(interface, f"{base}/networking") for interface in ("public", "internal", "admin")}
     names = {each["Name"] for each in server.openstack("service", "list")}
-    assert names == {"keystone", "neutron", "barbican"}
+    assert names == {"keystone", "neutron", "octavia", "barbican"}
     rows = server.openstack("endpoint", "list", "--service", "network", "--interface", "public")
     assert [(row["URL"], row["Region"]) for row in rows] == [(f"{base}/networking", "RegionOne")]
     assert [row["Region"] for row in server.openstack("region", "list")] == ["RegionOne"]
