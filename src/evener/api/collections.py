@@ -18,6 +18,7 @@ from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.wire import on_wire, parse_create, parse_update, to_wire
+from evener.store.filters import TRUE_WORDS
 from evener.store.rows import ListQuery
 
 Handler = Callable[..., None]
@@ -78,7 +79,6 @@ class BulkOperations(Protocol):
 
 
 DEEPEST = 50
-TRUE = ("true", "1", "yes", "on", "t", "y")  # oslo.utils' words, in any case
 
 
 class MalformedRequestBody(InvalidInput):
@@ -353,7 +353,7 @@ def _body(media: Any) -> bytes:
 
 def is_true(request: falcon.Request, name: str) -> bool:
     """Return whether a parameter of the query is one of the words that mean yes."""
-    return any(word.lower() in TRUE for word in request.get_param_as_list(name) or ())
+    return any(word.lower() in TRUE_WORDS for word in request.get_param_as_list(name) or ())
 
 
 def only(entry: dict[str, Any], fields: frozenset[str] | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tells agents that what they serve stands on other networks, routers or ports now."""
+"""Tells agents to look again: at a load balancer, or at the networks, routers and ports that it stands on."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable
@@ -10,6 +10,15 @@ from evener.resources.errors import Unavailable
 from evener.store.database import Database, now
 
 LOG = logging.getLogger(__name__)
+
+
+def look(bus: Bus, hosts: Iterable[str], loadbalancer_id: str) -> None:
+    """Let the agents on these hosts look at a load balancer; who is not reached does so when it is heard again."""
+    for host in hosts:
+        try:
+            bus.agent(host).look(loadbalancer_id)
+        except Unavailable as error:
+            LOG.warning("Load balancer %s waits for its agent: %s", loadbalancer_id, error)
 
 
 class AgentNotifier:

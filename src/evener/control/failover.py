@@ -1,17 +1,17 @@
 """Serving a load balancer anew: on another agent where one can take it, else by a new worker where it is."""
 
 import logging
-from collections.abc import Mapping
 from functools import partial
 
 from evener.bus.base import Bus
 from evener.control import departing, scheduling, zones
+from evener.control.agent_notifier import look
 from evener.control.certificates import Asked
 from evener.control.change import begin
 from evener.control.services import Services
 from evener.resources.bounds import DEFAULTS
 from evener.resources.caller import Caller
-from evener.resources.errors import Conflict, Unavailable
+from evener.resources.errors import Conflict
 from evener.resources.loadbalancer import LoadBalancer
 from evener.services.network import Network
 from evener.store import rows
@@ -64,16 +64,9 @@ class Failover:
                 scheduling.renew(tx, loadbalancer_id, leaving.values())
             # Who lets go first hears it first.
             hosts = dict.fromkeys([*leaving, *scheduling.hosts_of(tx, loadbalancer_id)])
-            tx.after_commit(partial(self._tell, hosts, loadbalancer_id))
+            tx.after_commit(partial(look, self._bus, hosts, loadbalancer_id))
         LOG.info("Load balancer %s: %s", loadbalancer_id, "goes to another agent" if moved else "served anew")
 
     def look(self, loadbalancer_id: str, host: str) -> None:
         """Have the agent on a host look again at a load balancer."""
-        self._tell({host: None}, loadbalancer_id)
-
-    def _tell(self, hosts: Mapping[str, None], loadbalancer_id: str) -> None:
-        for host in hosts:
-            try:
-                self._bus.agent(host).look(loadbalancer_id)
-            except Unavailable as error:
-                LOG.warning("Load balancer %s waits for its agent: %s", loadbalancer_id, error)
+        look(self._bus, [host], loadbalancer_id)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, delete, select
 
 from evener.control.errors import (
-    DefaultServiceProviderNotFound,
     FlavorDisabled,
     FlavorInUse,
     FlavorNotFound,
@@ -23,6 +22,7 @@ from evener.control.errors import (
     ServiceProfileNotFound,
     ServiceProviderNotFound,
 )
+from evener.control.providers import usual
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput, NotFound, Unsupported
@@ -194,13 +194,11 @@ def choose_provider(tx: Transaction, providers: Sequence[Provider], flavor: str 
         raise ProviderFlavorConflict("Cannot specify both a flavor and a provider")
     if flavor:
         return _choice_of_flavor(tx, providers, flavor)
-    for provider in providers:
-        if provider.default if not name else provider.name == name.lower():
-            return Choice(provider.name)
     if not name:
-        raise DefaultServiceProviderNotFound(
-            f"Service type {LOADBALANCERV2} does not have a default service provider",
-        )
+        return Choice(usual(providers).name)
+    for provider in providers:
+        if provider.name == name.lower():
+            return Choice(provider.name)
     raise ServiceProviderNotFound(
         f"Service provider '{name}' could not be found for service type {LOADBALANCERV2}",
     )

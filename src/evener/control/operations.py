@@ -16,6 +16,7 @@ from sqlalchemy import Row
 
 from evener.bus.base import Bus
 from evener.control import batches, certificates, departing, named_addresses, placing, scheduling, single_call
+from evener.control.agent_notifier import look
 from evener.control.bounds import check_listener
 from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new, refuse_if_same
 from evener.control.certificates import Asked
@@ -31,7 +32,7 @@ from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
-from evener.resources.errors import ObjectNotFound, Unavailable
+from evener.resources.errors import ObjectNotFound
 from evener.resources.facts import Traffic
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
@@ -443,15 +444,7 @@ class LoadBalancing:
             departing.rehouse(tx, services, loadbalancer_id)
             hosts = scheduling.hosts_of(tx, loadbalancer_id)
             tx.after_commit(partial(self._reservations.finish, loadbalancer_id))
-
-        def tell() -> None:
-            for host in hosts:
-                try:
-                    self._bus.agent(host).look(loadbalancer_id)
-                except Unavailable as error:
-                    LOG.warning("Load balancer %s waits for its agent: %s", loadbalancer_id, error)
-
-        tx.after_commit(tell)
+        tx.after_commit(partial(look, self._bus, hosts, loadbalancer_id))
 
 
 def _check_parent(cls: type[Resource], found: Resource, parent_id: str | None) -> None:
