@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - `parent_id` is part of the calls that all operations behind the API take
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, NoReturn
 
@@ -41,9 +42,8 @@ class Amphorae:
         """Return the places that `query` asks for."""
         own = {name: values for name, values in query.filters.items() if not _is_derived(name)}
         conditions = [_having(name, values) for name, values in query.filters.items() if name not in own]
-        asked = ListQuery(own, query.sort, query.limit, query.marker, query.reverse)
         with self._database.read() as tx:
-            found = rows.listing(tx, Amphora, asked, derived=and_(true(), *conditions))
+            found = rows.listing(tx, Amphora, replace(query, filters=own), derived=and_(true(), *conditions))
             return _whole(tx, found)
 
     def show(

@@ -66,34 +66,28 @@ class Change:
     def _new(self, cls: type[R], values: Mapping[str, Any]) -> R:
         ours = {"project_id": self.project(values.get("project_id")), "loadbalancer_id": self.loadbalancer.id}
         full = complete(cls, {"id": str(uuid.uuid4()), **values, **ours})
-        self._check(cls, full, {**values, **full})
+        cls.check(full)
+        self.manner.check(cls, {**values, **full})
+        self._check_addresses(full)
         return rows.made(cls, full)
 
-    def _check(
-        self,
-        cls: type[Resource],
-        full: dict[str, Any],
-        given: Mapping[str, Any],
-        changed: frozenset[str] | None = None,
-    ) -> None:
-        """See that an object may be as it is to be: by its own rules, the manner's, and where it leads to."""
-        cls.check(full)
-        self.manner.check(cls, given, changed)
-        new = full if changed is None else {name: full[name] for name in changed & full.keys()}
-        named_addresses.check(new, self.loadbalancer, self.services, self.reserved)
+    def _check_addresses(self, values: Mapping[str, Any]) -> None:
+        named_addresses.check(values, self.loadbalancer, self.services, self.reserved)
 
     def update(self, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
         """Check and change an object below the load balancer."""
-        full = {**_as_checked(cls, row), **values}
-        self._check(cls, full, full, frozenset(values))
+        self._check_changed(cls, row, values)
         stored = {name: value for name, value in values.items() if name in columns(cls)}
         rows.update(self.tx, cls, row.id, **stored, changed_generation=self.generation)
+
+    def _check_changed(self, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
+        check(self.manner, cls, row, values)
+        self._check_addresses(values)
 
     def update_all(self, cls: type[Resource], changes: Sequence[tuple[Row[Any], Mapping[str, Any]]]) -> None:
         """Check and change many objects of one kind, the same attributes of each, in one statement."""
         for row, values in changes:
-            full = {**_as_checked(cls, row), **values}
-            self._check(cls, full, full, frozenset(values))
+            self._check_changed(cls, row, values)
         generation = {"changed_generation": self.generation}
         rows.update_all(self.tx, cls, {row.id: values for row, values in changes}, **generation)
 

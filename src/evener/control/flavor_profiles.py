@@ -6,6 +6,7 @@ On the tables of flavors and service profiles: a flavor profile is a service pro
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from sqlalchemy import exists, select
@@ -51,10 +52,10 @@ class FlavorsWithProfiles:
         """Return the objects of one kind."""
         with self._database.read() as tx:
             if cls is FlavorProfile:
-                asked = ListQuery(
-                    {KEPT_AS.get(name, name): values for name, values in query.filters.items()},
-                    [(KEPT_AS.get(name, name), up) for name, up in query.sort],
-                    *(query.limit, query.marker, query.reverse),
+                asked = replace(
+                    query,
+                    filters={KEPT_AS.get(name, name): values for name, values in query.filters.items()},
+                    sort=[(KEPT_AS.get(name, name), up) for name, up in query.sort],
                 )
                 return [_profile(each) for each in rows.listing(tx, ServiceProfile, asked)]
             filters = dict(query.filters)
@@ -67,7 +68,7 @@ class FlavorsWithProfiles:
                     flavor_profiles.c.service_profile_id.in_(profiles),
                 )
             )
-            asked = ListQuery(filters, query.sort, query.limit, query.marker, query.reverse)
+            asked = replace(query, filters=filters)
             return flavors.with_profiles(tx, rows.listing(tx, Flavor, asked, derived=having))
 
     def show(

@@ -3,6 +3,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, Select, select
@@ -49,8 +50,7 @@ class AvailabilityZones:
                 if known is None:
                     raise MarkerNotFound(cls.label(), marker)
                 marker = known.id
-            asked = ListQuery(query.filters, query.sort, query.limit, marker, query.reverse)
-            return rows.listing(tx, cls, asked)
+            return rows.listing(tx, cls, replace(query, marker=marker))
 
     def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
         """Return one object: a zone by its name, a profile by its id.
