@@ -219,15 +219,14 @@ def parse_update(cls: type[Resource], body: Any, form: WireForm = OWN) -> dict[s
 
 
 def _changed(cls: type[Resource], name: str, value: Any, form: WireForm) -> Any:
-    if value is None and form.nulls:
-        if name in form.null_is:
-            return form.null_is[name]
-        usual = default(cls, name, form)
-        return validate_attribute(cls, name, None, form) if usual is REQUIRED else usual
-    if value is not None or not _is_cleared_by_null(cls, name):
+    if value is not None or not _is_nothing(cls, name, form):
         return validate_attribute(cls, name, value, form)
-    field = cls.model_fields[name]
-    return None if field.is_required() else field.get_default(call_default_factory=True)
+    if name in form.null_is:
+        return form.null_is[name]
+    usual = default(cls, name, form)
+    if usual is not REQUIRED:
+        return usual
+    return validate_attribute(cls, name, None, form) if form.nulls else None
 
 
 def complete(cls: type[Resource], values: Mapping[str, Any]) -> dict[str, Any]:
