@@ -141,6 +141,22 @@ class OctaviaSite:
         self.active(made)
         return made
 
+    def furnished(self, name: str) -> str:
+        """Make a load balancer with two pools, P1 and P2, and a listener, L80; return its id."""
+        made = self.balancer(name)
+        for pool in ("P1", "P2"):
+            values = {"loadbalancer_id": made, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+            self.ok("POST", "pools", {"pool": {"name": pool, **values}})
+        values = {"loadbalancer_id": made, "protocol": "HTTP", "protocol_port": 80}
+        self.ok("POST", "listeners", {"listener": {"name": "L80", **values}})
+        self.active(made)
+        return made
+
+    def named(self, path: str, name: str) -> str:
+        """Return the id of the only object of that name."""
+        (found,) = (each["id"] for each in self.ok("GET", path) if each["name"] == name)
+        return str(found)
+
     def active(self, balancer_id: str) -> None:
         """Wait until a load balancer is."""
 

@@ -10,21 +10,8 @@ pytestmark = pytest.mark.root
 
 @pytest.fixture(scope="module")
 def balancer(site: OctaviaSite) -> str:
-    """Return the id of the load balancer LB, which has two pools, P1 and P2, and a listener, L80."""
-    made = site.balancer("LB")
-    for name in ("P1", "P2"):
-        values = {"loadbalancer_id": made, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
-        site.ok("POST", "pools", {"pool": {"name": name, **values}})
-    values = {"loadbalancer_id": made, "protocol": "HTTP", "protocol_port": 80}
-    site.ok("POST", "listeners", {"listener": {"name": "L80", **values}})
-    site.active(made)
-    return made
-
-
-def named(site: OctaviaSite, path: str, name: str) -> str:
-    """Return the id of the only object of that name."""
-    (found,) = (each["id"] for each in site.ok("GET", path) if each["name"] == name)
-    return str(found)
+    """Return the id of the load balancer LB, which is furnished."""
+    return site.furnished("LB")
 
 
 def test_a_load_balancer_is_made_on_a_subnet_a_network_or_a_port(
@@ -132,7 +119,7 @@ def test_a_load_balancer_with_children_goes_with_cascade_only(
 
 def test_listeners_are_made_set_and_unset(site: OctaviaSite, openstack: Openstack, balancer: str) -> None:
     timeouts = ("timeout_client_data", "timeout_member_connect", "timeout_member_data", "timeout_tcp_inspect")
-    pools = {name: named(site, "pools", name) for name in ("P1", "P2")}
+    pools = {name: site.named("pools", name) for name in ("P1", "P2")}
 
     def given(first: int) -> str:
         return " ".join(f"--{name.replace('_', '-')} {first + turn}" for turn, name in enumerate(timeouts))

@@ -10,21 +10,8 @@ pytestmark = pytest.mark.root
 
 @pytest.fixture(scope="module")
 def balancer(site: OctaviaSite) -> str:
-    """Return the id of the load balancer LB, which has two pools, P1 and P2, and a listener, L80."""
-    made = site.balancer("LB")
-    for name in ("P1", "P2"):
-        values = {"loadbalancer_id": made, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
-        site.ok("POST", "pools", {"pool": {"name": name, **values}})
-    values = {"loadbalancer_id": made, "protocol": "HTTP", "protocol_port": 80}
-    site.ok("POST", "listeners", {"listener": {"name": "L80", **values}})
-    site.active(made)
-    return made
-
-
-def named(site: OctaviaSite, path: str, name: str) -> str:
-    """Return the id of the only object of that name."""
-    (found,) = (each["id"] for each in site.ok("GET", path) if each["name"] == name)
-    return str(found)
+    """Return the id of the load balancer LB, which is furnished."""
+    return site.furnished("LB")
 
 
 def test_pools_are_made_set_unset_and_listed(site: OctaviaSite, openstack: Openstack, balancer: str) -> None:
@@ -75,18 +62,16 @@ def test_pools_are_made_set_unset_and_listed(site: OctaviaSite, openstack: Opens
     made = openstack(
         "pool create --name D --protocol HTTP --listener L80 --lb-algorithm SOURCE_IP --enable --no-tag"
     )
-    site.shows(
-        f"pools/{made['id']}", admin_state_up=True, listeners=[{"id": named(site, "listeners", "L80")}]
-    )
-    site.shows(f"listeners/{named(site, 'listeners', 'L80')}", default_pool_id=made["id"])
+    site.shows(f"pools/{made['id']}", admin_state_up=True, listeners=[{"id": site.named("listeners", "L80")}])
+    site.shows(f"listeners/{site.named('listeners', 'L80')}", default_pool_id=made["id"])
     openstack("pool delete D")
-    site.shows(f"listeners/{named(site, 'listeners', 'L80')}", default_pool_id=None)
+    site.shows(f"listeners/{site.named('listeners', 'L80')}", default_pool_id=None)
 
 
 def test_members_are_made_set_unset_and_listed(
     site: OctaviaSite, openstack: Openstack, balancer: str
 ) -> None:
-    pool = named(site, "pools", "P1")
+    pool = site.named("pools", "P1")
     line = "--name M --address 10.7.0.50 --protocol-port 80 --subnet-id SUBNET --weight 7 --disable"
     watched = "--monitor-address 10.7.0.51 --monitor-port 81"
     made = openstack(f"member create {line} --enable-backup {watched} --tag a --tag b P1")
@@ -175,7 +160,7 @@ def test_health_monitors_are_made_set_unset_and_listed(
         domain_name="a.example",
         admin_state_up=False,
         tags=["a", "b"],
-        pools=[{"id": named(site, "pools", "P1")}],
+        pools=[{"id": site.named("pools", "P1")}],
     )
     numbers = "--delay 6 --timeout 4 --max-retries 3 --max-retries-down 5"
     asks = "--http-method POST --url-path /b --expected-codes 201 --http-version 1.1 --domain-name b.example"
@@ -229,7 +214,7 @@ def test_health_monitors_are_made_set_unset_and_listed(
 def test_l7_policies_are_made_set_unset_and_listed(
     site: OctaviaSite, openstack: Openstack, balancer: str
 ) -> None:
-    pool = named(site, "pools", "P1")
+    pool = site.named("pools", "P1")
     line = "--name U --description d --action redirect_to_url --redirect-url http://a.example/"
     made = openstack(f"l7policy create {line} --redirect-http-code 301 --disable --tag a --tag b L80")
     path = f"l7policies/{made['id']}"
@@ -248,16 +233,16 @@ def test_l7_policies_are_made_set_unset_and_listed(
         position=1,
         admin_state_up=False,
         tags=["a", "b"],
-        listener_id=named(site, "listeners", "L80"),
+        listener_id=site.named("listeners", "L80"),
     )
     openstack("l7policy create --name R --action REJECT --position 1 --enable --no-tag L80")
     site.shows(path, position=2)
     openstack("l7policy create --name PO --action REDIRECT_TO_POOL --redirect-pool P1 L80")
-    site.shows(f"l7policies/{named(site, 'l7policies', 'PO')}", redirect_pool_id=pool, position=3)
+    site.shows(f"l7policies/{site.named('l7policies', 'PO')}", redirect_pool_id=pool, position=3)
     prefix = "--redirect-prefix https://b.example"
     openstack(f"l7policy create --name PR --action REDIRECT_PREFIX {prefix} L80")
     expected = {**nothing, "redirect_prefix": "https://b.example", "redirect_http_code": 302}
-    site.shows(f"l7policies/{named(site, 'l7policies', 'PR')}", action="REDIRECT_PREFIX", **expected)
+    site.shows(f"l7policies/{site.named('l7policies', 'PR')}", action="REDIRECT_PREFIX", **expected)
     line = f"--name V --description e --action REDIRECT_PREFIX {prefix} --redirect-http-code 307 --position 1"
     openstack(f"l7policy set {line} --enable --tag c U")
     site.shows(
