@@ -54,7 +54,13 @@ class Victim:
             "sockets": str(reached_by(self.paths)),
             # A master and a worker; those of earlier reloads may still finish their connections.
             "processes": str(min(len(haproxies(self.balancer.lb["id"])), 2)),
+            "stopped": str([pid for pid in haproxies(self.balancer.lb["id"]) if is_halted(pid)]),
         }
+
+
+def is_halted(pid: int) -> bool:
+    found = processes.of(pid)
+    return found is not None and processes.is_halted(found)
 
 
 def delete_namespace(victim: Victim) -> None:

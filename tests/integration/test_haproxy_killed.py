@@ -111,6 +111,37 @@ def test_a_frozen_worker_is_out_and_replaced_and_its_clients_are_told(rig, monke
         assert channel.recv(1) == b""
 
 
+@pytest.mark.parametrize("change", ["start", "reload"])
+def test_a_worker_that_is_stopped_while_it_starts_is_not_waited_for(rig, change):
+    """Nothing would come of it, and what was served before is served on."""
+    shop = Shop(rig)
+    if change == "reload":
+        shop.apply()
+        shop.change(0, backup=True)
+    before = process.processes_of(rig.instance.paths, surely=True)
+    done = threading.Event()
+
+    def stop_the_first() -> None:
+        while not done.is_set():
+            for pid in process.processes_of(rig.instance.paths, surely=True) - before:
+                if processes.parent(pid) != os.getpid():
+                    os.kill(pid, signal.SIGSTOP)
+                    return
+
+    stopper = threading.Thread(target=stop_the_first)
+    stopper.start()
+    began = time.monotonic()
+    with contextlib.suppress(Refused):
+        shop.apply()
+    took_s = time.monotonic() - began
+    done.set()
+    stopper.join()
+    assert took_s < process.READY_S / 2
+    shop.apply()
+    assert rig.get()[0] == 200
+    assert rig.instance.check()
+
+
 def test_a_frozen_master_is_replaced(rig):
     shop = Shop(rig)
     shop.apply()

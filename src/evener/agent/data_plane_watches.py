@@ -26,7 +26,14 @@ class Watches:
             self._cancels.pop(each)()
         for each in known:
             if each not in self._cancels:
-                self._cancels[each] = self._watch(each)
+                self._cancels[each] = (
+                    _nothing  # first: what has ended already tells so at once, in another thread
+                )
+                try:
+                    self._cancels[each] = self._watch(each)
+                except BaseException:
+                    del self._cancels[each]
+                    raise
 
     def close(self) -> None:
         """Watch nothing."""
@@ -53,3 +60,7 @@ class Watches:
     def _on_socket(self, watched: WatchedSocket) -> None:
         if watched.read():
             self._health_changed()
+
+
+def _nothing() -> None:
+    """Cancel what is not watched yet."""

@@ -26,6 +26,9 @@ SETTLED_S = 2.0
 FOLLOWS_S = 0.5  # how long a master may take to notice that its worker has ended, and to end too
 TERMINATE_S = 1.0
 STOPPED_S = 3.0  # what a worker gets to stop listening once another serves
+_STARTING_S = (
+    1.0  # what one that has just started gets to answer, before it is looked at whether it is stopped
+)
 _LARGEST_STDERR = 262_144  # bytes
 # capabilities(7): KILL, SETGID, SETUID, NET_BIND_SERVICE, SYS_CHROOT, SYS_RESOURCE. Workers, of other users, have none.
 _CAPABILITIES = (5, 6, 7, 10, 18, 24)
@@ -54,9 +57,12 @@ def find(paths: Paths) -> Process | None:
     return None
 
 
-def serving(paths: Paths) -> Process | None:
-    """Return the worker that answers on the command socket; None where nobody does."""
-    return processes.of(_serving(paths))
+def serving(paths: Paths, timeout_s: float = runtime.TIMEOUT_S) -> Process | None:
+    """Return the worker that answers on the command socket; None where nobody does in `timeout_s` seconds."""
+    try:
+        return processes.of(stats.worker_pid(runtime.ask(paths.socket, stats.WHO, timeout_s)))
+    except SocketError:
+        return None
 
 
 def ends_too(master: Process) -> bool:
@@ -137,7 +143,8 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
         master = processes.of(child.pid)
         if worker is not None and master is not None:
             return Pair(master, worker)
-        if _all_ended(_listed(paths)):
+        listed = _listed(paths)
+        if _all_ended(listed) or _any_halted((child.pid, *listed)):
             break
         time.sleep(POLL_S)
     processes.kill(processes_of(paths) | {child.pid})
@@ -175,7 +182,7 @@ def ready(paths: Paths) -> Process | None:
 
     A master executes itself once more after it has made a worker; meanwhile it misses signals and commands.
     """
-    worker = serving(paths)
+    worker = serving(paths, _STARTING_S)
     return worker if worker is not None and worker.pid in _listed(paths) else None
 
 
@@ -190,11 +197,8 @@ def _all_ended(pids: Collection[int]) -> bool:
     return bool(pids) and all(processes.started(pid) is None for pid in pids)
 
 
-def _serving(paths: Paths) -> int | None:
-    try:
-        return stats.worker_pid(runtime.ask(paths.socket, stats.WHO))
-    except SocketError:
-        return None
+def _any_halted(pids: Iterable[int]) -> bool:
+    return any(processes.is_halted(each) for pid in pids if (each := processes.of(pid)) is not None)
 
 
 def workers(paths: Paths) -> stats.Processes:
@@ -262,10 +266,12 @@ def reload(
         if now is not None and now.failed_reloads > before.failed_reloads:
             raise ReloadFailed(_reload_words(paths, offset))
         fresh = set(now.current) - set(before.workers) if now is not None else set()
-        worker = serving(paths) if fresh else None
+        worker = serving(paths, _STARTING_S) if fresh else None
         if worker is not None and worker.pid in fresh:
             processes.kill(before.current if ends_at_once else _never_stopped(paths, before.current))
             return worker
+        if _any_halted(fresh):  # nobody would hear from it for as long as that lasts
+            processes.kill(fresh)
         if fresh and not untouched():
             raise ReloadFailed(f"{paths.conf.name} was written during a reload")
         if _all_ended(fresh):
