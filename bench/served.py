@@ -16,9 +16,9 @@ from typing import Any
 
 from bench.topology import API_HOST, END_S, START_S, healthy, wait_for
 from evener import config, daemon
+from evener.serving.server import Server
 from evener_cloud import config as cloud
 from evener_cloud.standalone.assembly import Assembly
-from evener_cloud.standalone.serving import Server
 
 
 @dataclass(frozen=True)

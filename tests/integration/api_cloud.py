@@ -58,7 +58,7 @@ def path_of(kind: str) -> str:
 class Tokens:
     """Implements `evener.services.identity.Identity`."""
 
-    def validate(self, token: str) -> Caller:
+    def validate(self, token: str, service_token: str | None = None) -> Caller:
         """Return the caller that the token names."""
         try:
             user, project, role = token.split(":")

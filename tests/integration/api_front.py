@@ -12,8 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from evener.serving.server import Server
 from evener_cloud import config as cloud
-from evener_cloud.standalone.serving import Server
 
 OPEN_DOCUMENT = 300_000  # bytes, more than the one that anybody may read
 CONFIG = """[DEFAULT]

@@ -28,7 +28,7 @@ LISTENER = Consumer("listener", "5f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f")
 class Tokens:
     """Implements `evener.services.identity.Identity`: a token is `USER:PROJECT:ROLE`."""
 
-    def validate(self, token: str) -> Caller:
+    def validate(self, token: str, service_token: str | None = None) -> Caller:
         """Return the caller that the token names."""
         user, _, rest = token.partition(":")
         project, _, role = rest.partition(":")

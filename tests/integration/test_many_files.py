@@ -12,7 +12,7 @@ SCRIPT = """
 import os, threading, urllib.request
 from evener_cloud import config as cloud
 from evener import config, daemon
-from evener_cloud.standalone.serving import Server
+from evener.serving.server import Server
 daemon.open_many_files()
 held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1500)]
 conf = cloud.load(["--config-file", "/dev/null"], "evener-test")

@@ -71,7 +71,7 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
     subnet = service.subnet("10.0.0.0/24", network, host_routes=routes)
     vip = service.loadbalancer(subnet, "10.0.0.9")
     port = service.network.show(ANN, Port, vip.port_id)
-    told = service.network.vip_port(vip.port_id)
+    told = service.network.vip_port(vip.port_id, "host")
     assert told is not None
     assert told.security is None
     assert told.wiring.model_dump() == {
@@ -81,6 +81,7 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
         "mac_address": port.mac_address,
         "mtu": 1400,
         "prefix": "ns-",
+        "wired_elsewhere": False,
         "fixed_ips": (
             {
                 "address": "10.0.0.9",
@@ -90,7 +91,7 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
             },
         ),
     }
-    assert service.network.vip_port(NOBODYS) is None
+    assert service.network.vip_port(NOBODYS, "host") is None
     info = service.network.subnet(ANN, subnet.id)
     assert (info.network_id, info.cidr, info.ip_version) == (network.id, "10.0.0.0/24", 4)
     assert [(spec.id, spec.mtu) for spec in service.network.realised_networks()] == [(network.id, 1400)]

@@ -81,7 +81,7 @@ def test_a_port_lets_in_what_its_load_balancer_listens_for_whatever_groups_it_is
     port = a_port(cloud, cloud.subnet(), "10.0.0.50")
     assert port["security_groups"], "the default group lets nobody in from outside"
     post(cloud, vip_port_id=port["id"])
-    found = cloud.network.vip_port(port["id"])
+    found = cloud.network.vip_port(port["id"], "host")
     assert found is not None
     assert found.security is None
 
@@ -160,7 +160,7 @@ def test_the_vips_port_is_in_the_security_groups_that_the_load_balancer_names(cl
     made = post(cloud, vip_subnet_id=cloud.subnet()["id"], vip_sg_ids=[one])
     port = made["vip_port_id"]
     assert made["vip_sg_ids"] == groups_of(cloud, port) == [one]
-    found = cloud.network.vip_port(port)
+    found = cloud.network.vip_port(port, "host")
     assert found is not None
     assert found.security is not None
     assert put(cloud, made, vip_sg_ids=[one, two]).json["loadbalancer"]["vip_sg_ids"] == [one, two]
@@ -168,7 +168,7 @@ def test_the_vips_port_is_in_the_security_groups_that_the_load_balancer_names(cl
     for nothing in (None, []):
         assert put(cloud, made, vip_sg_ids=nothing).json["loadbalancer"]["vip_sg_ids"] == []
         assert groups_of(cloud, port) == []
-    found = cloud.network.vip_port(port)
+    found = cloud.network.vip_port(port, "host")
     assert found is not None
     assert found.security is None
 
@@ -177,11 +177,11 @@ def test_a_users_port_follows_the_groups_that_its_load_balancer_names(cloud: Clo
     group = cloud.ann.create("security_group", name="web")["id"]
     port = a_port(cloud, cloud.subnet(), "10.0.0.50")["id"]
     made = post(cloud, vip_port_id=port)
-    vip = cloud.network.vip_port(port)
+    vip = cloud.network.vip_port(port, "host")
     assert vip is not None
     assert vip.security is None
     put(cloud, made, vip_sg_ids=[group])
-    vip = cloud.network.vip_port(port)
+    vip = cloud.network.vip_port(port, "host")
     assert vip is not None
     assert vip.security is not None
 

@@ -50,7 +50,7 @@ def counted(service: Service, project: str) -> tuple[int, int]:
 
 
 def let_in(service: Service, port_id: str) -> Any:
-    found = service.network.vip_port(port_id)
+    found = service.network.vip_port(port_id, "host")
     assert found is not None
     return found.security
 

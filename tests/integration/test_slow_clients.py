@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from api_front import WAITING, Entrance, entrance, free_port
 
-from evener_cloud.standalone import front
-from evener_cloud.standalone.errors import BadCertificate, CannotListen
-from evener_cloud.standalone.serving import bound, certificate
+from evener.serving import front
+from evener.serving.errors import BadCertificate, CannotListen
+from evener.serving.server import bound, certificate
 from haproxy_rig import eventually
 from made_certificates import served as leaf
 
@@ -185,7 +185,7 @@ def _listens(port: int) -> bool:
 
 
 def test_without_haproxy_there_are_deadlines_too(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("evener_cloud.standalone.serving.REQUEST_S", 0.5)
+    monkeypatch.setattr("evener.serving.server.REQUEST_S", 0.5)
     with entrance(tmp_path, "front = false\n") as opened, opened.slow_clients(200, BEGINNINGS[1]) as slow:
         assert opened.ask()["remote"] == "127.0.0.1"
         eventually(lambda: _is_closed(slow[0]))

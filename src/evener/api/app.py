@@ -3,7 +3,7 @@
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import falcon
@@ -65,7 +65,7 @@ class Authentication:
         token = request.get_header("X-Auth-Token")
         if not token:
             raise Unauthorized("The request you have made requires authentication.")
-        caller = self._identity.validate(token)
+        caller = self._identity.validate(token, request.get_header("X-Service-Token"))
         request.context.caller = caller
         RequestContext(
             request_id=request_id, user_id=caller.user_id, project_id=caller.project_id, overwrite=True
@@ -91,14 +91,14 @@ class Healthcheck:
 class Root:
     """`/`: where everything is."""
 
+    def __init__(self, services: Sequence[str]) -> None:
+        self._services = tuple(services)
+
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """List the services."""
         response.media = {
             "name": "evener",
-            "services": {
-                name: f"{request.context.base_url}/{name}"
-                for name in ("identity", "networking", "load-balancer", "key-manager", "healthcheck")
-            },
+            "services": {name: f"{request.context.base_url}/{name}" for name in self._services},
         }
 
 
@@ -124,11 +124,16 @@ class App(falcon.App[Any, Any]):
 
 
 def make_app(
-    identity: Identity, check: Callable[[], str | None], base_url: str, slow_at_once: int = 64
+    identity: Identity,
+    check: Callable[[], str | None],
+    base_url: str,
+    slow_at_once: int = 64,
+    services: Sequence[str] = (),
 ) -> App:
     """Return an application with authentication and error handling, to which rooms add their routes.
 
     `base_url` is how clients reach it (`http://127.0.0.1:9876`): all links begin with it, whatever they say.
+    `services` are the names below `/` of what is served; rooms add it.
     Of requests that wait for something else than the database, `slow_at_once` of a kind are served at once.
     """
     app = App(middleware=[Authentication(identity, base_url), Lanes(slow_at_once)])
@@ -136,5 +141,5 @@ def make_app(
     for kind, handler in ErrorHandlers(app.error_forms).handlers().items():
         app.add_error_handler(kind, handler)
     app.add_route("/healthcheck", Healthcheck(check))
-    app.add_route("/", Root())
+    app.add_route("/", Root(services))
     return app

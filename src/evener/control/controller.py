@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Row, select
 
 from evener.control import departing, heartbeats, reports, scheduling
 from evener.control.certificates import with_certificates
@@ -16,7 +16,7 @@ from evener.resources.errors import Unavailable
 from evener.resources.facts import ANYONE, Asker, Heard, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
-from evener.services.network import Network
+from evener.services.network import Network, PortUnbound
 from evener.services.secrets import Secrets
 from evener.store import departures
 from evener.store.database import Database, Transaction, retried
@@ -86,12 +86,26 @@ class BusController:
             if role is None:
                 return None
             family = load_family(tx, loadbalancer_id)
-        # After the rows: what changes meanwhile is newer than the generation says, never older.
-        port = None if family is None else self._network.vip_port(family.balancer.vip_port_id)
-        if family is None or port is None:
+        if family is None:
             return None
+        # After the rows: what changes meanwhile is newer than the generation says, never older.
+        try:
+            port = self._network.vip_port(family.balancer.vip_port_id, host)
+        except PortUnbound as unbound:
+            self._refused(host, family.balancer, unbound.message, asker)
+            raise
+        if port is None:
+            return None
+        self._network.let_in(loadbalancer_id, port.wiring.id, family.openings(port.wiring))
         graph = family.graph(port, role)
         return graph if self._secrets is None else with_certificates(self._secrets, graph)
+
+    @retried
+    def _refused(self, host: str, balancer: Row[Any], reason: str, asker: Asker) -> None:
+        """Note that what `host` is to serve cannot be served there, and why: its agent has nothing to report on."""
+        with self._database.write() as tx:
+            check(tx, host, asker)
+            reports.store_refusal(tx, host, balancer.id, balancer.generation, reason)
 
     def networks(self, host: str, asker: Asker = ANYONE) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that `host` realises itself: all but those on physical networks out of its reach."""

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -17,6 +18,7 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import Role
+from evener.resources.wiring import PacketRule, WiredPort
 from evener.services.network import VipPort
 from evener.store.database import Transaction
 from evener.store.rows import bare, table
@@ -42,6 +44,23 @@ class Family:
             **self._parts(),
         )
 
+    def openings(self, port: WiredPort) -> tuple[PacketRule, ...]:
+        """Return the packets that its listeners wait for at the addresses of `port`: what a filter has to let in."""
+        versions = sorted({ip_address(each.address).version for each in port.fixed_ips})
+        listeners = [row for row in self.below[Listener] if row.admin_state_up]
+        return tuple(
+            PacketRule(
+                ip_version=4 if version == 4 else 6,
+                protocol="tcp",
+                first_port=row.protocol_port,
+                last_port=row.protocol_port,
+                remotes=None if sources is None else tuple(each for each in sources if _is_of(version, each)),
+            )
+            for row in listeners
+            for version in versions
+            for sources in [row.allowed_cidrs or None]
+        )
+
     def tree(self) -> Tree:
         """Return the rows as a tree."""
         return Tree(**self._parts())
@@ -54,6 +73,10 @@ class Family:
             "pools": nodes.pools,
             "l7policies": nodes.l7policies,
         }
+
+
+def _is_of(version: int, block: str) -> bool:
+    return ip_network(block, strict=False).version == version
 
 
 @dataclass(frozen=True, slots=True)

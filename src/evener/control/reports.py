@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Row, Table, func, literal, select, union_all, update
 
 from evener.control.certificates import held
 from evener.control.graphs import BELOW
@@ -80,6 +80,18 @@ def store_progress(tx: Transaction, known: Sender, report: Report) -> None:
     if values:
         mine = (bindings.c.loadbalancer_id == report.loadbalancer_id, bindings.c.agent_id == known.agent_id)
         tx.execute(update(bindings).where(*mine).values(**values))
+
+
+def store_refusal(tx: Transaction, host: str, loadbalancer_id: str, generation: int, reason: str) -> None:
+    """Note, for the agent on `host`, that nothing of `generation` can be applied there; what it has stays as it is."""
+    agent = select(agents.c.id).where(agents.c.host == host).scalar_subquery()
+    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent)
+    newest = func.coalesce(bindings.c.failed_generation, 0) <= generation
+    tx.execute(
+        update(bindings)
+        .where(*mine, newest)
+        .values(failed_generation=generation, failure=reason[:LONGEST_REASON], failed_objects=None)
+    )
 
 
 def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: str) -> None:

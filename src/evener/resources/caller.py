@@ -1,6 +1,6 @@
 """Who makes a request, as far as every other room needs to know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ADMIN = "admin"
 MEMBER = "member"
@@ -13,12 +13,14 @@ class Caller:
     """An authenticated user in a project, with the names of the user's roles there.
 
     `everywhere` says whether an operation reaches every project, where a policy has decided that; else the role does.
+    `token` is what the user has proved it with, for services that are to decide themselves what the user may.
     """
 
     user_id: str
     project_id: str
     roles: frozenset[str]
     everywhere: bool | None = None
+    token: str = field(default="", repr=False, compare=False)
 
     @property
     def is_admin(self) -> bool:

@@ -40,6 +40,8 @@ class WiredPort(Document):
     `prefix`, before the first 11 characters of the id, names the interface inside the namespace: `ns-` for a load
     balancer, `qr-` for a router on a subnet, `qg-` for its gateway, as Neutron's agents name them.
     `physical_network` is that of the network (see `NetworkSpec`): a driver that plugs makes a missing network.
+    With `wired_elsewhere`, another agent on the host connects the port with its network: a driver makes the pair of
+    interfaces alone, and leaves the rest to that.
     """
 
     id: str
@@ -49,6 +51,7 @@ class WiredPort(Document):
     mtu: int = 1500
     fixed_ips: tuple[FixedIP, ...]
     prefix: Literal["ns-", "qr-", "qg-"] = "ns-"
+    wired_elsewhere: bool = False
 
 
 class NetworkSpec(Document):

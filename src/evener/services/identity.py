@@ -8,12 +8,15 @@ from evener.resources.caller import Caller
 class Identity(Protocol):
     """A service that issued tokens."""
 
-    def validate(self, token: str) -> Caller:
+    def validate(self, token: str, service_token: str | None = None) -> Caller:
         """Return whose `token` this is: user, project, and the names of the roles there with those implied.
+
+        With the `service_token` of another service that passes a request on, one that has expired may do.
 
         Raises:
             Unauthorized: when the token is malformed, forged, expired or revoked, when its user or project is
                 disabled or gone, or when it is for no project.
+            Forbidden: when it is for the system, of which no object is.
             Unavailable: when the service does not answer.
         """
 

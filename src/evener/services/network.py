@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from evener.resources.caller import Caller
+from evener.resources.errors import Unavailable
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
 
 
@@ -59,6 +60,10 @@ class VipPort:
 
     wiring: WiredPort
     security: tuple[PacketRule, ...] | None = None
+
+
+class PortUnbound(Unavailable):
+    """The network service cannot have a port on the host that is to serve it; the message says why."""
 
 
 class Network(Protocol):
@@ -129,8 +134,18 @@ class Network(Protocol):
     def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:
         """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
 
-    def vip_port(self, port_id: str) -> VipPort | None:
-        """Return what a host needs to have the port, or None when it is gone."""
+    def vip_port(self, port_id: str, host: str) -> VipPort | None:
+        """Return what `host` needs to have the port, which is bound there from now on; None when it is gone.
+
+        Raises:
+            PortUnbound: when the service cannot have the port there, with its reason.
+        """
+
+    def let_in(self, loadbalancer_id: str, port_id: str, rules: Sequence[PacketRule]) -> None:
+        """Have the service let these packets in to the port, and no others, where it has a filter that we keep.
+
+        Not where the port is in security groups that a user has chosen.
+        """
 
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return what the agents need that serve the load balancers with these ports; their own do not count."""

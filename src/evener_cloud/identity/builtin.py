@@ -66,8 +66,8 @@ class BuiltinIdentity:
         """Make the first user; see `evener_cloud.identity.bootstrap.bootstrap`."""
         return bootstrap(self._database, deliver, self._admin_project)
 
-    def validate(self, token: str) -> Caller:
-        """Return whose `token` this is.
+    def validate(self, token: str, _service_token: str | None = None) -> Caller:
+        """Return whose `token` this is. There are no service tokens.
 
         Raises:
             Unauthorized: when the token is malformed, forged, expired or revoked, or for no project.

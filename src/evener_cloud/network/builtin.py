@@ -11,12 +11,10 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import select
-
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
-from evener.resources.wiring import NetworkSpec, RouterSpec
+from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
 from evener.services.network import Footing, Onlooker, SubnetInfo, VipAllocation, VipPort
 from evener.store import departures, quota_counts, rows
 from evener.store.database import Database, Transaction, retried
@@ -38,7 +36,6 @@ from evener_cloud.network import (
     security_group_rules,
     security_groups,
     subnets,
-    tables,
     tags,
     vip_filters,
     vips,
@@ -416,11 +413,14 @@ class BuiltinNetwork:
             return associations.called_by(tx, port_id)
 
     @retried
-    def vip_port(self, port_id: str) -> VipPort | None:
-        """Return what a host needs to have the port, or None when it is gone."""
+    def vip_port(self, port_id: str, _host: str) -> VipPort | None:
+        """Return what a host needs to have the port, or None when it is gone; it can be on any."""
         with self._database.read() as tx:
             wiring = vips.describe(tx, port_id)
             return None if wiring is None else VipPort(wiring, vip_filters.packet_rules(tx, port_id))
+
+    def let_in(self, _loadbalancer_id: str, _port_id: str, _rules: Sequence[PacketRule]) -> None:
+        """Do nothing: the only filter is the one in the load balancer's namespace, which its agent sets."""
 
     @retried
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
@@ -445,24 +445,15 @@ class BuiltinNetwork:
         Raises:
             NotFound: when there is no such network.
         """
-        columns = tables.subnets.c
-        statement = select(columns.id, columns.network_id, columns.cidr, columns.ip_version)
-        statement = statement.where(columns.network_id == network_id)
         with self._database.read() as tx:
             find(tx, Network, network_id, caller.scope)
-            found = tx.execute(statement.order_by(columns.ip_version, columns.created_at, columns.id))
-            return tuple(SubnetInfo(*row) for row in found)
+            return subnets.of_network(tx, network_id)
 
     @retried
     def realised_networks(self) -> tuple[NetworkSpec, ...]:
         """Return all networks: our agents realise them."""
-        columns = tables.networks.c
-        statement = select(columns.id, columns.mtu, columns.physical_network).order_by(columns.id)
         with self._database.read() as tx:
-            return tuple(
-                NetworkSpec(id=row.id, mtu=row.mtu, physical_network=row.physical_network)
-                for row in tx.execute(statement)
-            )
+            return networks.specs(tx)
 
     @retried
     def realised_routers(self, agent_id: str | None = None) -> tuple[RouterSpec, ...]:

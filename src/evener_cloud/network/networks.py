@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import select, union_all
 
+from evener.resources.wiring import NetworkSpec
 from evener.store import quota_counts, rows
 from evener.store.database import Transaction
 from evener_cloud.network import errors, provider
 from evener_cloud.network.resources.network import MIN_MTU_IPV6, Network
 from evener_cloud.network.resources.port import FLOATINGIP_OWNER, ROUTER_GATEWAY_OWNER
 from evener_cloud.network.resources.subnet import Subnet
-from evener_cloud.network.tables import ports, subnets
+from evener_cloud.network.tables import networks, ports, subnets
 from evener_cloud.network.visibility import lock
 
 
@@ -85,3 +86,13 @@ def _has_guests(tx: Transaction, network: Network) -> bool:
         )
     )
     return tx.execute(guests).first() is not None
+
+
+def specs(tx: Transaction) -> tuple[NetworkSpec, ...]:
+    """Return all networks as hosts realise them."""
+    columns = networks.c
+    statement = select(columns.id, columns.mtu, columns.physical_network).order_by(columns.id)
+    return tuple(
+        NetworkSpec(id=row.id, mtu=row.mtu, physical_network=row.physical_network)
+        for row in tx.execute(statement)
+    )

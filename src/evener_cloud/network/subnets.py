@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from evener.services.network import SubnetInfo
 from evener.store import rows
 from evener.store.database import Transaction
 from evener_cloud.network import errors
 from evener_cloud.network.resources.network import MIN_MTU_IPV6, Network
 from evener_cloud.network.resources.port import ROUTER_INTERFACE_OWNER
 from evener_cloud.network.resources.subnet import Subnet, invalid, pools_around, with_defaults
-from evener_cloud.network.tables import ip_allocations, ports
+from evener_cloud.network.tables import ip_allocations, ports, subnets
 from evener_cloud.network.visibility import find, lock, owns, subnets_of
 
 
@@ -92,3 +93,12 @@ def _check_neighbours(tx: Transaction, subnet: Subnet) -> None:
                 f"Requested subnet with cidr: {subnet.cidr} for network: {subnet.network_id} overlaps with "
                 "another subnet"
             )
+
+
+def of_network(tx: Transaction, network_id: str) -> tuple[SubnetInfo, ...]:
+    """Return the subnets of a network, those of IPv4 first, oldest first."""
+    columns = subnets.c
+    statement = select(columns.id, columns.network_id, columns.cidr, columns.ip_version)
+    statement = statement.where(columns.network_id == network_id)
+    found = tx.execute(statement.order_by(columns.ip_version, columns.created_at, columns.id))
+    return tuple(SubnetInfo(*row) for row in found)

@@ -7,27 +7,20 @@ from typing import Any
 import falcon
 from oslo_config import cfg
 from prometheus_client import CollectorRegistry, ProcessCollector
-from sqlalchemy import text
 
 from evener import config
 from evener.agent.assembly import make_agent
 from evener.agent.errors import NoTransport
 from evener.agent.service import AgentService
-from evener.api import metrics, octavia
-from evener.api.answer_cache import AnswerCache
-from evener.api.app import make_app
-from evener.api.dialects.octavia import OCTAVIA
-from evener.api.networking import add_routes
-from evener.api.policy import Policy
+from evener.api import metrics
 from evener.bus.base import Bus, load
 from evener.bus.combined import CombinedBus
-from evener.control.administration import administration
 from evener.control.agent_notifier import AgentNotifier
 from evener.control.controller import BusController
 from evener.control.metrics import DatabaseCollector
-from evener.control.operations import LoadBalancing
 from evener.control.reservations import Reservations
 from evener.host.linuxbridge import bridge_name
+from evener.serving.load_balancing import Cloud, make_api
 from evener.store.database import Database
 from evener.store.departures import database_id
 from evener_cloud import config as cloud
@@ -44,6 +37,7 @@ from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.http import routes as barbican
 
 KEY_FILE = "token.key"
+SERVICES = ("identity", "networking", "load-balancer", "key-manager", "healthcheck")
 
 
 def _make_bus(conf: cfg.ConfigOpts) -> Bus:
@@ -93,37 +87,23 @@ class Assembly:
         network = BuiltinNetwork(
             self.database, AgentNotifier(self.database, self._bus), config.physical_networks(conf)
         )
-        providers = config.service_providers(conf)
         secrets = BuiltinSecrets(
             self.database, cloud.secrets_key_file(conf), Bounds(**cloud.secret_bounds(conf))
         )
-        reserved = config.reserved_ips(conf)
-        bounds = config.largest(conf)
-        balancing = LoadBalancing(self.database, network, self._bus, providers, secrets, reserved, bounds)
         self._reservations = Reservations(self.database, network, secrets)
         self._bus.serve_controller(BusController(self.database, network, secrets))
-        app = make_app(identity, self._check, url, max(1, conf.api.threads // 2))
-        keystone.add_routes(app, identity, url)
-        barbican.add_routes(app, secrets, url, conf.api.max_body_bytes)
-        policy = Policy(conf, NETWORKING.kinds, NETWORKING.rules)
-        administrative = administration(
-            self.database, network, self._bus, providers, secrets, NETWORKING.kinds
-        )
-        answers = AnswerCache(self.database.version)
         largest = conf.api.max_body_bytes
-        add_routes(
-            app,
-            balancing,
-            administrative,
-            policy,
-            largest,
-            answers,
-            identity,
+        app = make_api(
+            conf,
+            self.database,
+            self._bus,
+            Cloud(identity, network, secrets),
             NETWORKING,
-            behind(network, policy, largest),
+            lambda policy: behind(network, policy, largest),
+            SERVICES,
         )
-        theirs = Policy(conf, octavia.KINDS, octavia.RULES, OCTAVIA)
-        octavia.add_routes(app, balancing, administrative, theirs, largest, answers)
+        keystone.add_routes(app, identity, url)
+        barbican.add_routes(app, secrets, url, largest)
         return app
 
     def _make_agent(self) -> AgentService | None:
@@ -144,15 +124,6 @@ class Assembly:
             registry.register(self._agent.metrics.registry)
         ProcessCollector(registry=registry)
         return registry
-
-    def _check(self) -> str | None:
-        """Return why requests cannot be served, or None when they can."""
-        try:
-            with self.database.read() as tx:
-                tx.execute(text("SELECT 1"))
-        except Exception as error:  # noqa: BLE001 - whatever the database says
-            return f"The database does not answer: {error}"
-        return None
 
     def start(self) -> None:
         """Start the agent, if there is one, and what looks after things that are left over."""

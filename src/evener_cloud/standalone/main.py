@@ -15,11 +15,11 @@ from evener.agent.errors import AgentError
 from evener.dataplane.base import DataPlaneError
 from evener.host.errors import HostError
 from evener.resources.errors import Unavailable
+from evener.serving.errors import StartError
+from evener.serving.server import Server, certificate, in_front
 from evener_cloud import config as cloud
 from evener_cloud.standalone.assembly import Assembly
-from evener_cloud.standalone.errors import StartError
 from evener_cloud.standalone.purge import purge
-from evener_cloud.standalone.serving import Server, certificate, in_front
 
 LOG = logging.getLogger(__name__)
 CLI_OPTS = [

@@ -20,8 +20,8 @@ from typing import Any
 
 from evener.api import lanes
 from evener.host import processes
+from evener.serving.errors import FrontFailed
 from evener.threads import lasting
-from evener_cloud.standalone.errors import FrontFailed
 
 LOG = logging.getLogger(__name__)
 PROGRAM = "haproxy"

@@ -1,4 +1,4 @@
-"""What keeps the HTTP side of standalone from starting, in words an operator can act on.
+"""What keeps the HTTP side of a program from starting, in words an operator can act on.
 
 ```
 StartError

@@ -22,8 +22,8 @@ from waitress.server import BaseWSGIServer, create_server
 
 from evener import config
 from evener.dataplane.haproxy import settings
-from evener_cloud.standalone import front
-from evener_cloud.standalone.errors import BadCertificate, CannotListen
+from evener.serving import front
+from evener.serving.errors import BadCertificate, CannotListen
 
 LOG = logging.getLogger(__name__)
 logging.getLogger("waitress.queue").setLevel(
