@@ -7,9 +7,10 @@ them name objects that exist.
 import re
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
-from api_cloud import V2, Cloud, User
+from api_cloud import V2, Cloud, Json, User
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -20,8 +21,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from test_octavia_creation import MONITOR, RULE, a_listener, a_pool, whole
 
-from evener.api import networking, octavia
+from evener.api import nesting, networking, octavia
 from evener.api.dialects.lbaas import LBAAS
 from evener.api.dialects.octavia import OCTAVIA
 from evener.api.openapi import document
@@ -50,21 +52,22 @@ DOCUMENTS = (
 )
 OPERATIONS = {
     f"{method.upper()} {path}": operation
-    for whole in DOCUMENTS
-    for path, methods in whole["paths"].items()
+    for each in DOCUMENTS
+    for path, methods in each["paths"].items()
     for method, operation in methods.items()
     if method != "parameters"
 }
 CLOSED = [name for name, operation in OPERATIONS.items() if "security" not in operation]
 EXAMPLES = 12
-SCHEMAS = {path: schemathesis.openapi.from_dict(whole) for whole in DOCUMENTS for path in whole["paths"]}
+SCHEMAS = {path: schemathesis.openapi.from_dict(each) for each in DOCUMENTS for path in each["paths"]}
 
 
 def load(cloud: Cloud, name: str) -> Any:
     """Return the operation of that name, to be sent to this cloud."""
     method, path = name.split(" ")
-    SCHEMAS[path].app = cloud.client.app
-    return SCHEMAS[path][path][method]
+    operation = SCHEMAS[path][path][method]
+    operation.app = cloud.client.app  # the operation is the same for every cloud
+    return operation
 
 
 # Values that fit the objects that exist.
@@ -140,10 +143,10 @@ def with_known(value: Any, known: dict[str, Any]) -> Any:
 
 
 def test_the_documents_that_are_served_are_those_that_are_tested(cloud: Cloud) -> None:
-    for path, whole in zip(PATHS, DOCUMENTS, strict=True):
+    for path, tested in zip(PATHS, DOCUMENTS, strict=True):
         answer = cloud.client.simulate_get(path)
         assert answer.status_code == 200
-        assert answer.json == whole
+        assert answer.json == tested
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -179,3 +182,42 @@ def test_nothing_but_the_description_is_answered_without_a_token(cloud: Cloud, n
     response = case.call()
     assert response.status_code == 401
     case.validate_response(response, checks=CHECKS)
+
+
+PLURALS = {cls.KIND: cls.PLURAL for cls in nesting.NESTED}
+INSIDE = {cls.KIND: names for cls, names in nesting.NESTED.items()}
+
+
+def with_others_inside(cloud: Cloud) -> dict[str, Json]:
+    """Return a body with others inside for each collection of Octavia's that takes one."""
+    tree = cloud.tree()
+    above = {"loadbalancer_id": tree.loadbalancer}
+    reject = {"action": "REJECT", "rules": [RULE]}
+    pool = a_pool("b", "10.0.0.31", healthmonitor=MONITOR)
+    return {
+        "loadbalancer": whole(cloud.subnet()["id"]),
+        "listener": a_listener(**above, protocol_port=81, default_pool=pool, l7policies=[reject]),
+        "pool": {**pool, **above},
+        "l7policy": {"listener_id": tree.listener, **reject, "redirect_pool": None},
+    }
+
+
+@pytest.mark.parametrize("kind", INSIDE)
+def test_what_is_made_with_others_inside_is_described_as_sent_and_as_answered(
+    cloud: Cloud, kind: str
+) -> None:
+    path = f"{octavia.LBAAS}/{PLURALS[kind]}"
+    body: Json = {kind: with_others_inside(cloud)[kind]}
+    sent = DOCUMENTS[1]["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    described = jsonschema_rs.validator_for({**DOCUMENTS[1], **sent})
+    described.validate(body)
+    for name, below in INSIDE[kind].items():
+        wrong = {"bogus": 1}
+        inside = [wrong] if name == below.PLURAL else wrong
+        assert not described.is_valid({kind: {**body[kind], name: inside}})
+
+    operation = load(cloud, f"POST {path}")
+    case = operation.Case(body=body, media_type="application/json", headers={"X-Auth-Token": cloud.ann.token})
+    answer = case.call()
+    assert answer.status_code == 201, answer.text
+    case.validate_response(answer, checks=CHECKS)

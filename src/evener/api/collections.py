@@ -11,6 +11,7 @@ import falcon
 from evener.api.answer_cache import AnswerCache
 from evener.api.dialects.base import Dialect, ReadList
 from evener.api.dialects.lbaas import LBAAS
+from evener.api.documented import Nested
 from evener.api.policy import Policy
 from evener.api.query import Listing
 from evener.resources.bounds import DEFAULTS, Bounds
@@ -154,6 +155,7 @@ class Served:
     verbs: frozenset[str] = USUAL
     bulk: bool = False  # one request may make many
     cascades: bool = False  # a deletion may take all below along
+    nested: Nested | None = None  # one may be made with others inside
     dialect: Dialect = LBAAS
 
     @property

@@ -25,11 +25,19 @@ class ResourceSchemas(Protocol):
     def nested_create(self, cls: type[Resource], without: Collection[str], **below: Schema) -> Schema:
         """Return the schema of what is sent for a `cls`."""
 
-    def nested_shown(self, cls: type[Resource], **below: Schema) -> Schema:
+    def nested_shown(self, cls: type[Resource], *, parents: bool = True, **below: Schema) -> Schema:
         """Return the schema of what is shown of a `cls`."""
 
 
 FromSchemas = Callable[[ResourceSchemas], Schema]  # worked out when the document is made
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """The schemas of an object that may be made with others inside: what is sent, and what is answered then."""
+
+    sent: FromSchemas
+    made: FromSchemas | None = None  # None: the object as always
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +108,12 @@ def many(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
+def or_null(schema: Schema) -> Schema:
+    """Return the schema of what may be null too."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 STRING: Schema = {"type": "string"}
+UUID: Schema = {"type": "string", "format": "uuid"}
+WITH_ID = exactly(id=UUID)
 LINKS = many(exactly(rel=STRING, href={"type": "string", "format": "uri"}))

@@ -34,12 +34,13 @@ LINKED: dict[type[Resource], frozenset[str]] = {
     L7Policy: frozenset({"listener_id", "redirect_pool_id"}),
     L7Rule: frozenset(),
 }
-# The attributes of a body that hold objects, by kind; and those that such an object stands for.
-NESTED: dict[type[Resource], frozenset[str]] = {
-    LoadBalancer: frozenset({"listeners", "pools"}),
-    Listener: frozenset({"default_pool", "l7policies"}),
-    Pool: frozenset({"members", "healthmonitor"}),
-    L7Policy: frozenset({"rules", "redirect_pool"}),
+# The attributes of a body that hold objects, by kind, and of which kind those are: a list where it has the name of
+# one. And the attributes that such an object stands for.
+NESTED: dict[type[Resource], dict[str, type[Resource]]] = {
+    LoadBalancer: {"listeners": Listener, "pools": Pool},
+    Listener: {"default_pool": Pool, "l7policies": L7Policy},
+    Pool: {"members": Member, "healthmonitor": HealthMonitor},
+    L7Policy: {"rules": L7Rule, "redirect_pool": Pool},
 }
 STANDS_FOR = {"default_pool": "default_pool_id", "redirect_pool": "redirect_pool_id"}
 NAMES = tuple(name for names in NESTED.values() for name in names)
@@ -73,7 +74,7 @@ class Reader:
         """Read an object's own attributes; `linked` are those that its place says, or what is nested in it."""
         self._policy.check(self._caller, "create", cls)
         linked = LINKED[cls] if linked is None else linked
-        nested = NESTED.get(cls, frozenset())
+        nested = NESTED.get(cls, {})
         own = {
             name: value
             for name, value in given.items()

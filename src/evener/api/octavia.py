@@ -25,8 +25,16 @@ from evener.resources.member import Member
 from evener.resources.pool import Pool
 
 COLLECTIONS = (
-    Served(LoadBalancer, LBAAS, cascades=True, dialect=OCTAVIA),
-    *(Served(cls, LBAAS, dialect=OCTAVIA) for cls in (Listener, Pool, HealthMonitor, L7Policy)),
+    *(
+        Served(
+            cls,
+            LBAAS,
+            cascades=cls is LoadBalancer,
+            nested=octavia_creation.SCHEMAS.get(cls),
+            dialect=OCTAVIA,
+        )
+        for cls in (LoadBalancer, Listener, Pool, HealthMonitor, L7Policy)
+    ),
     Served(Member, LBAAS, parent=Pool, verbs=USUAL | {"set"}, dialect=OCTAVIA),
     Served(L7Rule, LBAAS, parent=L7Policy, dialect=OCTAVIA),
     *octavia_admin.COLLECTIONS,

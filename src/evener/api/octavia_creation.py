@@ -1,21 +1,35 @@
 """POST of Octavia's objects with others inside: a whole load balancer, or a part of one with all below it."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol, cast
 
 import falcon
 
 from evener.api.collections import Collection, read_json
 from evener.api.dialects.octavia import FORM
-from evener.api.nesting import NESTED, Reader, objects
+from evener.api.documented import (
+    STRING,
+    WITH_ID,
+    Nested,
+    ResourceSchemas,
+    Schema,
+    exactly,
+    many,
+    or_null,
+)
+from evener.api.nesting import LINKED, NESTED, Reader, objects
 from evener.control.graphs import arranged
 from evener.control.single_call import BalancerPlan, Made, PartPlan
 from evener.resources.caller import Caller
 from evener.resources.describe import Child, Children, Parent, Resource, descriptors
 from evener.resources.graph import PolicyNode
+from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.wire import to_wire
 
@@ -43,7 +57,7 @@ class Nesting(Collection):
         body, kind = read_json(request, self._largest), self._cls.KIND
         given = body.get(kind) if isinstance(body, dict) and len(body) == 1 else None
         response.status = falcon.HTTP_201
-        if not isinstance(given, dict) or NESTED[self._cls].isdisjoint(given):
+        if not isinstance(given, dict) or NESTED[self._cls].keys().isdisjoint(given):
             created = self._operations.create(caller, self._cls, self._parse(caller, body), parent_id)
             response.media = {kind: self._shown(caller, created)}
             return
@@ -58,9 +72,7 @@ class Nesting(Collection):
             response.media = {kind: self._shown(caller, part)}
 
 
-KINDS: Mapping[type[Resource], type[Collection]] = dict.fromkeys(
-    (LoadBalancer, Listener, Pool, L7Policy), Nesting
-)
+KINDS: Mapping[type[Resource], type[Collection]] = dict.fromkeys(NESTED, Nesting)
 
 
 def whole(balancer: LoadBalancer, made: Made) -> Json:
@@ -97,3 +109,40 @@ def _own(resource: Resource) -> Json:
         for name, value in to_wire(resource, FORM).items()
         if name not in marks or not isinstance(marks[name][1], Children | Child | Parent)
     }
+
+
+def _sent(
+    cls: type[Resource], schemas: ResourceSchemas, *, alone: bool = True, whole: bool = False
+) -> Schema:
+    """Return the schema of what is sent for a `cls` with those below it inside.
+
+    One that is not `alone` stands inside another; in a `whole` load balancer pools have names, and stand for them.
+    """
+    whole = whole or cls is LoadBalancer
+
+    def inside(name: str, below: type[Resource]) -> Schema:
+        one = _sent(below, schemas, alone=False, whole=whole)
+        if name == below.PLURAL:
+            return many(one)
+        return {"anyOf": [one, exactly(name=STRING)]} if whole and below is Pool else one
+
+    below = {name: or_null(inside(name, kind)) for name, kind in NESTED.get(cls, {}).items()}
+    sent = schemas.nested_create(cls, () if alone else LINKED[cls], **below)
+    return {**sent, "required": [*sent["required"], "name"]} if whole and cls is Pool else sent
+
+
+def _made(schemas: ResourceSchemas) -> Schema:
+    """Return the schema of a load balancer with everything that was made below it."""
+
+    def inside(cls: type[Resource], **below: Schema) -> Schema:
+        return schemas.nested_shown(cls, parents=False, **below)
+
+    monitor = or_null(inside(HealthMonitor))
+    pool = inside(Pool, members=many(inside(Member)), healthmonitor=monitor, listeners=many(WITH_ID))
+    listener = inside(Listener, l7policies=many(inside(L7Policy, rules=many(inside(L7Rule)))))
+    return inside(LoadBalancer, listeners=many(listener), pools=many(pool))
+
+
+SCHEMAS: Mapping[type[Resource], Nested] = {
+    cls: Nested(partial(_sent, cls), _made if cls is LoadBalancer else None) for cls in NESTED
+}

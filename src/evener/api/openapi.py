@@ -53,11 +53,12 @@ _HEADERS = {"X-Openstack-Request-Id": {"schema": STRING, "description": "The req
 def document(collections: Sequence[Served], views: Iterable[View], dialect: Dialect, about: str) -> Json:
     """Return the document of an API that serves `collections` and `views`; `about` says what it is."""
     paths: Json = {}
+    schemas = Schemas(dict.fromkeys(served.cls for served in collections), dialect.form)
     for served in collections:
         for verb in sorted(served.verbs):
             path = served.path if verb in served.whole_verbs else served.path_of_one
-            paths.setdefault(path, _path_parameters(path))[METHODS[verb]] = OPERATIONS[verb](served)
-    schemas = Schemas(dict.fromkeys(served.cls for served in collections), dialect.form)
+            operation = _create(served, schemas) if verb == "create" else OPERATIONS[verb](served)
+            paths.setdefault(path, _path_parameters(path))[METHODS[verb]] = operation
     for view in views:
         if view.path.endswith("/"):
             continue  # the same as without
@@ -154,10 +155,13 @@ def _show(served: Served) -> Json:
     }
 
 
-def _create(served: Served) -> Json:
-    cls = served.cls
-    sent = exactly(**{cls.KIND: reference(f"{cls.__name__}Create")})
-    made = exactly(**{cls.KIND: always_shown(cls, served.dialect.form)})
+def _create(served: Served, schemas: Schemas) -> Json:
+    cls, nested = served.cls, served.nested
+    one = reference(f"{cls.__name__}Create") if nested is None else nested.sent(schemas)
+    shown = always_shown(cls, served.dialect.form)
+    if nested is not None and nested.made is not None:
+        shown = {"anyOf": [shown, nested.made(schemas)]}
+    sent, made = exactly(**{cls.KIND: one}), exactly(**{cls.KIND: shown})
     if served.bulk:
         several = {**many(reference(f"{cls.__name__}Create")), "minItems": 1}
         sent = {"oneOf": [sent, exactly(**{cls.PLURAL: several})]}
@@ -203,7 +207,6 @@ def _set(served: Served) -> Json:
 OPERATIONS: Mapping[str, Callable[[Served], Json]] = {
     "list": _list,
     "show": _show,
-    "create": _create,
     "update": _update,
     "delete": _delete,
     "set": _set,

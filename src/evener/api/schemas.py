@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 
-from evener.api.documented import REFERENCE, Schema, exactly, many, reference
+from evener.api.documented import REFERENCE, UUID, WITH_ID, Schema, many, reference
 from evener.resources.describe import (
     Attr,
     Child,
@@ -25,8 +25,6 @@ from evener.resources.wire_form import REQUIRED, WireForm
 from evener.store.filters import filterable, value_type
 
 Json = dict[str, Any]
-UUID: Schema = {"type": "string", "format": "uuid"}
-_WITH_ID = exactly(id=UUID)
 
 
 class Schemas:
@@ -77,21 +75,24 @@ class Schemas:
         required = [name for name in whole["required"] if name not in without]
         return {**whole, "properties": {**own, **below}, "required": required}
 
-    def nested_shown(self, cls: type[Resource], **below: Schema) -> Schema:
-        """Return the schema of what is shown of a `cls` with the objects `below` it in place of their ids."""
+    def nested_shown(self, cls: type[Resource], *, parents: bool = True, **below: Schema) -> Schema:
+        """Return the schema of what is shown of a `cls` with the objects `below` it in place of their ids.
+
+        Those above it are not shown where `parents` is false.
+        """
         whole = self._shown(cls)
-        lists = {
-            shown_as for _, shown_as, mark in _on_wire(cls, self._form) if isinstance(mark, Children | Child)
-        }
-        own = {name: schema for name, schema in whole["properties"].items() if name not in lists}
-        return {**whole, "properties": {**own, **below}}
+        left_out = Children | Child if parents else Children | Child | Parent
+        ids = {shown_as for _, shown_as, mark in _on_wire(cls, self._form) if isinstance(mark, left_out)}
+        own = {name: schema for name, schema in whole["properties"].items() if name not in ids}
+        required = [name for name in _always(cls, self._form) if name in own]
+        return {**whole, "properties": {**own, **below}, "required": required}
 
     def _of_shown(self, cls: type[Resource], name: str, mark: Descriptor) -> Schema:
         match mark:
             case Parent():
-                return {**many(_WITH_ID), "maxItems": 1}
+                return {**many(WITH_ID), "maxItems": 1}
             case Children(plain=False):
-                return many(_WITH_ID)
+                return many(WITH_ID)
             case Children():
                 return many(UUID)
             case Child():
@@ -134,15 +135,19 @@ class Schemas:
 
 def always_shown(cls: type[Resource], form: WireForm) -> Schema:
     """Return the schema of a `cls` that is shown whole: as after its creation."""
-    required = [
+    return {"allOf": [reference(cls.__name__), {"required": _always(cls, form)}]}
+
+
+def _always(cls: type[Resource], form: WireForm) -> list[str]:
+    """Return what is shown of every `cls`, whoever looks."""
+    return sorted(
         shown_as
         for name, shown_as, mark in _on_wire(cls, form)
         if not (isinstance(mark, Attr) and (mark.private or not mark.visible))
         and name not in form.unseen.get(cls, ())
         and name not in form.left_out.get(cls, ())
         and not (isinstance(mark, Derived) and mark.when_set)
-    ]
-    return {"allOf": [reference(cls.__name__), {"required": sorted(required)}]}
+    )
 
 
 def filters(cls: type[Resource], form: WireForm) -> Mapping[str, Schema]:

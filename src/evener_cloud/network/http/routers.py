@@ -6,9 +6,8 @@ from typing import Any, Protocol
 import falcon
 
 from evener.api.collections import BulkOperations, read_json
-from evener.api.documented import Documented, Schema, documented, exactly, many, reference
+from evener.api.documented import UUID, Documented, Schema, documented, exactly, many, reference
 from evener.api.policy import Policy
-from evener.api.schemas import UUID
 from evener.resources.caller import Caller
 from evener.resources.errors import InvalidInput
 from evener.resources.types import validate_uuid
