@@ -37,6 +37,8 @@ FUNCTIONS = (
     "evener.control.scheduling:bind",
     "evener.control.departing:forget",
     "evener_cloud.network.builtin:BuiltinNetwork.reserve_vip_port",
+    "evener_cloud.network.builtin:BuiltinNetwork.adopt_vip_port",
+    "evener_cloud.network.builtin:BuiltinNetwork.set_vip_groups",
     "evener_cloud.network.builtin:BuiltinNetwork.release_vip_port",
 )
 

@@ -83,8 +83,8 @@ class Api:
         return answer.json() if answer.content else None
 
     def collection(self, kind: str, pool_id: str | None = None) -> str:
-        if kind in ("network", "subnet", "port", "router", "floatingip"):
-            return f"{NETWORKING}/{kind}s"
+        if kind in ("network", "subnet", "port", "router", "floatingip", "security_group"):
+            return f"{NETWORKING}/{kind.replace('_', '-')}s"
         return f"{NETWORKING}/lbaas/" + (f"pools/{pool_id}/members" if kind == "member" else f"{kind}s")
 
     def create(self, kind: str, pool_id: str | None = None, **values: Any) -> Thing:

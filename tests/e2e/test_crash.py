@@ -20,6 +20,8 @@ HAPROXY = "evener.dataplane.haproxy"
 CONTROL = "evener.control"
 
 NETWORK = "evener_cloud.network.builtin:BuiltinNetwork"
+WHEN = ("before", "after")
+OCTAVIA = "/load-balancer/v2/lbaas/loadbalancers"
 
 CREATING = [
     f"{NETWORK}.reserve_vip_port before 1",
@@ -39,6 +41,7 @@ CREATING = [
     f"{CONTROL}.controller:BusController.report before 1",
     f"{CONTROL}.reports:store_progress after 1",  # within the transaction
 ]
+TAKING_OVER = [f"{NETWORK}.{call} {when} 1" for call in ("adopt_vip_port", "set_vip_groups") for when in WHEN]
 CHANGING = [
     f"{HAPROXY}.config_files:install before 1",
     f"{HAPROXY}.config_files:install after 1",
@@ -145,6 +148,42 @@ def test_a_kill_while_creating_ends_in_a_load_balancer_that_serves(cloud: Cloud,
     assert_serves(cloud, balancer, {"web1", "web2"})
     cloud.delete(balancer)
     assert_gone(cloud, balancer)
+
+
+@pytest.fixture(scope="module")
+def groups(cloud: Cloud) -> list[str]:
+    """Return two security groups, by their ids."""
+    return [cloud.api.create("security_group", name=name)["id"] for name in ("first", "second")]
+
+
+@pytest.mark.parametrize("point", TAKING_OVER, ids=short)
+def test_a_kill_while_a_users_port_is_taken_over_keeps_it_from_nobody(
+    cloud: Cloud, crash, groups: list[str], point: str
+) -> None:
+    api = cloud.api
+    port = api.have("port", "mine", network_id=cloud.subnet["network_id"])
+    given = {"name": "on-mine", "vip_port_id": port["id"], "vip_sg_ids": groups[:1]}
+    crash(point, lambda: api.request("POST", OCTAVIA, {"loadbalancer": given}))
+    assert api.named("loadbalancer", "on-mine") == []
+    assert api.show(port)["device_id"] == ""
+
+    made = api.request("POST", OCTAVIA, {"loadbalancer": given}).json()["loadbalancer"]
+    [balancer] = api.named("loadbalancer", "on-mine")
+    api.wait_active(balancer)
+    assert made["vip_sg_ids"] == api.show(port)["security_groups"] == groups[:1]
+
+    changed = f"{OCTAVIA}/{made['id']}"
+    body = {"loadbalancer": {"vip_sg_ids": groups[1:]}}
+    if "set_vip_groups" in point:
+        crash(point, lambda: api.request("PUT", changed, body))
+    assert api.request("PUT", changed, body).json()["loadbalancer"]["vip_sg_ids"] == groups[1:]
+    assert api.show(port)["security_groups"] == groups[1:]
+    api.wait_active(balancer)
+
+    api.delete(balancer)
+    api.wait_gone(balancer)
+    assert traces(balancer["id"], port["id"]) == []
+    assert api.show(port)["device_id"] == ""
 
 
 @pytest.fixture

@@ -127,6 +127,9 @@ class Assembly:
 
     def start(self) -> None:
         """Start the agent, if there is one, and what looks after things that are left over."""
+        if not self._conf.database.connection:
+            # Nobody else makes load balancers in a database of our own: what is of none now was left by a crash.
+            self._reservations.sweep(after_s=0)
         self._reservations.keep_sweeping(self._ended).start()
         if self._agent is not None:
             self._agent.start()
