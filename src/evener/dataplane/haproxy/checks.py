@@ -95,7 +95,7 @@ class Tally:
 
     def configured(self, config: Config) -> None:
         """Hear what is to be checked from now on; all else is forgotten."""
-        limits = {f"{backend}/{each.name}": (each.rise, each.fall) for backend, each in _checked(config)}
+        limits = {f"{backend}/{each.name}": each.limits for backend, each in _checked(config)}
         with self._guard:
             self._limits = limits
             for known in (self._counts, self._began, self._untold, self._handed):

@@ -45,7 +45,7 @@ def _on_server(step: AddServer | RemoveServer | SetWeight | SetState) -> Iterato
     match step:
         case AddServer(backend, server):
             name = f"{backend}/{server.name}"
-            yield line("add", "server", name, *server.words())
+            yield f"{line('add', 'server', name)} {server.words()}"
             if server.cookie:
                 # Without this, 2.6 works a new server's cookie out only when its address changes.
                 yield line("enable", "dynamic-cookie", "backend", backend)

@@ -5,11 +5,11 @@ Pure. Says nothing about where the values come from, and never touches a process
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from evener.dataplane.haproxy import exporter
-from evener.dataplane.haproxy.quoting import line
+from evener.dataplane.haproxy.quoting import line, word
 
 PEERS = "workers"  # the section by which a worker hands its tables to the next
 
@@ -45,28 +45,44 @@ class Server:
     @property
     def rise(self) -> int:
         """How many good checks in a row take it in, where it is checked."""
-        return self._number("rise")
+        return self.limits[0]
 
     @property
     def fall(self) -> int:
         """How many failed checks in a row take it out, where it is checked."""
-        return self._number("fall")
+        return self.limits[1]
 
-    def _number(self, option: str) -> int:
-        return int(dict(pairwise(self.options))[option])
+    @property
+    def limits(self) -> tuple[int, int]:
+        """How many checks in a row take it in, and out, where it is checked."""
+        return _limits(self.options)
 
-    def words(self) -> tuple[str | int, ...]:
+    def words(self) -> str:
         """Return the words behind `server NAME`, without its administrative state.
 
         The same words make a server in a file and at run time. With a source, even one that says nothing, HAProxy lets
         go of its end's port (SO_REUSEADDR): a listener may come to a port that a connection to a member has.
         """
         source = "[::]" if self.address.startswith("[") else "0.0.0.0"  # noqa: S104 - nobody listens there
-        return (self.address, "source", source, "id", self.number, "weight", self.weight, *self.options)
+        own = f"{word(self.address)} source {source} id {self.number} weight {self.weight}"
+        return f"{own} {_text(self.options)}" if self.options else own
 
     def line(self) -> str:
         """Return the line of the file."""
-        return line("server", self.name, *self.words(), *(() if self.enabled else ("disabled",)))
+        state = "" if self.enabled else " disabled"
+        return f"server {word(self.name)} {self.words()}{state}"
+
+
+# The members of a pool have their further words in common, but for those that say where each is asked.
+@lru_cache(maxsize=1024)
+def _text(options: tuple[str, ...]) -> str:
+    return line(*options)
+
+
+@lru_cache(maxsize=1024)
+def _limits(options: tuple[str, ...]) -> tuple[int, int]:
+    values = dict(pairwise(options))
+    return int(values["rise"]), int(values["fall"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.types import MonitorType, PoolProtocol
 
+Place = tuple[str, ...]  # words that say where else a member is asked than where its traffic goes
 _TOLD_THE_CLIENT = frozenset({PoolProtocol.PROXY, PoolProtocol.PROXYV2})
 
 
@@ -68,8 +69,17 @@ def _version(monitor: HealthMonitor, host_name: str) -> tuple[str, ...]:
     return ("ver", f"HTTP/{monitor.http_version}", *(() if name is None else ("hdr", "Host", name)))
 
 
-def words(monitor: HealthMonitor | None, member: Member, pool: Pool, *, requests: bool) -> tuple[str, ...]:
-    """Return the words of a server's line; none where HAProxy does not ask.
+def place(member: Member) -> Place:
+    """Return where a member is asked, where that is not where its traffic goes."""
+    address, port = member.monitor_address, member.monitor_port
+    if address is None and port is None:  # as mostly
+        return ()
+    at = () if address is None else ("addr", f"[{address}]" if ":" in address else address)
+    return at if port is None else (*at, "port", str(port))
+
+
+def words(monitor: HealthMonitor | None, at: Place, pool: Pool, *, requests: bool) -> tuple[str, ...]:
+    """Return the words of the line of a server that is asked `at` that place; none where HAProxy does not ask.
 
     `requests` says whether the member is sent requests, and not a stream of bytes.
     """
@@ -86,27 +96,25 @@ def words(monitor: HealthMonitor | None, member: Member, pool: Pool, *, requests
     )
     return (
         *how_often,
-        *_tls_words(monitor, member, pool, requests=requests),
-        *_place(member),
-        *_proxy_words(member, pool),
+        *_tls_words(monitor, at, pool, requests=requests),
+        *at,
+        *_proxy_words(at, pool),
     )
 
 
-def _proxy_words(member: Member, pool: Pool) -> tuple[str, ...]:
+def _proxy_words(elsewhere: Place, pool: Pool) -> tuple[str, ...]:
     """Return the word for a check that says who asks, as traffic does, where it goes where traffic goes.
 
     HAProxy does so by itself for servers in a file, and not for those that come at run time.
     """
-    elsewhere = any(_place(member))
     return ("check-send-proxy",) if pool.protocol in _TOLD_THE_CLIENT and not elsewhere else ()
 
 
-def _tls_words(monitor: HealthMonitor, member: Member, pool: Pool, *, requests: bool) -> Iterator[str]:
+def _tls_words(monitor: HealthMonitor, elsewhere: Place, pool: Pool, *, requests: bool) -> Iterator[str]:
     """Return the words for a check by TLS: of a monitor that says so, or where traffic goes by TLS.
 
     HAProxy does the latter by itself for servers in a file, and not for those that come at run time.
     """
-    elsewhere = any(_place(member))
     if monitor.type is not MonitorType.HTTPS and not (
         pool.tls_enabled and (not elsewhere or monitor.type is MonitorType.TLS_HELLO)
     ):
@@ -118,12 +126,3 @@ def _tls_words(monitor: HealthMonitor, member: Member, pool: Pool, *, requests: 
         yield from ("check-alpn", "http/1.1")  # what is asked is said in HTTP/1
     if monitor.domain_name is not None:
         yield from ("check-sni", monitor.domain_name)
-
-
-def _place(member: Member) -> Iterator[str]:
-    """Return where a member is asked, where that is not where its traffic goes."""
-    address = member.monitor_address
-    if address is not None:
-        yield from ("addr", f"[{address}]" if ":" in address else address)
-    if member.monitor_port is not None:
-        yield from ("port", str(member.monitor_port))

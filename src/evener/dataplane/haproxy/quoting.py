@@ -23,14 +23,14 @@ def word(text: str) -> str:
     Raises:
         Unrenderable: for NUL and lone surrogates, which no file can hold.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     if "\x00" in text:
         raise Unrenderable("a NUL character cannot be written")
     try:
         text.encode()
     except UnicodeEncodeError:
         raise Unrenderable("not valid Unicode") from None
-    if _PLAIN.fullmatch(text):
-        return text
     return '"' + "".join(_escaped(char) for char in text) + '"'
 
 

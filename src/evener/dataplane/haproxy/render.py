@@ -6,6 +6,7 @@ are not written at all: sections and servers are named by ids.
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 
 from evener.dataplane.haproxy import (
@@ -25,6 +26,7 @@ from evener.dataplane.haproxy import (
 from evener.dataplane.haproxy.errors import unknown
 from evener.dataplane.haproxy.model import Asked, Backend, Bind, Config, Frontend, Server, socket_address
 from evener.dataplane.haproxy.modes import mode, reads_requests
+from evener.dataplane.haproxy.monitors import Place
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.quoting import line
 from evener.dataplane.haproxy.settings import Settings
@@ -226,12 +228,11 @@ def _servers(graph: Graph, use: Use) -> Iterator[Server]:
     numbers = _numbers(use.node.members)
     cookie = persistence.kind(use.node.pool, requests=use.requests) is PersistenceType.HTTP_COOKIE
     pinged = monitor is not None and monitor.type is MonitorType.PING
-    pool, tls_words = use.node.pool, tls_members.words(graph, use.node.pool, requests=use.requests)
-    for member in sorted(use.node.members, key=lambda each: each.id):
-        asked = monitors.words(monitor, member, pool, requests=use.requests)
-        words = (*tls_words, *asked, *_proxy_words(use))
-        if member.backup:
-            words = (*words, "backup")
+    options: dict[tuple[Place, bool], tuple[str, ...]] = {}  # of which members mostly have the same
+    for member in sorted(use.node.members, key=attrgetter("id")):
+        kind = (monitors.place(member), member.backup)
+        if kind not in options:
+            options[kind] = tuple(_options(graph, use, *kind))
         yield Server(
             name=member.id,
             address=socket_address(member.address, member.protocol_port),
@@ -241,8 +242,17 @@ def _servers(graph: Graph, use: Use) -> Iterator[Server]:
             checked=monitor is not None and not pinged,
             pinged=pinged,
             cookie=cookie,
-            options=words,
+            options=options[kind],
         )
+
+
+def _options(graph: Graph, use: Use, place: Place, backup: bool) -> Iterator[str]:  # noqa: FBT001
+    """Return the further words of a member that is asked at `place`, and may be for when no other is there."""
+    yield from tls_members.words(graph, use.node.pool, requests=use.requests)
+    yield from monitors.words(monitors.in_service(use.node), place, use.node.pool, requests=use.requests)
+    yield from _proxy_words(use)
+    if backup:
+        yield "backup"
 
 
 def _proxy_words(use: Use) -> tuple[str, ...]:
