@@ -8,7 +8,9 @@ import contextlib
 import logging
 import shutil
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -333,21 +335,30 @@ class Instance:
         """Do `steps` on the runtime socket; return whether all succeeded."""
         self.paths.half_done.touch(mode=files.PRIVATE)
         try:
-            for step in steps:
-                if isinstance(step, RemoveServer):
-                    maintenance, delete = commands(step)
-                    runtime.tell(self.paths.socket, (maintenance,))
-                    # With connections on it, it stays, in maintenance, until `observe` finds it idle.
-                    with contextlib.suppress(CommandRefused):
-                        runtime.tell(self.paths.socket, (delete,))
-                elif not isinstance(step, Start | Stop | Reload) and not self._has_read(step):
-                    runtime.tell(self.paths.socket, commands(step))
+            for leave, some in groupby(steps, lambda each: isinstance(each, RemoveServer)):
+                if leave:
+                    self._remove_servers(some)
+                else:
+                    runtime.tell(self.paths.socket, chain.from_iterable(map(self._commands, some)))
         except (CommandRefused, SocketError) as error:
             LOG.warning("Load balancer %s: %s; reloading instead", self.id, error)
             if isinstance(error, NoAnswer):
                 self._frozen, self._worker = self._worker, None
             return False
         return True
+
+    def _commands(self, step: Step) -> tuple[str, ...]:
+        if isinstance(step, Start | Stop | Reload) or self._has_read(step):
+            return ()
+        return commands(step)
+
+    def _remove_servers(self, steps: Iterable[Step]) -> None:
+        maintenance, deletion = zip(*map(self._commands, steps), strict=True)
+        runtime.tell(self.paths.socket, maintenance)
+        for batch in runtime.batches(deletion):
+            # With connections on it, one stays, in maintenance, until `observe` finds it idle.
+            with contextlib.suppress(CommandRefused):
+                runtime.tell(self.paths.socket, (batch,))
 
     def _has_read(self, step: Step) -> bool:
         """Return whether a step is about a file that HAProxy has read, and that is the same as ever."""

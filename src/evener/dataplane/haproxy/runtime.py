@@ -120,12 +120,13 @@ def tell(path: Path, commands: Iterable[str], timeout_s: float = TIMEOUT_S) -> N
     """Run `commands` in order, on as few connections as they fit.
 
     Raises:
-        CommandRefused: with HAProxy's words, when it does not take one of them; the others are done.
+        CommandRefused: with HAProxy's words, when it does not take one of them; the others are done that go with it.
         SocketError: as `ask`.
     """
-    for batch in _batches(commands):
+    for batch in batches(commands):
         said = filter(None, (text.strip() for text in ask(path, batch, timeout_s).split("\n")))
-        refusals = [text for text in said if not _PRAISE.fullmatch(text)]
+        # Of many commands many may be refused in the same words.
+        refusals = dict.fromkeys(text for text in said if not _PRAISE.fullmatch(text))
         if refusals:
             raise CommandRefused("; ".join(refusals))
 
@@ -158,7 +159,8 @@ def say(path: Path, commands: str) -> socket.socket:
     return channel
 
 
-def _batches(commands: Iterable[str]) -> Iterator[str]:
+def batches(commands: Iterable[str]) -> Iterator[str]:
+    """Return `commands` as those that are told at once, in as few lines as they fit."""
     batch = ""
     for command in commands:
         if "\n" in command:  # what a command brings along ends with its connection's line
