@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from evener.resources.describe import Resource
 from evener.resources.graph import Graph, PolicyNode, PoolNode, Tree
@@ -20,8 +21,8 @@ from evener.resources.pool import Pool
 from evener.resources.types import Role
 from evener.resources.wiring import PacketRule, WiredPort
 from evener.services.network import VipPort
+from evener.store import rows
 from evener.store.database import Transaction
-from evener.store.rows import bare, table
 
 # Everything below a load balancer; what refers to another kind comes before it, so that rows can go in this order.
 BELOW: tuple[type[Resource], ...] = (L7Rule, L7Policy, Listener, Member, HealthMonitor, Pool)
@@ -29,10 +30,14 @@ BELOW: tuple[type[Resource], ...] = (L7Rule, L7Policy, Listener, Member, HealthM
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A load balancer's row and all rows below it that are not on their way out, oldest first."""
+    """A load balancer's row and all rows below it that are not on their way out, oldest first.
+
+    Those of a family that is read to be `told` have what agents are told, and nothing else.
+    """
 
     balancer: Row[Any]
     below: Mapping[type[Resource], Sequence[Row[Any]]]
+    told: bool = False
 
     def graph(self, port: VipPort, role: Role = Role.STANDALONE) -> Graph:
         """Return the rows as a graph for an agent of that role, with the load balancer's port."""
@@ -66,13 +71,17 @@ class Family:
         return Tree(**self._parts())
 
     def _parts(self) -> dict[str, Any]:
-        nodes = arranged({cls: [bare(cls, row) for row in found] for cls, found in self.below.items()})
+        nodes = arranged({cls: self._made(cls) for cls in self.below})
         return {
-            "loadbalancer": bare(LoadBalancer, self.balancer),
+            "loadbalancer": rows.bare(LoadBalancer, self.balancer),
             "listeners": nodes.listeners,
             "pools": nodes.pools,
             "l7policies": nodes.l7policies,
         }
+
+    def _made(self, cls: type[Resource]) -> list[Any]:
+        found = self.below[cls]
+        return rows.told(cls, found) if self.told else [rows.bare(cls, row) for row in found]
 
 
 def _is_of(version: int, block: str) -> bool:
@@ -108,26 +117,30 @@ def arranged(below: Mapping[type[Resource], Sequence[Any]]) -> Nodes:
     )
 
 
-def read_family(tx: Transaction, balancer: Row[Any]) -> Family:
+def read_family(tx: Transaction, balancer: Row[Any], *, told: bool = False) -> Family:
     """Read everything below a load balancer.
 
     Its own row has been read before: should a change come between the statements, what is read is newer than the
     generation says, never older, and the next look finds the rest.
     """
-    below = {}
-    for cls in BELOW:
-        rows = table(cls)
-        statement = select(rows).where(
-            rows.c.loadbalancer_id == balancer.id, rows.c.deleted_generation.is_(None)
-        )
-        below[cls] = list(tx.execute(statement.order_by(rows.c.created_at, rows.c.id)))
-    return Family(balancer, below)
+    wanted = {"wanted": balancer.id}
+    below = {cls: list(tx.execute(_below(cls, told=told), wanted)) for cls in BELOW}
+    return Family(balancer, below, told)
+
+
+@cache
+def _below(cls: type[Resource], *, told: bool) -> Select[Any]:
+    """Return the statement of all of a kind below a load balancer, built once."""
+    below = rows.table(cls)
+    statement = select(*rows.told_columns(cls)) if told else select(below)
+    of_it = (below.c.loadbalancer_id == bindparam("wanted"), below.c.deleted_generation.is_(None))
+    return statement.where(*of_it).order_by(below.c.created_at, below.c.id)
 
 
 def load_family(tx: Transaction, loadbalancer_id: str) -> Family | None:
-    """Return a load balancer with everything below it; None for one that is to go or is not."""
-    rows = table(LoadBalancer)
+    """Return a load balancer with everything below it, to be told; None for one that is to go or is not."""
+    balancers = rows.table(LoadBalancer)
     row = tx.execute(
-        select(rows).where(rows.c.id == loadbalancer_id, rows.c.deleted_generation.is_(None))
+        select(balancers).where(balancers.c.id == loadbalancer_id, balancers.c.deleted_generation.is_(None))
     ).first()
-    return None if row is None else read_family(tx, row)
+    return None if row is None else read_family(tx, row, told=True)

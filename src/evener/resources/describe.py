@@ -135,7 +135,7 @@ class Resource(BaseModel):
         """
         made = cls.__new__(cls)
         object.__setattr__(made, "__dict__", values)
-        object.__setattr__(made, "__pydantic_fields_set__", set(values))
+        object.__setattr__(made, "__pydantic_fields_set__", _attributes(cls))
         object.__setattr__(made, "__pydantic_extra__", None)
         object.__setattr__(made, "__pydantic_private__", None)
         return made
@@ -159,6 +159,12 @@ class Resource(BaseModel):
     def label(cls) -> str:
         """Return what messages call this kind."""
         return cls.LABEL or cls.KIND
+
+
+@cache
+def _attributes(cls: type[Resource]) -> set[str]:
+    """Return the names of all attributes; the same set for all, which nobody changes, as they are immutable."""
+    return set(cls.model_fields)
 
 
 @cache

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cache, lru_cache, partial
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -195,9 +196,10 @@ class _Plan:
 
 
 @cache
-def _plan(cls: type[Resource]) -> _Plan:
+def _plan(cls: type[Resource], *, told: bool = False) -> _Plan:
     converters: list[tuple[str, Callable[[Any], Any]]] = []
-    for name, (field_, _) in columns(cls).items():
+    read = {name: each for name, (each, _) in columns(cls).items() if not (told and each.exclude)}
+    for name, field_ in read.items():
         kind = value_type(field_)
         if isinstance(table(cls).c[name].type, JSON):
             converters.append((name, adapter(cls, name).validate_python))
@@ -207,9 +209,9 @@ def _plan(cls: type[Resource]) -> _Plan:
     derived = {
         name: field_.get_default(call_default_factory=True)
         for name, field_ in cls.model_fields.items()
-        if name not in columns(cls)
+        if name not in read
     }
-    return _Plan(tuple(columns(cls)), tuple(converters), derived)
+    return _Plan(tuple(read), tuple(converters), derived)
 
 
 def made(cls: type[R], values: Mapping[str, Any]) -> R:
@@ -222,13 +224,25 @@ def bare(cls: type[R], row: Row[Any]) -> R:
 
     What is in the tables was validated on its way in, and is not again: that takes longer than to read it.
     """
-    return _resource(cls, row, {})
+    return _resource(cls, _plan(cls), row)
 
 
-def _resource(cls: type[R], row: Row[Any], derived: Mapping[str, Any]) -> R:
-    plan = _plan(cls)
+def told_columns(cls: type[Resource]) -> list[ColumnElement[Any]]:
+    """Return the columns of what agents are told, for `told`: the others take as long to read as these."""
+    return [table(cls).c[name] for name in _plan(cls, told=True).names]
+
+
+def told(cls: type[R], found: Iterable[Row[Any]]) -> list[R]:
+    """Return the resources in rows of their `told_columns`; what agents are not told is as where nobody has set it."""
+    plan = _plan(cls, told=True)
+    return [_resource(cls, plan, row) for row in found]
+
+
+def _resource(
+    cls: type[R], plan: _Plan, row: Row[Any], derived: Mapping[str, Any] = MappingProxyType({})
+) -> R:
     values: dict[str, Any] = dict(zip(plan.names, row, strict=False))
-    values.update(plan.derived)
+    values |= plan.derived
     for name, value in derived.items():
         values[name] = tuple(value) if isinstance(value, list) else value
     for name, convert in plan.converters:
@@ -402,7 +416,8 @@ def _with_children(tx: Transaction, cls: type[R], found: Sequence[Row[Any]]) -> 
                 derived[parent_id][name] = child_id
             else:
                 derived[parent_id].setdefault(name, []).append(child_id)
-    return [_resource(cls, row, derived[row.id]) for row in found]
+    plan = _plan(cls)
+    return [_resource(cls, plan, row, derived[row.id]) for row in found]
 
 
 @cache
