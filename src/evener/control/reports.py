@@ -1,12 +1,12 @@
 """What agents report, put where statuses and counters are derived from."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, func, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Row, Table, bindparam, func, literal, select, union_all, update
 
 from evener.control.certificates import held
 from evener.control.graphs import BELOW
@@ -180,43 +180,40 @@ def store_observation(tx: Transaction, loadbalancer_id: str, agent_id: str, seen
 
 def store_health(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
     """Store members' health."""
-    known = _known(tx, member_health.c.member_id, loadbalancer_id, agent_id)
-    _store(
-        tx,
-        member_health.c.member_id,
-        _living(tx, members, loadbalancer_id),
-        {"loadbalancer_id": loadbalancer_id, "agent_id": agent_id},
-        known,
-        {key: _fares(status, seen.reasons.get(key), known.get(key)) for key, status in seen.members.items()},
-        compare=("status", "reason"),
+    known = _known(
+        tx, member_health.c.member_id, ("status", "reason", "changed_at"), loadbalancer_id, agent_id
     )
+    news = {
+        key: _fares(status, seen.reasons.get(key), known.get(key))
+        for key, status in seen.members.items()
+        if _is_said_anew(status, seen.reasons.get(key), known.get(key))
+    }
+    _store(tx, member_health.c.member_id, members, (loadbalancer_id, agent_id), known, news)
+
+
+def _is_said_anew(status: OperatingStatus, reason: str | None, known: Mapping[str, Any] | None) -> bool:
+    """Return whether that is not what is stored; why a member went out stands until another reason is given."""
+    if known is None or known["status"] != status:
+        return True
+    return bool(reason) and str(reason)[:LONGEST_WHY] != known["reason"]
 
 
 def _fares(status: OperatingStatus, reason: str | None, known: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what is stored of a member; why it went out stands until it is said otherwise, or it is back."""
-    if known is None or known["status"] != status:
-        changed_at, before = now(), None
-    else:
-        changed_at, before = known["changed_at"], known["reason"]
+    """Return what is stored of a member from now on."""
+    goes_on = known is not None and known["status"] == status
     return {
         "status": str(status),
-        "changed_at": changed_at,
-        "reason": reason[:LONGEST_WHY] if reason else before,
+        "changed_at": known["changed_at"] if known is not None and goes_on else now(),
+        "reason": reason[:LONGEST_WHY] if reason else None,
     }
 
 
 def store_counters(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
     """Store listeners' counters, of which none falls: two readings may come in another order than they were taken."""
-    known = _known(tx, counters.c.owner_id, loadbalancer_id, agent_id)
-    _store(
-        tx,
-        counters.c.owner_id,
-        _living(tx, listeners, loadbalancer_id),
-        {"loadbalancer_id": loadbalancer_id, "agent_id": agent_id},
-        known,
-        {key: _risen(counted, known.get(key)).model_dump() for key, counted in seen.listeners.items()},
-        compare=tuple(Counters.model_fields),
-    )
+    known = _known(tx, counters.c.owner_id, tuple(Counters.model_fields), loadbalancer_id, agent_id)
+    risen = {key: _risen(counted, known.get(key)).model_dump() for key, counted in seen.listeners.items()}
+    news = {key: values for key, values in risen.items() if values.items() - known.get(key, {}).items()}
+    _store(tx, counters.c.owner_id, listeners, (loadbalancer_id, agent_id), known, news)
 
 
 def is_news(known: Mapping[str, Mapping[str, Any]], seen: Observation) -> bool:
@@ -234,36 +231,45 @@ def _risen(counted: Counters, known: Mapping[str, Any] | None) -> Counters:
     return counted.model_copy(update={name: max(getattr(counted, name), known[name]) for name in CUMULATIVE})
 
 
-def _known(tx: Transaction, key: Any, loadbalancer_id: str, agent_id: str) -> dict[str, Mapping[str, Any]]:
-    """Return the rows of an agent, by `key`; nobody else changes them until the transaction ends."""
-    of_it = select(key.table).where(
-        key.table.c.loadbalancer_id == loadbalancer_id, key.table.c.agent_id == agent_id
+def _known(
+    tx: Transaction, key: Any, names: Sequence[str], loadbalancer_id: str, agent_id: str
+) -> dict[str, Any]:
+    """Return the columns `names` of an agent's rows, by `key`; nobody else changes them until the transaction ends."""
+    kept = key.table.c
+    of_it = select(key, *(kept[name] for name in names)).where(
+        kept.loadbalancer_id == loadbalancer_id, kept.agent_id == agent_id
     )
-    return {row[key.name]: dict(row) for row in tx.execute(of_it.with_for_update()).mappings()}
-
-
-def _living(tx: Transaction, owners: Table, loadbalancer_id: str) -> set[str]:
-    return set(tx.scalar_ids(select(owners.c.id).where(owners.c.loadbalancer_id == loadbalancer_id)))
+    return {row[key.name]: row for row in tx.execute(of_it.with_for_update()).mappings()}
 
 
 def _store(
     tx: Transaction,
     key: Any,
-    owners: set[str],
-    of: Mapping[str, str],
-    known: dict[str, Mapping[str, Any]],
-    wanted: dict[str, dict[str, Any]],
-    compare: tuple[str, ...],
+    owners: Table,
+    of: tuple[str, str],
+    known: Collection[str],
+    news: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Make an agent's rows of `owners` equal to `wanted`; what is observed of objects that are gone is left out."""
-    fresh = []
-    for owner, values in wanted.items():
-        if owner not in owners:
-            continue
-        if owner not in known:
-            fresh.append({key.name: owner, **of, **values})
-        elif any(known[owner][name] != values[name] for name in compare):
-            mine = (key == owner, key.table.c.agent_id == of["agent_id"])
-            tx.execute(update(key.table).where(*mine).values(**values))
+    """Store `news` by the ids of `owners`, in the rows `of` a load balancer and an agent.
+
+    What was observed of objects that are gone is left out.
+    """
+    loadbalancer_id, agent_id = of
+    changed = [
+        {"wanted_owner": owner, "wanted_agent": agent_id, **values}
+        for owner, values in news.items()
+        if owner in known
+    ]
+    if changed:
+        mine = (key == bindparam("wanted_owner"), key.table.c.agent_id == bindparam("wanted_agent"))
+        tx.execute(update(key.table).where(*mine), changed)
+    if len(changed) == len(news):
+        return
+    living = set(tx.scalar_ids(select(owners.c.id).where(owners.c.loadbalancer_id == loadbalancer_id)))
+    fresh = [
+        {key.name: owner, "loadbalancer_id": loadbalancer_id, "agent_id": agent_id, **values}
+        for owner, values in news.items()
+        if owner in living and owner not in known
+    ]
     if fresh:
         tx.execute(key.table.insert(), fresh)
