@@ -263,3 +263,15 @@ def test_policies_see_who_a_client_is(rig, client, rule, expected, invert):
     asked = {"good": GOOD, "revoked": REVOKED, "nobody": None}
     refused = {name for name, made in asked.items() if client(made).ask(rig) == 403}
     assert refused == (asked.keys() - expected if invert else expected)
+
+
+def test_metrics_are_told_by_tls_to_who_is_let_in(rig, client):
+    exporter = {"protocol": "PROMETHEUS", "default_pool_id": None, "protocol_port": 443}
+    rig.instance.apply(graph_of(rig, asking("MANDATORY", "rob", **exporter)))
+    told = {name for name, made in EVERYBODY.items() if client(made).ask(rig, path="/metrics") == 200}
+    assert told == {"good"}
+    assert client(GOOD).ask(rig, path="/") == 404
+    plain = asking("NONE", ca=None, default_tls_container_ref=None, **exporter)
+    rig.instance.apply(graph_of(rig, plain))
+    status, text = rig.get(port=443, path="/metrics")
+    assert (status, "octavia_listener_status" in text) == (200, True)

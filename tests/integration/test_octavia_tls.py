@@ -96,6 +96,25 @@ def test_a_secret_with_a_bundle_is_a_certificate_in_both_apis(site: Site) -> Non
     assert "PRIVATE" not in repr(found)
 
 
+def test_a_listener_that_exports_metrics_may_have_certificates_or_not(site: Site) -> None:
+    www, ca = site.p12(), site.pem(ROOT.pem)
+    exporter = {"protocol": "PROMETHEUS", "client_ca_tls_container_ref": ca}
+    plain = site.new_listener(protocol="PROMETHEUS")
+    assert site.graph().certificates == {}
+    assert "with a client CA" in site.refused("POST", "/listeners", "listener", **exporter)
+    made = site.new_listener(**exporter, default_tls_container_ref=www, client_authentication="MANDATORY")
+    assert (set(site.graph().certificates), set(site.graph().authorities)) == ({www}, {ca})
+    assert site.users(www) == site.users(ca) == {("listener", made["id"])}
+    assert [made[name] for name in PARAMETERS] == [None] * 3
+    path = f"/listeners/{made['id']}"
+    assert "with a client CA" in site.refused("PUT", path, "listener", default_tls_container_ref=None)
+    for which in (made, plain):
+        assert "HSTS" in site.refused("PUT", f"/listeners/{which['id']}", "listener", hsts_max_age=1)
+    nothing = dict.fromkeys(("default_tls_container_ref", "client_ca_tls_container_ref"))
+    site.change("listener", made["id"], **nothing, client_authentication="NONE")
+    assert (site.graph().certificates, site.users(www), site.users(ca)) == ({}, set(), set())
+
+
 def test_sni_alone_is_enough_and_lbaas_can_change_such_a_listener(site: Site) -> None:
     made = site.new_listener(sni_container_refs=[site.p12()])
     assert made["default_tls_container_ref"] is None
@@ -188,7 +207,7 @@ def test_what_cannot_be_read_is_told_by_its_reference(site: Site, kind: str) -> 
 
 RULES: list[tuple[Json, str]] = [
     ({"default_tls_container_ref": None}, "SNI or default"),
-    ({"protocol": "HTTP"}, "only allowed on TERMINATED_HTTPS"),
+    ({"protocol": "HTTP"}, "not allowed on HTTP"),
     ({"client_authentication": "MANDATORY"}, "requires a client CA"),
     ({"client_crl_container_ref": NOBODYS}, "required to use a client CRL"),
     ({"tls_ciphers": "aNULL:@SECLEVEL=0"}, "prohibited"),

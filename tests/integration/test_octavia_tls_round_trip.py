@@ -4,7 +4,7 @@ Clients that compare what they want with what they see change it for ever where 
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -88,21 +88,28 @@ SSL_HEADERS = tuple(
 )
 
 
-def of_listener(r: random.Random, refs: Refs) -> Json:
-    """Return what a listener says of certificates, clients and HSTS: each group of attributes that fits together."""
+def of_exporter(r: random.Random, refs: Refs) -> Json:
+    """Return what a listener says of certificates and clients: each group of attributes that fits together."""
     sni = r.sample(refs.certificates, r.randrange(3))
     default = refs.a_certificate(r) if not sni or r.random() < 0.7 else None
     trust = refs.a_trust(r, "client_ca_tls_container_ref", "client_crl_container_ref")
     asks = ["NONE", "OPTIONAL", "MANDATORY"] if trust["client_ca_tls_container_ref"] else ["NONE"]
-    age = r.choice([None, 0, 31_536_000, 2_147_483_647])
-    hsts = {
-        name: age is not None and r.random() < 0.5 for name in ("hsts_include_subdomains", "hsts_preload")
-    }
     return {
         "default_tls_container_ref": default,
         "sni_container_refs": sni,
         **trust,
         "client_authentication": r.choice(asks),
+    }
+
+
+def of_listener(r: random.Random, refs: Refs) -> Json:
+    """Return the same for one that serves requests, with HSTS and headers about certificates."""
+    age = r.choice([None, 0, 31_536_000, 2_147_483_647])
+    hsts = {
+        name: age is not None and r.random() < 0.5 for name in ("hsts_include_subdomains", "hsts_preload")
+    }
+    return {
+        **of_exporter(r, refs),
         "hsts_max_age": age,
         **hsts,
         "insert_headers": {
@@ -132,11 +139,16 @@ def goes_round(site: Site, kind: str, body: Json, changed: Json) -> None:
     same_again(site, one, kind, changed, balancer)
 
 
-def test_what_a_listener_says_of_tls_comes_back_and_the_same_again_is_nothing(site: Site, refs: Refs) -> None:
-    r = random.Random("listener")
+@pytest.mark.parametrize(
+    ("protocol", "generated"), [("TERMINATED_HTTPS", of_listener), ("PROMETHEUS", of_exporter)]
+)
+def test_what_a_listener_says_of_tls_comes_back_and_the_same_again_is_nothing(
+    site: Site, refs: Refs, protocol: str, generated: Callable[[random.Random, Refs], Json]
+) -> None:
+    r = random.Random(protocol)
     for _ in range(TIMES):
-        body = site.body(**of_listener(r, refs), **some(r, LISTENER))["listener"]
-        changed = {**(of_listener(r, refs) if r.random() < 0.8 else {}), **some(r, LISTENER)}
+        body = site.body(protocol=protocol, **generated(r, refs), **some(r, LISTENER))["listener"]
+        changed = {**(generated(r, refs) if r.random() < 0.8 else {}), **some(r, LISTENER)}
         goes_round(site, "listener", body, changed)
 
 

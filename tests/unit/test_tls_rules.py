@@ -81,10 +81,23 @@ def test_versions_before_the_least_are_refused() -> None:
             None,
         ),
         ({"protocol": "HTTP"}, None),
-        ({"protocol": "HTTP", "default_tls_container_ref": "a"}, "only allowed on TERMINATED_HTTPS"),
-        ({"protocol": "TCP", "sni_container_refs": ("a",)}, "only allowed on TERMINATED_HTTPS"),
-        ({"protocol": "HTTPS", "client_crl_container_ref": "a"}, "only allowed on TERMINATED_HTTPS"),
-        ({"protocol": "HTTP", "client_authentication": "MANDATORY"}, "TERMINATED_HTTPS"),
+        ({"protocol": "HTTP", "default_tls_container_ref": "a"}, "not allowed on HTTP"),
+        ({"protocol": "TCP", "sni_container_refs": ("a",)}, "not allowed on TCP"),
+        ({"protocol": "HTTPS", "client_crl_container_ref": "a"}, "not allowed on HTTPS"),
+        ({"protocol": "HTTP", "client_authentication": "MANDATORY"}, "not for HTTP"),
+        ({"protocol": "PROMETHEUS"}, None),
+        ({"protocol": "PROMETHEUS", "sni_container_refs": ("a",)}, None),
+        ({"protocol": "PROMETHEUS", "client_ca_tls_container_ref": "a"}, "with a client CA"),
+        ({"protocol": "PROMETHEUS", "client_authentication": "OPTIONAL"}, "requires a client CA"),
+        (
+            {
+                "protocol": "PROMETHEUS",
+                "default_tls_container_ref": "a",
+                "client_ca_tls_container_ref": "b",
+                "client_authentication": "MANDATORY",
+            },
+            None,
+        ),
     ],
 )
 def test_what_a_listener_names_goes_together(given: dict[str, Any], why: str | None) -> None:

@@ -11,18 +11,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 
+from evener.resources import tls_rules
 from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, EvenerError, InvalidInput
 from evener.resources.graph import Graph, TlsCertificate
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool
-from evener.resources.types import ListenerProtocol
 from evener.services.secrets import Certificate, Consumer, Secrets, Trust, Trusted
 from evener.store.database import Transaction
 from evener.store.rows import table
 
 LOG = logging.getLogger(__name__)
-TERMINATED = ListenerProtocol.TERMINATED_HTTPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +109,9 @@ def references(cls: type[Resource], found: Any) -> Named:
 
 
 def named_by(cls: type[Resource], values: Mapping[str, Any]) -> Named:
-    """Return the same for the attributes of an object: nothing for a listener that does not terminate TLS."""
+    """Return the same for the attributes of an object: nothing for a listener that has no certificates."""
     roles = KINDS.get(cls)
-    if roles is None or (cls is Listener and values.get("protocol") != TERMINATED):
+    if roles is None or (cls is Listener and values.get("protocol") not in tls_rules.WITH_CERTIFICATES):
         return Named()
     refs: list[str | None] = []
     for value in map(values.get, roles.certificates):
@@ -224,8 +223,9 @@ def _held(
     tx: Transaction, cls: type[Resource], which: Sequence[ColumnElement[bool]]
 ) -> Iterator[tuple[str, str, Consumer]]:
     columns = table(cls).c
+    names: ColumnElement[bool]
     if cls is Listener:
-        names = columns.protocol == TERMINATED
+        names = columns.protocol.in_(sorted(tls_rules.WITH_CERTIFICATES))
     else:
         names = or_(*(columns[name].is_not(None) for name in KINDS[cls].attributes))
     for row in tx.execute(select(table(cls)).where(names, *which)).all():

@@ -35,6 +35,8 @@ _SUITES = frozenset(
     )
 )
 _LEAST_BITS = 112
+# Listeners of these protocols have certificates. One that exports metrics need not have any.
+WITH_CERTIFICATES = frozenset({ListenerProtocol.TERMINATED_HTTPS, ListenerProtocol.PROMETHEUS})
 _CERTIFICATES = ("default_tls_container_ref", "sni_container_refs")
 _OF_CLIENTS = ("client_ca_tls_container_ref", "client_crl_container_ref")
 
@@ -80,19 +82,25 @@ def parameters(values: Mapping[str, Any], looked_at: Sequence[str]) -> str | Non
     return None
 
 
+def terminates(protocol: str, default_ref: str | None, sni_refs: Sequence[str]) -> bool:
+    """Return whether clients speak TLS with a listener itself."""
+    if protocol == ListenerProtocol.PROMETHEUS:
+        return bool(default_ref or sni_refs)
+    return protocol == ListenerProtocol.TERMINATED_HTTPS
+
+
 def listener(values: Mapping[str, Any]) -> str | None:
     """Return what is wrong with a listener's references and with what it asks clients for."""
-    shown = any(values[name] for name in _CERTIFICATES)
+    protocol, shown = values["protocol"], any(values[name] for name in _CERTIFICATES)
+    of_clients = any(values[name] for name in _OF_CLIENTS)
     asks = values["client_authentication"] != ClientAuthentication.NONE
-    if values["protocol"] != ListenerProtocol.TERMINATED_HTTPS:
-        if shown or any(values[name] for name in _OF_CLIENTS):
-            return "Certificate container references are only allowed on TERMINATED_HTTPS protocol listeners"
-        return "Client authentication is for TERMINATED_HTTPS protocol listeners" if asks else None
-    if not shown:
-        return (
-            "An SNI or default certificate container reference must be provided with TERMINATED_HTTPS "
-            "protocol listeners"
-        )
+    if protocol not in WITH_CERTIFICATES:
+        if shown or of_clients:
+            return f"Certificate container references are not allowed on {protocol} protocol listeners"
+        return f"Client authentication is not for {protocol} protocol listeners" if asks else None
+    if not shown and (of_clients or protocol == ListenerProtocol.TERMINATED_HTTPS):
+        what = "a client CA container reference" if of_clients else f"{protocol} protocol listeners"
+        return f"An SNI or default certificate container reference must be provided with {what}"
     authorities, revoked = (values[name] for name in _OF_CLIENTS)
     if authorities is None and asks:
         how = values["client_authentication"]

@@ -96,10 +96,8 @@ def _check_tls(refused: str | None) -> None:
 
 def _listener(values: Values, changed: Names) -> None:
     _served(Listener, values)
-    exports = values["protocol"] == ListenerProtocol.PROMETHEUS
-    if exports and (values["default_tls_container_ref"] or values["sni_container_refs"]):
-        raise Unsupported("certificates of PROMETHEUS listeners")
-    terminates = values["protocol"] == ListenerProtocol.TERMINATED_HTTPS
+    refs = (values["default_tls_container_ref"], values["sni_container_refs"])
+    terminates = tls_rules.terminates(values["protocol"], *refs)
     _check_tls(tls_rules.listener(values))
     _check_tls(tls_rules.parameters(values, _looked_at(changed, by_tls=terminates)))
     _check_headers(values["protocol"], values["insert_headers"] or {})

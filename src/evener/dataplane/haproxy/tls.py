@@ -14,10 +14,11 @@ from evener.dataplane.haproxy.model import Certificate, Config, TlsFile
 from evener.dataplane.haproxy.paths import CERTIFICATES
 from evener.dataplane.haproxy.quoting import line
 from evener.dataplane.haproxy.tls_words import CIPHERS, CIPHERSUITES, alpn, parameters, wants_dhe
+from evener.resources import tls_rules
 from evener.resources.graph import Graph
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool
-from evener.resources.types import AlpnProtocol, ClientAuthentication, ListenerProtocol
+from evener.resources.types import AlpnProtocol, ClientAuthentication
 
 OPTIONS = ("prefer-client-ciphers", "ssl-min-ver", "TLSv1.2", "no-tls-tickets")
 _DH_BITS = 2048  # as OpenSSL's security level 2 has it
@@ -26,7 +27,8 @@ ALPN = (AlpnProtocol.H2, AlpnProtocol.HTTP_1_1)
 
 def terminates(listener: Listener) -> bool:
     """Return whether clients speak TLS with `listener` itself."""
-    return listener.protocol is ListenerProtocol.TERMINATED_HTTPS
+    refs = (listener.default_tls_container_ref, listener.sni_container_refs)
+    return tls_rules.terminates(listener.protocol, *refs)
 
 
 def authenticates(listener: Listener) -> bool:
