@@ -101,6 +101,47 @@ def test_load_balancers_are_filtered_by_the_statuses_that_they_are_shown_with(an
         assert ann.ids(BALANCERS, nothing) == []
 
 
+def test_load_balancers_are_sorted_by_the_statuses_that_they_are_shown_with(any_cloud: Cloud) -> None:
+    in_every_state(any_cloud)
+    ann = any_cloud.ann
+    for name in ("provisioning_status", "operating_status"):
+        for way in ("asc", "desc"):
+            query = f"sort_key={name}&sort_dir={way}"
+            found = ann.entries(BALANCERS, query)
+            statuses = [entry[name] for entry in found]
+            assert statuses == sorted(statuses, reverse=way == "desc")
+            marker, ids = None, []
+            while page := ann.ids(BALANCERS, f"{query}&limit=3" + (f"&marker={marker}" if marker else "")):
+                marker = page[-1]
+                ids += page
+            assert ids == [entry["id"] for entry in found]
+
+
+def test_monitors_are_sorted_and_filtered_by_what_they_mean(any_cloud: Cloud) -> None:
+    ann, path = any_cloud.ann, "/lbaas/healthmonitors"
+    tree = any_cloud.tree()
+    plain = tree.healthmonitor
+    web = ann.create(
+        "healthmonitor",
+        pool_id=any_cloud.pool(tree.loadbalancer)["id"],
+        type="HTTP",
+        delay=5,
+        timeout=4,
+        max_retries=3,
+        max_retries_down=2,
+    )["id"]
+    assert ann.show("healthmonitor", plain)["http_method"] is None
+    assert ann.ids(path, "http_method=GET") == [web]
+    for query, ids in (
+        ("sort_key=http_method", [plain, web]),
+        ("sort_key=http_method&sort_dir=desc", [web, plain]),
+        ("sort_key=max_retries_down", [web, plain]),
+        ("sort_key=max_retries_down&sort_dir=desc", [plain, web]),
+        (f"sort_key=max_retries_down&limit=1&marker={web}", [plain]),
+    ):
+        assert ann.ids(path, query) == ids, query
+
+
 def test_pages_filtered_by_a_status_go_on_though_the_marker_has_left_it(any_cloud: Cloud) -> None:
     for _ in range(4):
         any_cloud.applied(any_cloud.balancer()["id"])

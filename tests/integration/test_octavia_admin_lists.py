@@ -55,6 +55,11 @@ def test_operators_kinds_are_listed_as_all_others(
     assert [each["name"] for each in found] == ["c", "b", "a"]
     found = pages(admin, path, plural, links, "limit=1&sort_key=name")
     assert [each["name"] for each in found] == ["a", "b", "c"]
+    for key in {key for each in admin.ok("GET", path)[plural] for key in each}:
+        for way, down in (("asc", False), ("desc", True)):
+            values = [each[key] for each in pages(admin, path, plural, links, f"limit=1&sort={key}:{way}")]
+            assert values == sorted(values, reverse=down), (key, way)
+            assert len(values) == 3
     found = admin.ok("GET", path, query_string="name=b")[plural]
     assert [each["name"] for each in found] == ["b"]
     found = admin.ok("GET", path, query_string="fields=name&sort=name")[plural]
@@ -70,3 +75,9 @@ def test_amphorae_are_listed_as_all_others(cloud: Cloud) -> None:
     for query, wanted in (("", made), ("&sort=created_at:desc", made[::-1])):
         found = pages(admin, "/amphorae", "amphorae", "amphorae_links", f"limit=1{query}")
         assert [each["loadbalancer_id"] for each in found] == wanted
+    for key in admin.ok("GET", "/amphorae")["amphorae"][0]:
+        for way, down in (("asc", False), ("desc", True)):
+            query = f"limit=1&sort={key}:{way}"
+            values = [each[key] for each in pages(admin, "/amphorae", "amphorae", "amphorae_links", query)]
+            assert len(values) == 3
+            assert values == sorted(values, key=lambda value: (value is not None, value or 0), reverse=down)

@@ -61,7 +61,7 @@ class Schemas:
                 cls, ()
             ):
                 schema = self._of_shown(cls, name, mark)
-                nullable = {"anyOf": [schema, {"type": "null"}]} if name in cls.SOMETIMES else schema
+                nullable = {"anyOf": [schema, {"type": "null"}]} if name in cls.SOMETIMES.names else schema
                 shown[shown_as] = nullable
         return _object(cls, _with_tenant(shown))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from evener.bus.base import Bus
 from evener.control import departing, scheduling, status_filters
@@ -16,6 +16,7 @@ from evener.control.errors import AgentInUse, AgentNotFound
 from evener.control.operating import WORDS
 from evener.control.reservations import Reservations
 from evener.control.services import Services
+from evener.control.status_columns import SILENT_SINCE
 from evener.control.status_views import with_statuses
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
@@ -29,8 +30,11 @@ from evener.store.database import Database, Transaction, now, retried
 from evener.store.filters import boolean
 from evener.store.rows import ListQuery
 from evener.store.schema import agents, bindings, loadbalancers
+from evener.store.sorting import Shown
 
 LOG = logging.getLogger(__name__)
+_ALIVE = agents.c.heartbeat_at > SILENT_SINCE
+KEYS = {"alive": Shown(case((_ALIVE, 1), else_=0), nullable=False)}
 
 
 class Agents:
@@ -55,8 +59,8 @@ class Agents:
             alive = None
             if words is not None:
                 wanted = [boolean("alive", word) for word in words]
-                alive = (agents.c.heartbeat_at > _deadline()).in_(wanted)
-            found = rows.listing(tx, cls, limited, derived=alive)
+                alive = _ALIVE.in_(wanted)
+            found = rows.listing(tx, cls, limited, derived=alive, keys=KEYS)
         return [_with_life(agent) for agent in found]
 
     def show(self, caller: Caller, cls: type[Agent], object_id: str, parent_id: str | None = None) -> Agent:
@@ -163,9 +167,11 @@ class Agents:
         served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
         with self._database.read() as tx:
             _get(tx, caller, agent_id)
-            plain, derived = status_filters.split(LoadBalancer, query, WORDS)
+            asked = status_filters.split(LoadBalancer, query, WORDS)
             mine = loadbalancers.c.id.in_(served)
-            found = rows.listing(tx, LoadBalancer, plain, caller.scope, mine, derived)
+            found = rows.listing(
+                tx, LoadBalancer, asked.query, caller.scope, mine, asked.condition, asked.keys
+            )
             return with_statuses(tx, LoadBalancer, found, WORDS)
 
     def hosting(self, caller: Caller, loadbalancer_id: str) -> Agent:

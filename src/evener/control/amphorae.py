@@ -20,6 +20,7 @@ from evener.store.database import Database, Transaction
 from evener.store.filters import boolean
 from evener.store.rows import ListQuery
 from evener.store.schema import agents, bindings, counters, loadbalancers
+from evener.store.sorting import Shown
 
 _OF_AGENT = {"lb_network_ip": agents.c.host, "cached_zone": agents.c.availability_zone}
 _OF_BALANCER = {
@@ -27,6 +28,20 @@ _OF_BALANCER = {
     "vrrp_ip": loadbalancers.c.vip_address,
     "ha_port_id": loadbalancers.c.vip_port_id,
     "vrrp_port_id": loadbalancers.c.vip_port_id,
+}
+
+
+def _key(column: ColumnElement[Any], *which: ColumnElement[bool]) -> Shown:
+    return Shown(select(column).where(*which).correlate(bindings).scalar_subquery())
+
+
+# What they are sorted by that no column of theirs has; what is the same for all is no order.
+KEYS = {
+    **{name: _key(column, agents.c.id == bindings.c.agent_id) for name, column in _OF_AGENT.items()},
+    **{
+        name: _key(column, loadbalancers.c.id == bindings.c.loadbalancer_id)
+        for name, column in _OF_BALANCER.items()
+    },
 }
 
 
@@ -42,8 +57,10 @@ class Amphorae:
         """Return the places that `query` asks for."""
         own = {name: values for name, values in query.filters.items() if not _is_derived(name)}
         conditions = [_having(name, values) for name, values in query.filters.items() if name not in own]
+        sort = [(name, up) for name, up in query.sort if name in KEYS or not _is_derived(name)]
+        asked = replace(query, filters=own, sort=sort)
         with self._database.read() as tx:
-            found = rows.listing(tx, Amphora, replace(query, filters=own), derived=and_(true(), *conditions))
+            found = rows.listing(tx, Amphora, asked, derived=and_(true(), *conditions), keys=KEYS)
             return _whole(tx, found)
 
     def show(

@@ -35,9 +35,21 @@ from evener.store.database import Database, Transaction, now, retried
 from evener.store.rows import ListQuery
 from evener.store.schema import flavor_profiles, loadbalancers
 from evener.store.schema import flavors as flavors_table
+from evener.store.sorting import Shown
 
 KEPT_AS = {"flavor_data": "metainfo"}  # attributes of a flavor profile that a service profile calls otherwise
 Profiled = Flavor | FlavorProfile
+# A flavor's first profile.
+KEYS = {
+    "flavor_profile_id": Shown(
+        select(flavor_profiles.c.service_profile_id)
+        .where(flavor_profiles.c.flavor_id == flavors_table.c.id)
+        .order_by(flavor_profiles.c.created_at, flavor_profiles.c.service_profile_id)
+        .limit(1)
+        .correlate(flavors_table)
+        .scalar_subquery()
+    )
+}
 
 
 class FlavorsWithProfiles:
@@ -69,7 +81,8 @@ class FlavorsWithProfiles:
                 )
             )
             asked = replace(query, filters=filters)
-            return flavors.with_profiles(tx, rows.listing(tx, Flavor, asked, derived=having))
+            found = rows.listing(tx, Flavor, asked, derived=having, keys=KEYS)
+            return flavors.with_profiles(tx, found)
 
     def show(
         self, caller: Caller, cls: type[Profiled], object_id: str, parent_id: str | None = None

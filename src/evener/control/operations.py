@@ -87,8 +87,9 @@ class LoadBalancing:
             if parent_id is not None and cls.PARENT is not None:
                 rows.get_row(tx, dict(OWNERS)[cls.PARENT], parent_id, caller.scope)
                 query = query.below(cls.PARENT, parent_id)
-            plain, derived = split(cls, query, self._manner.words)
-            return self._finished(tx, cls, rows.listing(tx, cls, plain, caller.scope, derived=derived))
+            asked = split(cls, query, self._manner.words)
+            found = rows.listing(tx, cls, asked.query, caller.scope, derived=asked.condition, keys=asked.keys)
+            return self._finished(tx, cls, found)
 
     def show(self, caller: Caller, cls: type[R], object_id: str, parent_id: str | None = None) -> R:
         """Return one object.

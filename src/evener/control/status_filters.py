@@ -1,11 +1,11 @@
-"""Filters by what control derives: the statuses of objects, as conditions on their rows.
+"""Filters and orders by what control derives: the statuses of objects, as expressions of their rows.
 
-They are decided by the rules that decide what is shown, in SQL, so that a page of what is filtered costs one statement.
+They are decided by the rules that decide what is shown, in SQL, so that a page costs one statement.
 What the rules ask of an object is in `status_columns`; of a load balancer of which no more is shown, here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 
@@ -19,6 +19,7 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import OperatingStatus, ProvisioningStatus
 from evener.store.rows import ListQuery, table
 from evener.store.schema import agents, bindings, healthmonitors, loadbalancers, member_health, members, pools
+from evener.store.sorting import Shown
 
 # What `statuses.progress` asks of each agent that a load balancer is bound to.
 OF_BINDINGS = (
@@ -83,39 +84,46 @@ def _condition() -> Condition:
 
 
 @cache
-def _provisioning_status(cls: type[Resource], _: Words) -> ColumnElement[str]:
-    return decided(PROVISIONING_RULES, standing(cls, table(cls)))
+def _provisioning_status(cls: type[Resource], _: Words) -> Shown:
+    return Shown(decided(PROVISIONING_RULES, standing(cls, table(cls))), nullable=False)
 
 
 @cache
-def _operating_status(cls: type[Resource], words: Words) -> ColumnElement[str]:
+def _operating_status(cls: type[Resource], words: Words) -> Shown:
     it = condition(cls, table(cls), words) if words.everywhere else _condition()
-    return decided(words.rules[cls], it)
+    return Shown(decided(words.rules[cls], it), nullable=False)
 
 
-Expression = Callable[[type[Resource], Words], ColumnElement[str]]
-DERIVED: Mapping[str, tuple[type[StrEnum], Expression]] = {
+DERIVED: Mapping[str, tuple[type[StrEnum], Callable[[type[Resource], Words], Shown]]] = {
     "provisioning_status": (ProvisioningStatus, _provisioning_status),
     "operating_status": (OperatingStatus, _operating_status),
 }
 
 
-def split(
-    cls: type[Resource], query: ListQuery, words: Words
-) -> tuple[ListQuery, ColumnElement[bool] | None]:
-    """Return `query` without its filters by derived attributes, and the condition that stands for those."""
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A query without its filters by statuses, the condition that stands for those, and the statuses to sort by."""
+
+    query: ListQuery
+    condition: ColumnElement[bool] | None
+    keys: Mapping[str, Shown]
+
+
+def split(cls: type[Resource], query: ListQuery, words: Words) -> Split:
+    """Return what of `query` is about columns, and what is about statuses."""
     if not words.everywhere and cls is not LoadBalancer:
-        return query, None
+        return Split(query, None, {})
+    keys = {name: DERIVED[name][1](cls, words) for name, _ in query.sort if name in DERIVED}
     plain: dict[str, Sequence[str]] = {}
     conditions: list[ColumnElement[bool]] = []
     for name, values in query.filters.items():
         if name not in DERIVED:
             plain[name] = values
             continue
-        statuses, expression = DERIVED[name]
+        statuses, shown = DERIVED[name]
         # Databases disagree on case and trailing spaces of literals; what is no status is left out here.
         asked = [status.value for status in statuses if status in values]
-        conditions.append(expression(cls, words).in_(asked))
+        conditions.append(shown(cls, words).value.in_(asked))
     if not conditions:
-        return query, None
-    return replace(query, filters=plain), and_(*conditions)
+        return Split(query, None, keys)
+    return Split(replace(query, filters=plain), and_(*conditions), keys)

@@ -24,9 +24,10 @@ class Attr:
     `references` names the table whose id it holds. `visible` attributes are shown, and can be filtered by. One that is
     not `stored` is only a wish that goes with a POST. One that is `computed` is chosen by the service where the
     user gives none, and then absent from what `wire.parse_create` returns. `wire` is its name on the wire where
-    that is no Python name; `shown_as` the property that is shown in its place; `within` the derived list by which
-    one that is not stored is filtered. What is `private` is shown to administrators only, and nobody else filters or
-    sorts by it.
+    that is no Python name; `shown_as` the property that is shown in its place, and `or_else` what that is where the
+    column holds nothing: another attribute, or a number; `within` the derived list by which one that is not stored is
+    filtered. What is `filtered` is left to control to filter by, and to sort by where it is one value. What is
+    `private` is shown to administrators only, and nobody else filters or sorts by it.
     """
 
     create: bool = False
@@ -39,7 +40,7 @@ class Attr:
     computed: bool = False
     wire: str | None = None
     shown_as: str | None = None
-    or_else: str | None = None
+    or_else: str | int | None = None
     filtered: bool = False
     private: bool = False
     within: str | None = None
@@ -74,12 +75,21 @@ class Derived:
     """A value that control works out when the object is shown: a status, a provider."""
 
     when_set: bool = False  # shown only where it has a value
-    filtered: bool = False  # control can filter by it
+    filtered: bool = False  # control can filter and sort by it
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A moment that the store writes down by itself, in a column, as objects come and change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sometimes:
+    """Attributes that mean something only for objects whose attribute `by` has one of `values`."""
+
+    names: frozenset[str] = frozenset()
+    by: str = ""
+    values: frozenset[str] = frozenset()
 
 
 UNLIMITED = -1  # a limit that is none
@@ -111,7 +121,7 @@ class Resource(BaseModel):
     FOR_ADMINISTRATORS: ClassVar[bool] = False  # nobody else makes, changes or deletes one
     LIMIT: ClassVar[int | None] = None  # so many a project may have, unless told otherwise; None: not counted
     QUOTA: ClassVar[str] = ""  # what that limit is called; KIND where empty
-    SOMETIMES: ClassVar[frozenset[str]] = frozenset()  # what has no meaning for some objects
+    SOMETIMES: ClassVar[Sometimes] = Sometimes()
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:
@@ -125,7 +135,10 @@ class Resource(BaseModel):
 
     def meaningless(self) -> frozenset[str]:
         """Return the attributes that mean nothing for this object: they are shown as null, whatever is stored."""
-        return frozenset()
+        names = self.SOMETIMES.names
+        return (
+            frozenset() if not names or getattr(self, self.SOMETIMES.by) in self.SOMETIMES.values else names
+        )
 
     @classmethod
     def trusted(cls, values: dict[str, Any]) -> Self:

@@ -14,6 +14,7 @@ from evener.resources.describe import (
     Parent,
     Provisioning,
     Resource,
+    Sometimes,
 )
 from evener.resources.errors import InvalidInput
 from evener.resources.tags import Tags
@@ -68,7 +69,8 @@ class HealthMonitor(Resource):
     PLURAL: ClassVar[str] = "healthmonitors"
     LIMIT: ClassVar[int | None] = UNLIMITED
     LABEL: ClassVar[str] = "Health Monitor"
-    SOMETIMES: ClassVar[frozenset[str]] = ONLY_HTTP
+    # A TCP or PING monitor makes no HTTP request.
+    SOMETIMES: ClassVar[Sometimes] = Sometimes(ONLY_HTTP, "type", HTTP_TYPES)
 
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
@@ -127,10 +129,6 @@ class HealthMonitor(Resource):
     def timeout_s(self) -> int:
         """Seconds a check may take: of 0, the least that there is."""
         return max(self.timeout, 1)
-
-    def meaningless(self) -> frozenset[str]:
-        """A TCP or PING monitor makes no HTTP request."""
-        return frozenset() if self.type in HTTP_TYPES else ONLY_HTTP
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from evener.resources.describe import (
     Parent,
     Provisioning,
     Resource,
+    Sometimes,
 )
 from evener.resources.errors import RedirectPoolMissing, RedirectUrlMissing
 from evener.resources.tags import Tags
@@ -38,6 +39,8 @@ def _is_redirect(code: int) -> int:
     return code
 
 
+USUAL_CODE = 302
+WITH_CODE = frozenset({L7Action.REDIRECT_TO_URL, L7Action.REDIRECT_PREFIX})
 RedirectCode = Annotated[int, Between(300, 399), AfterValidator(_is_redirect)]
 
 
@@ -47,6 +50,7 @@ class L7Policy(Resource):
     KIND: ClassVar[str] = "l7policy"
     PLURAL: ClassVar[str] = "l7policies"
     LIMIT: ClassVar[int | None] = UNLIMITED
+    SOMETIMES: ClassVar[Sometimes] = Sometimes(frozenset({"redirect_http_code"}), "action", WITH_CODE)
 
     project_id: Annotated[ProjectId, ONCE]
     created_at: KeptMoment = None
@@ -67,8 +71,11 @@ class L7Policy(Resource):
     """URL, for REDIRECT_TO_URL."""
     redirect_prefix: Annotated[Url | None, Attr(create=True, update=True, nullable=True)] = None
     """URL before the request's own path, for REDIRECT_PREFIX."""
-    redirect_http_code: Annotated[RedirectCode | None, Attr(create=True, update=True, nullable=True)] = None
-    """Status code of a redirect."""
+    redirect_http_code: Annotated[
+        RedirectCode | None,
+        Attr(create=True, update=True, nullable=True, shown_as="code", or_else=USUAL_CODE),
+    ] = None
+    """Status code of a redirect; 302 where not given."""
     position: Annotated[int, Between(1, MAX_INT), CHANGEABLE] = LAST
     """Place among the listener's policies, from 1; the last where not given."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
@@ -76,6 +83,11 @@ class L7Policy(Resource):
     operating_status: Operating = None
     rules: Annotated[tuple[str, ...], Children("l7rules", "l7policy_id")] = ()
     listeners: Annotated[tuple[str, ...], Parent("listener_id")] = ()
+
+    @property
+    def code(self) -> int:
+        """Status code that a redirect to an address is answered with."""
+        return self.redirect_http_code or USUAL_CODE
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:

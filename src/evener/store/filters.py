@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     and_,
     exists,
     false,
-    func,
     or_,
     true,
 )
@@ -30,7 +30,6 @@ from evener.resources.describe import (
     Kept,
     Parent,
     Resource,
-    columns,
     descriptors,
 )
 from evener.resources.describe import value_type as type_of
@@ -38,6 +37,7 @@ from evener.resources.errors import InvalidInput
 from evener.resources.types import MAX_INT, integer, is_storable
 from evener.resources.wire import adapter
 from evener.store.schema import metadata
+from evener.store.sorting import shown
 
 TRUE_WORDS = frozenset({"true", "1", "yes", "on", "t", "y"})
 FALSE_WORDS = frozenset({"false", "0", "no", "off", "f", "n"})
@@ -78,10 +78,18 @@ def constants(cls: type[Resource]) -> frozenset[str]:
 
 
 def sortable(cls: type[Resource]) -> list[str]:
-    """Return the attributes that clients sort by: those they see that have a column."""
-    rows = _table(cls)
-    shown = [name for name, (_, mark) in columns(cls).items() if mark.visible and _is_scalar(rows, name)]
-    return shown + [name for name, (_, mark) in descriptors(cls).items() if isinstance(mark, Kept)]
+    """Return the attributes that clients sort by: those they see that are one value.
+
+    The ones marked as `filtered` are left to the room that derives them.
+    """
+    return [name for name, (field, mark) in descriptors(cls).items() if _is_sorted_by(cls, name, field, mark)]
+
+
+def _is_sorted_by(cls: type[Resource], name: str, field: FieldInfo, mark: Descriptor) -> bool:
+    if isinstance(mark, Attr):
+        derived = mark.filtered and type_of(field) is not None
+        return mark.visible and (derived or _is_scalar(_table(cls), name))
+    return isinstance(mark, Kept | Child) or (isinstance(mark, Derived) and mark.filtered)
 
 
 def value_type(cls: type[Resource], name: str) -> type[str | int | bool]:
@@ -129,9 +137,10 @@ def matches(cls: type[Resource], name: str, values: Sequence[str]) -> ColumnElem
         raise InvalidInput(f"Invalid filter: '{name[:80]}' is not an attribute that can be filtered by")
     if not mark.stored:
         return _constant(descriptors(cls)[name][0].default, name, values)
-    shown = func.coalesce(rows.c[name], rows.c[mark.or_else]) if mark.or_else else rows.c[name]
-    plain = isinstance(shown.type, Boolean | Integer)
-    return _among(shown, name, values if plain else as_stored(cls, name, values))
+    found = shown(cls, name)
+    assert found is not None  # noqa: S101 - what is filtered by here is one value
+    plain = isinstance(found.value.type, Boolean | Integer)
+    return _among(found.value, name, values if plain else as_stored(cls, name, values))
 
 
 def _within_second(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache, lru_cache, partial
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
@@ -22,25 +21,22 @@ from sqlalchemy import (
     Select,
     Table,
     Update,
-    and_,
     bindparam,
-    case,
     func,
-    literal,
     literal_column,
-    or_,
     select,
     union_all,
 )
 
 from evener.resources.describe import Child, Children, Kept, Resource, columns, descriptors, value_type
-from evener.resources.errors import InvalidInput, MarkerNotFound, ObjectNotFound, OfAnotherProject
+from evener.resources.errors import MarkerNotFound, ObjectNotFound, OfAnotherProject
 from evener.resources.tags import FILTERS
 from evener.resources.wire import adapter
 from evener.store import tags
 from evener.store.database import Transaction, now
 from evener.store.filters import matches
 from evener.store.schema import TAGS, metadata
+from evener.store.sorting import Order, Shown, beyond, order, sort_keys
 
 R = TypeVar("R", bound=Resource)
 _MICROSECOND = timedelta(microseconds=1)
@@ -267,24 +263,27 @@ def listing(
     project_id: str | None = None,
     where: ColumnElement[bool] | None = None,
     derived: ColumnElement[bool] | None = None,
+    keys: Mapping[str, Shown] = MappingProxyType({}),
 ) -> list[R]:
     """Return the resources that `query` asks for, with their derived lists.
 
     `where` limits them to the rows that the caller sees, `derived` to those that pass the filters that this room
-    does not know; a marker need not pass any filter.
+    does not know; `keys` are the attributes that it does not know to sort by. A marker need not pass any filter.
 
     Raises:
         InvalidInput: for a filter or sort key that is no attribute, or a value of the wrong type.
         NotFound: when the marker is no row.
     """
     of_project = project_id is not None
-    sort = tuple(_each_once(query.sort).items())
+    by = order(query.sort, keys)
     way = _Way(of_project, query.limit is not None, query.reverse, bool(query.filters))
-    statement = _page(cls, sort, way)
+    statement = _page(cls, by, way)
     conditions = [condition for condition in (where, derived) if condition is not None]
     conditions += [_condition(cls, name, values) for name, values in query.filters.items()]
     if query.marker is not None:
-        conditions.append(_behind(tx, cls, query, project_id, where))
+        visible = _visible(cls, where, of_project=of_project)
+        found = _marker(tx, cls, visible, by, query.marker, project_id)
+        conditions.append(beyond(sort_keys(cls, by, reverse=query.reverse), found))
     if conditions:
         statement = statement.where(*conditions)
     found = tx.execute(statement, {"wanted_project": project_id, "page_size": query.limit}).all()
@@ -294,14 +293,6 @@ def listing(
 def _condition(cls: type[Resource], name: str, values: Sequence[str]) -> ColumnElement[bool]:
     by_tags = cls in TAGS and name in FILTERS
     return tags.matches(cls, name, values) if by_tags else matches(cls, name, values)
-
-
-def _each_once(sort: Sequence[tuple[str, bool]]) -> dict[str, bool]:
-    """Return the attributes to sort by, each where it is named first: what it decides is decided."""
-    wanted: dict[str, bool] = {}
-    for name, ascending in sort:
-        wanted.setdefault(name, ascending)
-    return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,10 +306,10 @@ class _Way:
 
 
 @lru_cache(maxsize=256)  # whoever asks says what to sort by
-def _page(cls: type[Resource], sort: tuple[tuple[str, bool], ...], way: _Way) -> Select[Any]:
+def _page(cls: type[Resource], by: Order, way: _Way) -> Select[Any]:
     """Return the statement of `listing` without its filters, built once."""
     statement = _all_of(cls, of_project=way.of_project)
-    for key in _sort_keys(table(cls), sort, reverse=way.reverse):
+    for key in sort_keys(cls, by, reverse=way.reverse):
         # SQLite would read a whole project in this order, rather than sort the few that pass a filter.
         expression = func.coalesce(key.expression, key.expression) if way.filtered else key.expression
         statement = statement.order_by(expression.asc() if key.ascending else expression.desc())
@@ -331,77 +322,29 @@ def _all_of(cls: type[Resource], *, of_project: bool) -> Select[Any]:
     return statement.where(rows.c.project_id == bindparam("wanted_project")) if of_project else statement
 
 
-def _behind(
-    tx: Transaction,
-    cls: type[Resource],
-    query: ListQuery,
-    project_id: str | None,
-    where: ColumnElement[bool] | None,
-) -> ColumnElement[bool]:
-    """Return the condition for rows behind the marker of `query`; one that the caller does not see is none."""
-    visible = _all_of(cls, of_project=project_id is not None)
-    if where is not None:
-        visible = visible.where(where)
-    marker = _marker(tx, cls, visible, str(query.marker), project_id)
-    return _beyond(_sort_keys(table(cls), query.sort, reverse=query.reverse), marker)
+def _visible(cls: type[Resource], where: ColumnElement[bool] | None, *, of_project: bool) -> Select[Any]:
+    """Return the statement of what the caller sees."""
+    visible = _all_of(cls, of_project=of_project)
+    return visible if where is None else visible.where(where)
 
 
 def _marker(
-    tx: Transaction, cls: type[Resource], visible: Select[Any], marker: str, project_id: str | None
-) -> dict[str, Any]:
-    """Return the row that a page begins behind."""
+    tx: Transaction,
+    cls: type[Resource],
+    visible: Select[Any],
+    by: Order,
+    marker: str,
+    project_id: str | None,
+) -> Sequence[Any]:
+    """Return what the row that a page begins behind is sorted by; one that the caller does not see is none."""
     found = None
     if marker.isprintable():
-        statement = visible.where(table(cls).c.id == marker)
+        keys = [key.expression for key in sort_keys(cls, by, reverse=False)]
+        statement = visible.with_only_columns(*keys).where(table(cls).c.id == marker)
         found = tx.execute(statement, {"wanted_project": project_id}).first()
     if found is None:
         raise MarkerNotFound(cls.label(), marker if marker.isprintable() else "with this id")
-    return found._asdict()
-
-
-@dataclass(frozen=True, slots=True)
-class _SortKey:
-    """What to order by, which way, and the value that a row has there."""
-
-    expression: ColumnElement[Any]
-    ascending: bool
-    of: Callable[[Mapping[str, Any]], Any]
-
-
-def _sort_keys(rows: Table, sort: Sequence[tuple[str, bool]], *, reverse: bool) -> list[_SortKey]:
-    wanted: dict[str, bool] = {}
-    for name, ascending in (*sort, ("id", True)):
-        if name not in rows.c or isinstance(rows.c[name].type, JSON):
-            raise InvalidInput(
-                f"Invalid input for sort_key. Reason: '{name[:80]}' is not an attribute to sort by."
-            )
-        wanted.setdefault(name, ascending != reverse)
-    keys: list[_SortKey] = []
-    for name, ascending in wanted.items():
-        if rows.c[name].nullable:  # databases disagree on where NULL stands: with us, it comes first
-            given = case((rows.c[name].is_(None), 0), else_=1)
-            keys.append(_SortKey(given, ascending, partial(_is_given, name)))
-        keys.append(_SortKey(rows.c[name], ascending, itemgetter(name)))
-    return keys
-
-
-def _is_given(name: str, row: Mapping[str, Any]) -> int:
-    return int(row[name] is not None)
-
-
-def _beyond(keys: Sequence[_SortKey], marker: Mapping[str, Any]) -> ColumnElement[bool]:
-    """Return the condition for rows that come after `marker` in the order of `keys`."""
-    cases = []
-    same: list[ColumnElement[bool]] = []
-    for key in keys:
-        value = key.of(marker)
-        if value is None:  # the key before says which rows have none; they are all alike
-            same.append(key.expression.is_(None))
-            continue
-        bound = literal(value, key.expression.type)
-        cases.append(and_(*same, key.expression > bound if key.ascending else key.expression < bound))
-        same.append(key.expression == bound)
-    return or_(*cases)
+    return found
 
 
 def _with_children(tx: Transaction, cls: type[R], found: Sequence[Row[Any]]) -> list[R]:

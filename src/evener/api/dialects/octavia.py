@@ -30,7 +30,7 @@ from evener.resources.availability_zone import AvailabilityZone
 from evener.resources.errors import EvenerError
 from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
-from evener.resources.l7policy import L7Policy
+from evener.resources.l7policy import USUAL_CODE, WITH_CODE, L7Policy
 from evener.resources.l7rule import L7Rule
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool, SessionPersistence
@@ -98,8 +98,6 @@ TARGETS = {
     L7Action.REDIRECT_TO_URL: "redirect_url",
     L7Action.REDIRECT_PREFIX: "redirect_prefix",
 }
-USUAL_CODE = 302
-WITH_CODE = (L7Action.REDIRECT_TO_URL, L7Action.REDIRECT_PREFIX)
 
 
 def _implied_of_policy(given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -129,11 +127,6 @@ def _tls_defaults(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: usual for name, usual in tls_rules.DEFAULTS.items() if given.get(name, usual) is None}
 
 
-def _shown_code(policy: L7Policy) -> int | None:
-    """Return the code that is in force: what redirects to an address has one."""
-    return policy.redirect_http_code or (USUAL_CODE if policy.action in WITH_CODE else None)
-
-
 FORM = WireForm(
     other={
         Pool: {"l7_policies": None},
@@ -154,7 +147,6 @@ FORM = WireForm(
     shows={
         Listener: {"insert_headers": lambda it: dict(it.headers)},
         Pool: {"session_persistence": _shown_persistence},
-        L7Policy: {"redirect_http_code": _shown_code},
         HealthMonitor: {"http_version": lambda it: it.http_version and float(it.http_version)},
     },
     refuses={HealthMonitor: _refused_monitor},

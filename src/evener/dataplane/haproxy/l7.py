@@ -181,17 +181,13 @@ def _decision(
         case L7Action.REDIRECT_TO_POOL:
             action = ("deny", "status", "503")
         case L7Action.REDIRECT_TO_URL:
-            action = ("redirect", "location", literal(str(policy.redirect_url)), "code", _code(policy))
+            action = ("redirect", "location", literal(str(policy.redirect_url)), "code", str(policy.code))
         case L7Action.REDIRECT_PREFIX:
             # A request's own path, which begins with one, and its query follow.
             prefix = str(policy.redirect_prefix).removesuffix("/")
-            action = ("redirect", "prefix", literal(prefix), "code", _code(policy))
+            action = ("redirect", "prefix", literal(prefix), "code", str(policy.code))
         case L7Action.REJECT:
             action = ("deny", "status", "403")
         case _:
             raise unknown("action of an L7 policy", policy.action)
     yield line("http-request", *action, "if", *conditions)
-
-
-def _code(policy: L7Policy) -> str:
-    return str(policy.redirect_http_code or 302)
