@@ -23,8 +23,14 @@ from evener.dataplane.haproxy.settings import Settings, most_files, probe
 from evener.host import netns
 
 VIP = "127.0.1.1"
-BINARY = os.environ.get("HAPROXY", "haproxy")
-SETTINGS = Settings(version=probe(BINARY), binary=BINARY, files=most_files())
+DEBIAN_13 = "/run/haproxy-3.0/haproxy"  # where tests/sandbox has what scripts/haproxy-3.0 brings
+
+
+def settings_of(binary: str) -> Settings:
+    return Settings(version=probe(binary), binary=binary, files=most_files())
+
+
+SETTINGS = settings_of(os.environ.get("HAPROXY", "haproxy"))  # of this machine's
 
 
 class Web:
@@ -133,8 +139,8 @@ class PatientInstance(Instance):
 class Rig:
     """A namespace of its own, an `Instance` in it, and everything a test starts."""
 
-    def __init__(self, tmp_path: Path, name: str) -> None:
-        self.namespace = name
+    def __init__(self, tmp_path: Path, name: str, settings: Settings = SETTINGS) -> None:
+        self.namespace, self.settings = name, settings
         self.directory = tmp_path / "lbaas" / g.nth(1)
         self.webs: dict[str, Web] = {}
         self.peers: list[Peer] = []
@@ -142,7 +148,7 @@ class Rig:
         self.instance = self.another()
 
     def another(self) -> Instance:
-        return PatientInstance(self.directory, self.namespace, SETTINGS)
+        return PatientInstance(self.directory, self.namespace, self.settings)
 
     def web(self, name: str, *, address="127.0.2.1", port=0, tls=None) -> Web:
         self.webs[name] = Web(self, name, address, port, tls)
@@ -225,10 +231,27 @@ def eventually(what: Callable[[], object], within_s: float = 10.0):
     return value
 
 
+def on_each_haproxy(metafunc: pytest.Metafunc) -> None:
+    """Have a test that is marked so run on Debian 13's HAProxy too, where this machine has another."""
+    marked = metafunc.definition.get_closest_marker("each_haproxy")
+    if marked and "haproxy" in metafunc.fixturenames and SETTINGS.version[:2] != (3, 0):
+        ids = ("{}.{}.{}".format(*SETTINGS.version), "3.0")
+        metafunc.parametrize("haproxy", (SETTINGS.binary, DEBIAN_13), ids=ids, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def haproxy(request: pytest.FixtureRequest) -> Settings:
+    """Return the settings of the HAProxy that the test is about: this machine's, unless it is marked `each_haproxy`."""
+    binary = getattr(request, "param", SETTINGS.binary)
+    if binary == DEBIAN_13 and not Path(binary).exists():
+        pytest.skip("Debian 13's HAProxy is not here; scripts/haproxy-3.0 says why")
+    return settings_of(binary)
+
+
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def rig(tmp_path: Path, haproxy: Settings) -> Iterator[Rig]:
     """Return a rig of the test's own, of which no process is left afterwards."""
-    opened = Rig(tmp_path, "qlbaas-test")
+    opened = Rig(tmp_path, "qlbaas-test", haproxy)
     yield opened
     opened.close()
     assert process.processes_of(opened.instance.paths) == set()

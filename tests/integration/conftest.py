@@ -7,13 +7,14 @@ from network_service import Service
 from octavia_site import openstack, references, site
 
 from evener.store.database import Database
-from haproxy_rig import rig
+from haproxy_rig import haproxy, on_each_haproxy, rig
 
 __all__ = [
     "any_cloud",
     "cloud",
     "database",
     "database_url",
+    "haproxy",
     "mariadb_url",
     "openstack",
     "postgresql_url",
@@ -21,6 +22,11 @@ __all__ = [
     "rig",
     "site",
 ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give tests their parameters of this room."""
+    on_each_haproxy(metafunc)
 
 
 @pytest.fixture

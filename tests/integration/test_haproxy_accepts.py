@@ -8,17 +8,16 @@ import pytest
 import haproxy_graphs as g
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.render import render
-from haproxy_rig import SETTINGS
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 GRAPHS = 300
 AT_ONCE = 25
 
 
-def test_haproxy_accepts_every_rendered_graph_without_a_complaint(tmp_path):
+def test_haproxy_accepts_every_rendered_graph_without_a_complaint(tmp_path, haproxy):
     (tmp_path / "servers.state").write_text("1\n")
-    rendered = [render(g.random_graph(random.Random(seed)), tmp_path, SETTINGS) for seed in range(GRAPHS)]
+    rendered = [render(g.random_graph(random.Random(seed)), tmp_path, haproxy) for seed in range(GRAPHS)]
     for backend in (each for config in rendered for each in config.backends if each.table):
         Paths(tmp_path).clients(backend.name, backend.table).touch()
     texts = [config.text for config in rendered if config.frontends]
@@ -30,7 +29,7 @@ def test_haproxy_accepts_every_rendered_graph_without_a_complaint(tmp_path):
         file = tmp_path / "all.conf"
         file.write_text("\n".join([first, *(text[text.index("\nfrontend ") :] for text in others)]))
         run = subprocess.run(
-            [SETTINGS.binary, "-c", "-f", str(file)],
+            [haproxy.binary, "-c", "-f", str(file)],
             capture_output=True,
             text=True,
             check=False,

@@ -12,14 +12,14 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import access, runtime
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.paths import Paths
-from haproxy_rig import SETTINGS, VIP, eventually, member_of
+from haproxy_rig import VIP, eventually, member_of
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 
 @pytest.fixture
 def rig(rig):
-    rig.instance = Instance(rig.directory, rig.namespace, replace(SETTINGS, access_log=True))
+    rig.instance = Instance(rig.directory, rig.namespace, replace(rig.settings, access_log=True))
     return rig
 
 
@@ -150,7 +150,7 @@ def test_reloads_write_on_in_the_same_file_and_cutting_it_disturbs_nobody(rig):
 
 
 def test_what_haproxy_says_of_members_that_flap_is_bounded_like_the_other_logs(rig):
-    rig.instance = Instance(rig.directory, rig.namespace, replace(SETTINGS, log_size=2000, log_count=2))
+    rig.instance = Instance(rig.directory, rig.namespace, replace(rig.settings, log_size=2000, log_count=2))
     serve(rig)
     said = rig.instance.paths.stderr
     server = f"{g.nth(2)}/{g.nth(11)}"

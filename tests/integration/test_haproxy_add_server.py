@@ -6,18 +6,19 @@ import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy import runtime
+from evener.dataplane.haproxy.settings import Version
 from haproxy_changes import DOCUMENT as CHANGES
-from haproxy_rig import SETTINGS, Rig, Shop
+from haproxy_rig import Rig, Shop
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 DOCUMENT = CHANGES.with_name("joining.md")
 TAKEN = "New server registered."
 
 
-def rows() -> list[tuple[str, bool]]:
-    """Return the words of each row, and whether the HAProxy at hand is to take them."""
+def rows(version: Version) -> list[tuple[str, bool]]:
+    """Return the words of each row, and whether a HAProxy of that version is to take them."""
     found = re.findall(r"^\| `(.+?)` \| .+? \| (yes|no) \| (yes|no) \|$", DOCUMENT.read_text(), re.MULTILINE)
-    column = 2 if SETTINGS.version >= (3, 0, 0) else 1
+    column = 2 if version >= (3, 0, 0) else 1
     return [(row[0], row[column] == "yes") for row in found]
 
 
@@ -26,8 +27,9 @@ def test_a_new_server_may_have_the_words_that_the_document_says_and_no_others(ri
     shop.monitor = g.monitor()
     shop.apply()
     pool, member = shop.pool.id, shop.members[0].id
-    assert len(rows()) > 20
-    for number, (words, taken) in enumerate(rows()):
+    told = rows(rig.settings.version)
+    assert len(told) > 20
+    for number, (words, taken) in enumerate(told):
         command = f"add server {pool}/{g.nth(500 + number)} 127.0.0.1:{1000 + number} {words}"
         said = runtime.ask(rig.instance.paths.socket, command.replace("POOL/MEMBER", f"{pool}/{member}"))
         assert (said.strip() == TAKEN) is taken, (words, said)

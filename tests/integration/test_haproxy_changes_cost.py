@@ -7,15 +7,15 @@ from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.plan import Reload, Start, Stop
 from evener.resources.graph import Graph
 from haproxy_changes import base, changeable, changed, costs, more_or_less
-from haproxy_rig import SETTINGS, VIP, Rig
+from haproxy_rig import VIP, Rig
 from made_certificates import authorities, document, ec_key, make, revoked
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory):
-    rig = Rig(tmp_path_factory.mktemp("costs"), "qlbaas-test")
+def rig(tmp_path_factory, haproxy):
+    rig = Rig(tmp_path_factory.mktemp("costs"), "qlbaas-test", haproxy)
     yield rig
     rig.close()
 
@@ -53,7 +53,7 @@ def cost(rig: Rig, other: Graph) -> str:
 def test_a_change_of_an_attribute_costs_what_the_document_says(rig, one, name):
     rig.instance.apply(one)
     back = costs()[name]
-    if name == "listener.connection_limit" and not SETTINGS.raises_limits:
+    if name == "listener.connection_limit" and not rig.settings.raises_limits:
         back = "reload"  # from 5 to none; the document says which versions
     assert cost(rig, changed(one, *name.split("."))) == costs()[name]
     assert cost(rig, one) == back

@@ -229,6 +229,7 @@ def test_a_member_that_was_well_goes_out_in_time_though_no_worker_lives_as_long_
     shop.until("ONLINE")
 
 
+@pytest.mark.each_haproxy
 @pytest.mark.parametrize("kind", ["TCP", "HTTP", "HTTPS"])
 def test_the_timeout_holds_for_opening_a_connection(rig, kind):
     shop = Shop(rig)

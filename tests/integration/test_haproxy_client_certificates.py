@@ -15,7 +15,7 @@ from evener.resources.graph import Graph
 from haproxy_rig import VIP, Rig, member_of
 from made_certificates import Made, authorities, document, ec_key, make, revoked, rsa_key
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 ROOT, UPPER, LOWER = authorities()
 CLIENTS = make("Clients", ec_key(300), authority=True)

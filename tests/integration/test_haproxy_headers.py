@@ -7,7 +7,7 @@ import haproxy_graphs as g
 from haproxy_rig import VIP, Rig, Shop, member_of
 from made_certificates import authorities, document, ec_key, make
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 
 def heard(rig: Rig, shop: Shop, head: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from evener.dataplane.haproxy.plan import Reload
 from evener.resources.types import L7CompareType, L7RuleType
 from haproxy_rig import VIP, Rig, member_of
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 POOL, MATCHED, DOWN, FRONT = g.nth(1), g.nth(2), g.nth(3), g.nth(4)
 EQUAL, STARTS, ENDS = "EQUAL_TO", "STARTS_WITH", "ENDS_WITH"
@@ -17,8 +17,8 @@ CONTAINS, REGEX = "CONTAINS", "REGEX"
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory):
-    rig = Rig(tmp_path_factory.mktemp("l7"), "qlbaas-test")
+def rig(tmp_path_factory, haproxy):
+    rig = Rig(tmp_path_factory.mktemp("l7"), "qlbaas-test", haproxy)
     rig.web("default", address="127.0.2.1")
     rig.web("matched", address="127.0.2.2")
     yield rig

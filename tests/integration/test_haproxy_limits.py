@@ -9,9 +9,9 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import process, runtime, stats
 from evener.dataplane.haproxy.plan import Reload, SetLimit
 from evener.dataplane.haproxy.settings import most_files
-from haproxy_rig import SETTINGS, VIP, Rig, member_of
+from haproxy_rig import VIP, Rig, member_of
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def limited(rig: Rig, limit: int) -> list[type]:
 
 def test_a_limit_is_lowered_and_raised_at_run_time_where_haproxy_can_and_the_file_says_the_same(rig):
     limited(rig, 5)
-    raised = [SetLimit if SETTINGS.raises_limits else Reload]
+    raised = [SetLimit if rig.settings.raises_limits else Reload]
     for limit, steps in (
         (4, [SetLimit]),
         (1, [SetLimit]),
@@ -42,7 +42,7 @@ def test_a_limit_is_lowered_and_raised_at_run_time_where_haproxy_can_and_the_fil
         before = process.workers(rig.instance.paths).current
         assert limited(rig, limit) == steps
         assert (process.workers(rig.instance.paths).current == before) is (Reload not in steps)
-        expected = SETTINGS.maxconn if limit == -1 else limit
+        expected = rig.settings.maxconn if limit == -1 else limit
         (row,) = stats.rows(runtime.ask(rig.instance.paths.socket, "show stat -1 1 -1"))
         assert int(row["slim"]) == expected
         assert f"maxconn {expected}\n" in rig.instance.paths.conf.read_text().partition("frontend")[2]
@@ -66,7 +66,7 @@ def test_who_waits_for_a_higher_limit_is_served_once_it_is_there(rig):
 
 
 def test_a_limit_above_the_usual_is_kept_as_far_as_there_are_files(rig):
-    rig.instance.settings = replace(SETTINGS, maxconn=20, files=most_files())
+    rig.instance.settings = replace(rig.settings, maxconn=20, files=most_files())
     for limit, expected in ((30, 30), (20, 20), (45, 45), (-1, 20)):
         limited(rig, limit)
         (row,) = stats.rows(runtime.ask(rig.instance.paths.socket, "show stat -1 1 -1"))

@@ -16,7 +16,7 @@ from evener.resources.graph import Graph
 from haproxy_rig import VIP, Rig, eventually, member_of
 from made_certificates import Made, authorities, document, ec_key, make, revoked, rsa_key
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 ROOT, UPPER, LOWER = authorities()
 FRONT = make("www.example.com", rsa_key(1), LOWER, ("www.example.com",))

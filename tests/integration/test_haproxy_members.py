@@ -7,7 +7,7 @@ from evener.dataplane.haproxy.plan import AddServer, Reload, RemoveServer
 from haproxy_peers import Listening
 from haproxy_rig import VIP, Rig, Shop, eventually, member_of
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 
 def every_second(**given):

@@ -134,6 +134,7 @@ def test_an_applications_cookie_expires_also_after_a_reload(rig, monkeypatch):
     assert "used:0" in table
 
 
+@pytest.mark.each_haproxy
 @pytest.mark.parametrize("persistence", [SOURCE_IP, APP_COOKIE], ids=["address", "cookie"])
 def test_a_client_that_was_away_for_several_reloads_is_still_known(rig, persistence):
     shop = Shop(rig, persistence)
@@ -145,6 +146,7 @@ def test_a_client_that_was_away_for_several_reloads_is_still_known(rig, persiste
     assert {n: shop.ask(n, f"id-{n}" if by_cookie else "") for n in CLIENTS} == first
 
 
+@pytest.mark.each_haproxy
 @pytest.mark.parametrize(
     "cookie", ["Zm9v+b/ar==", "x" * 80, "a\\b", "\xe9", "#1", "a=b=c", "%41'$\"{}"], ids=lambda each: each[:9]
 )
@@ -170,6 +172,7 @@ def test_cookies_that_begin_alike_are_told_apart_by_their_whole_values(rig):
     assert {cookie: shop.ask(1, cookie) for cookie in first} == first
 
 
+@pytest.mark.each_haproxy
 def test_a_cookie_that_no_member_has_set_is_learned_from_the_request_and_an_empty_one_is_none(rig):
     shop = Shop(rig, APP_COOKIE)
     shop.apply()
@@ -179,6 +182,7 @@ def test_a_cookie_that_no_member_has_set_is_learned_from_the_request_and_an_empt
     assert {shop.ask(1, "; session=") for _ in range(6)} == {"w1", "w2", "w3"}
 
 
+@pytest.mark.each_haproxy
 @pytest.mark.parametrize("persistence", [SOURCE_IP, APP_COOKIE], ids=["address", "cookie"])
 def test_clients_are_known_after_the_load_balancer_was_switched_off_and_on_and_after_a_kill(
     rig, persistence, monkeypatch
@@ -238,6 +242,7 @@ def test_workers_meet_where_no_port_leads_and_a_pool_that_forgets_leaves_no_file
     assert list(rig.directory.glob("clients*")) == []
 
 
+@pytest.mark.each_haproxy
 @pytest.mark.parametrize(
     "kinds", [(SOURCE_IP, APP_COOKIE), (APP_COOKIE, SOURCE_IP)], ids=["to cookie", "back"]
 )
@@ -253,6 +258,7 @@ def test_what_one_kind_of_persistence_knows_does_not_trouble_another(rig, kinds)
         assert len({shop.ask(1, "other-id") for _ in range(3)}) == 1
 
 
+@pytest.mark.each_haproxy
 def test_a_member_that_joins_a_pool_with_cookies_of_ours_disturbs_nobody(rig):
     shop = Shop(rig, {"type": "HTTP_COOKIE"})
     late = shop.members.pop()

@@ -10,7 +10,7 @@ from evener.dataplane.haproxy import exporter
 from evener.dataplane.haproxy.plan import Reload
 from haproxy_rig import Shop, member_of
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 PORT = 9000
 # Some of each kind of those that octavia/cmd/prometheus_proxy.py names.
 NAMES = (

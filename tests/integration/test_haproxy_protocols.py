@@ -16,7 +16,7 @@ from haproxy_peers import Listening
 from haproxy_rig import VIP, Rig, eventually, member_of
 from made_certificates import authorities, document, ec_key, make
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 POOL, FIRST, SECOND = g.nth(5), g.nth(10), g.nth(11)
 CLIENT = "127.0.9.9"
 REQUEST = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"

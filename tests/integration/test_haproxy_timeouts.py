@@ -13,7 +13,7 @@ import haproxy_graphs as g
 from haproxy_peers import Listening
 from haproxy_rig import VIP, Rig, member_of
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 SHORT_MS = 700
 LONG_ENOUGH_S = 2.0  # to tell the short timeout from the default, which is 50 s

@@ -30,10 +30,10 @@ from evener.dataplane.haproxy.plan import (
 from evener.dataplane.haproxy.render import render
 from evener.host import netns
 from evener.resources.graph import Graph, TlsCertificate
-from haproxy_rig import SETTINGS, VIP, PatientInstance, Rig, eventually, member_of
+from haproxy_rig import VIP, PatientInstance, Rig, eventually, member_of
 from made_certificates import Made, authorities, document, ec_key, make, rsa_key
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 ROOT, UPPER, LOWER = authorities()
 DEFAULT = make("default.example.com", rsa_key(1), LOWER, ("default.example.com",))
@@ -264,7 +264,7 @@ def test_a_crash_comes_back_with_the_certificates_that_were_put_in_at_run_time(s
 
 def test_what_an_agent_left_half_done_is_reloaded_by_the_next(serving):
     step = ReplaceCertificate(
-        render(with_certificates(serving, terminated("other")), serving.directory, SETTINGS)
+        render(with_certificates(serving, terminated("other")), serving.directory, serving.settings)
         .frontends[0]
         .certificates[0]
     )
@@ -366,13 +366,12 @@ def test_a_taken_port_is_found_before_the_reload(rig):
     assert shown(rig, None) == DEFAULT.certificate
 
 
-@pytest.mark.skipif(
-    not SETTINGS.bounds_handshakes, reason="this HAProxy bounds handshakes by 50 seconds only"
-)
 def test_a_handshake_that_does_not_go_on_ends_at_its_deadline(serving):
+    if not serving.settings.bounds_handshakes:
+        pytest.skip("this HAProxy bounds handshakes by 50 seconds only")
     serving.instance.remove()
     serving.instance = PatientInstance(
-        serving.directory, serving.namespace, replace(SETTINGS, handshake_timeout_s=1)
+        serving.directory, serving.namespace, replace(serving.settings, handshake_timeout_s=1)
     )
     serving.instance.apply(with_certificates(serving, terminated("default")))
     with serving.socket(443) as silent, serving.socket(443) as begun:

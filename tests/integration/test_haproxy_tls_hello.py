@@ -9,7 +9,7 @@ from haproxy_peers import Listening
 from haproxy_rig import VIP, Rig, eventually, member_of
 from made_certificates import authorities, ec_key, make
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 WELL, OTHER = g.nth(10), g.nth(11)
 
 

@@ -11,7 +11,7 @@ from evener.resources.tls_rules import DEFAULTS
 from haproxy_rig import VIP, Rig, member_of
 from made_certificates import authorities, document, make, rsa_key
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 ROOT, UPPER, LOWER = authorities()
 ONE = make("one.example.com", rsa_key(1), LOWER, ("one.example.com",))

@@ -16,7 +16,7 @@ import haproxy_graphs as g
 from evener.host import netns
 from haproxy_rig import VIP, eventually, member_of
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 
 
 @pytest.fixture
