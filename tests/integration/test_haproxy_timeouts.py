@@ -52,6 +52,7 @@ def idle(rig: Rig, port: int, first: bytes) -> float:
 
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 @pytest.mark.parametrize(("protocol", "first"), [("TCP", b"hello"), ("HTTP", REQUEST)])
@@ -139,3 +140,25 @@ def test_an_open_web_socket_ends_after_the_time_of_its_listener_too(rig: Rig) ->
     )
     assert idle(rig, 81, first) >= LONG_ENOUGH_S
     assert idle(rig, 82, first) < LONG_ENOUGH_S
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "HTTP"])
+def test_nothing_waits_for_the_time_of_an_inspection(rig: Rig, protocol: str) -> None:
+    """Neither a member that speaks first, nor a request that L7 policies are to decide on."""
+
+    def speaks(connection: socket.socket) -> None:
+        connection.sendall(b"SSH-2.0\r\n" if protocol == "TCP" else ANSWER)
+
+    front = listener(80, protocol, timeout_tcp_inspect=60_000)
+    policy = g.policy(g.rule(type="PATH", value="/not"), listener_id=front.id, action="REJECT")
+    nodes = [(g.pool(id=POOL, protocol=protocol), [member_of(rig.peer(speaks), id=g.nth(10))], None)]
+    policies = [policy] if protocol == "HTTP" else []
+    rig.instance.apply(
+        g.graph(id=g.nth(1), listeners=[front], pools=nodes, l7policies=policies, addresses=[VIP])
+    )
+    assert "inspect-delay" in rig.instance.paths.conf.read_text()
+    with rig.socket() as client:
+        client.settimeout(5)
+        for part in (REQUEST[:10], REQUEST[10:]) if protocol == "HTTP" else ():
+            client.sendall(part)
+        assert client.recv(65536).startswith(b"SSH" if protocol == "TCP" else b"HTTP/1.1 200")
