@@ -305,7 +305,6 @@ def test_a_lost_node_is_removed_by_force_and_what_it_served_goes_to_others(any_c
     assert cloud.controller.assigned(OTHER).keys() == {tree.loadbalancer}
     assert cloud.ann.ids(BALANCERS) == [tree.loadbalancer]
     assert cloud.ann.ids("/ports", f"id={going['vip_port_id']}") == []  # its address is free again
-    assert cloud.ann.show("loadbalancer", tree.loadbalancer)["provisioning_status"] == "PENDING_CREATE"
     stats = cloud.ann.ok("GET", f"{BALANCERS}/{tree.loadbalancer}/stats")["stats"]
     assert (stats["total_connections"], stats["active_connections"]) == (5, 0)
     # Should the node come back, it learns that what it holds is elsewhere, or gone.
@@ -314,6 +313,59 @@ def test_a_lost_node_is_removed_by_force_and_what_it_served_goes_to_others(any_c
         tree.loadbalancer,
         going["id"],
     }
+
+
+def removed_by_force(cloud: Cloud) -> None:
+    """Lose the one agent there is, with another one in its place."""
+    with cloud.database.write() as tx:
+        tx.execute(agents.update().values(heartbeat_at=now() - timedelta(seconds=76)))
+    (lost,) = cloud.admin.ids("/agents")
+    cloud.controller.heartbeat(OTHER, {})
+    cloud.admin.ok("DELETE", f"/agents/{lost}", query_string="force=true")
+
+
+def provisioning(cloud: Cloud, balancer: str) -> dict[str, str]:
+    """Return how far Octavia's API says that a load balancer is, and what is below it, by kind."""
+    octavia = cloud.ann.octavia
+    found = {}
+    for kind in ("loadbalancer", "listener", "pool"):
+        name = "id" if kind == "loadbalancer" else "loadbalancer_id"
+        listed = octavia.ok("GET", f"/{kind}s", query_string=f"{name}={balancer}")[f"{kind}s"]
+        for each in listed:
+            alone = octavia.ok("GET", f"/{kind}s/{each['id']}")[kind]
+            assert each["provisioning_status"] == alone["provisioning_status"]
+            found[f"{kind} {each['name']}".strip()] = each["provisioning_status"]
+    return found
+
+
+def test_what_goes_to_another_agent_is_what_it_was_and_on_its_way(any_cloud: Cloud) -> None:
+    cloud, tree = any_cloud, any_cloud.tree()
+    generation = cloud.applied(tree.loadbalancer)
+    cloud.pool(tree.loadbalancer, name="new")
+    removed_by_force(cloud)
+    web = {"loadbalancer web": "PENDING_UPDATE", "listener": "ACTIVE", "pool": "ACTIVE"}
+    assert provisioning(cloud, tree.loadbalancer) == {**web, "pool new": "PENDING_CREATE"}
+    (assigned,) = cloud.controller.assigned(OTHER).values()
+    assert assigned == generation + 2  # one for the pool, one to be served elsewhere
+    cloud.controller.report(
+        OTHER, Report(loadbalancer_id=tree.loadbalancer, applied_generation=assigned), ANYONE
+    )
+    assert set(provisioning(cloud, tree.loadbalancer).values()) == {"ACTIVE"}
+
+
+def test_what_nobody_had_served_yet_still_comes(any_cloud: Cloud) -> None:
+    tree = any_cloud.tree()
+    removed_by_force(any_cloud)
+    assert set(provisioning(any_cloud, tree.loadbalancer).values()) == {"PENDING_CREATE"}
+
+
+def test_what_could_not_be_served_is_tried_elsewhere(any_cloud: Cloud) -> None:
+    cloud, tree = any_cloud, any_cloud.tree()
+    cloud.failed(tree.loadbalancer, "no HAProxy")
+    assert provisioning(cloud, tree.loadbalancer)["loadbalancer web"] == "ERROR"
+    removed_by_force(cloud)
+    assert provisioning(cloud, tree.loadbalancer)["loadbalancer web"] == "PENDING_CREATE"
+    assert cloud.ann.show("loadbalancer", tree.loadbalancer).get("provisioning_error") is None
 
 
 def test_what_a_lost_node_served_goes_to_nobody_where_that_is_wanted_until_it_is_changed(

@@ -95,7 +95,8 @@ class Lost:
 def lose_agent(tx: Transaction, services: Services, agent_id: str, *, leave: bool) -> Lost:
     """Remove an agent that will not be heard of again, and give its load balancers to others.
 
-    What was on its way out is gone with it. With `leave`, the others are served by nobody until they are changed.
+    What was on its way out is gone with it. With `leave`, the others are served by nobody until they are changed;
+    else each is at another generation, on its way to who serves it now, and what it was it stays.
 
     Raises:
         Conflict: when no agent can take one of them.
@@ -103,11 +104,13 @@ def lose_agent(tx: Transaction, services: Services, agent_id: str, *, leave: boo
     own, moved, left = table(LoadBalancer), [], []
     for balancer_id in tx.scalar_ids(_served_by(agent_id)):
         row = tx.execute(select(own).where(own.c.id == balancer_id).with_for_update()).one()
+        applied = scheduling.applied(tx, balancer_id, agent_id)
         unbind(tx, balancer_id, agent_id)
         if row.deleted_generation is not None:
             left.append(balancer_id)
         elif not leave and not scheduling.hosts_of(tx, balancer_id):
-            _bind(tx, services, row)
+            rows.update(tx, LoadBalancer, balancer_id, generation=row.generation + 1)
+            _bind(tx, services, row, applied)
             moved.append(balancer_id)
     rows.delete(tx, Agent, [agent_id])
     return Lost(moved, left)
@@ -133,18 +136,21 @@ def rehouse(tx: Transaction, services: Services, loadbalancer_id: str) -> None:
             _bind(tx, services, row)
 
 
-def _bind(tx: Transaction, services: Services, row: Row[Any]) -> None:
-    give(tx, row, services.footing(row.vip_port_id))
+def _bind(tx: Transaction, services: Services, row: Row[Any], applied: int = 0) -> None:
+    give(tx, row, services.footing(row.vip_port_id), applied)
 
 
-def give(tx: Transaction, balancer: Row[Any] | LoadBalancer, footing: Footing) -> None:
+def give(tx: Transaction, balancer: Row[Any] | LoadBalancer, footing: Footing, applied: int = 0) -> None:
     """Give a load balancer to the agent that it is for, where networks and its availability zone leave a choice.
+
+    `applied` is the generation that was applied elsewhere.
 
     Raises:
         Conflict: when there is none.
     """
     zone = zones.of_agents(tx, balancer.availability_zone)
-    scheduling.bind(tx, balancer.id, scheduling.choose_agent(tx, now(), footing, zone))
+    agent = scheduling.choose_agent(tx, now(), footing, zone)
+    scheduling.bind(tx, balancer.id, agent, applied=applied)
 
 
 def departed(tx: Transaction, host: str, ids: Collection[str]) -> frozenset[str]:

@@ -134,6 +134,12 @@ def bind(
     )
 
 
+def applied(tx: Transaction, loadbalancer_id: str, agent_id: str) -> int:
+    """Return which generation of a load balancer an agent that serves it has applied."""
+    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
+    return tx.scalar(select(bindings.c.applied_generation).where(*mine)) or 0
+
+
 def renew(tx: Transaction, loadbalancer_id: str, agent_ids: Iterable[str]) -> None:
     """Note that agents serve a load balancer anew: what they do of it has another id from now on."""
     moment = now()
