@@ -121,9 +121,11 @@ def test_the_linux_bridge_driver_is_found_by_its_name():
     assert isinstance(load_driver("linuxbridge"), linuxbridge.LinuxBridgeDriver)
 
 
-def message(kind: int, family: int, name: bytes, flags: int = 1) -> bytes:
+def message(kind: int, family: int, name: bytes, flags: int = 1, state: int | None = None) -> bytes:
     attribute = struct.pack("=HH", 4 + len(name) + 1, 3) + name + b"\0"
     attribute += bytes(-len(attribute) % 4)
+    if state is not None:  # of a bridge's port, among other things of it
+        attribute += struct.pack("=HHHHBxxxHHBxxx", 20, 12 | 0x8000, 5, 1, state, 5, 2, 32)
     body = struct.pack("=BxHiII", family, 1, 5, flags, 0) + struct.pack("=HHI", 8, 4, 1500) + attribute
     return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body
 
@@ -131,6 +133,12 @@ def message(kind: int, family: int, name: bytes, flags: int = 1) -> bytes:
 def test_link_events_are_read_in_order_and_bridge_ports_that_leave_are_not_deletions():
     data = message(16, 0, b"tap1") + message(17, socket.AF_BRIDGE, b"tap1") + message(17, 0, b"brq-odd")
     assert linkevents.parse(data) == [("tap1", "changed"), ("tap1", "released"), ("brq-odd", "deleted")]
+
+
+@pytest.mark.parametrize(("state", "told"), [(0, []), (1, []), (2, []), (3, ["connected"]), (4, [])])
+def test_a_bridges_port_is_told_as_connected_once_packets_pass_it(state, told):
+    data = message(16, socket.AF_BRIDGE, b"tap1", state=state)
+    assert linkevents.parse(data) == [("tap1", each) for each in told]
 
 
 def test_a_link_that_is_not_up_is_told_as_down():

@@ -244,6 +244,18 @@ class Balancer:
         return self._plug.port is not None
 
     @property
+    def wired_elsewhere(self) -> bool:
+        """Whether another agent connects its port with the network."""
+        return self._plug.port is not None and self._plug.port.wired_elsewhere
+
+    def connected(self) -> None:
+        """Announce its addresses, if another agent connects its port: what was sent before that reached nobody."""
+        port = self._plug.port
+        if port is not None and port.wired_elsewhere and not self.leaving:
+            with suppress(HostError):  # it has gone meanwhile
+                self._tools.driver.announce(self.namespace, port)
+
+    @property
     def serves(self) -> bool:
         """Whether anything is served, as far as can be told after an `apply` that failed."""
         known = {plane.serves() for plane in self._planes} - {None}

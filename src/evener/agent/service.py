@@ -218,18 +218,25 @@ class AgentService:
             self._underlay.doubt_all()
             self._repairer.look(NETWORKS)
             for balancer in self._balancers.all() if what != "down" else ():
-                self._doubt(balancer)
+                if not balancer.wired_elsewhere:
+                    self._doubt(balancer)
         elif what in ("deleted", "released", "down") and name.startswith("tap"):
             self._look_at_port(name.removeprefix("tap"), what)
+        elif what == "connected" and name.startswith("tap"):
+            for balancer in self._of_port(name.removeprefix("tap")):
+                balancer.connected()
+
+    def _of_port(self, prefix: str) -> list[Balancer]:
+        return [
+            each for each in self._balancers.all() if each.port_id.startswith(prefix) and not each.leaving
+        ]
 
     def _look_at_port(self, prefix: str, what: str) -> None:
         self._underlay.port_changed(prefix)
-        for balancer in self._balancers.all():
-            if balancer.leaving or not balancer.port_id.startswith(prefix):
-                continue
+        for balancer in self._of_port(prefix):
             if what == "down" and not balancer.plugged:  # as it is while it is being made
                 continue
-            if what != "down":
+            if what == "deleted" or (what == "released" and not balancer.wired_elsewhere):
                 LOG.warning("Load balancer %s: its port was cut off; repairing", balancer.id)
             self._doubt(balancer)
 

@@ -61,8 +61,12 @@ class InterfaceDriver(Protocol):
     def plug(self, namespace: str, port: WiredPort) -> bool:
         """Make the port's interface in `namespace` what `port` says; where it was not, announce it.
 
-        The namespace has to exist. The network is made where it is missing.
+        The namespace has to exist. The network is made where it is missing; of a port that is wired elsewhere, that
+        is not looked at.
         """
+
+    def announce(self, namespace: str, port: WiredPort) -> None:
+        """Tell the neighbours of a port that was plugged where its addresses are."""
 
     def shown(self, namespace: str, port: WiredPort) -> str | None:
         """Return what tells the port's present state from every other, or None where that cannot be told at a glance.
@@ -80,7 +84,7 @@ class InterfaceDriver(Protocol):
         """Return whether `interface` on the host is what networks consist of, so that its loss cuts off many ports."""
 
     def watch(self, changed: Callable[[str, str], None]) -> None:
-        """Call `changed(interface, "deleted" | "released")` from now on for what `host.watch` does not hear of.
+        """Call `changed(interface, what)` from now on for what `host.watch` does not hear of, in its words.
 
         The name is empty when events were lost.
         """

@@ -22,6 +22,8 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 LARGEST_READ_BYTES = 65536
 READS_AT_ONCE = 64
 
+_IFLA_PROTINFO, _IFLA_BRPORT_STATE, _FORWARDING = 12, 1, 3  # linux/if_link.h, linux/if_bridge.h
+
 LOST = ("", "changed")  # events were lost: look at all links
 
 
@@ -49,8 +51,8 @@ def receive(channel: socket.socket) -> list[tuple[str, str]]:
     """Return what `subscribe`'s socket has heard of links: names with what became of them, each pair once.
 
     That is "changed", "down" (what has not been set up yet, too), "deleted" (a link that moved to another namespace
-    is deleted here), or "released" by its bridge. A link that is up again is no longer told as down. `LOST` is among
-    them when the kernel dropped events.
+    is deleted here), "released" by its bridge, or "connected": one that forwards its packets from now on. A link that
+    is up again is no longer told as down. `LOST` is among them when the kernel dropped events.
 
     Raises:
         OSError: when the socket no longer works.
@@ -100,7 +102,15 @@ def parse(data: bytes) -> list[tuple[str, str]]:
             events.append((name, "deleted" if kind == RTM_DELLINK else "changed" if up else "down"))
         elif name and message[0] == socket.AF_BRIDGE and kind == RTM_DELLINK:
             events.append((name, "released"))  # the link itself lives on
+        elif name and message[0] == socket.AF_BRIDGE and _forwards(message[LINK.size :]):
+            events.append((name, "connected"))
     return events
+
+
+def _forwards(links_attributes: bytes) -> bool:
+    """Return whether a bridge's message about a port of its says that packets pass it."""
+    port = dict(attributes(dict(attributes(links_attributes)).get(_IFLA_PROTINFO, b"")))
+    return port.get(_IFLA_BRPORT_STATE) == bytes([_FORWARDING])
 
 
 def _name(links_attributes: bytes) -> str:

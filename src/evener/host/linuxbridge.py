@@ -3,7 +3,8 @@
 A network of this host alone has the bridge `brq` + its id, cut to 11 characters as Neutron's Linux bridge agent cuts
 it, so that both work on the same bridges; the host gets no address on it. A network of a physical network that
 `physical_interface_mappings` knows has the same, with that interface as a port of the bridge. One that
-`bridge_mappings` knows is the operator's own bridge: it gets ports, and is otherwise left exactly as it is.
+`bridge_mappings` knows is the operator's own bridge: it gets ports, and is otherwise left exactly as it is. Of a port
+that is wired elsewhere there is the pair alone, for Neutron's Linux bridge agent to take: it looks for the tap's name.
 """
 
 from pyroute2 import IPRoute
@@ -63,21 +64,35 @@ class LinuxBridgeDriver:
 
     def plug(self, namespace: str, port: WiredPort) -> bool:
         """Make the port's pair of interfaces what `port` says; announce its addresses where it was not."""
+        changed = self._plug_pair(namespace, port) if port.wired_elsewhere else self._plug(namespace, port)
+        if changed:
+            self.announce(namespace, port)
+        return changed
+
+    def announce(self, namespace: str, port: WiredPort) -> None:
+        """Tell the neighbours where the port's addresses are."""
+        veth.announce_addresses(namespace, port, self._announcements)
+
+    def _plug_pair(self, namespace: str, port: WiredPort) -> bool:
+        with veth.opened(namespace) as sides:
+            return veth.ensure(sides, port, others_bridge=True).changed
+
+    def _plug(self, namespace: str, port: WiredPort) -> bool:
         with veth.opened(namespace) as sides:
             bridge, bridge_changed, tap_mtu = self._bridge_of(sides.host, port)
             pair = veth.ensure(sides, port, master=bridge.index, tap_mtu=tap_mtu)
         if pair.changed and not self._operators(port.physical_network):
             _keep_off_ipv6(bridge.name)  # a bridge may take its ports' MTU, with which the kernel turns it on
-        changed = bridge_changed or pair.changed
-        if changed:
-            veth.announce_addresses(namespace, port, self._announcements)
-        return changed
+        return bridge_changed or pair.changed
 
     def shown(self, namespace: str, port: WiredPort) -> str | None:
-        """Return a digest of the pair of interfaces and of which bridge is the network's; None on bridges not ours."""
+        """Return a digest of the pair of interfaces and of which bridge is the network's; None on the operator's."""
+        names = tap_name(port.id), inner_name(port)
+        if port.wired_elsewhere:
+            return port_digest.pair(namespace, *names, others_bridge=True)
         if port.physical_network is not None:
             return None
-        pair = port_digest.pair(namespace, tap_name(port.id), inner_name(port))
+        pair = port_digest.pair(namespace, *names)
         return None if pair is None else f"{links.index(bridge_name(port.network_id))} {pair}"
 
     def unplug(self, namespace: str, port_id: str) -> bool:

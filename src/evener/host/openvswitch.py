@@ -3,17 +3,28 @@
 The tags mean something on that bridge only; which network has which stands among the bridge's external_ids, where an
 agent finds it again, and so do other programs. A network with a physical network has a pair of patch ports between
 the integration bridge and the operator's: tagged here, untagged there. What is ours carries a mark; bridges and ports
-without it are left alone.
+without it are left alone. A port that is wired elsewhere is put on the bridge of Neutron's agent, or of OVN, which know
+it by its marks; its tag is theirs from then on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from evener.host import netns, offload, veth
 from evener.host.driver import DriverSettings
 from evener.host.errors import BridgeUnsuitable, NameTaken, PhysicalNetworkUnknown, SwitchUnavailable
 from evener.host.links import Link
-from evener.host.ovsdb import OWNER, TAG_MARK, BridgeRow, Interface, Ovsdb, PortRow, Rows
+from evener.host.ovsdb import (
+    DEAD_TAG,
+    OWNER,
+    TAG_MARK,
+    WIRED_MARK,
+    BridgeRow,
+    Interface,
+    Ovsdb,
+    PortRow,
+    Rows,
+)
 from evener.host.veth import ID_LENGTH
 from evener.resources.wiring import NetworkSpec, WiredPort
 
@@ -50,9 +61,10 @@ class OpenVSwitchDriver:
     def watch(self, changed: Callable[[str, str], None]) -> None:
         """Call `changed(name, "released")` for ports that vanish or get another tag, and bridges that vanish.
 
-        The name is empty when some may have been missed.
+        The name is empty when some may have been missed. And `changed(name, "connected")` for ports that are wired
+        elsewhere, once they are.
         """
-        self._ovsdb.watch(lambda name: changed(name, "released"), self._leaving)
+        self._ovsdb.watch(changed, self._leaving)
 
     def close(self) -> None:
         """End the conversation with the database."""
@@ -79,18 +91,26 @@ class OpenVSwitchDriver:
     def plug(self, namespace: str, port: WiredPort) -> bool:
         """Make the port's pair of interfaces, and its port of the bridge, what `port` says; announce its addresses."""
         with veth.opened(namespace) as sides:
-            bridge, network_changed = self._ensure_network(port.network_id, port.physical_network)
-            tag = _tag_of(bridge, port.network_id)
+            if port.wired_elsewhere:
+                bridge, network_changed = self._others_bridge(), False
+                wanted = self._wired_elsewhere(port)
+            else:
+                bridge, network_changed = self._ensure_network(port.network_id, port.physical_network)
+                wanted = self._wanted(port, _tag_of(bridge, port.network_id))
             pair = veth.ensure(sides, port)
             changed = (
                 network_changed,
                 pair.changed,
-                self._ensure_port(self._wanted(port, tag), renew=pair.created),
+                self._ensure_port(wanted, renew=pair.created),
                 bridge.datapath_type == USER_SPACE and _fill_in_checksums(namespace, pair.inner),
             )
         if any(changed):
-            veth.announce_addresses(namespace, port, self._announcements)
+            self.announce(namespace, port)
         return any(changed)
+
+    def announce(self, namespace: str, port: WiredPort) -> None:
+        """Tell the neighbours where the port's addresses are."""
+        veth.announce_addresses(namespace, port, self._announcements)
 
     def shown(self, _namespace: str, _port: WiredPort) -> None:
         """Return None: the switch has a part in it."""
@@ -159,11 +179,32 @@ class OpenVSwitchDriver:
         )
         return self._ensure_ports(wanted)
 
+    def _others_bridge(self) -> BridgeRow:
+        """Return the integration bridge, which another agent makes."""
+        with self._ovsdb.reading() as rows:
+            bridge = rows.bridge(self._bridge)
+        if bridge is None:
+            raise BridgeUnsuitable(
+                f"There is no bridge {self._bridge}, which Neutron's Open vSwitch agent, or OVN, makes on each of its "
+                "hosts; see that it runs here, and ovs_integration_bridge"
+            )
+        return bridge
+
+    def _wired_elsewhere(self, port: WiredPort) -> PortRow:
+        """Return the port as it is before another agent has seen it: dead, or, with OVN, which has no tags, plain."""
+        with self._ovsdb.reading() as rows:
+            ovn = rows.ovn_bridge() == self._bridge
+        return self._row(port, None if ovn else DEAD_TAG, WIRED_MARK)
+
     def _wanted(self, port: WiredPort, tag: int | None) -> PortRow:
+        return self._row(port, tag, {NETWORK_MARK: port.network_id, TAG_MARK: str(tag)})
+
+    def _row(self, port: WiredPort, tag: int | None, marks: Mapping[str, str]) -> PortRow:
         # The marks of an interface are those that Neutron's agents set: other programs look for them.
         neutron = {"iface-id": port.id, "attached-mac": port.mac_address, "iface-status": "active"}
-        marks = {**OWNER, NETWORK_MARK: port.network_id, TAG_MARK: str(tag)}
-        return PortRow(veth.tap_name(port.id), self._bridge, tag, marks, Interface("", {}, neutron))
+        return PortRow(
+            veth.tap_name(port.id), self._bridge, tag, {**OWNER, **marks}, Interface("", {}, neutron)
+        )
 
     def _ensure_port(self, wanted: PortRow, *, renew: bool) -> bool:
         """Make one port what it should be; `renew` it where the interface underneath is another one by now."""
@@ -273,10 +314,11 @@ def _fits(row: PortRow, wanted: tuple[PortRow, ...]) -> bool:
     """Return whether a port is where it should be and works, so that only its tag and marks may need a change."""
     goal = next(each for each in wanted if each.name == row.name)
     kind = "" if row.interface.type == "system" else row.interface.type
-    same = (row.bridge, kind, row.interface.options) == (
+    same = (row.bridge, kind, row.interface.options, row.wired_elsewhere) == (
         goal.bridge,
         goal.interface.type,
         goal.interface.options,
+        goal.wired_elsewhere,
     )
     return same and not row.error
 
@@ -284,8 +326,7 @@ def _fits(row: PortRow, wanted: tuple[PortRow, ...]) -> bool:
 def _is(row: PortRow | None, goal: PortRow) -> bool:
     return (
         row is not None
-        and row.plain
-        and row.tag == goal.tag
+        and (goal.wired_elsewhere or (row.plain and row.tag == goal.tag))
         and goal.external_ids.items() <= row.external_ids.items()
         and goal.interface.external_ids.items() <= row.interface.external_ids.items()
     )

@@ -22,10 +22,15 @@ with warnings.catch_warnings():  # ovs looks whether eventlet is installed, whic
 LOG = logging.getLogger(__name__)
 OWNER = {"evener-owner": "evener"}  # what marks a bridge or port as ours, in its external_ids
 TAG_MARK = "evener-tag"  # in a port's external_ids: the tag that it was given
+WIRED_MARK = {"evener-wired": "elsewhere"}  # in those of a port of ours whose tag is another agent's to give
+# The tag of a port that nothing passes until Neutron's agent gives it another (its `ovs_lib`, LP 1930414).
+DEAD_TAG = 4095
+OVN_REMOTE, OVN_BRIDGE = "ovn-remote", "ovn-bridge"  # ovn-controller(8), of external_ids of the switch
+OVN_INSTALLED = "ovn-installed"  # the same, of those of an interface: packets pass it
 
 # What is watched of each table: its statistics change every few seconds, and would wake us for nothing.
 _COLUMNS = {
-    "Open_vSwitch": ("bridges", "cur_cfg", "next_cfg"),
+    "Open_vSwitch": ("bridges", "cur_cfg", "next_cfg", "external_ids"),
     "Bridge": ("name", "ports", "datapath_type", "external_ids"),
     "Port": ("name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids"),
     "Interface": ("name", "type", "options", "external_ids", "ofport", "error"),
@@ -61,6 +66,11 @@ class PortRow:
         """Whether it carries our mark."""
         return OWNER.items() <= self.external_ids.items()
 
+    @property
+    def wired_elsewhere(self) -> bool:
+        """Whether its tag is another agent's to give: it got one only to begin with."""
+        return WIRED_MARK.items() <= self.external_ids.items()
+
 
 @dataclass(frozen=True, slots=True)
 class BridgeRow:
@@ -70,6 +80,9 @@ class BridgeRow:
     datapath_type: str
     external_ids: Mapping[str, str]
     ports: tuple[str, ...]
+
+
+Told = Callable[[str, str], None]  # a name, and what became of it
 
 
 class Rows:
@@ -87,6 +100,11 @@ class Rows:
             return None
         ports = tuple(sorted(port.name for port in row.ports))
         return BridgeRow(row.name, row.datapath_type, dict(row.external_ids), ports)
+
+    def ovn_bridge(self) -> str | None:
+        """Return the name of the bridge whose ports OVN wires, or None where it does not run here."""
+        ids = self._switch().external_ids
+        return ids.get(OVN_BRIDGE, "br-int") if OVN_REMOTE in ids else None
 
     def port(self, name: str) -> PortRow | None:
         """Return a port, or None."""
@@ -135,12 +153,15 @@ class Rows:
         port = self._insert_port(self._row("Bridge", wanted.bridge), wanted.name, wanted.interface)
         port.external_ids = dict(wanted.external_ids)
         port.tag = [] if wanted.tag is None else [wanted.tag]
+        if wanted.tag == DEAD_TAG:  # which alone would let packets without a tag through
+            port.vlan_mode, port.trunks = "trunk", [DEAD_TAG]
 
     def set_port(self, wanted: PortRow) -> None:
-        """Give a port that is on its bridge the tag and marks of `wanted`."""
+        """Give a port that is on its bridge the marks of `wanted`, and the tag, unless another agent gives that."""
         row = self._row("Port", wanted.name)
-        row.tag = [] if wanted.tag is None else [wanted.tag]
-        row.vlan_mode, row.trunks = [], []
+        if not wanted.wired_elsewhere:
+            row.tag = [] if wanted.tag is None else [wanted.tag]
+            row.vlan_mode, row.trunks = [], []
         row.external_ids = {**row.external_ids, **wanted.external_ids}
         interface = row.interfaces[0]
         interface.external_ids = {**interface.external_ids, **wanted.interface.external_ids}
@@ -232,12 +253,12 @@ def _as_marked(row: Any) -> bool:
 
 
 class Vanished(event.RowEvent):  # type: ignore[misc]
-    """Calls back with the name of a bridge or port of ours that was deleted, or a port whose tag has changed.
+    """Calls back with the name of a bridge or port of ours that was deleted, or a port whose tag is not ours.
 
     What is in `leaving` when that happens is no news.
     """
 
-    def __init__(self, table: str, told: Callable[[str], None], leaving: Collection[str]) -> None:
+    def __init__(self, table: str, told: Told, leaving: Collection[str]) -> None:
         events = (self.ROW_DELETE, self.ROW_UPDATE) if table == "Port" else (self.ROW_DELETE,)
         super().__init__(events, table, None)
         self._told = told
@@ -250,21 +271,42 @@ class Vanished(event.RowEvent):  # type: ignore[misc]
             return True
         if not OWNER.items() <= row.external_ids.items():
             return False
-        return what == self.ROW_DELETE or not _as_marked(row)
+        return what == self.ROW_DELETE or not (
+            WIRED_MARK.items() <= row.external_ids.items() or _as_marked(row)
+        )
 
     def run(self, _what: str, row: Any, _old: Any) -> None:
-        self._told(row.name)
+        self._told(row.name, "released")
+
+
+class Connected(event.RowEvent):  # type: ignore[misc]
+    """Calls back with the name of a port that another agent, or OVN, has just connected with its network."""
+
+    def __init__(self, table: str, told: Told) -> None:
+        super().__init__((self.ROW_UPDATE,), table, None)
+        self._told = told
+
+    def match_fn(self, _what: str, row: Any, old: Any) -> bool:
+        if self.table == "Interface":
+            before = getattr(old, "external_ids", row.external_ids)
+            return OVN_INSTALLED in row.external_ids and OVN_INSTALLED not in before
+        if not WIRED_MARK.items() <= row.external_ids.items():
+            return False
+        return hasattr(old, "tag") and list(row.tag) not in ([], [DEAD_TAG])
+
+    def run(self, _what: str, row: Any, _old: Any) -> None:
+        self._told(row.name, "connected")
 
 
 class Again(event.RowEvent):  # type: ignore[misc]
     """Calls back with no name when the database was lost and is there again: what went meanwhile is not told."""
 
-    def __init__(self, told: Callable[[str], None]) -> None:
+    def __init__(self, told: Told) -> None:
         super().__init__((self.ROW_CREATE,), "Open_vSwitch", None)
         self._told = told
 
     def run(self, _what: str, _row: Any, _old: Any) -> None:
-        self._told("")
+        self._told("", "released")
 
 
 class Ovsdb:
@@ -275,17 +317,18 @@ class Ovsdb:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._api: _Api | None = None
-        self._events: list[Vanished] = []
+        self._events: list[event.RowEvent] = []
         self._again: list[Again] = []
 
-    def watch(self, told: Callable[[str], None], leaving: Collection[str]) -> None:
-        """Call `told(name)` for bridges that vanish, and for ports of ours that vanish or get another tag.
+    def watch(self, told: Told, leaving: Collection[str]) -> None:
+        """Call `told(name, "released")` for bridges that vanish, and for ports of ours that vanish or get another tag.
 
-        Not for those that are in `leaving` at that moment. The name is empty when some may have been missed. Holds
-        from the next connection on.
+        Not for those that are in `leaving` at that moment. The name is empty when some may have been missed. And
+        `told(name, "connected")` for ports that another agent has just connected. Holds from the next connection on.
         """
         self._again = [Again(told)]
-        self._events = [Vanished(table, told, leaving) for table in ("Bridge", "Port")]
+        vanished = [Vanished(table, told, leaving) for table in ("Bridge", "Port")]
+        self._events = [*vanished, *(Connected(table, told) for table in ("Port", "Interface"))]
 
     @contextmanager
     def reading(self) -> Iterator[Rows]:

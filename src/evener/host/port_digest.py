@@ -20,8 +20,9 @@ _REQUEST, _DUMP = 0x1, 0x300
 _ERROR, _DONE = 2, 3
 _SOL_NETLINK, _STRICT_CHECK = 270, 12
 _IFLA_AF_SPEC, _IFLA_EXT_MASK, _SKIP_STATISTICS = 26, 29, 8
+_IFLA_MASTER = 10
 # Address, name, MTU, peer's index, bridge, and by which number the peer's namespace is known.
-_LINK_ATTRIBUTES = (1, 3, 4, 5, 10, 37)
+_LINK_ATTRIBUTES = (1, 3, 4, 5, _IFLA_MASTER, 37)
 # Of IFLA_AF_SPEC: what is in /proc/sys/net, and flags.
 _SETTINGS = {socket.AF_INET: (1,), socket.AF_INET6: (1, 2)}
 _RTA_OIF, _RTA_CACHEINFO = 4, 12
@@ -33,11 +34,12 @@ _ANSWER_S = 5.0
 _LARGEST_BYTES = 65536
 
 
-def pair(namespace: str, tap: str, inner: str) -> str | None:
+def pair(namespace: str, tap: str, inner: str, *, others_bridge: bool = False) -> str | None:
     """Return a digest of all that belongs to a pair of interfaces: `tap` here, `inner` in `namespace`.
 
     That is names, MAC addresses, MTUs, whether they are up, which pair they are, the tap's bridge, the settings of both
     in /proc/sys/net, and the inner one's addresses and our routes over it. None where one of the two is missing.
+    With `others_bridge`, which bridge the tap is in, and whether it is up while it is in one, does not count.
 
     Raises:
         NamespaceMissing: when there is no such namespace.
@@ -46,7 +48,7 @@ def pair(namespace: str, tap: str, inner: str) -> str | None:
     with explained(f"look at interface {tap}"):
         digest = hashlib.sha256()
         with _channel() as host:
-            if not _add_link(digest, host, tap):
+            if not _add_link(digest, host, tap, others_bridge=others_bridge):
                 return None
         with netns.inside(namespace):
             guest = _channel()
@@ -74,13 +76,17 @@ def _channel() -> socket.socket:
     return channel
 
 
-def _add_link(digest: "hashlib._Hash", channel: socket.socket, name: str) -> int:
+def _add_link(
+    digest: "hashlib._Hash", channel: socket.socket, name: str, *, others_bridge: bool = False
+) -> int:
     """Add what counts of a link; return its index, 0 where there is none."""
     named = attribute(IFLA_IFNAME, name.encode() + b"\0")
     sparing = attribute(_IFLA_EXT_MASK, _number(_SKIP_STATISTICS))
     for body in _asked(channel, _RTM_GETLINK, 0, LINK.pack(0, 0, 0, 0, 0) + named + sparing):
         _, kind, index, flags, _ = LINK.unpack_from(body)
         found = dict(attributes(body[LINK.size :]))
+        if others_bridge and found.pop(_IFLA_MASTER, b""):
+            flags = IFF_UP
         digest.update(LINK.pack(0, kind, index, flags & IFF_UP, 0))
         for each in _LINK_ATTRIBUTES:
             digest.update(attribute(each, found.get(each, b"")))

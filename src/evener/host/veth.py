@@ -97,10 +97,18 @@ class Pair:
     changed: bool
 
 
-def ensure(sides: Sides, port: WiredPort, *, master: int | None = None, tap_mtu: int | None = None) -> Pair:
+def ensure(
+    sides: Sides,
+    port: WiredPort,
+    *,
+    master: int | None = None,
+    tap_mtu: int | None = None,
+    others_bridge: bool = False,
+) -> Pair:
     """Make the pair, with addresses and routes, what `port` says.
 
-    `master` is the index of the bridge that the tap is a port of; with None, that is somebody else's business.
+    `master` is the index of the bridge that the tap is a port of; with None, that is somebody else's business. So is,
+    with `others_bridge`, whether a tap is up that is in one: Neutron's agent sets down what a user has disabled.
     `tap_mtu` is in bytes, and the port's own where None.
 
     Raises:
@@ -109,12 +117,13 @@ def ensure(sides: Sides, port: WiredPort, *, master: int | None = None, tap_mtu:
     """
     mtu = tap_mtu or port.mtu
     tap, inner, created = _ensure_both(sides, port, mtu, master)
+    up = None if others_bridge and tap.master else True
     differing = (
         created,
         _ensure_inner(sides, inner, port),
         links.change(sides.host, tap, mtu=mtu),  # first: the kernel's settings for IPv6 come and go with it
         sysctl.ensure("ipv6", tap.name, "disable_ipv6", 1),
-        links.change(sides.host, tap, mac=tap_mac(port), up=True, master=master),
+        links.change(sides.host, tap, mac=tap_mac(port), up=up, master=master),
         addresses.ensure_addresses(sides.guest, inner, wanted_addresses(port)),
         addresses.ensure_routes(sides.guest, inner, wanted_routes(port), _subnets(port)),
     )
