@@ -135,6 +135,7 @@ DIFFERENCES = (
     Difference("over_quota", "one more than the quota", "409", "403"),
     Difference("a_policy_without_its_target", "an L7 policy without its target", "409", "400"),
     Difference("an_unknown_subnet", "a VIP on an unknown subnet", "404", "400"),
+    Difference("no_free_address", "a VIP on a subnet or network without a free address", "409", "400"),
     Difference(
         "quotas",
         "limits where nobody has set any",

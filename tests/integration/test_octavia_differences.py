@@ -176,6 +176,13 @@ def test_an_unknown_subnet(cloud: Cloud) -> None:
     assert both(cloud, "POST", "/loadbalancers", {"loadbalancer": given}) == (404, 400)
 
 
+def test_no_free_address(cloud: Cloud) -> None:
+    subnet = cloud.subnet(cidr="10.9.0.0/30")
+    cloud.ann.create("loadbalancer", vip_subnet_id=subnet["id"])
+    for given in ({"vip_subnet_id": subnet["id"]}, {"vip_network_id": subnet["network_id"]}):
+        assert both(cloud, "POST", "/loadbalancers", {"loadbalancer": given}) == (409, 400)
+
+
 def test_quotas(cloud: Cloud) -> None:
     ours = cloud.ann.ok("GET", "/quotas/ann")["quota"]
     theirs = cloud.ann.octavia.ok("GET", "/quotas/ann")["quota"]

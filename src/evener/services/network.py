@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from evener.resources.caller import Caller
-from evener.resources.errors import Unavailable
+from evener.resources.errors import Conflict, Unavailable
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
 
 
@@ -60,6 +60,10 @@ class VipPort:
 
     wiring: WiredPort
     security: tuple[PacketRule, ...] | None = None
+
+
+class NoFreeAddress(Conflict):
+    """All addresses are taken that the service gives out, of the subnet or the network that was named."""
 
 
 class PortUnbound(Unavailable):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from evener.resources.errors import Conflict, Forbidden, InUse, InvalidInput, NotFound, RuleForbids
+from evener.services.network import NoFreeAddress
 from evener_cloud.network.addresses import Refusal
 from evener_cloud.network.resources import errors as nouns
 
@@ -63,7 +64,7 @@ class InvalidSharedSetting(Conflict):
     """Other projects use the network that is to be shared no more."""
 
 
-class IpAddressGenerationFailure(Conflict):
+class IpAddressGenerationFailure(NoFreeAddress):
     """All addresses of the pools are taken."""
 
 

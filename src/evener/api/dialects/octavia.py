@@ -37,6 +37,7 @@ from evener.resources.pool import Pool, SessionPersistence
 from evener.resources.provider import LOADBALANCERV2
 from evener.resources.types import L7Action, ListenerProtocol
 from evener.resources.wire_form import REQUIRED, Complaints, WireForm, Wrong, listed
+from evener.services import network
 
 LABELS = {"l7policy": "L7 Policy", "l7rule": "L7 Rule", "Flavor": "Flavor"}
 DENIED = "Policy does not allow this request to be performed."
@@ -202,6 +203,7 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
             "Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id."
         ),
     ),
+    network.NoFreeAddress: Answer(400),
     control.PoolInUse: Answer(409, says=_is_redirected_to),
     control.PoolOfAnotherLoadBalancer: Answer(404),
     control.ProtocolMismatch: Answer(400),
