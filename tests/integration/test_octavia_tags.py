@@ -2,6 +2,7 @@
 
 import itertools
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from api_cloud import HOST, Cloud, Json, counted
@@ -91,9 +92,9 @@ TESTS = {
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(TAGS_OF, min_size=1, max_size=4), ASKED, st.booleans())
-def test_lists_have_exactly_those_with_the_tags(
-    cloud: Cloud, having: list[list[str]], asked: dict[str, list[str]], commas: bool
+@given(st.lists(TAGS_OF, min_size=1, max_size=4), ASKED, st.booleans(), st.sampled_from([1, 2, 1000]))
+def test_lists_have_exactly_those_with_the_tags_however_many_have_them(
+    cloud: Cloud, having: list[list[str]], asked: dict[str, list[str]], commas: bool, many: int
 ) -> None:
     cloud.unlimited("ann")
     ann = cloud.ann.octavia
@@ -106,12 +107,13 @@ def test_lists_have_exactly_those_with_the_tags(
         key for key, has in made.items() if all(TESTS[name](has, set(tags)) for name, tags in asked.items())
     ]
     query = {name: ",".join(tags) if commas else tags for name, tags in asked.items()}
-    answer = ann.send(
-        "GET", "/loadbalancers", params={**query, "vip_subnet_id": subnet, "limit": 0}, params_csv=False
-    )
-    assert [each["id"] for each in answer.json["loadbalancers"]] == expected
+    for more in ({"vip_subnet_id": subnet, "limit": 0}, {"limit": 0}, {"limit": len(made)}):
+        with patch("evener.store.tags.MANY", many):
+            answer = ann.send("GET", "/loadbalancers", params={**query, **more}, params_csv=False)
+        assert [each["id"] for each in answer.json["loadbalancers"]] == expected, more
     for key in made:
         ann.ok("DELETE", f"/loadbalancers/{key}")
+        cloud.report(key, gone=True)
 
 
 def test_tags_are_gone_with_their_object(cloud: Cloud) -> None:

@@ -39,6 +39,7 @@ from evener.store.schema import TAGS, metadata
 from evener.store.sorting import Order, Shown, beyond, order, sort_keys
 
 R = TypeVar("R", bound=Resource)
+NO_TAGS = tags.Sought((), few=False)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -276,10 +277,15 @@ def listing(
     """
     of_project = project_id is not None
     by = order(query.sort, keys)
-    way = _Way(of_project, query.limit is not None, query.reverse, bool(query.filters))
-    statement = _page(cls, by, way)
+    by_tags = {name: values for name, values in query.filters.items() if cls in TAGS and name in FILTERS}
+    tagged = tags.sought(tx, cls, by_tags) if by_tags else NO_TAGS
+    few = tagged.few or len(by_tags) < len(query.filters)
+    statement = _page(cls, by, _Way(of_project, query.limit is not None, query.reverse, few))
     conditions = [condition for condition in (where, derived) if condition is not None]
-    conditions += [_condition(cls, name, values) for name, values in query.filters.items()]
+    conditions += tagged.conditions
+    conditions += [
+        matches(cls, name, values) for name, values in query.filters.items() if name not in by_tags
+    ]
     if query.marker is not None:
         visible = _visible(cls, where, of_project=of_project)
         found = _marker(tx, cls, visible, by, query.marker, project_id)
@@ -290,19 +296,14 @@ def listing(
     return _with_children(tx, cls, found[::-1] if query.reverse else found)
 
 
-def _condition(cls: type[Resource], name: str, values: Sequence[str]) -> ColumnElement[bool]:
-    by_tags = cls in TAGS and name in FILTERS
-    return tags.matches(cls, name, values) if by_tags else matches(cls, name, values)
-
-
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How a page is read: of one project, so many rows, the one before the marker, only what passes filters."""
+    """How a page is read: of one project, so many rows, the one before the marker, of the few that filters leave."""
 
     of_project: bool
     limited: bool
     reverse: bool
-    filtered: bool
+    few: bool
 
 
 @lru_cache(maxsize=256)  # whoever asks says what to sort by
@@ -311,7 +312,7 @@ def _page(cls: type[Resource], by: Order, way: _Way) -> Select[Any]:
     statement = _all_of(cls, of_project=way.of_project)
     for key in sort_keys(cls, by, reverse=way.reverse):
         # SQLite would read a whole project in this order, rather than sort the few that pass a filter.
-        expression = func.coalesce(key.expression, key.expression) if way.filtered else key.expression
+        expression = func.coalesce(key.expression, key.expression) if way.few else key.expression
         statement = statement.order_by(expression.asc() if key.ascending else expression.desc())
     return statement.limit(bindparam("page_size", type_=Integer)) if way.limited else statement
 
