@@ -71,7 +71,6 @@ DEFAULT_OPTS = [
         default="linuxbridge",
         help="How ports are plugged: linuxbridge or openvswitch.",
     ),
-    cfg.StrOpt("ovs_integration_bridge", default="br-int", help="Open vSwitch bridge that ports are on."),
     cfg.MultiStrOpt("device_driver", default=["haproxy"], help="What serves load balancers."),
     cfg.BoolOpt("ovs_use_veth", default=False, help="Ignored; of Neutron-LBaaS."),
     cfg.IntOpt("periodic_interval", default=10, min=1, help="Seconds between two readings of counters."),
@@ -92,6 +91,12 @@ AGENT_OPTS = [
         "availability_zone",
         default="",
         help="Availability zone that this node's agent is in, as `compute_zone` of profiles calls it.",
+    ),
+    cfg.FloatOpt(
+        "report_interval",
+        default=30,
+        min=1,
+        help="Seconds between two words to Neutron that the agent lives.",
     ),
 ]
 API_OPTS = [
@@ -252,11 +257,25 @@ NETWORKING_OPTS = [
         help="Addresses and blocks that no member may be at, besides those that are no host's.",
     ),
 ]
+NEUTRON_AGENT_OPTS = [
+    cfg.BoolOpt(
+        "report_state",
+        default=False,
+        help="Whether the agent tells Neutron, over the same RabbitMQ, that it lives; neutron-lbaasv2-agent does.",
+    ),
+]
 OVS_OPTS = [
     cfg.DictOpt(
         "bridge_mappings",
         default={},
         help="PHYSICAL_NETWORK:BRIDGE,…: Open vSwitch bridges that the host has.",
+    ),
+    cfg.StrOpt(
+        "integration_bridge",
+        default="br-int",
+        deprecated_name="ovs_integration_bridge",
+        deprecated_group="DEFAULT",
+        help="Open vSwitch bridge that ports are on.",
     ),
     cfg.StrOpt(
         "ovsdb_connection", default="unix:/run/openvswitch/db.sock", help="Where ovsdb-server listens."
@@ -306,6 +325,7 @@ GROUPS: dict[str, Any] = {
     "limits": LIMIT_OPTS,
     "linux_bridge": LINUX_BRIDGE_OPTS,
     "networking": NETWORKING_OPTS,
+    "neutron": NEUTRON_AGENT_OPTS,
     "ovs": OVS_OPTS,
     "quotas": QUOTA_OPTS,
     "service_providers": PROVIDER_OPTS,
@@ -315,6 +335,7 @@ AGENT_GROUPS = (
     "agent",
     "haproxy",
     "linux_bridge",
+    "neutron",
     "ovs",
 )  # others may hold what Neutron's programs mean by them
 
@@ -325,10 +346,13 @@ def load(
     cli_opts: Sequence[cfg.Opt] = (),
     groups: Collection[str] = tuple(GROUPS),
     others: Mapping[str, Sequence[cfg.Opt]] = MappingProxyType({}),
+    files: Sequence[Path] = (DEFAULT_FILE,),
+    defaults: Mapping[tuple[str, str], Any] = MappingProxyType({}),
 ) -> cfg.ConfigOpts:
     """Return the settings of `groups` from `argv`, environment-independent, with logging set up from them.
 
-    `others` are settings by group that the program has besides.
+    `others` are settings by group that the program has besides. `files` are read, those that exist, where `argv` names
+    none. `defaults`, by group and name, are what this program has in place of our own.
 
     Raises:
         SystemExit: with a message on stderr, for an unknown option or a value out of range.
@@ -341,7 +365,9 @@ def load(
         conf.register_opts(GROUPS[group], None if group == "DEFAULT" else group)
     for group, options in others.items():
         conf.register_opts(options, group)
-    config_check.parse(conf, list(argv), prog, _files())
+    for (group, name), value in defaults.items():
+        conf.set_default(name, value, None if group == "DEFAULT" else group)
+    config_check.parse(conf, list(argv), prog, [str(each) for each in files if each.exists()])
     checks: tuple[tuple[str, str, Callable[[cfg.ConfigOpts], object]], ...] = (
         ("service_providers", "[service_providers] ", service_providers),
         ("networking", "[networking] reserved_ips: ", reserved_ips),
@@ -358,10 +384,6 @@ def load(
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return all settings, for `oslo-config-generator --namespace evener`."""
     return [(group, list(options)) for group, options in GROUPS.items()]
-
-
-def _files() -> list[str]:
-    return [str(DEFAULT_FILE)] if DEFAULT_FILE.exists() else []
 
 
 def state_path(conf: cfg.ConfigOpts) -> Path:

@@ -1,11 +1,15 @@
 """A network node's files from the days of Neutron-LBaaS say the same to evener-agent."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from evener import config
 from evener.agent.assembly import device_names
+from evener.agent.main import BESIDE_NEUTRON, OWN, Program
+from evener.bus.neutron_reports import report
 from evener.dataplane.base import DeviceUnknown, Misconfigured, find_driver
 from evener.dataplane.haproxy import driver
 from evener.dataplane.haproxy.settings import user_of
@@ -60,13 +64,13 @@ def check_devices(names: list[str]) -> None:
     assert {find_driver(name) for name in device_names(names)} == {driver.make}
 
 
-def load(tmp_path: Path, *files: str):
+def load(tmp_path: Path, *files: str, program: Program = OWN):
     arguments = []
     for number, text in enumerate(files):
         path = tmp_path / f"{number}.conf"
         path.write_text(text)
         arguments += ["--config-file", str(path)]
-    return config.load(arguments, "evener-agent", groups=config.AGENT_GROUPS)
+    return program.settings(arguments)
 
 
 def test_the_networking_guides_file_is_understood(tmp_path: Path) -> None:
@@ -80,7 +84,7 @@ def test_the_networking_guides_file_is_understood(tmp_path: Path) -> None:
 
 def test_the_file_of_liberty_is_understood(tmp_path: Path) -> None:
     conf = load(tmp_path, NEUTRON, LIBERTY)
-    assert (conf.interface_driver, conf.ovs_integration_bridge) == ("openvswitch", "br-lb")
+    assert (conf.interface_driver, conf.ovs.integration_bridge) == ("openvswitch", "br-lb")
     assert (conf.periodic_interval, conf.ovs_use_veth) == (10, True)
     assert (conf.haproxy.user_group, conf.haproxy.send_gratuitous_arp) == ("nogroup", 0)
     assert config.loadbalancer_path(conf) == Path("/srv/neutron/lbaas/v2")
@@ -120,3 +124,66 @@ def test_haproxys_user_is_the_one_of_its_groups_name_or_the_one_without_rights(g
 def test_a_group_that_does_not_exist_is_refused() -> None:
     with pytest.raises(Misconfigured, match="user_group = no-such-group: there is no such group"):
         user_of("no-such-group")
+
+
+def test_neutrons_name_for_the_integration_bridge_is_known_as_its_own_agent_knows_it(tmp_path: Path) -> None:
+    assert load(tmp_path, "[OVS]\nintegration_bridge = br-lb\n").ovs.integration_bridge == "br-lb"
+    assert load(tmp_path, "").ovs.integration_bridge == "br-int"
+
+
+def test_under_the_name_of_neutron_lbaass_agent_what_is_not_said_is_as_that_agent_had_it(
+    tmp_path: Path,
+) -> None:
+    conf = load(tmp_path, GUIDE, program=BESIDE_NEUTRON)
+    assert config.loadbalancer_path(conf) == Path("/var/lib/neutron/lbaas/v2")
+    assert BESIDE_NEUTRON.log_file(conf) == Path("/var/log/neutron/neutron-lbaasv2-agent.log")
+    assert (conf.neutron.report_state, conf.agent.report_interval) == (True, 30)
+    assert load(tmp_path, NEUTRON, GUIDE, program=BESIDE_NEUTRON).state_path == "/srv/neutron"
+    assert not load(
+        tmp_path, "[neutron]\nreport_state = false\n", program=BESIDE_NEUTRON
+    ).neutron.report_state
+
+
+def test_under_its_own_name_it_tells_neutron_nothing_and_logs_where_its_state_is(tmp_path: Path) -> None:
+    conf = load(tmp_path, NEUTRON, GUIDE)
+    assert not conf.neutron.report_state
+    assert OWN.log_file(conf) == Path("/srv/neutron/evener-agent.log")
+
+
+def test_without_config_file_the_files_of_neutron_are_read_that_exist(tmp_path: Path) -> None:
+    assert [str(each) for each in BESIDE_NEUTRON.files] == [
+        "/etc/neutron/neutron.conf",
+        "/etc/neutron/lbaas_agent.ini",
+    ]
+    ini = tmp_path / "lbaas_agent.ini"
+    ini.write_text(LIBERTY)
+    here = replace(BESIDE_NEUTRON, files=(tmp_path / "neutron.conf", ini))
+    assert here.settings([]).interface_driver == "openvswitch"
+
+
+def test_what_neutron_is_told_has_a_zone_where_the_agent_has_one_and_nothing_of_evener_alone() -> None:
+    configurations = {
+        "device_drivers": ["haproxy_ns"],
+        "instances": 3,
+        "interface_driver": "linuxbridge",
+        "physical_networks": [],
+        "availability_zone": "east",
+        "started_at": "2026-01-02T03:04:05",
+    }
+    told = report("node-7", configurations, datetime(2026, 1, 2, 3, 4, 5, 6, UTC), starts=True)
+    assert told == {
+        "time": "2026-01-02T03:04:05.000006",
+        "agent_state": {
+            "agent_state": {
+                "agent_type": "Loadbalancerv2 agent",
+                "binary": "neutron-lbaasv2-agent",
+                "host": "node-7",
+                "topic": "n-lbaasv2_agent",
+                "configurations": {"device_drivers": ["haproxy_ns"], "instances": 3},
+                "availability_zone": "east",
+                "start_flag": True,
+            }
+        },
+    }
+    plain = report("node-7", {**configurations, "availability_zone": None}, datetime.now(UTC), starts=False)
+    assert not {"availability_zone", "start_flag"} & plain["agent_state"]["agent_state"].keys()  # type: ignore[index,union-attr]

@@ -1,27 +1,67 @@
-"""`evener-agent`: what serves load balancers on a network node, told what to do over RabbitMQ."""
+"""`evener-agent`: what serves load balancers on a network node, told what to do over RabbitMQ.
+
+Next to Neutron's agents it has another name, `neutron-lbaasv2-agent`, and reads and writes where that agent did.
+"""
 
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
-from evener import config, config_check, daemon
+from evener import config, config_check, daemon, threads
 from evener.agent import memory
 from evener.agent.assembly import make_agent
 from evener.agent.errors import AgentError, NoTransport
 from evener.agent.purge import purge
 from evener.agent.service import AgentService
-from evener.bus.base import Bus, load
+from evener.bus.base import Bus
 from evener.dataplane.base import DataPlaneError
 from evener.host.errors import HostError
+from evener.resources.agent import BINARY
 from evener.resources.errors import Unavailable
 
 LOG = log.getLogger(__name__)
-PROGRAM = "evener-agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What goes with a name of this program: the files it reads, defaults, and its log, in state_path where None."""
+
+    name: str
+    files: tuple[Path, ...]
+    defaults: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    log: Path | None = None
+
+    def settings(self, argv: Sequence[str]) -> cfg.ConfigOpts:
+        """Return the settings from `argv` and files.
+
+        Raises:
+            SystemExit: as `config.load`.
+        """
+        return config.load(
+            argv, self.name, CLI_OPTS, config.AGENT_GROUPS, files=self.files, defaults=self.defaults
+        )
+
+    def log_file(self, conf: cfg.ConfigOpts) -> Path:
+        """Return where it logs to where nothing else is said."""
+        return self.log or config.state_path(conf) / f"{self.name}.log"
+
+
+OWN = Program("evener-agent", (config.DEFAULT_FILE,))
+# As Neutron-LBaaS's agent had it.
+BESIDE_NEUTRON = Program(
+    BINARY,
+    (Path("/etc/neutron/neutron.conf"), Path("/etc/neutron/lbaas_agent.ini")),
+    {("DEFAULT", "state_path"): "/var/lib/neutron", ("neutron", "report_state"): True},
+    Path(f"/var/log/neutron/{BINARY}.log"),
+)
 NO_TRANSPORT = (
     "There is no transport_url: say in [DEFAULT] where RabbitMQ is, as rabbit://USER:PASSWORD@HOST:5672/"
 )
@@ -36,9 +76,18 @@ CLI_OPTS = [
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; traffic goes on afterwards. Exits 1 with a line on stderr when it cannot."""
-    conf = config.load(sys.argv[1:], PROGRAM, CLI_OPTS, config.AGENT_GROUPS)
+    _main(OWN)
+
+
+def main_beside_neutron() -> None:
+    """Do the same with the files of Neutron's agents."""
+    _main(BESIDE_NEUTRON)
+
+
+def _main(program: Program) -> None:
+    conf = program.settings(sys.argv[1:])
     if conf.check_config:
-        _check(conf)
+        _check(conf, program.name)
         return
     lock = config.agent_lock(conf)
     if conf.accept_database:
@@ -46,20 +95,20 @@ def main() -> None:
         return
     if conf.purge and not lock.exists():
         return
-    with daemon.only_one(lock, f"{PROGRAM}: an agent runs already on {lock.parent}; stop it first"):
-        daemon.log_to_file(conf, config.state_path(conf) / f"{PROGRAM}.log")
+    with daemon.only_one(lock, f"{program.name}: an agent runs already on {lock.parent}; stop it first"):
+        daemon.log_to_file(conf, program.log_file(conf))
         try:
             _purge(conf, lock) if conf.purge else _serve(conf)
         except (AgentError, HostError, DataPlaneError, Unavailable) as error:
             reason = f"not all is removed: {error}" if conf.purge else str(error)
             LOG.error(reason)
-            sys.exit(f"{PROGRAM}: {reason}")
+            sys.exit(f"{program.name}: {reason}")
 
 
-def _check(conf: cfg.ConfigOpts) -> None:
+def _check(conf: cfg.ConfigOpts, name: str) -> None:
     """Say what is wrong with the settings as far as they tell by themselves, and exit 1 where something is."""
     if not conf.transport_url:
-        sys.exit(f"{PROGRAM}: {NO_TRANSPORT}")
+        sys.exit(f"{name}: {NO_TRANSPORT}")
     sys.stdout.write(config_check.GOOD)
 
 
@@ -76,7 +125,10 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     daemon.open_many_files()
     ended = threading.Event()
     daemon.on_signals(ended.set, lambda: daemon.reload(conf))
-    bus = load("messaging", conf)
+    from evener.bus.messaging import MessagingBus
+    from evener.bus.neutron_reports import keep_reporting
+
+    bus = MessagingBus(conf)
     agent = make_agent(conf, bus.controller())
     bus.serve_agent(conf.host, agent)
     closing = threading.Thread(target=_close_after, args=(ended, bus), daemon=True)  # noqa: TID251 - ends with the call
@@ -85,6 +137,9 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     daemon.pass_over_what_is_loaded()
     agent.start()  # it may take a while until control is heard, and end at once when the bus is closed
     LOG.info("Serving load balancers as the agent on %s", conf.host)
+    if conf.neutron.report_state:
+        telling = (bus, conf.host, conf.agent.report_interval, lambda: agent.configurations, ended)
+        threads.lasting("neutron", lambda: keep_reporting(*telling)).start()
     closing.join()
     agent.stop()
     LOG.info("Stopped; traffic goes on")

@@ -155,6 +155,11 @@ class AgentService:
             driver.stop()
         self._underlay.forget()
 
+    @property
+    def configurations(self) -> dict[str, Any]:
+        """What this agent shows of itself, with how many load balancers it has as `instances`."""
+        return {**self._configurations, "instances": len(self._balancers)}
+
     # What control calls.
 
     def look(self, loadbalancer_id: str | None = None) -> None:
@@ -408,7 +413,7 @@ class AgentService:
     def _beat(self) -> None:
         """Say that the agent lives; where that was not heard before, messages have been lost as well: look at all."""
         try:
-            self._control.heartbeat({**self._configurations, "instances": len(self._balancers)})
+            self._control.heartbeat(self.configurations)
             self._refused = None
         except Exception as error:  # noqa: BLE001 - the next heartbeat comes soon
             self._heard = False

@@ -64,6 +64,8 @@ class MessagingBus:
                 f"transport_url cannot be used ({type(error).__name__}); its form is"
                 " rabbit://USER:PASSWORD@HOST:5672/"
             ) from None
+        self._own, self._url = own, conf.transport_url
+        self._others: list[Any] = []
         self._timeout_s: float = own.rpc_response_timeout
         self._connected, self._closed = threading.Event(), threading.Event()
         self._servers: list[Any] = []
@@ -73,6 +75,22 @@ class MessagingBus:
         target = oslo_messaging.Target(exchange=EXCHANGE, topic=topic, version=VERSION)
         known = oslo_messaging.TransportOptions(at_least_once=True)  # else a call waits for who is not there
         return oslo_messaging.get_rpc_client(self._transport, target, retry=RETRIES, transport_options=known)
+
+    def client_of(self, exchange: str, topic: str, version: str) -> Any:
+        """Return a client of another service's RPC, on the same RabbitMQ and with the settings of the same files.
+
+        That has connections of its own: RabbitMQ refuses an exchange that is not said to be as its owner made it, and
+        ours vanish with the last who uses them.
+        """
+        url = oslo_messaging.TransportURL.parse(self._own, self._url)
+        if RABBIT in self._own:
+            found = self._own.get_location("amqp_auto_delete", RABBIT)
+            said = found is not None and found.location.is_user_controlled
+            url.query["amqp_auto_delete"] = str(said and self._own[RABBIT].amqp_auto_delete)
+        transport = oslo_messaging.get_rpc_transport(self._own, url=url)
+        self._others.append(transport)
+        target = oslo_messaging.Target(exchange=exchange, topic=topic, version=version)
+        return oslo_messaging.get_rpc_client(transport, target, retry=RETRIES)
 
     def serve_controller(self, controller: Controller) -> None:
         """Answer agents' calls with `controller` as soon as RabbitMQ can be reached."""
@@ -103,7 +121,8 @@ class MessagingBus:
         for server in self._servers:
             server.stop()
             server.wait()
-        self._transport.cleanup()
+        for transport in (self._transport, *self._others):
+            transport.cleanup()
 
     def _serve(self, topic: str, server: str, endpoint: Any) -> None:
         target = oslo_messaging.Target(exchange=EXCHANGE, topic=topic, server=server)

@@ -37,7 +37,7 @@ def settings_from(conf: Any) -> DriverSettings:
     return DriverSettings(
         bridges=dict((conf.ovs if ovs else conf.linux_bridge).bridge_mappings),
         interfaces={} if ovs else dict(conf.linux_bridge.physical_interface_mappings),
-        integration_bridge=conf.ovs_integration_bridge,
+        integration_bridge=conf.ovs.integration_bridge,
         datapath_type=conf.ovs.datapath_type,
         ovsdb_connection=conf.ovs.ovsdb_connection,
         ovsdb_timeout_s=conf.ovs.ovsdb_timeout,

@@ -186,7 +186,7 @@ class OpenVSwitchDriver:
         if bridge is None:
             raise BridgeUnsuitable(
                 f"There is no bridge {self._bridge}, which Neutron's Open vSwitch agent, or OVN, makes on each of its "
-                "hosts; see that it runs here, and ovs_integration_bridge"
+                "hosts; see that it runs here, and [ovs] integration_bridge"
             )
         return bridge
 
