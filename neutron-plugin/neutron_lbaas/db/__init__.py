@@ -1,0 +1,1 @@
+"""What `neutron-db-manage` looks for."""

@@ -1,0 +1,1 @@
+"""Migrations, by Evener's own program; see `alembic_migrations/env.py`."""

@@ -1,0 +1,1 @@
+"""HAProxy in network namespaces."""

@@ -1,0 +1,1 @@
+"""Service plugins, at the names that Neutron-LBaaS had."""

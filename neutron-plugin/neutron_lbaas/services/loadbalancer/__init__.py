@@ -1,0 +1,1 @@
+"""The service plugin of load balancing."""

@@ -1,0 +1,330 @@
+"""The plugin in a real Neutron server: what it announces, passes on, guards, tells and counts."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.neutron_server import (
+    INSTALLED,
+    Answering,
+    Neutron,
+    answering,
+    free_port,
+    install_plugin,
+    json_of,
+)
+from evener.api.networking import EXTENSIONS
+
+pytestmark = pytest.mark.skipif(not INSTALLED, reason="Neutron (python3-neutron) is not installed")
+# What Neutron's core announces by itself.
+CORES = {"agent", "flavors", "pagination", "project-id", "quota-check-limit", "quota_details", "quotas"}
+CORES |= {"service-type", "sorting"}
+OWNER = "neutron:LOADBALANCERV2"
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install_plugin(tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture(scope="module")
+def ports() -> tuple[int, int]:
+    return free_port(), free_port()
+
+
+@pytest.fixture(scope="module")
+def neutron(
+    tmp_path_factory: pytest.TempPathFactory, plugin: Path, ports: tuple[int, int]
+) -> Iterator[Neutron]:
+    found = Neutron(tmp_path_factory.mktemp("neutron"), plugin, ports[0])
+    found.configure(
+        f"endpoint = http://127.0.0.1:{ports[1]}\nanswer_timeout = 2\n"
+        f"auth_type = v3password\nauth_url = http://127.0.0.1:{ports[1]}/identity/v3\n"
+        "username = neutron\npassword = secret\nuser_domain_id = default\n"
+    )
+    with found.serving():
+        yield found
+
+
+@pytest.fixture
+def evener(ports: tuple[int, int]) -> Iterator[Answering]:
+    with answering(ports[1]) as found:
+        yield found
+
+
+def test_neutron_announces_what_evener_has_beside_what_it_has_itself(neutron: Neutron) -> None:
+    announced = json_of(neutron.ask("GET", "/extensions"))["extensions"]
+    assert {each["alias"] for each in announced} >= set(EXTENSIONS)
+    ours = {
+        each["alias"]: (each["name"], each["description"])
+        for each in announced
+        if each["alias"] in EXTENSIONS.keys() - CORES
+    }
+    assert ours == {alias: EXTENSIONS[alias] for alias in EXTENSIONS.keys() - CORES}
+    assert "filter-validation" in {each["alias"] for each in announced}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "target"),
+    [
+        (
+            "GET",
+            "/lbaas/pools?name=a%20b&fields=id&fields=name",
+            "/lbaas/pools?name=a%20b&fields=id&fields=name",
+        ),
+        ("POST", "/lbaas/loadbalancers", "/lbaas/loadbalancers"),
+        ("GET", "/lbaas/pools.json?x=1", "/lbaas/pools?x=1"),
+        ("PUT", "/lbaas/pools/P/members/M", "/lbaas/pools/P/members/M"),
+        ("DELETE", "/lbaas/l7policies/P/rules/R", "/lbaas/l7policies/P/rules/R"),
+        ("PATCH", "/lbaas/a/b/c/d/e", "/lbaas/a/b/c/d/e"),
+        ("GET", "/lbaas/pools/caf%C3%A9%20%25", "/lbaas/pools/caf%C3%A9%20%25"),
+        ("GET", "/agents/A/agent-loadbalancers", "/agents/A/agent-loadbalancers"),
+    ],
+)
+def test_a_request_is_passed_on_as_it_came(
+    neutron: Neutron, evener: Answering, method: str, path: str, target: str
+) -> None:
+    body = b"{not JSON, \xff" if method != "GET" else b""
+    neutron.ask(method, path, data=body, headers={"Content-Type": "text/odd", "X-Service-Token": "service"})
+    (asked,) = evener.asked
+    assert (asked.method, asked.target, asked.body) == (method, f"/networking/v2.0{target}", body)
+    assert asked.headers["x-auth-token"] == "token of ann"
+    assert asked.headers["x-service-token"] == "service"
+    assert asked.headers["content-type"] == "text/odd"
+    assert asked.headers["x-neutron-url"] == neutron.url
+
+
+def test_what_neutron_knows_of_the_caller_is_not_passed_on(neutron: Neutron, evener: Answering) -> None:
+    neutron.ask("GET", "/lbaas/pools")
+    (asked,) = evener.asked
+    assert not {"x-roles", "x-user-id", "x-user-name", "x-project-id", "connection"} & asked.headers.keys()
+
+
+def test_a_request_keeps_its_id(neutron: Neutron, evener: Answering) -> None:
+    given = "req-01234567-89ab-4def-8123-456789abcdef"
+    neutron.ask("GET", "/lbaas/pools", headers={"X-OpenStack-Request-Id": given})
+    answer = neutron.ask("GET", "/lbaas/pools")
+    first, second = (asked.headers["x-openstack-request-id"] for asked in evener.asked)
+    assert (first, second) == (given, answer.headers["X-OpenStack-Request-Id"])
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "kind", "body"),
+    [
+        (200, "OK", "application/json", b'{"pools": []}'),
+        (207, "Odd", "text/odd", bytes(range(256)) * 4096),
+        (404, "Not Found", "application/json", b'{"NeutronError": {}}'),
+        (302, "Found", "text/plain", b""),
+        (500, "Broken", "text/plain", b"broken"),
+    ],
+)
+def test_an_answer_comes_back_as_it_was(
+    neutron: Neutron, evener: Answering, status: int, reason: str, kind: str, body: bytes
+) -> None:
+    evener.status, evener.reason, evener.body = status, reason, body
+    evener.headers = {
+        "Content-Type": kind,
+        "X-Odd": "1",
+        "Location": "http://127.0.0.1:1/",
+        "X-OpenStack-Request-Id": "req-x",
+    }
+    answer = neutron.ask("GET", "/lbaas/pools", allow_redirects=False)
+    assert (answer.status_code, answer.reason, answer.content) == (status, reason, body)
+    assert {name: answer.headers[name] for name in evener.headers} == evener.headers
+
+
+def test_an_answer_without_a_body_has_none(neutron: Neutron, evener: Answering) -> None:
+    evener.status, evener.reason, evener.body = 204, "No Content", b""
+    answer = neutron.ask("DELETE", "/lbaas/pools/P")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_connections_are_kept(neutron: Neutron, evener: Answering) -> None:
+    for _ in range(5):
+        neutron.ask("GET", "/lbaas/pools")
+    assert len({asked.peer for asked in evener.asked}) == 1
+
+
+def test_a_kept_connection_that_has_ended_costs_no_request(neutron: Neutron, ports: tuple[int, int]) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        with answering(ports[1]):
+            assert neutron.ask(method, "/lbaas/pools").status_code == 200
+
+
+def test_links_name_neutron_as_the_client_reached_it(neutron: Neutron, evener: Answering) -> None:
+    neutron.ask("GET", "/lbaas/pools", headers={"Host": "cloud.example:443", "X-Forwarded-Proto": "https"})
+    (asked,) = evener.asked
+    assert asked.headers["x-neutron-url"] == "https://cloud.example:443/v2.0"
+
+
+def test_who_finds_no_evener_is_told_so_at_once(neutron: Neutron) -> None:
+    began = time.monotonic()
+    answer = neutron.ask("POST", "/lbaas/pools", {"pool": {}})
+    assert time.monotonic() - began < 5
+    error = json_of(answer, 503)["NeutronError"]
+    assert error["type"] == "ServiceUnavailable"
+    assert "nothing was done" in error["message"]
+
+
+def test_who_is_not_answered_is_told_so_in_time(neutron: Neutron, evener: Answering) -> None:
+    evener.delay_s = 5
+    error = json_of(neutron.ask("POST", "/lbaas/pools", {"pool": {}}), 504)["NeutronError"]
+    assert "may have done" in error["message"]
+    assert len(evener.asked) == 1
+
+
+def test_neutron_goes_on_without_evener(neutron: Neutron) -> None:
+    assert neutron.ask("GET", "/networks").status_code == 200
+
+
+def test_haproxy_is_the_provider_where_none_is_named(neutron: Neutron) -> None:
+    providers = json_of(neutron.ask("GET", "/service-providers"))["service_providers"]
+    assert {"service_type": "LOADBALANCERV2", "name": "haproxy", "default": True} in providers
+
+
+def test_quotas_of_load_balancing_are_among_neutron_s(neutron: Neutron, evener: Answering) -> None:
+    quota = json_of(neutron.ask("GET", "/quotas/ann"))["quota"]
+    kinds = ("loadbalancer", "listener", "pool", "member", "healthmonitor", "l7policy")
+    assert [quota[kind] for kind in kinds] == [10, -1, 10, -1, -1, -1]
+    evener.body = json.dumps({"quota": {kind: {"used": 3, "limit": 9} for kind in kinds}}).encode()
+    changed = neutron.ask("PUT", "/quotas/bob", {"quota": {"loadbalancer": 5, "port": 7}})
+    assert json_of(changed)["quota"]["loadbalancer"] == 5
+    details = json_of(neutron.ask("GET", "/quotas/bob/details"))["quota"]
+    assert (details["loadbalancer"]["limit"], details["loadbalancer"]["used"]) == (5, 3)
+    asked = evener.asked[-1]
+    assert asked.target == "/networking/v2.0/quotas/bob/details"
+    assert asked.headers["x-auth-token"] == "of the plugin"
+
+
+def test_what_nobody_can_count_is_no_fault_of_neutron_s(neutron: Neutron) -> None:
+    assert neutron.ask("GET", "/quotas/ann/details").status_code == 501
+    assert neutron.ask("GET", "/quotas/ann").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def network(neutron: Neutron) -> str:
+    network = json_of(neutron.ask("POST", "/networks", {"network": {}}), 201)["network"]
+    subnet = {"network_id": network["id"], "ip_version": 4, "cidr": "192.0.2.0/24"}
+    json_of(neutron.ask("POST", "/subnets", {"subnet": subnet}), 201)
+    return str(network["id"])
+
+
+def make_port(neutron: Neutron, network: str, **more: Any) -> dict[str, Any]:
+    wanted = {"network_id": network, "device_owner": OWNER, "device_id": "lb-1", **more}
+    port = json_of(neutron.ask("POST", "/ports", {"port": wanted}, user="evener"), 201)["port"]
+    return dict(port)
+
+
+def told(evener: Answering) -> list[str]:
+    return [port for asked in evener.asked if asked.target == "/neutron/ports" for port in ids(asked.body)]
+
+
+def ids(body: bytes) -> list[str]:
+    return list(json.loads(body)["ports"])
+
+
+def eventually(what: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("roles", ["admin", "member"])
+def test_nobody_deletes_the_port_of_a_load_balancer(neutron: Neutron, network: str, roles: str) -> None:
+    port = make_port(neutron, network, project_id="ann")
+    refused = json_of(neutron.ask("DELETE", f"/ports/{port['id']}", roles=roles), 409)
+    assert "load balancer lb-1" in refused["NeutronError"]["message"]
+    assert neutron.ask("DELETE", f"/ports/{port['id']}", user="evener", roles="member").status_code in {
+        404,
+        409,
+    }
+    assert neutron.ask("GET", f"/ports/{port['id']}").status_code == 200
+
+
+def test_evener_deletes_the_port_of_a_load_balancer(neutron: Neutron, network: str) -> None:
+    port = make_port(neutron, network)
+    assert neutron.ask("DELETE", f"/ports/{port['id']}", user="evener").status_code == 204
+
+
+def test_who_takes_the_port_from_its_load_balancer_may_delete_it(neutron: Neutron, network: str) -> None:
+    port = make_port(neutron, network)
+    json_of(neutron.ask("PUT", f"/ports/{port['id']}", {"port": {"device_owner": ""}}))
+    assert neutron.ask("DELETE", f"/ports/{port['id']}").status_code == 204
+
+
+def test_other_ports_are_deleted_as_ever(neutron: Neutron, network: str) -> None:
+    for more in ({"device_owner": "compute:nova"}, {"device_id": ""}):
+        port = make_port(neutron, network, **more)
+        assert neutron.ask("DELETE", f"/ports/{port['id']}").status_code == 204
+    assert neutron.ask("DELETE", "/ports/00000000-0000-4000-8000-000000000000").status_code == 404
+
+
+def test_evener_hears_of_ports_that_others_change_or_delete(
+    neutron: Neutron, network: str, evener: Answering
+) -> None:
+    port = make_port(neutron, network)
+    path = f"/ports/{port['id']}"
+    neutron.ask("PUT", path, {"port": {"name": "x"}})
+    eventually(lambda: told(evener) == [port["id"]])
+    neutron.ask("PUT", path, {"port": {"device_owner": ""}})
+    eventually(lambda: told(evener) == [port["id"]] * 2)
+    neutron.ask("PUT", path, {"port": {"name": "nobody's now"}})
+    neutron.ask("PUT", path, {"port": {"device_owner": OWNER, "device_id": ""}})
+    eventually(lambda: told(evener) == [port["id"]] * 3)
+    neutron.ask("DELETE", path)
+    eventually(lambda: told(evener) == [port["id"]] * 4)
+    assert {asked.headers["x-auth-token"] for asked in evener.asked} == {"of the plugin"}
+
+
+def test_evener_is_not_told_of_what_it_does_itself(neutron: Neutron, network: str, evener: Answering) -> None:
+    port, other = make_port(neutron, network), make_port(neutron, network)
+    neutron.ask("PUT", f"/ports/{port['id']}", {"port": {"admin_state_up": False}}, user="evener")
+    neutron.ask("DELETE", f"/ports/{port['id']}", user="evener")
+    neutron.ask("PUT", f"/ports/{other['id']}", {"port": {"admin_state_up": False}})
+    eventually(lambda: told(evener))
+    assert told(evener) == [other["id"]]
+
+
+def test_changes_of_ports_wait_for_nobody(neutron: Neutron, network: str) -> None:
+    port = make_port(neutron, network)
+    began = time.monotonic()
+    for number in range(10):
+        json_of(neutron.ask("PUT", f"/ports/{port['id']}", {"port": {"name": str(number)}}))
+    assert "has not been told" in neutron.log
+    assert time.monotonic() - began < 30
+
+
+def test_the_handbook_s_settings_serve(tmp_path: Path, plugin: Path) -> None:
+    """The plugin by its class, and the provider as `neutron_lbaas.conf` names it."""
+    server = Neutron(tmp_path, plugin, free_port())
+    driver = "neutron_lbaas.drivers.haproxy.plugin_driver.HaproxyOnHostPluginDriver"
+    named = "neutron_lbaas.services.loadbalancer.plugin.LoadBalancerPluginv2"
+    server.configure(
+        "endpoint = http://127.0.0.1:1",
+        plugins=f"router,{named}",
+        default="network_link_prefix = https://cloud.example/net",
+        more=f"[service_providers]\nservice_provider = LOADBALANCERV2:Haproxy:{driver}:default\n",
+    )
+    with server.serving():
+        providers = json_of(server.ask("GET", "/service-providers"))["service_providers"]
+        names = [each["name"] for each in providers if each["service_type"] == "LOADBALANCERV2"]
+        assert names == ["haproxy"]
+        assert server.ask("GET", "/lbaas/pools").status_code == 503
+
+
+def test_neutron_starts_with_settings_that_the_plugin_cannot_use(tmp_path: Path, plugin: Path) -> None:
+    server = Neutron(tmp_path, plugin, free_port())
+    server.configure(
+        "endpoint = nonsense",
+        more="[service_providers]\n"
+        "service_provider = LOADBALANCERV2:one:driver\nservice_provider = LOADBALANCERV2:two:driver\n",
+    )
+    with server.serving():
+        assert server.ask("GET", "/networks").status_code == 200
+        assert server.ask("GET", "/lbaas/pools").status_code == 503
+        assert "has to do without: service providers" in server.log
