@@ -40,12 +40,12 @@ class Target:
 def targets(graph: Graph) -> tuple[Target, ...]:
     """Return the members that are to be pinged."""
     found = []
-    listeners = served(graph)
+    users = uses.listeners_by_pool(graph, served(graph))
     for node in graph.pools:
         monitor = monitors.in_service(node)
         if monitor is None or monitor.type is not MonitorType.PING:
             continue
-        second = next((use.name for use in uses.of_pool(graph, node, listeners)[1:]), None)
+        second = next((use.name for use in uses.of_pool(node, users.get(node.pool.id, ()))[1:]), None)
         times = (monitor.delay_s, monitor.timeout_s, monitor.fall, monitor.rise)
         for member in node.members:
             if member.admin_state_up:

@@ -51,11 +51,12 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     listeners = served(graph)
     if not listeners:
         return Config()
+    users = uses.listeners_by_pool(graph, listeners)
     found = [
         each
         for node in graph.pools
         if node.pool.admin_state_up and tls_members.servable(graph, node.pool)
-        for each in uses.of_pool(graph, node, listeners)
+        for each in uses.of_pool(node, users.get(node.pool.id, ()))
     ]
     paths = Paths(directory)
     addresses = [fixed_ip.address for fixed_ip in graph.vip_port.fixed_ips]

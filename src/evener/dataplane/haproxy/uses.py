@@ -5,7 +5,7 @@ So a pool that is served in the mode of its listeners (PROXY, PROXYV2) has two b
 kinds, each of which asks its members for itself.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evener.dataplane.haproxy import l7
@@ -26,15 +26,18 @@ class Use:
     name: str
 
 
-def of_pool(graph: Graph, node: PoolNode, listeners: Sequence[Listener]) -> tuple[Use, ...]:
-    """Return the backends of a pool, with `listeners` in service; one that nobody leads to has one as well."""
+def listeners_by_pool(graph: Graph, listeners: Iterable[Listener]) -> dict[str | None, list[Listener]]:
+    """Return those of the `listeners` that lead to each pool, by its id; all at once, for there may be many of both."""
+    found: dict[str | None, list[Listener]] = {}
+    for each in sorted(listeners, key=lambda listener: listener.id):
+        for pool_id in _pools_of(graph, each):
+            found.setdefault(pool_id, []).append(each)
+    return found
+
+
+def of_pool(node: PoolNode, users: Sequence[Listener]) -> tuple[Use, ...]:
+    """Return the backends of a pool that `users` in service lead to; one that nobody leads to has one as well."""
     pool_id = node.pool.id
-    users = tuple(
-        sorted(
-            (each for each in listeners if pool_id in _pools_of(graph, each)),
-            key=lambda listener: listener.id,
-        )
-    )
     requests = sends_requests(node.pool, users)
     others = tuple(each for each in users if sends_requests(node.pool, [each]) != requests)
     same = tuple(each for each in users if each not in others)
@@ -42,9 +45,9 @@ def of_pool(graph: Graph, node: PoolNode, listeners: Sequence[Listener]) -> tupl
     return (first, Use(node, others, not requests, pool_id + _OF_BYTES)) if others else (first,)
 
 
-def _pools_of(graph: Graph, listener: Listener) -> Collection[str | None]:
+def _pools_of(graph: Graph, listener: Listener) -> set[str | None]:
     by_policies = l7.chosen(graph.policies_of(listener.id)) if reads_requests(listener) else ()
-    return (listener.default_pool_id, *by_policies)
+    return {listener.default_pool_id, *by_policies}
 
 
 def by_pool(uses: Iterable[Use], listener: Listener) -> dict[str, str]:
