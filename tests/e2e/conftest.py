@@ -1,12 +1,17 @@
 """Fixtures of the end-to-end tests: each module has an evener-standalone with a state of its own."""
 
 import itertools
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from rabbitmq import RabbitMQ
 from standalone import PROGRAM, Cloud, Standalone, traces
 
 _numbers = itertools.count()
+AGENTS = Path(__file__).parents[2] / "docs" / "agents.md"
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,20 @@ def cloud(standalone: Standalone) -> Iterator[Cloud]:
     made = Cloud(standalone, "192.168.200.0/24")
     yield made
     made.remove()
+
+
+@pytest.fixture(scope="module")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """Start RabbitMQ, with a user for a node as docs/agents.md makes one."""
+    with TemporaryDirectory(prefix="rabbitmq-") as directory:  # its user may not enter pytest's
+        server = RabbitMQ(Path(directory))
+        try:
+            server.start()
+            (script,) = re.findall(r"^```sh\n(NODE=.*?)^```$", AGENTS.read_text(), re.DOTALL | re.MULTILINE)
+            server.shell(script)
+            yield server
+        finally:
+            server.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -64,14 +64,16 @@ send_gratuitous_arp = 3
 class Node:
     """One evener-agent, with state of its own."""
 
-    def __init__(self, directory: Path, transport_url: str, program: Sequence[str] = (PROGRAM,)) -> None:
+    def __init__(
+        self, directory: Path, transport_url: str, program: Sequence[str] = (PROGRAM,), more: str = ""
+    ) -> None:
         self.directory, self.state = directory, directory / "neutron"
         self.state.mkdir(parents=True)
         self.process: subprocess.Popen[bytes] | None = None
         self.log = self.state / "evener-agent.log"
         files = {
             "neutron.conf": NEUTRON_CONF.format(state=self.state, host=HOST, transport_url=transport_url),
-            "lbaas_agent.ini": LBAAS_AGENT_INI,
+            "lbaas_agent.ini": LBAAS_AGENT_INI + more,
         }
         self.command = [*program]
         for name, text in files.items():

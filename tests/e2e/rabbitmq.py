@@ -13,7 +13,7 @@ SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 USER = "rabbitmq"
 PORT, DIST_PORT, EPMD_PORT = 19672, 19673, 19674
 START_S, STOP_S, CONTROL_S = 90, 60, 90
-CONFIG = f"""listeners.tcp.1 = 127.0.0.1:{PORT}
+CONFIG = f"""listeners.tcp.1 = 0.0.0.0:{PORT}
 log.console = true
 log.file = false
 """
@@ -36,9 +36,9 @@ class RabbitMQ:
         self._names = self._run("/usr/bin/epmd", "-port", str(EPMD_PORT), "-address", "127.0.0.1")
         self._server: subprocess.Popen[bytes] | None = None
 
-    def url_of(self, user: str, password: str) -> str:
-        """Return the `transport_url` of a user."""
-        return self.url.replace("guest:guest", f"{user}:{password}")
+    def url_of(self, user: str, password: str, address: str = "127.0.0.1") -> str:
+        """Return the `transport_url` of a user, for where the server is at `address`."""
+        return f"rabbit://{user}:{password}@{address}:{PORT}/"
 
     def shell(self, script: str) -> None:
         """Run a script with rabbitmqctl, as RabbitMQ's own user; all of its commands must succeed."""

@@ -3,11 +3,9 @@
 The agent is a user of RabbitMQ's with the permissions of docs/agents.md.
 """
 
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import amqp
 import pytest
@@ -18,20 +16,6 @@ from standalone import NETWORKING, Balancer, Cloud, Standalone, Traffic, eventua
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
 LONG_S = 60.0  # for what waits for reconnections on a busy machine
-DOCUMENT = Path(__file__).parents[2] / "docs" / "agents.md"
-
-
-@pytest.fixture(scope="module")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    with TemporaryDirectory(prefix="rabbitmq-") as directory:  # its user may not enter pytest's
-        server = RabbitMQ(Path(directory))
-        try:
-            server.start()
-            (script,) = re.findall(r"^```sh\n(NODE=.*?)^```$", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
-            server.shell(script)
-            yield server
-        finally:
-            server.close()
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,10 @@ class Balancer:
         both = self._openings | openings
         if not in_place or openings != self._openings:
             changed |= tuning.ensure(self.namespace, self._tools.sysctls, {each.port for each in both})
-        changed |= self._let_in(graph, both, look=not in_place)
+        if changed and graph.served and self._find_process() is None:
+            self._shut()  # until it listens
+        else:
+            changed |= self._let_in(graph, both, look=not in_place)
         changed |= self._ensure_port(port, look=not in_place)
         try:
             applied = self._apply_parts(graphs)
@@ -218,6 +221,10 @@ class Balancer:
             LOG.warning("Load balancer %s: its packet rules were not as they were left; repairing", self.id)
         self._openings = openings
         return self._rules.ensure(firewall.chains(openings, graph.security))
+
+    def _shut(self) -> None:
+        """Let no call in: who calls while nobody listens is not refused so, and calls again, here or elsewhere."""
+        self._rules.ensure(firewall.chains((), ()))
 
     def _ensure_port(self, port: WiredPort, *, look: bool) -> bool:
         """Plug the port, unless it is plugged already and there is no reason to look; return whether it was not."""
@@ -366,6 +373,8 @@ class Balancer:
         with self._lock:
             self.leaving = True
             self.forget()
+            with suppress(HostError):
+                self._shut()
             for plane in self._planes:
                 plane.stop()
             port_id = self._tools.journal.port_of(self.id)

@@ -82,8 +82,8 @@ class BusController:
     def graph(self, host: str, loadbalancer_id: str, asker: Asker = ANYONE) -> Graph | None:
         """Return the graph as it should be now, to a host that is to serve it."""
         with self._asked(host, asker) as tx:
-            role = scheduling.roles_of(tx, loadbalancer_id).get(host)
-            if role is None:
+            part = scheduling.part_of(tx, loadbalancer_id, host)
+            if part is None:
                 return None
             family = load_family(tx, loadbalancer_id)
         if family is None:
@@ -97,7 +97,7 @@ class BusController:
         if port is None:
             return None
         self._network.let_in(loadbalancer_id, port.wiring.id, family.openings(port.wiring))
-        graph = family.graph(port, role)
+        graph = family.graph(port, part.role, served=part.applied > 0)
         return graph if self._secrets is None else with_certificates(self._secrets, graph)
 
     @retried

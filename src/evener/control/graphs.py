@@ -39,13 +39,17 @@ class Family:
     below: Mapping[type[Resource], Sequence[Row[Any]]]
     told: bool = False
 
-    def graph(self, port: VipPort, role: Role = Role.STANDALONE) -> Graph:
-        """Return the rows as a graph for an agent of that role, with the load balancer's port."""
+    def graph(self, port: VipPort, role: Role = Role.STANDALONE, *, served: bool = False) -> Graph:
+        """Return the rows as a graph for an agent of that role, with the load balancer's port.
+
+        `served` says whether any of it was before, anywhere.
+        """
         return Graph(
             generation=self.balancer.generation,
             vip_port=port.wiring,
             security=port.security,
             role=role,
+            served=served,
             **self._parts(),
         )
 

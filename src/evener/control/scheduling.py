@@ -154,6 +154,22 @@ def roles_of(tx: Transaction, loadbalancer_id: str) -> dict[str, Role]:
     return {row.host: Role(row.role) for row in tx.execute(_HOSTS, {"served": loadbalancer_id})}
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What an agent does of a load balancer: in which role, and which generation of it was applied, there or before."""
+
+    role: Role
+    applied: int
+
+
+def part_of(tx: Transaction, loadbalancer_id: str, host: str) -> Part | None:
+    """Return the part of the agent on `host`; None where it has none."""
+    for row in tx.execute(_HOSTS, {"served": loadbalancer_id}):
+        if row.host == host:
+            return Part(Role(row.role), row.applied_generation)
+    return None
+
+
 def living_hosts(tx: Transaction, moment: datetime) -> list[str]:
     """Return the hosts of all agents that are alive, those that get no new load balancers included."""
     living = select(agents.c.host).where(agents.c.heartbeat_at > moment - AGENT_DOWN_AFTER)
@@ -197,7 +213,7 @@ _CANDIDATES = select(
     _balancers.label("balancers"),
 )
 _HOSTS = (
-    select(agents.c.host, agents.c.id, bindings.c.role)
+    select(agents.c.host, agents.c.id, bindings.c.role, bindings.c.applied_generation)
     .join(bindings, bindings.c.agent_id == agents.c.id)
     .where(bindings.c.loadbalancer_id == bindparam("served"))
 )

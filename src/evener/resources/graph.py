@@ -73,12 +73,13 @@ class Tree(Document):
 class Graph(Tree):
     """A load balancer as a host realises it: at one generation, on its port, with its certificates.
 
-    `role` is what its agent is among those that serve it.
+    `role` is what its agent is among those that serve it. `served` says whether any of it was before, anywhere.
     """
 
     generation: int
     vip_port: WiredPort
     role: Role = Role.STANDALONE
+    served: bool = False
     security: tuple[PacketRule, ...] | None = (
         None  # what the port's security groups let in; None where it has none
     )
