@@ -4,6 +4,7 @@ What an answer means is the affair of who asks. Nothing here knows one service f
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,7 @@ GROUP = "service_auth"
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 30.0
 ATTEMPTS = 3
+_VERSION = re.compile(r"/v[0-9.]+/?$")
 # What files that were written for Neutron-LBaaS call keystoneauth's settings.
 OTHER_NAMES = {
     "username": "admin_user",
@@ -102,7 +104,7 @@ class Service:
         )
 
     def endpoint(self) -> str:
-        """Return the URL that the service is reached at.
+        """Return the URL that the service is reached at, without a version at its end.
 
         Raises:
             Unavailable: when Keystone does not answer, or knows of no such service.
@@ -110,24 +112,33 @@ class Service:
         found = self._prepared(self._adapter.get_endpoint)
         if not found:
             raise Unavailable(f"{self.name} is not in Keystone's catalog")
-        return str(found)
+        return _VERSION.sub("", str(found))
+
+    def project_id(self) -> str:
+        """Return the project that our credentials are for.
+
+        Raises:
+            Unavailable: when Keystone does not answer.
+        """
+        return str(self._prepared(self._adapter.get_project_id))
 
     def call(self, method: str, path: str, *, token: str | None = None, **more: Any) -> Response:
         """Return the answer to one request, as the caller whose `token` is given, else as ourselves.
 
-        What cannot have been done, or may be done again, is tried again; `more` is keystoneauth's (`json`, `params`,
-        `headers`, and `log=False` where a secret would be logged).
+        `path` begins with the version. What cannot have been done, or may be done again, is tried again. `more` is
+        keystoneauth's: `json`, `params`, `headers`, and `log=False` where a secret would be logged.
 
         Raises:
             keystoneauth1.exceptions.HttpError: with the service's answer, when it refuses.
             Unauthorized: when it does not know the caller's token.
             Unavailable: when it does not answer, cannot at present, or does not know us.
         """
+        more["endpoint_override"] = self.endpoint()
         if token is None:
             self._prepared(self._adapter.get_token)  # which may be asked for again, whatever `method` is
         else:
-            headers = {**more.pop("headers", {}), "X-Auth-Token": token}
-            more |= {"headers": headers, "authenticated": False, "endpoint_override": self.endpoint()}
+            headers = {**more.get("headers", {}), "X-Auth-Token": token}
+            more |= {"headers": headers, "authenticated": False}
         try:
             answer: Response = _tries(method)(
                 self._adapter.request, path, method, timeout=self._timeout_s, **more

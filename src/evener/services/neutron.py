@@ -1,0 +1,170 @@
+"""The network service of a cloud with Neutron: `evener.services.network.Network` by Neutron's REST API.
+
+Neutron realises networks and routers, and its agents wire ports. What a caller may is decided by Neutron, asked with
+the caller's token; what only the service may, such as to bind a port to a host, with its own credentials.
+"""
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+
+from oslo_config import cfg
+
+from evener.resources.caller import Caller
+from evener.resources.errors import NotFound
+from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
+from evener.services.network import ANYWHERE, Footing, SubnetInfo, VipAllocation, VipPort
+from evener.services.neutron_api import Json, Neutron
+from evener.services.neutron_groups import VipGroups
+from evener.services.neutron_ports import VipPorts, addresses
+from evener.services.neutron_watch import Watch
+from evener.services.neutron_wiring import Wiring
+from evener.services.sessions import Service, open_session
+
+GROUP = "neutron"
+OPTS = [
+    cfg.StrOpt(
+        "security_groups",
+        default="listeners",
+        choices=[
+            (
+                "listeners",
+                "a group that Evener keeps lets in what listeners wait for, where a user has chosen none",
+            ),
+            (
+                "user",
+                "users choose them, as with Neutron-LBaaS; a new port is in its project's default group",
+            ),
+        ],
+        help="Which security groups the ports of load balancers are in.",
+    ),
+]
+
+
+def make(conf: cfg.ConfigOpts, installation: str = "") -> "NeutronNetwork":
+    """Return the network service that `[neutron]` and `[service_auth]` describe; nothing is asked yet.
+
+    `installation` tells this Evener from others that use the same Neutron: the id of its database.
+
+    Raises:
+        SystemExit: when the settings do not suffice.
+    """
+    neutron = Neutron(Service(conf, open_session(conf), "network", GROUP, "Neutron"))
+    return NeutronNetwork(neutron, installation, keeps_groups=conf[GROUP].security_groups == "listeners")
+
+
+class NeutronNetwork:
+    """Implements `evener.services.network.Network`, where that says what each call does."""
+
+    def __init__(self, neutron: Neutron, installation: str, *, keeps_groups: bool) -> None:
+        self._neutron = neutron
+        self._keeps_groups = keeps_groups
+        self._ports = VipPorts(neutron, installation, closed=keeps_groups)
+        self._groups = VipGroups(neutron, installation)
+        self._wiring = Wiring(neutron)
+        self._watch = Watch(neutron, self._wiring)
+        # The port that a thread has just asked for: what it lets in is set next.
+        self._just_seen = threading.local()
+
+    def reserve_vip_port(
+        self,
+        caller: Caller,
+        loadbalancer_id: str,
+        project_id: str,
+        subnet_ids: Sequence[str],
+        address: str | None,
+    ) -> VipAllocation:
+        """Make the port of a load balancer, as the caller."""
+        return self._ports.reserve(caller, loadbalancer_id, project_id, subnet_ids, address)
+
+    def adopt_vip_port(
+        self,
+        caller: Caller,
+        loadbalancer_id: str,
+        port_id: str,
+        subnet_id: str | None,
+        address: str | None,
+    ) -> VipAllocation:
+        """Give a port of the caller's to a load balancer, as the caller."""
+        return self._ports.adopt(caller, loadbalancer_id, port_id, subnet_id, address)
+
+    def set_vip_groups(self, caller: Caller, port_id: str, group_ids: Sequence[str]) -> tuple[str, ...]:
+        """Put a load balancer's port into these security groups alone, and return those it was in."""
+        return self._groups.choose(caller, port_id, group_ids)
+
+    def release_vip_port(self, loadbalancer_id: str) -> None:
+        """Remove the port of a load balancer, or leave it to its user, and remove its security group."""
+        self._ports.release(loadbalancer_id)
+        self._groups.release(loadbalancer_id)
+
+    def reserved(self) -> Collection[str]:
+        """Return the load balancers for which this Evener has a port or a security group."""
+        return {*self._ports.reserved(), *self._groups.reserved()}
+
+    def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo | None, member: str) -> tuple[str, ...]:
+        """Give the port of a load balancer an address of a member's IP version, where it has none, and return it."""
+        return self._ports.reach(port_id, subnet, member)
+
+    def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:
+        """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
+        own = addresses(self._neutron.show("port", port_id))
+        try:
+            floating = self._neutron.list("floatingip", port_id=port_id, fields="floating_ip_address")
+        except NotFound:  # a Neutron without routers
+            return frozenset(own)
+        return frozenset(own) | {str(each["floating_ip_address"]) for each in floating}
+
+    def vip_port(self, port_id: str, host: str) -> VipPort | None:
+        """Return what `host` needs to have the port, which is bound there from now on; None when it is gone."""
+        port = self._wiring.bound(port_id, host)
+        if port is None:
+            return None
+        self._just_seen.port = port
+        return VipPort(self._wiring.describe(port))
+
+    def let_in(self, loadbalancer_id: str, port_id: str, rules: Sequence[PacketRule]) -> None:
+        """Have the port's security group let these packets in, where we keep it."""
+        port: Json | None = self._just_seen.__dict__.pop("port", None)
+        if not self._keeps_groups:
+            return
+        if port is None or port["id"] != port_id:
+            port = self._neutron.show("port", port_id)
+        self._groups.let_in(loadbalancer_id, port, rules)
+
+    def changed_ports(self) -> frozenset[str]:
+        """Return the load balancers to look at again: somebody has changed or deleted their ports since last time."""
+        return self._watch.changed()
+
+    def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
+        """Return that any agent will do: what it cannot reach, Neutron says when the port is bound."""
+        return dict.fromkeys(port_ids, ANYWHERE)
+
+    def subnet(self, caller: Caller, subnet_id: str) -> SubnetInfo:
+        """Return a subnet that the caller sees."""
+        return _subnet(self._neutron.show("subnet", subnet_id, caller.token))
+
+    def subnets(self, caller: Caller, network_id: str) -> tuple[SubnetInfo, ...]:
+        """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first."""
+        found = self._neutron.list("subnet", caller.token, network_id=network_id)
+        if not found:
+            self._neutron.show("network", network_id, caller.token)
+        found.sort(key=lambda each: (each["ip_version"], each.get("created_at", ""), each["id"]))
+        return tuple(map(_subnet, found))
+
+    def realised_networks(self) -> tuple[NetworkSpec, ...] | None:
+        """Return that networks are Neutron's work."""
+        return None
+
+    def realised_routers(self, agent_id: str | None = None) -> tuple[RouterSpec, ...] | None:  # noqa: ARG002
+        """Return that routers are Neutron's work."""
+        return None
+
+    def place_waiting_routers(self) -> None:
+        """Do nothing: Neutron does."""
+
+    def known(self, ids: Sequence[str]) -> Collection[str]:  # noqa: ARG002
+        """Return none: whatever of Neutron's is on a host is not ours to remove."""
+        return ()
+
+
+def _subnet(found: Json) -> SubnetInfo:
+    return SubnetInfo(found["id"], found["network_id"], found["cidr"], found["ip_version"])

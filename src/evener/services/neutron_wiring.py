@@ -1,0 +1,115 @@
+"""What a host needs to have a load balancer's port in a Neutron, which is bound to it; the wiring is its agent's work.
+
+Changes nothing of a port but the host that it is bound to.
+"""
+
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address, ip_network
+from threading import Lock
+from typing import Any
+
+from cachetools import TTLCache
+
+from evener.resources.errors import NotFound, Unavailable
+from evener.resources.wiring import FixedIP, Route, WiredPort
+from evener.services.network import PortUnbound
+from evener.services.neutron_api import Json, Neutron, batched
+
+# Agents that wire ports; who else is on a host says nothing of it.
+WIRING = ("Linux bridge agent", "Open vSwitch agent", "OVN Controller agent", "OVN Controller Gateway agent")
+_OF_SUBNETS = ("id", "network_id", "cidr", "gateway_ip", "host_routes")
+_UNBOUND = ("unbound", "binding_failed")
+REMEMBERED_S = 30.0
+
+
+class Wiring:
+    """Binds ports, and reads what is to be known of them. What networks say is remembered for a while."""
+
+    def __init__(self, neutron: Neutron) -> None:
+        self._neutron = neutron
+        self._networks: Any = TTLCache(10_000, REMEMBERED_S)  # with their subnets by id
+        self._guard = Lock()
+
+    def bound(self, port_id: str, host: str) -> Json | None:
+        """Return a port that is bound to `host` from now on; None when it is gone.
+
+        Raises:
+            PortUnbound: when it cannot be, saying what has to be where.
+        """
+        try:
+            port = self._neutron.show("port", port_id)
+            if port.get("binding:host_id") != host or port["binding:vif_type"] in _UNBOUND:
+                here = {"binding:host_id": host, "admin_state_up": True}
+                port = self._neutron.update("port", port_id, here)
+        except NotFound:
+            return None
+        if port["binding:vif_type"] in _UNBOUND:
+            raise PortUnbound(f"Neutron cannot bind port {port_id} to host {host}: {self._why(port, host)}")
+        return port
+
+    def _why(self, port: Json, host: str) -> str:
+        agents = [each for each in self._neutron.list("agent") if each["agent_type"] in WIRING]
+        here = [each for each in agents if each["host"] == host]
+        alive = [each for each in here if each["alive"] and each["admin_state_up"]]
+        if alive:
+            network = self._neutron.show("network", port["network_id"])
+            kind, physical = (
+                network.get(f"provider:{what}") for what in ("network_type", "physical_network")
+            )
+            on = f" on physical network {physical}" if physical else ""
+            return (
+                f"the {alive[0]['agent_type']} there does not reach network {network['id']}, which is {kind}{on};"
+                " see its mappings of physical networks and its types of tunnels"
+            )
+        if here:
+            return f"the {here[0]['agent_type']} there is not alive, or not enabled"
+        others = ", ".join(sorted({each["host"] for each in agents})) or "no host"
+        return (
+            "no agent of Neutron's that wires ports is on a host of that name; there has to be one beside Evener's,"
+            f" and both have to call their host the same ([DEFAULT] host). Neutron knows some on: {others}"
+        )
+
+    def describe(self, port: Json) -> WiredPort:
+        """Return what an interface driver needs to know of a port, whose addresses are in an order of their own."""
+        network_id = port["network_id"]
+        wanted = {each["subnet_id"] for each in port["fixed_ips"]}
+        known = self._known(network_id)
+        if known is None or not wanted <= known[1].keys():
+            self.learn([network_id])
+            known = self._known(network_id)
+        if known is None or not wanted <= known[1].keys():
+            raise Unavailable(f"What port {port['id']} is on is being deleted")
+        network, subnets = known
+        fixed_ips = (_fixed_ip(each["ip_address"], subnets[each["subnet_id"]]) for each in port["fixed_ips"])
+        return WiredPort(
+            id=port["id"],
+            network_id=network_id,
+            mac_address=port["mac_address"],
+            mtu=network["mtu"],
+            fixed_ips=tuple(sorted(fixed_ips, key=lambda each: int(ip_address(each.address)))),
+            wired_elsewhere=True,
+        )
+
+    def learn(self, network_ids: Collection[str]) -> None:
+        """Ask for these networks and their subnets anew."""
+        for some in batched(sorted(network_ids)):
+            networks = self._neutron.list("network", id=some, fields=("id", "mtu"))
+            subnets = self._neutron.list("subnet", network_id=some, fields=_OF_SUBNETS)
+            with self._guard:
+                for network in networks:
+                    mine = {each["id"]: each for each in subnets if each["network_id"] == network["id"]}
+                    self._networks[network["id"]] = (network, mine)
+
+    def _known(self, network_id: str) -> tuple[Json, Mapping[str, Json]] | None:
+        with self._guard:
+            found: tuple[Json, Mapping[str, Json]] | None = self._networks.get(network_id)
+            return found
+
+
+def _fixed_ip(address: str, subnet: Json) -> FixedIP:
+    return FixedIP(
+        address=address,
+        prefix_length=ip_network(subnet["cidr"]).prefixlen,
+        gateway=subnet["gateway_ip"],
+        routes=tuple(Route(**each) for each in subnet["host_routes"]),
+    )
