@@ -151,6 +151,77 @@ def test_projects_that_have_anything_are_listed_with_what_holds_for_them(cloud: 
     assert [each["project_id"] for each in own] == ["ann"]
 
 
+def pages(cloud: Cloud, query: str, rel: str = "next") -> list[str]:
+    """Return the projects on the pages that links lead to, from the one that `query` asks for."""
+    found: list[str] = []
+    while True:
+        answer = cloud.admin.octavia.ok("GET", "/quotas", query_string=query)
+        page = [each["project_id"] for each in answer["quotas"]]
+        found = [*found, *page] if rel == "next" else [*page, *found]
+        href = {each["rel"]: each["href"] for each in answer["quotas_links"]}.get(rel)
+        if href is None:
+            return found
+        query = href.partition("?")[2]
+
+
+def test_quotas_are_sorted_and_paged_by_everything_that_is_shown(any_cloud: Cloud) -> None:
+    cloud = any_cloud
+    for number, project in enumerate(("d", "b", "c", "a", "e")):
+        put(cloud, project, pool=number // 2, member=7 - number, **({"listener": 3} if number else {}))
+    answer = cloud.admin.octavia.ok("GET", "/quotas")
+    assert [each["project_id"] for each in answer["quotas"]] == ["a", "b", "c", "d", "e"]
+    assert answer["quotas_links"] == []
+    entries = {each["project_id"]: each for each in answer["quotas"]}
+    assert entries["d"]["listener"] == quota(cloud, "defaults")["listener"]
+    for key in entries["a"]:
+        for way, down in (("asc", False), ("desc", True)):
+            ids = pages(cloud, f"limit=2&sort={key}:{way}")
+            values = [entries[each][key] for each in ids]
+            assert values == sorted(values, reverse=down), (key, way)
+            assert sorted(ids) == ["a", "b", "c", "d", "e"]
+            back = f"limit=2&sort={key}:{way}&marker={ids[-1]}&page_reverse=True"
+            assert pages(cloud, back, "previous") == ids[:-1]
+    assert pages(cloud, "sort_key=pool,member&sort_dir=desc,asc&limit=1") == ["e", "a", "c", "b", "d"]
+
+
+def test_quotas_are_filtered_and_shown_in_part(any_cloud: Cloud) -> None:
+    cloud = any_cloud
+    for project, limit in (("bob", 3), ("ann", 4), ("eve", 3)):
+        put(cloud, project, load_balancer=limit, pool=1)
+    for query, found in (
+        ("load_balancer=3", ["bob", "eve"]),
+        ("loadbalancer=3&loadbalancer=4", ["ann", "bob", "eve"]),
+        ("tenant_id=bob&project_id=ann&loadbalancer=3", ["bob"]),
+        ("pool=many", []),
+        ("pool=99999999999999999999", []),
+        ("project_id=nobody", []),
+        ("project_id=%00", []),
+        ("name=bob", []),
+        ("load_balancer=3&marker=ann", ["bob", "eve"]),
+    ):
+        assert pages(cloud, query) == found, query
+    fields = "fields=load_balancer&fields=tenant_id&fields=bogus&limit=1"
+    answer = cloud.admin.octavia.ok("GET", "/quotas", query_string=fields)
+    assert answer["quotas"] == [{"load_balancer": 4, "tenant_id": "ann"}]
+    assert [each["rel"] for each in answer["quotas_links"]] == ["next"]
+    for query in (
+        "bogus=1",
+        "sort=bogus",
+        "sort=pool:up",
+        "marker=nobody",
+        "marker=%00",
+        "limit=x",
+        "id=ann",
+    ):
+        refused = cloud.admin.octavia.send("GET", "/quotas", query_string=query)
+        assert (refused.status_code, refused.json["faultcode"]) == (400, "Client"), query
+    own = cloud.user("ann", "member").octavia
+    assert [each["project_id"] for each in own.ok("GET", "/quotas", query_string="sort=pool")["quotas"]] == [
+        "ann"
+    ]
+    assert own.send("GET", "/quotas", query_string="marker=bob").status_code == 400
+
+
 def test_projects_read_their_own_and_administrators_all(cloud: Cloud) -> None:
     for path in ("/quotas/ann", "/quotas/defaults", "/quotas/ann/default"):
         assert cloud.reader.octavia.send("GET", path).status_code == 200

@@ -1,20 +1,24 @@
 """Quotas as Octavia shows and sets them: on the same counters, limits and defaults as those of LBaaS v2."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import falcon
 
-from evener.api.collections import read_json
+from evener.api.collections import only, read_json
+from evener.api.dialects import octavia_lists
+from evener.api.dialects.octavia import FORM
 from evener.api.dialects.octavia_policy import named
-from evener.api.documented import STRING, Documented, Schema, documented, exactly, many
+from evener.api.documented import LINKS, STRING, Documented, Schema, documented, exactly, many
 from evener.api.policy import Policy
-from evener.api.query import pairs
 from evener.control.quotas import Quotas
 from evener.resources.caller import Caller
 from evener.resources.describe import UNLIMITED
 from evener.resources.errors import Forbidden, InvalidInput, ObjectNotFound
+from evener.resources.quota import ProjectQuota
 from evener.resources.types import integer
+from evener.resources.wire import to_wire
 
 LARGEST = 2_000_000_000
 LONGEST_PROJECT = 255
@@ -34,7 +38,18 @@ PROJECT = ("project_id", "tenant_id")
 LIMIT: Schema = {"type": "integer", "minimum": UNLIMITED, "maximum": LARGEST}
 OR_DEFAULT: Schema = {"anyOf": [LIMIT, {"type": "null"}]}
 LIMITS = dict.fromkeys(NAMES, LIMIT)
-QUOTA = exactly(quota=exactly(project_id=STRING, tenant_id=STRING, **LIMITS))
+SHOWN = {"project_id": STRING, "tenant_id": STRING, **LIMITS}
+QUOTA = exactly(quota=exactly(**SHOWN))
+QUOTAS = exactly(
+    quotas=many({"type": "object", "properties": SHOWN, "additionalProperties": False}),
+    quotas_links=LINKS,
+)
+# Lists know a limit by each of its names as well, and a project by its id alone.
+FORM_OF_LISTS = replace(
+    FORM,
+    other={**FORM.other, ProjectQuota: {"id": None}},
+    second={**FORM.second, **{name: kind for name, kind in NAMES.items() if name != kind}},
+)
 BODY: Schema = {
     "type": "object",
     "properties": {
@@ -58,23 +73,19 @@ class QuotaViews:
     def __init__(self, quotas: Quotas, policy: Policy, largest_body: int) -> None:
         self._quotas, self._policy, self._largest = quotas, policy, largest_body
 
-    @documented(
-        Documented(
-            exactly(
-                quotas=many(exactly(project_id=STRING, tenant_id=STRING, **LIMITS)), quotas_links=many({})
-            )
-        )
-    )
+    @documented(Documented(QUOTAS, query=octavia_lists.parameters(ProjectQuota, FORM_OF_LISTS)))
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """List the projects that have made anything, or have limits of their own."""
         caller = self._policy.enforce(request.context.caller, named("quota", "get_all"))
-        asked = {value for name, value in pairs(request.query_string) if name in PROJECT}
-        self._policy.check_reach(caller, asked)
-        one = caller.scope if len(asked) != 1 else next(iter(asked))
-        found = self._quotas.of_all(counted=True, project_id=one)
+        query = request.query_string
+        asked = octavia_lists.read(ProjectQuota, query, FORM_OF_LISTS)
+        self._policy.check_reach(caller, asked.query.filters.get("project_id", ()))
+        found = self._quotas.list(asked.query, caller.scope)
+        shown = [to_wire(each, FORM_OF_LISTS) for each in found]
+        url = request.context.base_url + request.context.asked_path
         response.media = {
-            "quotas": [_shown(each, limits) for each, limits in found.items() if not asked or each in asked],
-            "quotas_links": [],
+            "quotas": [only(each, asked.fields) for each in shown],
+            **octavia_lists.pages(ProjectQuota, url, query, asked, shown),
         }
 
     @documented(Documented(QUOTA))

@@ -1,18 +1,21 @@
 """How many of each kind a project may have: shown, set and reset. Who may do so is the API's business."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Subquery, case, false, func, select, update
 
 from evener.control.errors import QuotaNotFound
 from evener.resources.describe import UNLIMITED, Resource
-from evener.resources.errors import InvalidInput, ObjectNotFound
-from evener.resources.quota import LIMITED, default_limits
+from evener.resources.errors import InvalidInput, MarkerNotFound, ObjectNotFound
+from evener.resources.quota import LIMITED, ProjectQuota, default_limits
+from evener.resources.types import MAX_INT, integer, is_storable
 from evener.store import quota_counts
 from evener.store.database import Database, Transaction, retried
+from evener.store.rows import ListQuery
 from evener.store.schema import quotas
+from evener.store.sorting import SortKey, beyond, order
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +42,49 @@ class Quotas:
         limits = {**default_limits(self._kinds.values()), **self._database.limits}
         return {kind: max(UNLIMITED, limits[kind]) for kind in self._kinds}
 
-    def of_all(self, *, counted: bool = False, project_id: str | None = None) -> dict[str, dict[str, int]]:
-        """Return the limits of every project that somebody has set one for, by the project's id.
-
-        With `counted`, also of those of which anything was counted; with `project_id`, of that one alone.
-        """
+    def of_all(self) -> dict[str, dict[str, int]]:
+        """Return the limits of every project that somebody has set one for, by the project's id."""
         found: dict[str, dict[str, int]] = defaultdict(self.defaults)
-        statement = select(quotas).where(quotas.c.resource.in_(self._kinds)).order_by(quotas.c.project_id)
-        if not counted:
-            statement = statement.where(quotas.c.hard_limit.is_not(None))
-        if project_id is not None:
-            statement = statement.where(quotas.c.project_id == project_id)
+        given = (quotas.c.resource.in_(self._kinds), quotas.c.hard_limit.is_not(None))
+        statement = select(quotas).where(*given).order_by(quotas.c.project_id)
         with self._database.read() as tx:
             for row in tx.execute(statement):
-                limits = found[row.project_id]
-                if row.hard_limit is not None:
-                    limits[row.resource] = row.hard_limit
+                found[row.project_id][row.resource] = row.hard_limit
         return dict(found)
+
+    def list(self, query: ListQuery, project_id: str | None = None) -> Sequence[ProjectQuota]:
+        """Return the limits of projects of which anything was counted or set, as `query` asks; or of that one alone.
+
+        Raises:
+            NotFound: when the marker is no such project.
+        """
+        limits = self._of_projects(project_id)
+        by = order([*query.sort, ("project_id", True)], {})
+        keys = [SortKey(limits.c[name], up != query.reverse) for name, up, _ in by if name in limits.c]
+        statement = select(limits).where(*(_among(limits, *each) for each in query.filters.items()))
+        with self._database.read() as tx:
+            if query.marker is not None:
+                place = select(*(key.expression for key in keys)).where(limits.c.project_id == query.marker)
+                marker = tx.execute(place).first() if is_storable(query.marker) else None
+                if marker is None:
+                    raise MarkerNotFound(ProjectQuota.label(), query.marker)
+                statement = statement.where(beyond(keys, marker))
+            places = (key.expression.asc() if key.ascending else key.expression.desc() for key in keys)
+            found = tx.execute(statement.order_by(*places).limit(query.limit)).mappings().all()
+        page = found[::-1] if query.reverse else found
+        return [ProjectQuota.trusted({"id": each["project_id"], **each}) for each in page]
+
+    def _of_projects(self, project_id: str | None) -> Subquery:
+        """Return the table of projects and of their limits of each kind."""
+        rows = quotas.c
+        limits = (
+            func.coalesce(func.max(case((rows.resource == kind, rows.hard_limit))), limit).label(kind)
+            for kind, limit in self.defaults().items()
+        )
+        statement = select(rows.project_id, *limits).where(rows.resource.in_(self._kinds))
+        if project_id is not None:
+            statement = statement.where(rows.project_id == project_id)
+        return statement.group_by(rows.project_id).subquery()
 
     def of(self, project_id: str) -> dict[str, int]:
         """Return the limits of a project."""
@@ -122,3 +151,13 @@ class Quotas:
         )
         said = {row.resource: row.hard_limit for row in tx.execute(statement)}
         return {kind: said.get(kind, limit) for kind, limit in self.defaults().items()}
+
+
+def _among(limits: Subquery, name: str, values: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition of a filter; projects have no name."""
+    if name not in limits.c:
+        return false()
+    if name == "project_id":
+        return limits.c.project_id.in_([value for value in values if is_storable(value)])
+    numbers = [integer(value) for value in values]
+    return limits.c[name].in_([number for number in numbers if abs(number) <= MAX_INT])

@@ -154,8 +154,8 @@ def links_of(cls: type[Resource]) -> str:
 
 
 def _mark(entry: dict[str, Any]) -> tuple[str, str]:
-    """Return the parameter for the page behind an object: its id, or the name that it is known by."""
-    return "marker", entry["id"] if "id" in entry else entry["name"]
+    """Return the parameter for the page behind an object: its id, or what it is known by instead."""
+    return "marker", next(entry[name] for name in ("id", "name", "project_id") if name in entry)
 
 
 def _links(
