@@ -88,6 +88,8 @@ def path_of(environ: Environment) -> str:
 def passed_headers(environ: Environment) -> dict[str, str]:
     """Return the headers that are passed on, and the request's id: the caller's, or else Neutron's own."""
     headers = {name: environ[key] for key, name in PASSED.items() if environ.get(key)}
+    if "content-type" not in (name.lower() for name, _ in environ.get("headers_raw", [("content-type", "")])):
+        headers.pop("Content-Type", None)  # eventlet says text/plain where a client says nothing
     request_id = environ.get("openstack.global_request_id") or environ.get("openstack.request_id")
     return {**headers, REQUEST_ID: request_id} if request_id else headers
 

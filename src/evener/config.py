@@ -136,6 +136,12 @@ API_OPTS = [
     cfg.StrOpt(
         "public_url", default="", help="URL that clients reach this server by, where it is not its address."
     ),
+    cfg.BoolOpt(
+        "trust_neutron_url",
+        default=False,
+        help="Whether links begin with what the header X-Neutron-Url says: for where Evener's plugin in"
+        " neutron-server passes requests on.",
+    ),
 ]
 DATABASE_OPTS = [
     cfg.StrOpt(

@@ -15,7 +15,7 @@ from falcon import testing
 from sqlalchemy import event, select
 
 from evener import config
-from evener.api import octavia
+from evener.api import neutron, octavia
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import make_app
 from evener.api.dialects.octavia import OCTAVIA
@@ -171,18 +171,26 @@ class Cloud:
     """Everything but identity and the agent's host part."""
 
     def __init__(
-        self, database: Database, secrets: BuiltinSecrets | None = None, bounds: Bounds = DEFAULTS
+        self,
+        database: Database,
+        secrets: BuiltinSecrets | None = None,
+        bounds: Bounds = DEFAULTS,
+        *,
+        trust_neutron_url: bool = False,
     ) -> None:
         self.database = database
         self.bus = InProcessBus()
-        self.network = BuiltinNetwork(database, AgentNotifier(database, self.bus), PHYSICAL_NETWORKS)
+        onlooker = AgentNotifier(database, self.bus)
+        self.network = BuiltinNetwork(database, onlooker, PHYSICAL_NETWORKS)
         self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets, bounds=bounds)
         self.controller = BusController(database, self.network, secrets)
         self.bus.serve_controller(self.controller)
         self.agent = RecordingAgent()
         self.bus.serve_agent(HOST, self.agent)
         self.controller.heartbeat(HOST, {})
-        app = make_app(Tokens(), lambda: None, SECRETS)
+        app = make_app(
+            Tokens(), lambda: None, SECRETS, services=("networking",), trust_neutron_url=trust_neutron_url
+        )
         policy = Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
         administrative = administration(
             database, self.network, self.bus, secrets=secrets, limited=NETWORKING.kinds
@@ -206,6 +214,7 @@ class Cloud:
             MAX_BODY,
             AnswerCache(database.version),
         )
+        neutron.add_routes(app, onlooker.owned_ports_changed, MAX_BODY)
         if secrets is not None:
             barbican.add_routes(app, secrets, SECRETS, MAX_BODY)
         self.client = testing.TestClient(app)

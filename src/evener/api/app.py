@@ -19,6 +19,9 @@ from evener.services.identity import Identity
 LOG = logging.getLogger(__name__)
 REQUEST_ID = re.compile(r"^req-[0-9a-f-]{36}$")
 LONGEST_URI = 8192  # characters of path and query
+# What the plugin in Neutron's server says of how a client has reached it, and which of our paths that stands for.
+NEUTRON_URL, BELOW_NEUTRON = "X-Neutron-Url", "/networking/v2.0"
+A_URL = re.compile(r"https?://[!-~]{1,500}")
 OPEN_PATHS = frozenset(
     {
         "/",
@@ -38,12 +41,13 @@ OPEN_PATHS = frozenset(
 class Authentication:
     """Gives every request an id, and finds out who makes it; identity's own routes look at tokens themselves."""
 
-    def __init__(self, identity: Identity, base_url: str) -> None:
+    def __init__(self, identity: Identity, base_url: str, *, trust_neutron_url: bool = False) -> None:
         self._identity = identity
         self._base_url = base_url
+        self._trusts_neutron = trust_neutron_url
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Set `request.context.caller`, `.request_id`, and `.base_url` and `.asked_path`, which links begin with.
+        """Set `request.context.caller`, `.request_id`, `.base_url`, and `.asked_url`, as clients write it.
 
         What has several addresses is looked for at one of them.
 
@@ -51,7 +55,7 @@ class Authentication:
             Unauthorized: for a request without a valid token.
             falcon.HTTPUriTooLong: for a URI that nothing of ours has.
         """
-        request.context.base_url, request.context.asked_path = self._base_url, request.path
+        request.context.base_url, request.context.asked_url = self._base_url, self._asked_url(request)
         request.path = octavia_paths.canonical(request.path)
         given = request.get_header("X-Openstack-Request-Id") or ""
         request_id = given if REQUEST_ID.match(given) else f"req-{uuid.uuid4()}"
@@ -70,6 +74,12 @@ class Authentication:
         RequestContext(
             request_id=request_id, user_id=caller.user_id, project_id=caller.project_id, overwrite=True
         )
+
+    def _asked_url(self, request: falcon.Request) -> str:
+        neutron = request.get_header(NEUTRON_URL) if self._trusts_neutron else None
+        if neutron and A_URL.fullmatch(neutron) and request.path.startswith(f"{BELOW_NEUTRON}/"):
+            return neutron.rstrip("/") + request.path.removeprefix(BELOW_NEUTRON)
+        return self._base_url + request.path
 
 
 class Healthcheck:
@@ -129,14 +139,18 @@ def make_app(
     base_url: str,
     slow_at_once: int = 64,
     services: Sequence[str] = (),
+    *,
+    trust_neutron_url: bool = False,
 ) -> App:
     """Return an application with authentication and error handling, to which rooms add their routes.
 
-    `base_url` is how clients reach it (`http://127.0.0.1:9876`): all links begin with it, whatever they say.
+    `base_url` is how clients reach it (`http://127.0.0.1:9876`): all links begin with it, whatever they say; but where
+    Neutron is believed, those of who comes by way of it.
     `services` are the names below `/` of what is served; rooms add it.
     Of requests that wait for something else than the database, `slow_at_once` of a kind are served at once.
     """
-    app = App(middleware=[Authentication(identity, base_url), Lanes(slow_at_once)])
+    authentication = Authentication(identity, base_url, trust_neutron_url=trust_neutron_url)
+    app = App(middleware=[authentication, Lanes(slow_at_once)])
     app.req_options.strip_url_path_trailing_slash = False
     for kind, handler in ErrorHandlers(app.error_forms).handlers().items():
         app.add_error_handler(kind, handler)

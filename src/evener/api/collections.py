@@ -202,7 +202,7 @@ class Collection:
     ) -> None:
         """List."""
         caller = self._policy.check(request.context.caller, "list", self._cls)
-        asked = (caller, request.context.asked_path, request.query_string)
+        asked = (caller, request.context.asked_url, request.query_string)
         response.data = self._answers.get(asked, lambda: _body(self._list(caller, request, parent_id)))
 
     def _asked(self, caller: Caller, request: falcon.Request, read: ReadList) -> Listing:
@@ -226,8 +226,10 @@ class Collection:
         found = self._operations.list(caller, self._cls, wanted.query, parent_id)
         shown = [self._shown(caller, resource) for resource in found]
         media: dict[str, Any] = {self._cls.PLURAL: [only(entry, wanted.fields) for entry in shown]}
-        url = request.context.base_url + request.context.asked_path
-        return {**media, **self._lists.pages(self._cls, url, request.query_string, wanted, shown)}
+        return {
+            **media,
+            **self._lists.pages(self._cls, request.context.asked_url, request.query_string, wanted, shown),
+        }
 
     def on_post(
         self, request: falcon.Request, response: falcon.Response, parent_id: str | None = None
@@ -275,7 +277,7 @@ class Collection:
             found = self._operations.show(caller, self._cls, object_id, parent_id)
             return _body({self._cls.KIND: only(self._shown(caller, found), wanted.fields)})
 
-        response.data = self._answers.get((caller, request.context.asked_path, request.query_string), show)
+        response.data = self._answers.get((caller, request.context.asked_url, request.query_string), show)
 
     def on_put_one(
         self, request: falcon.Request, response: falcon.Response, object_id: str, parent_id: str | None = None

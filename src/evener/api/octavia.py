@@ -53,7 +53,7 @@ class Versions:
     @documented(Documented(exactly(versions=many(VERSION)), open=True))
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """List the versions."""
-        base = request.context.base_url + request.context.asked_path.rstrip("/")
+        base = request.context.asked_url.rstrip("/")
         response.media = {"versions": [_version(minor, base) for minor in range(LAST_MINOR + 1)]}
 
 

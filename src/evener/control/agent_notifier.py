@@ -2,11 +2,17 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable
+from functools import cache
 from operator import methodcaller
+from typing import Any
+
+from sqlalchemy import Select, select
 
 from evener.bus.base import Agent, Bus
 from evener.control import scheduling
 from evener.resources.errors import Unavailable
+from evener.resources.loadbalancer import LoadBalancer
+from evener.store import rows
 from evener.store.database import Database, now
 
 LOG = logging.getLogger(__name__)
@@ -41,9 +47,21 @@ class AgentNotifier:
         for loadbalancer_id, host in served:
             self._tell([host], methodcaller("look", loadbalancer_id))
 
+    def owned_ports_changed(self, port_ids: Collection[str]) -> None:
+        """Let the agents look at the load balancers that have these ports; ports of nobody's are fine."""
+        with self._database.read() as tx:
+            owners = {row.id for row in rows.of_all(tx, _owners, sorted(port_ids))}
+        self.ports_changed(owners)
+
     def _tell(self, hosts: Iterable[str], tell: Callable[[Agent], object]) -> None:
         for host in hosts:
             try:
                 tell(self._bus.agent(host))
             except Unavailable as error:
                 LOG.warning("The agent on %s sees what has changed when it answers again: %s", host, error)
+
+
+@cache
+def _owners(*, one: bool) -> Select[Any]:
+    own = rows.table(LoadBalancer)
+    return select(own.c.id).where(rows.wanted(own.c.vip_port_id, one=one))

@@ -7,7 +7,7 @@ from oslo_config import cfg
 from sqlalchemy import text
 
 from evener import config
-from evener.api import octavia
+from evener.api import neutron, octavia
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import App, make_app
 from evener.api.dialects.octavia import OCTAVIA
@@ -15,6 +15,7 @@ from evener.api.networking import LOAD_BALANCING, Api, Behind, add_routes
 from evener.api.policy import Policy
 from evener.bus.base import Bus
 from evener.control.administration import administration
+from evener.control.agent_notifier import AgentNotifier
 from evener.control.operations import LoadBalancing
 from evener.services.identity import Identity
 from evener.services.network import Network
@@ -49,7 +50,14 @@ def make_api(
     url, largest = config.public_url(conf), conf.api.max_body_bytes
     providers = config.service_providers(conf)
     slow = max(1, conf.api.threads // 2)
-    app = make_app(cloud.identity, lambda: _unwell(database), url, slow, services)
+    app = make_app(
+        cloud.identity,
+        lambda: _unwell(database),
+        url,
+        slow,
+        services,
+        trust_neutron_url=conf.api.trust_neutron_url,
+    )
     balancing = LoadBalancing(
         database,
         cloud.network,
@@ -65,6 +73,7 @@ def make_api(
     add_routes(app, balancing, administrative, policy, largest, answers, cloud.identity, api, others(policy))
     theirs = Policy(conf, octavia.KINDS, octavia.RULES, OCTAVIA)
     octavia.add_routes(app, balancing, administrative, theirs, largest, answers)
+    neutron.add_routes(app, AgentNotifier(database, bus).owned_ports_changed, largest)
     return app
 
 
