@@ -461,7 +461,7 @@ def past() -> datetime:
 def test_all_payloads_of_a_graph_are_one_statement(service: Service, user: User) -> None:
     refs = [a_container(user), a_container(user, "ECDSA"), user.store(served().p12()), user.store("x")]
     with counted(service.database) as seen:
-        found = service.secrets.certificates("p1", refs, in_use=True)
+        found = service.secrets.certificates("p1", refs, None)
     assert [isinstance(found[ref], Certificate) for ref in refs] == [True, True, True, False]
     assert len([each for each in seen if each.startswith("SELECT")]) == 1
 

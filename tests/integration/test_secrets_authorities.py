@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from api_cloud import counted
-from secret_service import BASE, V1, Service, User
+from secret_service import BASE, V1, Service, User, caller_in
 
 from evener.certificates.errors import CertificateInvalid, CertificateNotFound
 from evener.services.secrets import Trust, Trusted
@@ -43,7 +43,7 @@ def test_authorities_and_what_they_have_revoked_are_secrets_that_hold_pem(
         Trust(bare, old): (old, "has expired on"),
     }
     with counted(service.database) as seen:
-        found = service.secrets.trusted("p1", [*wanted, *refused])
+        found = service.secrets.trusted("p1", [*wanted, *refused], caller_in("p1"))
     assert len([each for each in seen if each.startswith("SELECT")]) == 1
     assert [isinstance(found[each], Trusted) for each in wanted] == [True] * 4
     for trust, (ref, reason) in refused.items():
@@ -51,6 +51,7 @@ def test_authorities_and_what_they_have_revoked_are_secrets_that_hold_pem(
         assert isinstance(error, CertificateNotFound | CertificateInvalid)
         assert error.ref == ref
         assert reason in error.message
-    in_use = service.secrets.trusted("p1", [Trust(bare, old)], in_use=True)
+    in_use = service.secrets.trusted("p1", [Trust(bare, old)], None)
     assert isinstance(in_use[Trust(bare, old)], Trusted)
-    assert isinstance(service.secrets.trusted("p2", [Trust(bare)])[Trust(bare)], CertificateNotFound)
+    theirs = service.secrets.trusted("p2", [Trust(bare)], caller_in("p2"))
+    assert isinstance(theirs[Trust(bare)], CertificateNotFound)

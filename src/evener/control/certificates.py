@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 
 from evener.resources import tls_rules
+from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, EvenerError, InvalidInput
 from evener.resources.graph import Graph, TlsCertificate
@@ -61,8 +62,8 @@ class Named:
     @property
     def refs(self) -> tuple[str, ...]:
         """All references, each once."""
-        trusted = () if self.trust is None else (self.trust.authorities, self.trust.revoked)
-        return tuple(dict.fromkeys(ref for ref in (*self.certificates, *trusted) if ref))
+        trusted = () if self.trust is None else self.trust.refs
+        return tuple(dict.fromkeys((*self.certificates, *trusted)))
 
     def __bool__(self) -> bool:
         return bool(self.refs)
@@ -78,7 +79,7 @@ class Asked:
 
     def of(self, ref: str) -> EvenerError | None:
         """Return what is wrong with what a reference means, in whatever it is named for."""
-        trusts = [said for each, said in self.trusted.items() if ref in (each.authorities, each.revoked)]
+        trusts = [said for each, said in self.trusted.items() if ref in each.refs]
         return next((said for said in (self.said.get(ref), *trusts) if isinstance(said, EvenerError)), None)
 
     def knows(self, named: Named) -> bool:
@@ -88,8 +89,11 @@ class Asked:
         )
 
 
-def ask(service: Secrets | None, project_id: str, wanted: Iterable[Named]) -> Asked:
-    """Let the service look at what `project_id` names, which may take seconds: never inside a transaction."""
+def ask(service: Secrets | None, caller: Caller, project_id: str, wanted: Iterable[Named]) -> Asked:
+    """Let the service look at what `caller` names for `project_id`, which may take seconds.
+
+    Never inside a transaction.
+    """
     wanted = tuple(wanted)
     refs = {ref for each in wanted for ref in each.certificates}
     trusts = {each.trust for each in wanted if each.trust is not None}
@@ -97,8 +101,8 @@ def ask(service: Secrets | None, project_id: str, wanted: Iterable[Named]) -> As
         return Asked()
     return Asked(
         service,
-        service.certificates(project_id, refs) if refs else {},
-        service.trusted(project_id, trusts) if trusts else {},
+        service.certificates(project_id, refs, caller) if refs else {},
+        service.trusted(project_id, trusts, caller) if trusts else {},
     )
 
 
@@ -245,13 +249,13 @@ def with_certificates(secrets: Secrets, graph: Graph) -> Graph:
     trusts = tuple(dict.fromkeys(each.trust for each in named if each.trust is not None))
     if not refs and not trusts:
         return graph
-    said = secrets.certificates(project_id, refs, in_use=True) if refs else {}
-    trusted = secrets.trusted(project_id, trusts, in_use=True) if trusts else {}
+    said = secrets.certificates(project_id, refs, None) if refs else {}
+    trusted = secrets.trusted(project_id, trusts, None) if trusts else {}
     unreadable = {ref: each.message for ref, each in said.items() if isinstance(each, EvenerError)}
     authorities, revoked = {}, {}
     for trust, each in trusted.items():
         if isinstance(each, EvenerError):
-            unreadable |= dict.fromkeys(filter(None, (trust.authorities, trust.revoked)), each.message)
+            unreadable |= dict.fromkeys(trust.refs, each.message)
             continue
         authorities[trust.authorities] = each.authorities
         if trust.revoked is not None:

@@ -45,7 +45,7 @@ class Holding:
         owner = ask(self._database, lambda tx: rows.get_row(tx, *owner_of_new(cls, values), caller.scope))
         object_id = str(uuid.uuid4())
         wanted = {certificates.user(cls, object_id): named}
-        with self._reservations.certificates(owner.project_id, wanted) as asked:
+        with self._reservations.certificates(caller, owner.project_id, wanted) as asked:
             yield {**values, "id": object_id}, asked
 
     @contextmanager
@@ -77,5 +77,5 @@ class Holding:
                 yield Asked(self._secrets)
             return
         wanted = {certificates.user(cls, object_id): certificates.brought_by(cls, row, values)}
-        with self._reservations.certificates(row.project_id, wanted) as asked:
+        with self._reservations.certificates(caller, row.project_id, wanted) as asked:
             yield asked

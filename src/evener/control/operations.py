@@ -187,7 +187,7 @@ class LoadBalancing:
         wanted = certificates.wanted_of(found)
         services = Services(caller, self._network)
         with (
-            self._reservations.certificates(project_id, wanted) as asked,
+            self._reservations.certificates(caller, project_id, wanted) as asked,
             self._reserved(caller, plan.values) as reservation,
         ):
             services.know_subnets(found[Member])
@@ -231,7 +231,7 @@ class LoadBalancing:
         single_call.check(self.bounds, found)
         services = Services(caller, self._network)
         row = ask(self._database, lambda tx: rows.get_row(tx, *owner, caller.scope))
-        with self._reservations.certificates(row.project_id, certificates.wanted_of(found)) as asked:
+        with self._reservations.certificates(caller, row.project_id, certificates.wanted_of(found)) as asked:
             services.know_subnets(found[Member])
             return services.run(partial(self._create_part, caller, services, cls, owner, found, asked))
 

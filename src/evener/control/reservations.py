@@ -140,12 +140,14 @@ class Reservations:
             LOG.exception("Load balancer %s was not made; its port is released later", loadbalancer_id)
 
     @contextmanager
-    def certificates(self, project_id: str, wanted: Mapping[Consumer, Named]) -> Iterator[Asked]:
+    def certificates(
+        self, caller: Caller, project_id: str, wanted: Mapping[Consumer, Named]
+    ) -> Iterator[Asked]:
         """Have what is named looked at and held for who names it: what is made or changed inside.
 
         What the service refuses is told to the transaction; what it holds is let go of where that fails.
         """
-        asked = certificates.ask(self._secrets, project_id, wanted.values())
+        asked = certificates.ask(self._secrets, caller, project_id, wanted.values())
         try:
             yield certificates.register(asked, project_id, wanted)
         except Exception:
@@ -188,7 +190,10 @@ class Reservations:
         with self._database.read() as tx:
             left = departing.all_left(tx)
         for loadbalancer_id in left:
-            self.finish(loadbalancer_id)
+            try:
+                self.finish(loadbalancer_id)
+            except Unavailable as error:  # which may be for this one alone
+                LOG.warning("Load balancer %s is not gone yet: %s", loadbalancer_id, error)
         reserved = self._network.reserved()  # before the load balancers: one that is made meanwhile is known
         with self._database.read() as tx:
             nobodys = set(reserved) - set(tx.scalar_ids(select(loadbalancers.c.id)))

@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from evener.certificates.opening import Trust
 from evener.certificates.parts import Certificate, Trusted
+from evener.resources.caller import Caller
 from evener.resources.errors import EvenerError
 
 __all__ = ["Certificate", "Consumer", "Secrets", "Trust", "Trusted"]
@@ -21,14 +23,6 @@ class Consumer:
     resource_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Whom something trusts, by references: certificates of authorities, and what of theirs is revoked."""
-
-    authorities: str
-    revoked: str | None = None
-
-
 class Secrets(Protocol):
     """A secret service, as control sees it.
 
@@ -38,21 +32,23 @@ class Secrets(Protocol):
     """
 
     def certificates(
-        self, project_id: str, refs: Collection[str], *, in_use: bool = False
+        self, project_id: str, refs: Collection[str], caller: Caller | None
     ) -> Mapping[str, Certificate | EvenerError]:
         """Return, for each of `refs`, the certificate that it means to project `project_id`, or why there is none.
 
-        May take seconds. What a reference means never changes. `in_use` is for those that serve already: they
-        come also when they, or a secret they are made of, have expired meanwhile.
+        May take seconds. What a reference means never changes. The `caller` is who names them, and has to have a
+        right to them, which is asked each time. Without one they are those that serve already: they come by our
+        own right, and also when they, or a secret they are made of, have expired meanwhile, as far as the service
+        still has them.
 
         The reasons are NotFound (TLSContainerNotFound), also for another project's; InvalidInput
         (TLSContainerInvalid), with what is wrong: a part is missing or unreadable, certificate and key do not fit,
-        a passphrase is wrong, the certificate has expired or is not valid yet; Unavailable (CertManagerError), when
-        the service cannot say, of which Busy is one.
+        a passphrase is wrong, the certificate has expired or is not valid yet, we have no right to it, and none is
+        given to us; Unavailable (CertManagerError), when the service cannot say, of which Busy is one.
         """
 
     def trusted(
-        self, project_id: str, wanted: Collection[Trust], *, in_use: bool = False
+        self, project_id: str, wanted: Collection[Trust], caller: Caller | None
     ) -> Mapping[Trust, Trusted | EvenerError]:
         """Return, for each of `wanted`, what it means to project `project_id`, or why it means nothing.
 
@@ -60,7 +56,9 @@ class Secrets(Protocol):
         """
 
     def register(self, project_id: str, ref: str, consumer: Consumer) -> None:
-        """Keep what `ref` refers to from being deleted while `consumer` uses it; doing it again is fine.
+        """Note with what `ref` refers to that `consumer` uses it, which may keep it from being deleted.
+
+        Doing it again is fine.
 
         Raises:
             NotFound: TLSContainerNotFound; also for another project's, and for what was there before.
@@ -70,7 +68,7 @@ class Secrets(Protocol):
         """Let go of it; what is gone, or was never registered, is fine."""
 
     def consumers(self) -> Collection[Consumer]:
-        """Return who is registered; none, where the service cannot say."""
+        """Return who is registered; none, where the service cannot say: what it cannot list is not swept."""
 
     def release(self, consumer: Consumer) -> None:
         """Let go of all that `consumer` is registered for, as far as the service can say what that is."""

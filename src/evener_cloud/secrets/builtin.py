@@ -1,23 +1,17 @@
 """The secret service of standalone: secrets and containers as Barbican keeps them. Knows no HTTP."""
 
-import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from sqlalchemy import Table, select
 
-from evener.certificates import errors, opener_pool
-from evener.certificates.errors import CertificateInvalid, CertificateNotFound, Unusable
+from evener.certificates import opener_pool
+from evener.certificates.errors import CertificateNotFound, Unusable
 from evener.certificates.opener_pool import Opener
-from evener.certificates.parts import (
-    Certificate,
-    Parts,
-    Trusted,
-    TrustParts,
-    check_freshness,
-    check_validity,
-)
-from evener.resources.errors import EvenerError, Unavailable
+from evener.certificates.opening import Opening, check_container
+from evener.certificates.parts import Certificate, Trusted
+from evener.resources.caller import Caller
+from evener.resources.errors import EvenerError
 from evener.services.secrets import Consumer, Trust
 from evener.store.database import Database, Transaction, now, retried
 from evener_cloud.secrets import consumers, payloads, references
@@ -30,7 +24,6 @@ from evener_cloud.secrets.tables import secret_containers, secrets
 
 SERVICE = "lbaas"  # what Neutron-LBaaS calls itself as a consumer
 REGION = "RegionOne"
-MOST_S = 10.0  # spent on the certificates of one request; those that are left are told to come again
 
 
 class BuiltinSecrets:
@@ -50,71 +43,31 @@ class BuiltinSecrets:
         self.sealer = Sealer(key_file)
 
     def certificates(
-        self, project_id: str, refs: Collection[str], *, in_use: bool = False
+        self, project_id: str, refs: Collection[str], caller: Caller | None
     ) -> Mapping[str, Certificate | EvenerError]:
         """Return what each of `refs` means to `project_id`; see `evener.services.secrets.Secrets`."""
-        wanted = {ref: references.parse(ref) for ref in refs}
-        with self.database.read() as tx:
-            found = payloads.of(tx, project_id, {each for each in wanted.values() if each is not None})
-        latest = time.monotonic() + MOST_S
-        return {
-            ref: self._certificate(
-                project_id, ref, found.get(reference) if reference else None, latest, in_use=in_use
-            )
-            for ref, reference in wanted.items()
-        }
-
-    def _certificate(
-        self, project_id: str, ref: str, found: Found | None, latest: float, *, in_use: bool
-    ) -> Certificate | EvenerError:
-        """Return what was `found` under `ref`, or why it is none; nothing is begun after `latest`."""
-        if found is None:
-            return CertificateNotFound(ref)
-        patience = opener_pool.AN_AGENTS if in_use else opener_pool.A_REQUESTS
-        try:
-            parts = _parts(self._opened(found, expired_too=in_use))
-            certificate = self._opener.open(project_id, parts, patience, latest)
-            if not in_use:
-                check_validity(certificate, now())
-        except Unusable as error:
-            return CertificateInvalid(ref, error.reason)
-        except Unavailable as error:
-            return errors.unprocessable(ref, error)
-        return certificate
+        return self._opening(project_id, refs, in_use=caller is None).certificates(refs)
 
     def trusted(
-        self, project_id: str, wanted: Collection[Trust], *, in_use: bool = False
+        self, project_id: str, wanted: Collection[Trust], caller: Caller | None
     ) -> Mapping[Trust, Trusted | EvenerError]:
         """Return what each of `wanted` means to `project_id`; see `evener.services.secrets.Secrets`."""
-        refs = {ref for each in wanted for ref in (each.authorities, each.revoked) if ref is not None}
-        parsed = {ref: references.parse(ref) for ref in refs}
-        with self.database.read() as tx:
-            found = payloads.of(tx, project_id, {each for each in parsed.values() if each is not None})
-        known = {ref: found.get(each) if each else None for ref, each in parsed.items()}
-        latest = time.monotonic() + MOST_S
-        return {each: self._trusted(project_id, each, known, latest, in_use=in_use) for each in wanted}
+        refs = {ref for each in wanted for ref in each.refs}
+        return self._opening(project_id, refs, in_use=caller is None).trusted(wanted)
 
-    def _trusted(
-        self, project_id: str, trust: Trust, found: Mapping[str, Found | None], latest: float, *, in_use: bool
-    ) -> Trusted | EvenerError:
-        """Return whom `trust` means, or what is wrong with the one of its references that is looked at last."""
-        opened: list[bytes] = []
-        patience = opener_pool.AN_AGENTS if in_use else opener_pool.A_REQUESTS
-        trusted, ref = None, trust.authorities
-        try:
-            for ref in filter(None, (trust.authorities, trust.revoked)):
-                there = found[ref]
-                if there is None:
-                    return CertificateNotFound(ref)
-                opened.append(_single(self._opened(there, expired_too=in_use)))
-                trusted = self._opener.open(project_id, TrustParts(*opened), patience, latest)
-                if not in_use:
-                    check_freshness(trusted, now())
-        except Unusable as error:
-            return CertificateInvalid(ref, error.reason)
-        except Unavailable as error:
-            return errors.unprocessable(ref, error)
-        return trusted or CertificateNotFound(ref)
+    def _opening(self, project_id: str, refs: Collection[str], *, in_use: bool) -> Opening:
+        """Return what opens `refs`, of which all that there is has been read: one statement."""
+        wanted = {ref: references.parse(ref) for ref in refs}
+        with self.database.read() as tx:
+            there = payloads.of(tx, project_id, {each for each in wanted.values() if each is not None})
+
+        def find(ref: str) -> Mapping[str, bytes]:
+            reference = wanted[ref]
+            if reference is None or reference not in there:
+                raise CertificateNotFound(ref)
+            return self._opened(there[reference], expired_too=in_use)
+
+        return Opening(self._opener, project_id, find, in_use)
 
     @retried
     def register(self, project_id: str, ref: str, consumer: Consumer) -> None:
@@ -155,8 +108,7 @@ class BuiltinSecrets:
 
     def _opened(self, found: Found, *, expired_too: bool) -> Mapping[str, bytes]:
         """Return the payloads by the names of the parts."""
-        if found.type != "certificate":
-            raise Unusable(f"It is a container of type {found.type}, not certificate")
+        check_container(found.type)
         opened = {}
         for name, secret in found.parts.items():
             if secret.expiration is not None and secret.expiration <= now() and not expired_too:
@@ -176,25 +128,6 @@ def _find(tx: Transaction, project_id: str, ref: str, *, lock: bool = False) -> 
     if tx.scalar(statement.with_for_update() if lock else statement) is None:
         raise CertificateNotFound(ref)
     return reference
-
-
-def _single(opened: Mapping[str, bytes]) -> bytes:
-    """Return the payload of a secret, or of a container that holds it as its certificate."""
-    if "certificate" not in opened:
-        raise Unusable("The certificate is missing")
-    return opened["certificate"]
-
-
-def _parts(opened: Mapping[str, bytes]) -> Parts:
-    if "certificate" not in opened:
-        raise Unusable("The certificate is missing")
-    passphrase = opened.get("private_key_passphrase")
-    return Parts(
-        certificate=opened["certificate"],
-        private_key=opened.get("private_key"),
-        intermediates=opened.get("intermediates"),
-        passphrase=passphrase.rstrip(b"\r\n") if passphrase else None,
-    )
 
 
 def _as_consumers(consumer: Consumer) -> Mapping[Table, consumers.Consumer]:
