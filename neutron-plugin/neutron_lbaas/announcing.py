@@ -7,9 +7,10 @@ from neutron.api import extensions
 from neutron_lib.api.extensions import ExtensionDescriptor
 from oslo_config import cfg
 
+from neutron_lbaas import agents
 from neutron_lbaas.announced import EXTENSIONS
 from neutron_lbaas.evener_api import EvenerApi
-from neutron_lbaas.forwarding import Forwarding
+from neutron_lbaas.forwarding import Answer, Ask, Environment, Forwarding
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SINCE = "2014-06-18T10:00:00-00:00"
@@ -24,7 +25,10 @@ def below_lbaas() -> list[Any]:
     methods = {method.lower(): method for method in METHODS}
     return [
         extensions.ResourceExtension(
-            "{rest:.*}", _forwarding(), path_prefix="/lbaas", collection_methods=methods
+            "{rest:.*}",
+            _forwarding(agents.by_neutron_s_ids),
+            path_prefix="/lbaas",
+            collection_methods=methods,
         )
     ]
 
@@ -32,11 +36,15 @@ def below_lbaas() -> list[Any]:
 def of_agents() -> list[Any]:
     """Return the route of `/v2.0/agents/ID/agent-loadbalancers`."""
     parent = {"member_name": "agent", "collection_name": "agents"}
-    return [extensions.ResourceExtension("agent-loadbalancers", _forwarding(), parent=parent)]
+    return [
+        extensions.ResourceExtension(
+            "agent-loadbalancers", _forwarding(agents.loadbalancers_of_agent), parent=parent
+        )
+    ]
 
 
-def _forwarding() -> Forwarding:
-    return Forwarding(EvenerApi(cfg.CONF), cfg.CONF)
+def _forwarding(how: Callable[[Ask, Environment], Answer]) -> Forwarding:
+    return Forwarding(EvenerApi(cfg.CONF), cfg.CONF, how)
 
 
 def extension(alias: str, routes: Callable[[], list[Any]] = _nothing) -> type[Any]:

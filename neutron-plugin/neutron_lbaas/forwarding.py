@@ -5,7 +5,8 @@ It looks into neither, so the dialect is `evener-api`'s own. Neutron has seen to
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -46,22 +47,48 @@ Environment = dict[str, Any]
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What `evener-api` has answered, its body as it came."""
+
+    status: int
+    reason: str
+    headers: Sequence[tuple[str, str]]
+    data: bytes
+
+
+# Sends a method, path and body to evener-api with the headers of the caller's request.
+Ask = Callable[[str, str, bytes | None], Answer]
+
+
+def as_it_came(ask: Ask, environ: Environment) -> Answer:
+    """Pass a request on without a change. Another filter may have read its body; webob knows."""
+    return ask(environ["REQUEST_METHOD"], path_of(environ), Request(environ).body or None)
+
+
 class Forwarding:
-    """Answers with what `evener-api` answers."""
+    """Answers with what `evener-api` answers; `how` passes a request on."""
 
     action_status: Mapping[str, int] = {}  # Neutron asks every controller for it
 
-    def __init__(self, api: EvenerApi, conf: Any) -> None:
+    def __init__(
+        self, api: EvenerApi, conf: Any, how: Callable[[Ask, Environment], Answer] = as_it_came
+    ) -> None:
         self._api = api
         self._conf = conf
+        self._how = how
 
     def __call__(self, environ: Environment, start: Start) -> Iterable[bytes]:
         """Pass one request on."""
         headers = passed_headers(environ)
         headers[URL] = prefixed(reached_by(environ), self._conf.network_link_prefix)
-        body = Request(environ).body or None  # another filter may have read it; webob knows
+
+        def ask(method: str, path: str, body: bytes | None) -> Answer:
+            got = self._api.send(method, path, headers, body)
+            return Answer(got.status, got.reason, [*got.headers.items()], got.data)
+
         try:
-            answer = self._api.send(environ["REQUEST_METHOD"], path_of(environ), headers, body)
+            answer = self._how(ask, environ)
         except Unreachable as error:
             LOG.error("evener-api cannot be reached: %s", error)
             return _refuse(start, 503, "The load balancing service cannot be reached; nothing was done")
@@ -70,9 +97,16 @@ class Forwarding:
             return _refuse(
                 start, 504, "The load balancing service has not answered; it may have done what was asked"
             )
-        shown = [(name, value) for name, value in answer.headers.items() if name.lower() not in NEIGHBOURS]
-        start(f"{answer.status} {answer.reason}", shown)
+        start(f"{answer.status} {answer.reason}", _shown(answer))
         return [answer.data]
+
+
+def _shown(answer: Answer) -> list[tuple[str, str]]:
+    """Return the headers that the client is shown."""
+    shown = [each for each in answer.headers if each[0].lower() not in NEIGHBOURS]
+    return [
+        (name, str(len(answer.data)) if name.lower() == "content-length" else value) for name, value in shown
+    ]
 
 
 def path_of(environ: Environment) -> str:

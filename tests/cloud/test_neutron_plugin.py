@@ -1,10 +1,12 @@
 """The plugin in a real Neutron server: what it announces, passes on, guards, tells and counts."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -96,6 +98,12 @@ def test_a_request_is_passed_on_as_it_came(
     assert asked.headers["x-service-token"] == "service"
     assert asked.headers["content-type"] == "text/odd"
     assert asked.headers["x-neutron-url"] == neutron.url
+
+
+def test_a_body_of_no_kind_stays_one(neutron: Neutron, evener: Answering) -> None:
+    neutron.ask("POST", "/lbaas/pools", data=b"{}")
+    (asked,) = evener.asked
+    assert "content-type" not in asked.headers
 
 
 def test_what_neutron_knows_of_the_caller_is_not_passed_on(neutron: Neutron, evener: Answering) -> None:
@@ -203,6 +211,55 @@ def test_quotas_of_load_balancing_are_among_neutron_s(neutron: Neutron, evener: 
 def test_what_nobody_can_count_is_no_fault_of_neutron_s(neutron: Neutron) -> None:
     assert neutron.ask("GET", "/quotas/ann/details").status_code == 501
     assert neutron.ask("GET", "/quotas/ann").status_code == 200
+
+
+def agent_of(neutron: Neutron, host: str, kind: str = "Loadbalancerv2 agent") -> str:
+    """Have an agent in Neutron's list, as if it had reported, and return its id there."""
+    found, now = str(uuid4()), "2026-01-01 00:00:00.000000"
+    row = {"id": found, "agent_type": kind, "binary": "x", "topic": "x", "host": host, "admin_state_up": 1}
+    row |= {
+        "created_at": now,
+        "started_at": now,
+        "heartbeat_timestamp": now,
+        "configurations": "{}",
+        "load": 0,
+    }
+    names = ", ".join(f"`{name}`" for name in row)
+    with sqlite3.connect(neutron.directory / "neutron.sqlite") as database:
+        database.execute(
+            f"INSERT INTO agents ({names}) VALUES ({', '.join('?' * len(row))})", tuple(row.values())
+        )
+    return found
+
+
+def test_an_agent_is_known_by_its_id_in_neutron_s_list(neutron: Neutron, evener: Answering) -> None:
+    agent_of(neutron, "node.1", "L3 agent")
+    agent = agent_of(neutron, "node.1")
+    evener.body = b'{"agents": [{"id": "evener-s"}]}'
+    assert neutron.ask("GET", f"/agents/{agent}/agent-loadbalancers?fields=id").content == evener.body
+    assert [asked.target for asked in evener.asked] == [
+        "/networking/v2.0/agents?host=node.1&fields=id",
+        "/networking/v2.0/agents/evener-s/agent-loadbalancers?fields=id",
+    ]
+    assert {asked.headers["x-auth-token"] for asked in evener.asked} == {"token of ann"}
+    evener.body = b'{"agent": {"id": "evener-s", "host": "node.1", "alive": true}}'
+    shown = json_of(neutron.ask("GET", "/lbaas/loadbalancers/L/loadbalancer-hosting-agent"))
+    assert shown == {"agent": {"id": agent, "host": "node.1", "alive": True}}
+
+
+def test_who_may_not_see_agents_is_told_so_by_evener(neutron: Neutron, evener: Answering) -> None:
+    agent = agent_of(neutron, "node-2")
+    evener.status, evener.reason, evener.body = 403, "Forbidden", b'{"NeutronError": {}}'
+    assert neutron.ask("GET", f"/agents/{agent}/agent-loadbalancers").status_code == 403
+    assert neutron.ask("GET", "/lbaas/loadbalancers/L/loadbalancer-hosting-agent").status_code == 403
+
+
+@pytest.mark.parametrize("body", [b'{"agent": {"id": "x", "host": "unknown"}}', b'{"agent": {"id": "x"}}'])
+def test_an_agent_that_neutron_does_not_know_is_shown_as_it_is(
+    neutron: Neutron, evener: Answering, body: bytes
+) -> None:
+    evener.body = body
+    assert neutron.ask("GET", "/lbaas/loadbalancers/L/loadbalancer-hosting-agent").content == body
 
 
 @pytest.fixture(scope="module")
@@ -328,3 +385,59 @@ def test_neutron_starts_with_settings_that_the_plugin_cannot_use(tmp_path: Path,
         assert server.ask("GET", "/networks").status_code == 200
         assert server.ask("GET", "/lbaas/pools").status_code == 503
         assert "has to do without: service providers" in server.log
+
+
+def evener_db_manage(directory: Path, status: int = 0) -> Path:
+    """Make a program that notes how it is called, and return it."""
+    program = directory / "evener-db-manage"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {directory}/called\nexit {status}\n')
+    program.chmod(0o755)
+    return program
+
+
+@pytest.fixture
+def migrating(tmp_path: Path, plugin: Path) -> Neutron:
+    """Return a Neutron beside an Evener that is set up."""
+    (tmp_path / "evener.conf").write_text("")
+    server = Neutron(tmp_path, plugin, 0)
+    server.configure(
+        f"db_manage = {evener_db_manage(tmp_path)}\nconfig_file = {tmp_path}/evener.conf\n", plugins="router"
+    )
+    return server
+
+
+UPGRADE = ("--subproject", "neutron-lbaas", "upgrade", "head")
+
+
+def called(neutron: Neutron) -> list[str]:
+    notes = neutron.directory / "called"
+    return notes.read_text().splitlines() if notes.exists() else []
+
+
+def test_the_handbook_s_command_runs_evener_s_migrations(migrating: Neutron) -> None:
+    wanted = f"--config-file {migrating.directory}/evener.conf upgrade head"
+    for times in (1, 2):
+        done = migrating.run("neutron-db-manage", *UPGRADE)
+        assert done.returncode == 0, done.stderr
+        assert called(migrating) == [wanted] * times
+    for command in ("current", "history", "check_migration", "has_offline_migrations"):
+        done = migrating.run("neutron-db-manage", "--subproject", "neutron-lbaas", command)
+        assert done.returncode == 0, done.stderr
+    for branch in ("--expand", "--contract"):
+        done = migrating.run("neutron-db-manage", "--subproject", "neutron-lbaas", "upgrade", branch)
+        assert done.returncode == 0, done.stderr
+
+
+def test_migrations_that_fail_are_told_to_who_asked_for_them(migrating: Neutron) -> None:
+    evener_db_manage(migrating.directory, status=3)
+    done = migrating.run("neutron-db-manage", *UPGRADE)
+    assert done.returncode != 0
+    assert "has failed with 3" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("missing", ["evener.conf", "evener-db-manage"])
+def test_without_evener_there_is_nothing_to_migrate(migrating: Neutron, missing: str) -> None:
+    (migrating.directory / missing).unlink()
+    done = migrating.run("neutron-db-manage", *UPGRADE)
+    assert done.returncode == 0, done.stderr
+    assert not called(migrating)
