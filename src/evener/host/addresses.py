@@ -70,15 +70,19 @@ def prepare(interface: str) -> bool:
     return any(changed)
 
 
-def ensure_addresses(netlink: IPRoute, link: Link, wanted: Iterable[Interface]) -> bool:
+def ensure_addresses(
+    netlink: IPRoute, link: Link, wanted: Iterable[Interface], *, bare: bool = False
+) -> bool:
     """Make the addresses of `link` those `wanted`, save link-local ones; return whether any differed.
+
+    One that is `bare` has just been made, and has none yet.
 
     Raises:
         HostError: when the kernel refuses.
     """
     goal = frozenset(wanted)
     with explained(f"set the addresses of interface {link.name}"):
-        present = _addresses(netlink, link.index)
+        present = frozenset[Interface]() if bare else _addresses(netlink, link.index)
         extra = present - goal
         for address in sorted(extra, key=str):
             netlink.addr("del", index=link.index, address=str(address.ip), prefixlen=_prefix(address))
@@ -118,11 +122,14 @@ def remove_address(netlink: IPRoute, link: Link, address: Interface) -> bool:
         return there
 
 
-def ensure_routes(netlink: IPRoute, link: Link, wanted: Iterable[Route], subnets: Iterable[Network]) -> bool:
+def ensure_routes(
+    netlink: IPRoute, link: Link, wanted: Iterable[Route], subnets: Iterable[Network], *, bare: bool = False
+) -> bool:
     """Make our routes over `link` in the main table those `wanted`; return whether any differed.
 
     `subnets` are the networks on the link: a gateway on none of them is taken for a neighbour all the same.
-    Routes that the kernel or a person added stay, unless they lead to a wanted destination.
+    Routes that the kernel or a person added stay, unless they lead to a wanted destination. A link that is `bare` has
+    just been made, and has none of ours yet.
 
     Raises:
         HostError: when the kernel refuses.
@@ -130,7 +137,7 @@ def ensure_routes(netlink: IPRoute, link: Link, wanted: Iterable[Route], subnets
     goal = frozenset(wanted)
     on_link = tuple(subnets)
     with explained(f"set the routes over interface {link.name}"):
-        present = _routes(netlink, link.index)
+        present = frozenset[Route]() if bare else _routes(netlink, link.index)
         kept = {route.destination for route in goal}
         for route in sorted(present - goal, key=str):
             if route.destination not in kept:  # else it is replaced below, without a moment of no route

@@ -144,9 +144,9 @@ class Peer:
 def create_veth(
     netlink: IPRoute, name: str, *, peer: Peer, mac: str, mtu: int, master: int | None = None
 ) -> Link:
-    """Create a veth pair by one request, both ends down, and return the end that is here.
+    """Create a veth pair by one request, both ends down, and return the end that is here, as by `made`.
 
-    That is `name`, a port of the bridge with index `master` where that is given.
+    That is `name`, in the calling thread's namespace, a port of the bridge with index `master` where that is given.
 
     Raises:
         HostError: when the kernel refuses; an end of one of the names that exists already is EEXIST.
@@ -162,7 +162,23 @@ def create_veth(
             **optional,
             peer={"ifname": peer.name, "address": peer.mac, "mtu": peer.mtu, "net_ns_fd": peer.namespace},
         )
-        return required(netlink, name)
+        return made(name, mac=mac, mtu=mtu, master=master)
+
+
+def made(name: str, *, mac: str, mtu: int, master: int | None = None) -> Link:
+    """Return the end `name` of a pair that has just been made so, in the calling thread's namespace.
+
+    Only its index is asked for: the kernel makes all that was said, or nothing.
+
+    Raises:
+        LinkMissing: when it has gone.
+    """
+    found = index(name)
+    if found is None:
+        raise from_kernel(f"look up interface {name}", errno.ENODEV)
+    return Link(
+        found, name, "veth", mac.lower(), mtu, up=False, master=master, peer_index=None, peer_nsid=None
+    )
 
 
 def change(

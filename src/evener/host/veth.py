@@ -124,8 +124,8 @@ def ensure(
         links.change(sides.host, tap, mtu=mtu),  # first: the kernel's settings for IPv6 come and go with it
         sysctl.ensure("ipv6", tap.name, "disable_ipv6", 1),
         links.change(sides.host, tap, mac=tap_mac(port), up=up, master=master),
-        addresses.ensure_addresses(sides.guest, inner, wanted_addresses(port)),
-        addresses.ensure_routes(sides.guest, inner, wanted_routes(port), _subnets(port)),
+        addresses.ensure_addresses(sides.guest, inner, wanted_addresses(port), bare=created),
+        addresses.ensure_routes(sides.guest, inner, wanted_routes(port), _subnets(port), bare=created),
     )
     return Pair(tap, inner, created, any(differing))
 
@@ -152,8 +152,7 @@ def _subnets(port: WiredPort) -> tuple[addresses.Network, ...]:
 
 
 def _ensure_both(sides: Sides, port: WiredPort, mtu: int, master: int | None) -> tuple[Link, Link, bool]:
-    tap = links.find(sides.host, tap_name(port.id))
-    inner = links.find(sides.guest, inner_name(port))
+    tap, inner = _found(sides, port)
     if tap and inner and _joined(sides, tap, inner):
         return tap, inner, False
     # Half of another pair, or of one that was moved or renamed.
@@ -172,7 +171,21 @@ def _ensure_both(sides: Sides, port: WiredPort, mtu: int, master: int | None) ->
         master=master,
         peer=links.Peer(inner_name(port), sides.target, port.mac_address, port.mtu),
     )
-    return tap, links.required(sides.guest, inner_name(port)), True
+    with netns.inside(sides.namespace):
+        inner = links.made(inner_name(port), mac=port.mac_address, mtu=port.mtu)
+    return tap, inner, True
+
+
+def _found(sides: Sides, port: WiredPort) -> tuple[Link | None, Link | None]:
+    """Return both ends, as far as they exist; that one does not costs a system call, and no conversation."""
+    tap, inner = tap_name(port.id), inner_name(port)
+    outside = links.index(tap)
+    with netns.inside(sides.namespace):
+        inside = links.index(inner)
+    return (
+        links.find(sides.host, tap) if outside else None,
+        links.find(sides.guest, inner) if inside else None,
+    )
 
 
 def _joined(sides: Sides, tap: Link, inner: Link) -> bool:
