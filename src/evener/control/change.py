@@ -65,7 +65,7 @@ class Change:
 
     def _new(self, cls: type[R], values: Mapping[str, Any]) -> R:
         ours = {"project_id": self.project(values.get("project_id")), "loadbalancer_id": self.loadbalancer.id}
-        full = complete(cls, {"id": str(uuid.uuid4()), **values, **ours})
+        full = complete(cls, {**values, **ours, "id": values.get("id") or str(uuid.uuid4())})
         cls.check(full)
         self.manner.check(cls, {**values, **full})
         self._check_addresses(full)

@@ -25,7 +25,7 @@ from evener.control.errors import (
     UsedBy,
 )
 from evener.resources import destinations
-from evener.resources.addresses import is_host
+from evener.resources.addresses import IPAddress, IPNetwork, is_host
 from evener.resources.describe import Resource
 from evener.resources.errors import Conflict, InvalidInput, ObjectNotFound
 from evener.resources.healthmonitor import HealthMonitor
@@ -222,32 +222,34 @@ def check_destinations(
     vip, port_id = change.loadbalancer.vip_address, change.loadbalancer.vip_port_id
     own, outside = {vip}, False
     reached = {ipaddress.ip_address(vip).version}
+    block = None if subnet is None else ipaddress.ip_network(subnet.cidr)
     for address in addresses:
-        destinations.check(address, change.reserved)
-        outside |= subnet is None or not _is_on(subnet, address)  # over a router: it may be a floating IP
-        version = ipaddress.ip_address(address).version
-        if version not in reached:
+        parsed = destinations.check(address, change.reserved)
+        # Over a router: it may be a floating IP.
+        outside |= subnet is None or block is None or not _is_on(subnet, block, parsed)
+        if parsed.version not in reached:
             own.update(change.services.reach(port_id, subnet, address))
-            reached.add(version)
+            reached.add(parsed.version)
     return lambda address: address in (change.services.addresses(port_id) if outside else own)
 
 
-def _is_on(subnet: SubnetInfo, address: str) -> bool:
-    """Return whether an address of a subnet's IP version is in its block.
+def _is_on(subnet: SubnetInfo, block: IPNetwork, address: IPAddress) -> bool:
+    """Return whether an address of a subnet's IP version is in its `block`.
 
     Raises:
         InvalidInput: when it is of another version, or there and none of a host.
     """
-    block, parsed = ipaddress.ip_network(subnet.cidr), ipaddress.ip_address(address)
-    if parsed.version != subnet.ip_version:
+    if address.version != subnet.ip_version:
         raise MemberOffSubnet(
             f"Member with address {address} and subnet {subnet.id} have mismatched IP versions",
         )
-    if parsed in block and not is_host(block, address):
+    if address not in block:
+        return False
+    if not is_host(block, address):
         raise InvalidInput(
             f"Invalid input for address. Reason: '{address}' is no host's address of subnet {subnet.id}."
         )
-    return parsed in block
+    return True
 
 
 def _check_no_member_at(change: Change, port: int) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -17,8 +18,8 @@ def host_bounds(block: IPNetwork) -> tuple[int, int]:
     return first + 1, last - (block.version == 4)
 
 
-def is_host(block: IPNetwork, address: str) -> bool:
+def is_host(block: IPNetwork, address: str | IPAddress) -> bool:
     """Return whether a port on `block` may have `address`."""
-    parsed = ipaddress.ip_address(address)
+    parsed = ipaddress.ip_address(address) if isinstance(address, str) else address
     first, last = host_bounds(block)
     return parsed.version == block.version and first <= int(parsed) <= last

@@ -4,10 +4,11 @@ Decides by the address alone. Knows no network, and asks nobody.
 """
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from evener.resources.errors import InvalidInput
 
+Address = IPv4Address | IPv6Address
 Range = IPv4Network | IPv6Network
 
 # Of the IANA's registries of special addresses those to which a packet never leaves the host, or goes to many.
@@ -26,6 +27,7 @@ _NO_HOST: tuple[tuple[Range, str], ...] = tuple(
         ("ff00::/8", "a multicast address"),
     )
 )
+_NO_HOST_OF = {version: tuple(each for each in _NO_HOST if each[0].version == version) for version in (4, 6)}
 _TRANSLATED = IPv6Network("64:ff9b::/96")  # RFC 6052: a router sends it to the IPv4 address in its end
 # Clouds' metadata and link-local services, which tell secrets to who reaches them from a node.
 DEFAULT_RESERVED = ("169.254.0.0/16", "fd00:ec2::254")
@@ -46,26 +48,27 @@ def ranges(texts: Iterable[str]) -> tuple[Range, ...]:
     return tuple(found)
 
 
-def why_not(address: str, reserved: Sequence[Range]) -> str | None:
+def why_not(address: Address, reserved: Sequence[Range]) -> str | None:
     """Return what keeps `address` from being a member's, with the `reserved` blocks; None where nothing does."""
-    given = ip_address(address)
-    for block, what in _NO_HOST:
-        if given in block:
+    for block, what in _NO_HOST_OF[address.version]:
+        if address in block:
             return what
-    if isinstance(given, IPv6Address) and given in _TRANSLATED:
-        behind = ip_address(int(given) & 0xFFFFFFFF)
-        inner = why_not(str(behind), reserved)
+    if isinstance(address, IPv6Address) and address in _TRANSLATED:
+        behind = ip_address(int(address) & 0xFFFFFFFF)
+        inner = why_not(behind, reserved)
         if inner is not None:
             return f"{behind} behind a translator, which is {inner}"
-    return "reserved by the operator" if any(given in block for block in reserved) else None
+    return "reserved by the operator" if any(address in block for block in reserved) else None
 
 
-def check(address: str, reserved: Sequence[Range], attribute: str = "address") -> None:
-    """Let pass what a member may have as that attribute.
+def check(given: str, reserved: Sequence[Range], attribute: str = "address") -> Address:
+    """Let pass what a member may have as that attribute, and return it as an address.
 
     Raises:
         InvalidInput: naming the attribute and the reason.
     """
+    address = ip_address(given)
     reason = why_not(address, reserved)
     if reason is not None:
-        raise InvalidInput(f"Invalid input for {attribute}. Reason: '{address}' is {reason}.")
+        raise InvalidInput(f"Invalid input for {attribute}. Reason: '{given}' is {reason}.")
+    return address

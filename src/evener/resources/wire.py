@@ -126,11 +126,17 @@ def attribute_name(cls: type[Resource], shown: str, form: WireForm = OWN) -> str
 
 def _known(cls: type[Resource], given: Mapping[str, Any], form: WireForm) -> dict[str, Any]:
     """Return `given` by attribute; raises `InvalidInput` for one that is not on the wire."""
-    known = {shown: name for name, shown in on_wire(cls, form).items() if not _is_secret(cls, name)}
+    known = _known_names(cls, form)
     unknown = [str(name) for name in given if name not in known]
     if unknown:
         raise InvalidInput(form.complaints.unknown(cls.KIND, unknown))
     return {known[name]: value for name, value in given.items()}
+
+
+@cache
+def _known_names(cls: type[Resource], form: WireForm) -> Mapping[str, str]:
+    """Return the attributes that a body may name, by what it calls them."""
+    return {shown: name for name, shown in on_wire(cls, form).items() if not _is_secret(cls, name)}
 
 
 def _is_secret(cls: type[Resource], name: str) -> bool:
@@ -151,11 +157,42 @@ def _is_cleared_by_null(cls: type[Resource], name: str) -> bool:
     return False
 
 
+@cache
+def _defaults(cls: type[Resource], form: WireForm) -> Mapping[str, Any]:
+    """Return what each attribute is that nobody gives, or `REQUIRED`. All of these are immutable."""
+    own = {
+        name: REQUIRED if field.is_required() else field.get_default(call_default_factory=True)
+        for name, field in cls.model_fields.items()
+    }
+    return {**own, **form.defaults.get(cls, {})}
+
+
 def default(cls: type[Resource], name: str, form: WireForm = OWN) -> Any:
     """Return what an attribute is that nobody gives, or `REQUIRED`."""
-    field = cls.model_fields[name]
-    own = REQUIRED if field.is_required() else field.get_default(call_default_factory=True)
-    return form.defaults.get(cls, {}).get(name, own)
+    return _defaults(cls, form)[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _InCreate:
+    """What a POST may say of an attribute, whether the service chooses where it says nothing, and what it is then."""
+
+    name: str
+    settable: bool
+    computed: bool
+    default: Any
+
+
+@cache
+def _in_create(cls: type[Resource], form: WireForm) -> tuple[_InCreate, ...]:
+    return tuple(
+        _InCreate(
+            name,
+            isinstance(mark, Attr) and mark.create and name not in form.not_given.get(cls, ()),
+            isinstance(mark, Attr) and mark.computed,
+            default(cls, name, form),
+        )
+        for name, (_, mark) in descriptors(cls).items()
+    )
 
 
 def parse_create(
@@ -175,19 +212,19 @@ def parse_create(
     if refused:
         raise InvalidInput(refused)
     values: dict[str, Any] = {}
-    for name, (_, mark) in descriptors(cls).items():
-        settable = isinstance(mark, Attr) and mark.create and name not in form.not_given.get(cls, ())
-        if name in given and not settable:
+    for each in _in_create(cls, form):
+        name = each.name
+        if name in given and not each.settable:
             raise InvalidInput(form.complaints.not_in_create(cls.KIND, on_wire(cls, form)[name]))
         if name in given and not (given[name] is None and _is_nothing(cls, name, form)):
             values[name] = validate_attribute(cls, name, given[name], form)
         elif name in given and name in form.null_is:
             values[name] = form.null_is[name]
-        elif name in linked or (isinstance(mark, Attr) and mark.computed):
+        elif name in linked or each.computed:
             continue
-        elif settable and default(cls, name, form) is not REQUIRED:
-            values[name] = default(cls, name, form)
-        elif settable and name != "project_id":
+        elif each.settable and each.default is not REQUIRED:
+            values[name] = each.default
+        elif each.settable and name != "project_id":
             raise InvalidInput(form.complaints.missing(on_wire(cls, form)[name]))
     return {**values, **_implied(cls, values, form)}
 
@@ -231,13 +268,12 @@ def _changed(cls: type[Resource], name: str, value: Any, form: WireForm) -> Any:
 
 def complete(cls: type[Resource], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` with the defaults of all other attributes that have a column."""
-    full = {}
-    for name, (field, _) in columns(cls).items():
-        if name in values:
-            full[name] = values[name]
-        elif not field.is_required():
-            full[name] = field.get_default(call_default_factory=True)
-    return full
+    usual = _defaults(cls, OWN)
+    return {
+        name: values[name] if name in values else usual[name]
+        for name in columns(cls)
+        if name in values or usual[name] is not REQUIRED
+    }
 
 
 def plain(value: Any) -> Any:

@@ -88,10 +88,8 @@ def insert_all(tx: Transaction, resources: Sequence[R], **more: Any) -> list[R]:
         return []
     cls, moment = type(resources[0]), now()
     same = {"updated_at": moment, **more}
-    names = tuple(columns(cls))
     many = [
-        {"created_at": moment + place * _MICROSECOND, **same}
-        | {name: stored(getattr(resource, name)) for name in names}
+        {"created_at": moment + place * _MICROSECOND, **same, **_in_columns(cls, vars(resource))}
         for place, resource in enumerate(resources)
     ]
     tx.execute(_insert(cls), many if len(many) > 1 else many[0])
@@ -102,6 +100,20 @@ def insert_all(tx: Transaction, resources: Sequence[R], **more: Any) -> list[R]:
         cls.trusted({**vars(resource), **{name: row[name] for name in moments}}) if moments else resource
         for resource, row in zip(resources, many, strict=True)
     ]
+
+
+def _in_columns(cls: type[Resource], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a resource's attributes as their columns hold them."""
+    found = {name: values[name] for name in columns(cls)}
+    for name in _converted(cls):
+        found[name] = stored(found[name])
+    return found
+
+
+@cache
+def _converted(cls: type[Resource]) -> tuple[str, ...]:
+    """Return the attributes whose columns hold another form of their values: all others are as they are."""
+    return tuple(name for name in columns(cls) if isinstance(table(cls).c[name].type, JSON))
 
 
 @cache
