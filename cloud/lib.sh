@@ -1,0 +1,35 @@
+# What the scripts of the cloud share: where its state is, how a part is started and waited for. Sourced, never run.
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+
+CLOUD=${CLOUD:-/var/lib/evener-cloud}
+export RABBITMQ_NODENAME=rabbit@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_MNESIA_BASE=$CLOUD/rabbitmq RABBITMQ_LOG_BASE=$CLOUD/log
+SOCKET=$CLOUD/mysql/mysqld.sock
+KEYSTONE=http://127.0.0.1:5000/v3 NEUTRON=http://127.0.0.1:9696 BARBICAN=http://127.0.0.1:9311
+
+# start NAME COMMAND…: in the background, with a log and a process id of that name.
+start() {
+  local name=$1
+  shift
+  setsid "$@" </dev/null >>"$CLOUD/log/$name.log" 2>&1 &
+  echo $! >"$CLOUD/run/$name.pid"
+}
+
+# waitfor SECONDS COMMAND…: until it succeeds.
+waitfor() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || fail "This did not come about: $*; the logs are in $CLOUD/log"
+    sleep 0.2
+  done
+}
+
+# ending NAME: that part, with all that it has started.
+ending() {
+  local file=$CLOUD/run/$1.pid
+  [ -e "$file" ] || return 0
+  kill -TERM -- "-$(<"$file")" 2>/dev/null || true
+  for _ in $(seq 100); do kill -0 -- "-$(<"$file")" 2>/dev/null || break; sleep 0.1; done
+  kill -KILL -- "-$(<"$file")" 2>/dev/null || true
+  rm -f "$file"
+}
