@@ -294,6 +294,15 @@ OVS_OPTS = [
         help="Datapath of the integration bridge, where we make it.",
     ),
 ]
+SERVICES_OPTS = [
+    cfg.StrOpt("identity", default="keystone", help="Who knows callers by their tokens."),
+    cfg.StrOpt("network", default="neutron", help="Who has networks, subnets and ports."),
+    cfg.StrOpt(
+        "secrets",
+        default="barbican",
+        help="Who keeps certificates; with nothing, there is no TLS termination.",
+    ),
+]
 QUOTA_OPTS = quota_opts(default_limits())
 LIMIT_OPTS = [
     cfg.IntOpt(name, default=getattr(bounds.DEFAULTS, name), min=1, help=f"At most so many {what}.")
@@ -335,6 +344,7 @@ GROUPS: dict[str, Any] = {
     "ovs": OVS_OPTS,
     "quotas": QUOTA_OPTS,
     "service_providers": PROVIDER_OPTS,
+    "services": SERVICES_OPTS,
 }
 AGENT_GROUPS = (
     "DEFAULT",

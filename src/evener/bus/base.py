@@ -76,7 +76,10 @@ class Agent(Protocol):
 
 
 class Bus(Protocol):
-    """Connects both sides."""
+    """Connects both sides. Who serves one is on it, and so is who joins."""
+
+    def join(self) -> None:
+        """Be on the bus, soon, to tell and ask others without answering anybody."""
 
     def serve_controller(self, controller: Controller) -> None:
         """Answer agents' calls with `controller` from now on."""

@@ -10,6 +10,11 @@ class CombinedBus:
     def __init__(self, near: Bus, far: Bus) -> None:
         self._near, self._far = near, far
 
+    def join(self) -> None:
+        """Be on both."""
+        self._near.join()
+        self._far.join()
+
     def serve_controller(self, controller: Controller) -> None:
         """Answer the calls of all agents with `controller` from now on."""
         self._near.serve_controller(controller)

@@ -13,6 +13,9 @@ class InProcessBus:
         self._controller: Controller | None = None
         self._agents: dict[str, Agent] = {}
 
+    def join(self) -> None:
+        """Do nothing: there is nobody to be connected with."""
+
     def serve_controller(self, controller: Controller) -> None:
         """Answer agents' calls with `controller` from now on."""
         self._controller = controller

@@ -100,6 +100,10 @@ class MessagingBus:
         """Answer control's calls for `host` with `agent` as soon as RabbitMQ can be reached."""
         self._serve(AGENT_TOPIC, host, AgentEndpoint(agent))
 
+    def join(self) -> None:
+        """Connect, as soon as RabbitMQ can be reached."""
+        threads.lasting("connect", self._join).start()
+
     def controller(self) -> Controller:
         """Return control, for an agent."""
         return RemoteController(self)
@@ -129,19 +133,31 @@ class MessagingBus:
         threads.lasting("connect", partial(self._connect, target, endpoint)).start()
 
     def _connect(self, target: Any, endpoint: Any) -> None:
+        def start() -> None:
+            server = oslo_messaging.get_rpc_server(self._transport, target, [endpoint])
+            server.start(override_pool_size=THREADS)  # returns once RabbitMQ has been reached
+            self._make_ready()
+            self._servers.append(server)
+
+        if self._reached(start):
+            LOG.info("The bus is joined as %s", target.topic)
+
+    def _join(self) -> None:
+        if self._reached(self._make_ready):
+            LOG.info("The bus is joined")
+
+    def _reached(self, start: Callable[[], None]) -> bool:
+        """Do `start`, again and again until RabbitMQ is reached; return whether it was before all is closed."""
         while not self._closed.is_set():
             try:
-                server = oslo_messaging.get_rpc_server(self._transport, target, [endpoint])
-                server.start(override_pool_size=THREADS)  # returns once RabbitMQ has been reached
-                self._make_ready()
+                start()
             except Exception as error:  # noqa: BLE001 - whatever it is: say so, and try again
                 LOG.error("The bus cannot be joined; trying again in %d s: %s", PAUSE_S, error)
                 self._closed.wait(PAUSE_S)
                 continue
-            self._servers.append(server)
             self._connected.set()
-            LOG.info("The bus is joined as %s", target.topic)
-            return
+            return True
+        return False
 
     def _make_ready(self) -> None:
         # A client's first call waits without limit while there is no RabbitMQ; this one is in nobody's way.

@@ -1,10 +1,13 @@
-"""What keeps the HTTP side of a program from starting, in words an operator can act on.
+"""What keeps a service from starting, in words an operator can act on.
 
 ```
 StartError
   CannotListen            an address or port is not to be had
   BadCertificate          what `[api] certificate` and `key` name does not serve
   FrontFailed             HAProxy does not take its configuration
+  NoTransport             there is no way to other processes
+  NoSuchService           a service of the cloud is none that is installed
+  DatabaseBehind          the database does not answer, or lacks tables
 ```
 """
 
@@ -23,3 +26,15 @@ class BadCertificate(StartError):
 
 class FrontFailed(StartError):
     """HAProxy says what it does not like."""
+
+
+class NoTransport(StartError):
+    """Settings name no RabbitMQ."""
+
+
+class NoSuchService(StartError):
+    """Settings name a service that nothing installed is."""
+
+
+class DatabaseBehind(StartError):
+    """The database cannot be used as it is."""

@@ -71,8 +71,8 @@ def bound(host: str, port: int) -> tuple[socket.socket, ...]:
 class Server:
     """Takes its port when it is made, and answers once it serves an application."""
 
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
-        """Take the addresses that settings name.
+    def __init__(self, conf: cfg.ConfigOpts, directory: Path | None = None) -> None:
+        """Take the addresses that settings name; HAProxy's files are in `directory`, which nobody else has.
 
         Raises:
             StartError: saying which setting does not fit this machine.
@@ -83,7 +83,9 @@ class Server:
         self._left = threading.Event()
         self._end: Callable[[], None] = lambda: None
         self._certificate = certificate(conf.api.certificate, conf.api.key)
-        self._place = _place(conf) if in_front(conf) else None
+        self._place = (
+            _place(conf, directory or config.state_path(conf) / DIRECTORY) if in_front(conf) else None
+        )
         if self._place is not None:
             self._place.make()
             front.end_left_behind(self._place)
@@ -248,8 +250,7 @@ def certificate(file: str, key: str) -> int | None:
     return descriptor
 
 
-def _place(conf: cfg.ConfigOpts) -> front.Place:
-    directory = config.state_path(conf) / DIRECTORY
+def _place(conf: cfg.ConfigOpts, directory: Path) -> front.Place:
     if os.geteuid() != 0:
         return front.Place(directory, None, None)
     group = conf.haproxy.user_group

@@ -80,8 +80,7 @@ def _checked(connection: Connection, trees: Iterable[Tree]) -> list[Config]:
     found = []
     for tree in trees:
         alembic = _alembic(connection, tree)
-        context = MigrationContext.configure(connection, opts={"version_table": tree.version_table})
-        for revision in set(context.get_current_heads()) - _revisions(alembic):
+        for revision in set(_at(connection, tree.version_table)) - _revisions(alembic):
             raise UnknownRevision(revision)
         found.append(alembic)
     return found
@@ -96,6 +95,24 @@ def upgrade(database: Database, trees: Sequence[Tree] = (LOAD_BALANCING,)) -> No
     with database.migrate() as tx:
         for alembic in _checked(tx.connection, trees):
             command.upgrade(alembic, "head")
+
+
+def behind(database: Database, trees: Sequence[Tree] = (LOAD_BALANCING,)) -> bool:
+    """Return whether `database` lacks revisions that this version has.
+
+    Raises:
+        UnknownRevision: when another Evener has been there.
+    """
+    with database.read() as tx:
+        return any(
+            set(ScriptDirectory.from_config(alembic).get_heads())
+            - set(_at(tx.connection, tree.version_table))
+            for tree, alembic in zip(trees, _checked(tx.connection, trees), strict=True)
+        )
+
+
+def _at(connection: Connection, version_table: str) -> tuple[str, ...]:
+    return MigrationContext.configure(connection, opts={"version_table": version_table}).get_current_heads()
 
 
 def main(trees: Sequence[Tree] = (LOAD_BALANCING,)) -> None:

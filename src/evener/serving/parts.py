@@ -1,0 +1,72 @@
+"""What the services beside a cloud are made from, as settings say; and whether they can start at all."""
+
+from typing import Any
+
+from oslo_config import cfg
+from sqlalchemy.exc import SQLAlchemyError
+from stevedore.driver import DriverManager
+from stevedore.exception import NoMatches
+from stevedore.extension import ExtensionManager
+
+from evener import config
+from evener.bus.base import Bus
+from evener.bus.base import load as load_bus
+from evener.serving.errors import DatabaseBehind, NoSuchService, NoTransport
+from evener.serving.load_balancing import Cloud
+from evener.store import manage
+from evener.store.database import Database
+from evener.store.departures import database_id
+
+
+def cloud(conf: cfg.ConfigOpts, database: Database) -> Cloud:
+    """Return the cloud's services that `[services]` names, for the Evener with this database.
+
+    Raises:
+        NoSuchService: when nothing of that name is installed.
+    """
+    named = conf.services
+    with database.read() as tx:
+        installation = database_id(tx)
+    return Cloud(
+        identity=_service("identity", named.identity, conf),
+        network=_service("network", named.network, conf, installation),
+        secrets=_service("secrets", named.secrets, conf) if named.secrets else None,
+    )
+
+
+def _service(kind: str, name: str, *arguments: object) -> Any:
+    group = f"evener.{kind}"
+    try:
+        return DriverManager(group, name, invoke_on_load=True, invoke_args=arguments).driver
+    except NoMatches:
+        known = ", ".join(sorted(ExtensionManager(group, on_load_failure_callback=lambda *_: None).names()))
+        raise NoSuchService(f"[services] {kind} = {name}: there is none; it may be: {known}") from None
+
+
+def database(conf: cfg.ConfigOpts) -> Database:
+    """Return the database, which has all tables.
+
+    Raises:
+        DatabaseBehind: when it lacks some, or does not answer.
+    """
+    found = Database(config.database_url(conf), config.limits(conf))
+    try:
+        lacking = manage.behind(found)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip()
+        raise DatabaseBehind(f"The database does not answer; see [database] connection: {reason}") from None
+    if lacking:
+        raise DatabaseBehind("The database lacks tables: run `evener-db-manage upgrade head`")
+    return found
+
+
+def bus(conf: cfg.ConfigOpts) -> Bus:
+    """Return the bus to other processes.
+
+    Raises:
+        NoTransport: when settings name none.
+        Unavailable: when it cannot be used.
+    """
+    if not conf.transport_url:
+        raise NoTransport("[DEFAULT] transport_url says where RabbitMQ is: rabbit://USER:PASSWORD@HOST:5672/")
+    return load_bus("messaging", conf)

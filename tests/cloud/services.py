@@ -1,0 +1,125 @@
+"""Evener's programs beside the cloud that runs here, each a process, with settings and state of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+BIN = Path(sys.executable).parent
+API, CONTROLLER, AGENT = "evener-api", "evener-controller", "evener-agent"
+PORT = 9876
+ENDED_S = 20.0
+
+
+def eventually(what: Callable[[], Any], within_s: float = 60.0) -> Any:
+    """Wait until `what()` is true, and return it."""
+    deadline = time.monotonic() + within_s
+    while True:
+        with suppress(OSError):
+            value = what()
+            if value:
+                return value
+        assert time.monotonic() < deadline, f"did not happen within {within_s} s: {what}"
+        time.sleep(0.1)
+
+
+class Services:
+    """The programs; `restart` and the like take their names."""
+
+    def __init__(self, directory: Path, settings: str) -> None:
+        self.directory = directory
+        self.file = directory / "evener.conf"
+        self.file.write_text(settings)
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def run(self, program: str, *words: str) -> None:
+        """Run one to its end."""
+        subprocess.run([BIN / program, "--config-file", self.file, *words], check=True)
+
+    def start(self, program: str, *words: str) -> None:
+        """Start one, with its output in a file of its name."""
+        with (self.directory / f"{program}.out").open("ab") as output:
+            self._running[program] = subprocess.Popen(
+                [BIN / program, "--config-file", self.file, *words], stdout=output, stderr=output
+            )
+
+    def end(self, program: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """End one."""
+        process = self._running.pop(program)
+        process.send_signal(number)
+        process.wait(ENDED_S)
+
+    def end_all(self) -> None:
+        """End all, the agent's load balancers too."""
+        for program in tuple(self._running):
+            self.end(program)
+
+    def said(self) -> str:
+        """Return the ends of their logs."""
+        state = self.directory / "state"
+        files = [*self.directory.glob("*.out"), *state.glob("*.log")]
+        return "\n".join(
+            f"== {each.name}\n" + "\n".join(each.read_text().splitlines()[-30:]) for each in files
+        )
+
+    def answers(self) -> bool:
+        """Return whether the API does."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/healthcheck", timeout=2) as answer:
+            return bool(answer.status == 200)
+
+
+def settings(state: Path) -> str:
+    """Return the settings of all programs beside the cloud of `cloud/up`."""
+    url, database = os.environ["OS_AUTH_URL"], "mysql+pymysql://os:os@127.0.0.1/evener"
+    return f"""\
+[DEFAULT]
+state_path = {state}
+transport_url = rabbit://os:os@127.0.0.1:5672/
+interface_driver = linuxbridge
+periodic_interval = 2
+[services]
+secrets =
+[database]
+connection = {os.environ.get("EVENER_DATABASE", database)}
+[service_auth]
+auth_url = {url}
+username = evener
+password = evener
+project_name = service
+user_domain_id = default
+project_domain_id = default
+[keystone_authtoken]
+www_authenticate_uri = {url}
+auth_url = {url}
+auth_type = password
+project_domain_name = Default
+user_domain_name = Default
+project_name = service
+username = evener
+password = evener
+"""
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[Services]:
+    """Run all programs, on empty tables."""
+    found = Services(directory, settings(directory / "state"))
+    found.run("evener-db-manage", "downgrade", "base")
+    found.run("evener-db-manage", "upgrade", "head")
+    try:
+        for program in (CONTROLLER, API, AGENT):
+            found.start(program)
+        eventually(found.answers, 120)
+        yield found
+    except BaseException:
+        print(found.said())  # noqa: T201 - with a test that fails
+        raise
+    finally:
+        found.end_all()
+        found.run(AGENT, "--purge")

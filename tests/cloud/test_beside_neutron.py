@@ -1,0 +1,91 @@
+"""Evener's programs beside a real Keystone and Neutron: load balancers, and what Neutron sees of them."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services import PORT, Services, eventually, serving
+
+pytestmark = [pytest.mark.cloud, pytest.mark.root]
+MEMBERS = ("192.168.200.9", "192.168.200.7")  # the servers of `cloud/servers`
+
+
+@pytest.fixture(scope="module")
+def evener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    with serving(tmp_path_factory.mktemp("evener")) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def client(admin: Any) -> Any:
+    """Return the SDK, with load balancing at our address whatever the catalog says."""
+    admin.config.config["load_balancer_endpoint_override"] = f"http://127.0.0.1:{PORT}/load-balancer/v2"
+    return admin.load_balancer
+
+
+def said(command: str) -> str:
+    """Return what a command says in the namespace `client`, or nothing where it fails."""
+    words = ["ip", "netns", "exec", "client", *command.split()]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.fixture
+def balancer(evener: Services, client: Any, admin: Any) -> Iterator[Any]:
+    """Yield a load balancer with a listener, a pool and the two servers, once it is ACTIVE."""
+    subnet = admin.network.find_subnet("PROJECT_SUBNET")
+    made = client.create_load_balancer(
+        name="beside",
+        vip_subnet_id=subnet.id,
+        listeners=[
+            {
+                "name": "web",
+                "protocol": "HTTP",
+                "protocol_port": 80,
+                "default_pool": {
+                    "name": "servers",
+                    "protocol": "HTTP",
+                    "lb_algorithm": "ROUND_ROBIN",
+                    "members": [
+                        {"address": each, "protocol_port": 80, "subnet_id": subnet.id} for each in MEMBERS
+                    ],
+                },
+            }
+        ],
+    )
+    yield eventually(lambda: active(client, made.id))
+    client.delete_load_balancer(made.id, cascade=True, ignore_missing=True)
+    eventually(lambda: client.find_load_balancer(made.id, ignore_missing=True) is None)
+
+
+def active(client: Any, balancer_id: str) -> Any:
+    found = client.get_load_balancer(balancer_id)
+    return found if found.provisioning_status == "ACTIVE" else None
+
+
+def test_a_load_balancer_serves_at_its_port_of_neutron(balancer: Any, admin: Any) -> None:
+    answers = {eventually(lambda: said(f"curl -s -m 2 http://{balancer.vip_address}/")) for _ in range(6)}
+    assert answers == {"This is web1\n", "This is web2\n"}
+    port = eventually(
+        lambda: next(
+            each for each in [admin.network.get_port(balancer.vip_port_id)] if each.status == "ACTIVE"
+        )
+    )
+    assert port.device_owner == "neutron:LOADBALANCERV2"
+    assert port.device_id == balancer.id
+    assert port.binding_vif_type == "bridge"
+
+
+def test_nothing_is_left_in_neutron_or_on_the_host(
+    evener: Services, client: Any, admin: Any, balancer: Any
+) -> None:
+    client.delete_load_balancer(balancer.id, cascade=True)
+    eventually(lambda: client.find_load_balancer(balancer.id, ignore_missing=True) is None)
+    assert list(admin.network.ports(device_id=balancer.id)) == []
+    assert [each for each in admin.network.security_groups() if balancer.id in each.name] == []
+    assert (
+        f"qlbaas-{balancer.id}"
+        not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
+    )
+    assert not Path(f"/sys/class/net/tap{balancer.vip_port_id[:11]}").exists()
