@@ -46,7 +46,9 @@ def load(tmp_path: Path, text: str) -> cfg.ConfigOpts:
     file = tmp_path / "evener.conf"
     file.write_text(text)
     return config.load(
-        ["--config-file", str(file)], "evener-test", others=sessions.groups(keystone=(), neutron=neutron.OPTS, barbican=())
+        ["--config-file", str(file)],
+        "evener-test",
+        others=sessions.groups(keystone=(), neutron=neutron.OPTS, barbican=()),
     )
 
 
