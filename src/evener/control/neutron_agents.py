@@ -12,8 +12,10 @@ from evener.resources.agent import AGENT_TYPE
 from evener.store.database import Transaction
 from evener.store.schema import agents
 
+AgentRows = Iterable[Mapping[str, Any]]
 
-def differing(rows: Iterable[Mapping[str, Any]], known: Mapping[str, bool]) -> dict[str, bool]:
+
+def differing(rows: AgentRows, known: Mapping[str, bool]) -> dict[str, bool]:
     """Return, by host, the `admin_state_up` that Neutron's `rows` have of our agents, where it is not as `known`.
 
     Agents of other types, and those that only one of both knows, stay as they are.
@@ -22,7 +24,7 @@ def differing(rows: Iterable[Mapping[str, Any]], known: Mapping[str, bool]) -> d
     return {host: up for host, up in said.items() if known.get(host, up) != up}
 
 
-def heed(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
+def heed(tx: Transaction, rows: AgentRows) -> dict[str, bool]:
     """Set `admin_state_up` of our agents as Neutron's `rows` have it; return what that changed, by host.
 
     One whose `admin_state_up` is false gets no new load balancers. One statement where nothing differs.

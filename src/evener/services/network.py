@@ -6,7 +6,7 @@ control's. What is made for a load balancer is found again by the load balancer'
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from evener.resources.caller import Caller
 from evener.resources.errors import Conflict, Unavailable
@@ -150,6 +150,15 @@ class Network(Protocol):
 
         Not where the port is in security groups that a user has chosen.
         """
+
+    def changed_ports(self) -> Collection[str]:
+        """Return the load balancers whose ports somebody has changed or deleted since this was asked last.
+
+        None where the service tells of it by itself (`Onlooker`).
+        """
+
+    def listed_agents(self) -> Sequence[Mapping[str, Any]]:
+        """Return our agents as the service lists them (Neutron's `GET /v2.0/agents`), if it has a list of agents."""
 
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return what the agents need that serve the load balancers with these ports; their own do not count."""

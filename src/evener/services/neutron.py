@@ -6,9 +6,11 @@ the caller's token; what only the service may, such as to bind a port to a host,
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from oslo_config import cfg
 
+from evener.resources.agent import AGENT_TYPE
 from evener.resources.caller import Caller
 from evener.resources.errors import NotFound
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
@@ -133,6 +135,12 @@ class NeutronNetwork:
     def changed_ports(self) -> frozenset[str]:
         """Return the load balancers to look at again: somebody has changed or deleted their ports since last time."""
         return self._watch.changed()
+
+    def listed_agents(self) -> Sequence[Mapping[str, Any]]:
+        """Return our agents as Neutron lists them."""
+        return self._neutron.list(
+            "agent", agent_type=AGENT_TYPE, fields=("host", "agent_type", "admin_state_up")
+        )
 
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return that any agent will do: what it cannot reach, Neutron says when the port is bound."""

@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector, start_http_se
 from evener import config, config_check, daemon
 from evener.api import metrics
 from evener.api.app import App
+from evener.control.agent_notifier import AgentNotifier
+from evener.control.cloud_watch import CloudWatch
 from evener.control.controller import BusController
 from evener.control.metrics import DatabaseCollector
 from evener.control.reservations import Reservations
@@ -110,6 +112,7 @@ def _serve_agents(conf: cfg.ConfigOpts) -> None:
     cloud = parts.cloud(conf, database)
     bus.serve_controller(BusController(database, cloud.network, cloud.secrets))
     Reservations(database, cloud.network, cloud.secrets).keep_sweeping(ended).start()
+    CloudWatch(database, cloud.network, AgentNotifier(database, bus)).keep_looking(ended).start()
     _show_metrics(conf)
     LOG.info("Answering agents")
     ended.wait()

@@ -422,6 +422,14 @@ class BuiltinNetwork:
     def let_in(self, _loadbalancer_id: str, _port_id: str, _rules: Sequence[PacketRule]) -> None:
         """Do nothing: the only filter is the one in the load balancer's namespace, which its agent sets."""
 
+    def changed_ports(self) -> Collection[str]:
+        """Return none: agents are told at once."""
+        return ()
+
+    def listed_agents(self) -> Sequence[Mapping[str, Any]]:
+        """Return none: there is one list of agents, load balancing's."""
+        return ()
+
     @retried
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return what the agents need that serve the load balancers with these ports."""
