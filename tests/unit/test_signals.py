@@ -14,6 +14,7 @@ print("ready", flush=True)
 while not ended.is_set():
     with ended._cond:  # what a handler in this thread would wait for, and for ever
         time.sleep(0.01)
+time.sleep(1)  # as a daemon takes a while to end; the interpreter itself hears no signal at its very end
 """
 ENDED_S = 10
 
