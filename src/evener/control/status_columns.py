@@ -5,7 +5,7 @@ rules that decide what is shown. `own` is the table of a kind, or an alias of it
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -153,13 +153,45 @@ def _up(table: Table, key: ColumnElement[str]) -> Truth:
 
 
 def _of_balancer(it: _Subject, words: Words) -> dict[str, Truth]:
+    return {"silent": it.heard(silent=True), **_faults(it, words, _trouble(it))}
+
+
+def _faults(it: _Subject, words: Words, trouble: Truth) -> dict[str, Truth]:
     """Most load balancers have nothing that makes anything below them other than well: that is asked first."""
-    trouble = _trouble(it)
     return {
-        "silent": it.heard(silent=True),
         "error": case((trouble, _below(it, words, OperatingStatus.ERROR)), else_=false()),
         "degraded": case((trouble, _below(it, words, OperatingStatus.DEGRADED)), else_=false()),
     }
+
+
+_OWN = loadbalancers.c.id
+_BOUND = select(bindings.c.loadbalancer_id)
+_FAILING = _OWN.in_(_BOUND.where(bindings.c.failed_generation.is_not(None)))
+
+
+def standing_of_all() -> Standing:
+    """Return what `standing` does of load balancers, where all are looked at: what few of them have is found once."""
+    found = standing(LoadBalancer, loadbalancers)
+    return replace(found, failed=case((_FAILING, found.failed), else_=NEVER))
+
+
+def condition_of_all(words: Words) -> Condition:
+    """Return what `condition` does of load balancers, likewise."""
+    it = _subject(LoadBalancer, loadbalancers)
+    late = agents.c.heartbeat_at < SILENT_SINCE
+    silent = _OWN.in_(_BOUND.join(agents, agents.c.id == bindings.c.agent_id).where(late))
+    out = member_health.c.status == OperatingStatus.OFFLINE.value
+    trouble = or_(
+        _FAILING,
+        _OWN.in_(select(member_health.c.loadbalancer_id).where(out)),
+        _OWN.in_(select(listeners.c.loadbalancer_id).where(full(listeners.c))),
+    )
+    return replace(
+        condition(LoadBalancer, loadbalancers, words),
+        idle=or_(_applied(it) == 0, and_(silent, ~it.heard())),
+        silent=silent,
+        **_faults(it, words, trouble),
+    )
 
 
 def _trouble(it: _Subject) -> Truth:

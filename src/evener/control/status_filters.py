@@ -12,7 +12,14 @@ from functools import cache
 from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 
 from evener.control.operating import Condition, Words
-from evener.control.status_columns import SILENT_SINCE, condition, decided, standing
+from evener.control.status_columns import (
+    SILENT_SINCE,
+    condition,
+    condition_of_all,
+    decided,
+    standing,
+    standing_of_all,
+)
 from evener.control.statuses import PROVISIONING_RULES
 from evener.resources.describe import Resource
 from evener.resources.loadbalancer import LoadBalancer
@@ -85,12 +92,16 @@ def _condition() -> Condition:
 
 @cache
 def _provisioning_status(cls: type[Resource], _: Words) -> Shown:
-    return Shown(decided(PROVISIONING_RULES, standing(cls, table(cls))), nullable=False)
+    stands = standing_of_all() if cls is LoadBalancer else standing(cls, table(cls))
+    return Shown(decided(PROVISIONING_RULES, stands), nullable=False)
 
 
 @cache
 def _operating_status(cls: type[Resource], words: Words) -> Shown:
-    it = condition(cls, table(cls), words) if words.everywhere else _condition()
+    if cls is LoadBalancer:
+        it = condition_of_all(words) if words.everywhere else _condition()
+    else:
+        it = condition(cls, table(cls), words)
     return Shown(decided(words.rules[cls], it), nullable=False)
 
 
