@@ -72,14 +72,18 @@ class Api:
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Return the status and the answer's document, None where it has none."""
+        status, text = self._send(method, path, None if body is None else json.dumps(body))
+        return status, json.loads(text) if text else None
+
+    def _send(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
         headers = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
         if time.monotonic() - self._used_at > IDLE_S:
             self._connection.close()
-        self._connection.request(method, path, None if body is None else json.dumps(body), headers)
+        self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
         text = answer.read()
         self._used_at = time.monotonic()
-        return answer.status, json.loads(text) if text else None
+        return answer.status, text
 
     def create(self, path: str, kind: str, **values: Any) -> dict[str, Any]:
         """POST an object and return it."""
@@ -112,8 +116,7 @@ class Api:
 
     def size(self, path: str) -> int:
         """Return how many bytes the answer to a GET has."""
-        self._connection.request("GET", path, headers={"X-Auth-Token": self.token})
-        return len(self._connection.getresponse().read())
+        return len(self._send("GET", path)[1])
 
     def member(self, pool: str, subnet: str, address: str, port: int) -> str:
         """Make a member and return its id."""

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from statistics import median
 
-from bench import clients, dialects, report, seeding, traffic
+from bench import clients, dialects, lists, report, seeding, traffic
 from bench.api import LBAAS, Api, Made
 from bench.report import Result
 from bench.served import Served, served
@@ -64,6 +64,8 @@ def measure() -> Iterator[Result]:
         with _database(few.server) as database:  # a page of a hundred is compared with another one
             seeding.copies(few.api, database, few.made, PAGE, after=MANY)
         yield from _page(few, many, constant)
+        with closing(_connection(few.server)) as of_few, closing(_connection(many.server)) as of_many:
+            yield from lists.measure({PAGE: (few.api, of_few), MANY: (many.api, of_many)})
 
 
 @contextmanager
@@ -82,6 +84,7 @@ def _filled(server: Served, number: int) -> Filled:
         controller = seeding.agent(database)
         _, subnet = api.network(CIDR, FIRST, LAST)
         made = api.balancer(subnet, MEMBERS)
+        seeding.tag(api, made)
         seeding.report(controller, made)
         seeding.copies(api, database, made, number - 1)
     api.become_member()

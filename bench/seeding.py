@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Table, select, update
 
-from bench.api import LBAAS, Api, Made
+from bench.api import LBAAS, OCTAVIA, Api, Made
 from evener.bus.base import Controller
 from evener.bus.inprocess import InProcessBus
 from evener.control.agent_notifier import AgentNotifier
@@ -31,6 +31,7 @@ TABLES = {
     "ports": "id",
     "ip_allocations": "port_id",
     "loadbalancers": "id",
+    "loadbalancers_tags": "owner_id",
     "pools": "loadbalancer_id",
     "listeners": "loadbalancer_id",
     "members": "loadbalancer_id",
@@ -40,6 +41,10 @@ TABLES = {
 }
 OF_PORT = ("ports", "ip_allocations")
 FIRST_ADDRESS = ipaddress.IPv4Address("10.64.16.1")  # the one after the original's
+EVERYBODYS, RARE = "everybodys", "rare"  # tags: of all, and of the first
+WITH_RARE = 8
+BETWEEN = timedelta(milliseconds=1)  # two copies
+CHANGED_EACH = 10  # every tenth is about to be changed, and off
 QUOTAS = ("port", "loadbalancer", "pool", "listener", "member", "healthmonitor")
 
 
@@ -64,6 +69,18 @@ def report(controller: Controller, made: Made) -> None:
     )
 
 
+def tag(api: Api, made: Made) -> None:
+    """Give a load balancer the tags that some of its copies have, and those that all have."""
+    body = {"loadbalancer": {"tags": [EVERYBODYS, RARE]}}
+    status, document = api.call("PUT", f"{OCTAVIA}/loadbalancers/{made.loadbalancer}", body)
+    if status != 200:
+        raise RuntimeError(f"Tagging {made.loadbalancer}: {status} {document}")
+
+
+def _tags(number: int) -> list[str]:
+    return [EVERYBODYS, RARE] if number < WITH_RARE else [EVERYBODYS]
+
+
 def name(number: int) -> str:
     """Return the name of a copy."""
     return f"lb-{number:05}"
@@ -79,7 +96,12 @@ def copies(api: Api, database: Database, made: Made, number: int, after: int = 0
             names[port] = vip_port_id(names[made.loadbalancer])
         for key, rows in originals.items():
             table = metadata.tables[key]
-            many = [_copy(key, row, names, n) for n, names in enumerate(renamings, after) for row in rows]
+            many = [
+                _copy(key, row, names, n)
+                for n, names in enumerate(renamings, after)
+                for row in rows
+                if row.get("tag", EVERYBODYS) in _tags(n)
+            ]
             tx.execute(table.insert(), many)
         for kind in QUOTAS:
             had = quotas.c.resource == kind
@@ -103,9 +125,13 @@ def _copy(key: str, row: Mapping[str, Any], names: Mapping[str, str], number: in
     found = {
         column: names.get(value, value) if isinstance(value, str) else value for column, value in row.items()
     }
+    if "created_at" in found:
+        found["created_at"] += number * BETWEEN
     address = FIRST_ADDRESS + number
     if key == "loadbalancers":
-        found |= {"name": name(number), "vip_address": str(address)}
+        changed = number % CHANGED_EACH == 0
+        found |= {"name": name(number), "vip_address": str(address), "tags": _tags(number)}
+        found |= {"generation": found["generation"] + changed, "admin_state_up": not changed}
     elif key == "ports":
         found["mac_address"] = f"fa:16:3f:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
     elif key == "ip_allocations":
