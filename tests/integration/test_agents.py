@@ -83,6 +83,8 @@ def test_an_agent_that_is_not_heard_of_is_not_alive(cloud: Cloud, seconds: int, 
         ("admin_state_up=False", {"node-2"}),
         ("description=rack", {"node-2"}),
         ("limit=1&sort_key=host&sort_dir=desc", {"node-2"}),
+        ("limit=1&sort_key=alive", {HOST}),
+        ("limit=1&sort_key=alive&sort_dir=desc", {"node-2"}),
     ],
 )
 def test_agents_are_found_by_their_attributes(cloud: Cloud, query: str, hosts: set[str]) -> None:

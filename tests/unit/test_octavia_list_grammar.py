@@ -55,6 +55,8 @@ def test_what_is_no_filter_is_refused(name: str) -> None:
         ("sort_key=name&sort_key=id&sort_dir=asc&sort_dir=desc", [("name", True), ("id", False), OLDEST]),
         ("sort=name:desc,name:asc", [("name", False), OLDEST]),
         ("sort=tenant_id", [("project_id", True), OLDEST]),
+        ("sort=operating_status:desc", [("operating_status", False), OLDEST]),
+        ("sort=healthmonitor_id", [("healthmonitor_id", True), OLDEST]),
     ],
 )
 def test_lists_are_sorted_by_names_that_commas_part_and_the_oldest_first(
