@@ -117,7 +117,7 @@ class NeutronNetwork:
 
     def vip_port(self, port_id: str, host: str) -> VipPort | None:
         """Return what `host` needs to have the port, which is bound there from now on; None when it is gone."""
-        port = self._wiring.bound(port_id, host)
+        port = self._wiring.bound(port_id, host, self._groups.at_binding if self._keeps_groups else None)
         if port is None:
             return None
         self._just_seen.port = port

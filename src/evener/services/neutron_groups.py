@@ -49,58 +49,61 @@ class VipGroups:
             mark("port", port_id, _CHOSEN)
         return had
 
+    def at_binding(self, port: Json) -> Json:
+        """Return what else changes of a port when it is bound: one that is in no group comes into ours.
+
+        So that is no request of its own, which would take Neutron as long as to bind the port.
+        """
+        if port["security_groups"] or not _may_have_groups(port):
+            return {}
+        loadbalancer_id = port["device_id"]
+        return {"security_groups": [self._ensure(loadbalancer_id, self._groups(loadbalancer_id))["id"]]}
+
     def let_in(self, loadbalancer_id: str, port: Json, rules: Sequence[PacketRule]) -> None:
         """Have a port let in what `rules` say, unless a user has chosen its groups; see `Network.let_in`."""
         wanted = frozenset(rule for each in rules for rule in _rules(each))
         tag, groups = _tag_of(port), list(port["security_groups"])
         group_id = _group_of(tag)
-        if not port.get("port_security_enabled", True) or _CHOSEN in port["tags"]:
+        if not _may_have_groups(port) or (group_id in groups and tag == _tag(str(group_id), wanted)):
             return
-        if group_id is not None and group_id in groups:
-            if tag == _tag(group_id, wanted):
-                return
-        elif not self._is_ours_to_fill(loadbalancer_id, port):
+        if tag is None and not wanted:
+            return  # no group, or a new one, lets nothing in
+        found = self._groups(loadbalancer_id)
+        ours = [each for each in found if each["id"] in groups]
+        if groups and not ours and not is_adopted(port, loadbalancer_id):
             return
-        elif not wanted and not groups:
-            return  # what is in no group lets nothing in
-        try:
-            group_id = self._ensure(loadbalancer_id)
-            self._fill(group_id, wanted)
-        except QuotaExceeded as error:
-            raise Unavailable(
-                f"{error.message} They are of project {self._neutron.project_id()}, of the user of [service_auth],"
-                " which needs any number of security groups and rules:"
-                " openstack quota set --secgroups -1 --secgroup-rules -1 PROJECT"
-            ) from None
-        if group_id not in groups:
-            self._neutron.update("port", port["id"], {"security_groups": [*groups, group_id]})
+        group = self._ensure(loadbalancer_id, ours or found)
+        self._fill(group, wanted)
+        if group["id"] not in groups:
+            self._neutron.update("port", port["id"], {"security_groups": [*groups, group["id"]]})
         kept = [each for each in port["tags"] if each != tag]
-        self._neutron.set_tags("port", port["id"], [*kept, _tag(group_id, wanted)])
+        self._neutron.set_tags("port", port["id"], [*kept, _tag(group["id"], wanted)])
 
-    def _is_ours_to_fill(self, loadbalancer_id: str, port: Json) -> bool:
-        """Say whether nobody else has put a port into the groups that it is in."""
-        groups = port["security_groups"]
-        if not groups or is_adopted(port, loadbalancer_id):
-            return True
-        return any(group["id"] in groups for group in self._groups(loadbalancer_id))  # somebody took the tag
+    def _no_room(self, error: QuotaExceeded) -> Unavailable:
+        return Unavailable(
+            f"{error.message} They are of project {self._neutron.project_id()}, of the user of [service_auth], which"
+            " needs any number of security groups and rules:"
+            " openstack quota set --secgroups -1 --secgroup-rules -1 PROJECT"
+        )
 
     def _groups(self, loadbalancer_id: str) -> Sequence[Json]:
         mine = {"name": _PREFIX + loadbalancer_id, "project_id": self._neutron.project_id()}
-        return sorted(
-            self._neutron.list("security_group", **mine, fields="id"), key=lambda each: str(each["id"])
-        )
+        found = self._neutron.list("security_group", **mine, fields=("id", "security_group_rules"))
+        return sorted(found, key=lambda each: str(each["id"]))
 
-    def _ensure(self, loadbalancer_id: str) -> str:
-        found = self._groups(loadbalancer_id)
+    def _ensure(self, loadbalancer_id: str, found: Sequence[Json]) -> Json:
         if found:
-            return str(found[0]["id"])
+            return found[0]
         values = {"name": _PREFIX + loadbalancer_id, "description": self._mark}
-        return str(self._neutron.create("security_group", values)["id"])
+        try:
+            return self._neutron.create("security_group", values)
+        except QuotaExceeded as error:
+            raise self._no_room(error) from None
 
-    def _fill(self, group_id: str, wanted: frozenset[Rule], *, again: bool = False) -> None:
+    def _fill(self, group: Json, wanted: frozenset[Rule], *, again: bool = False) -> None:
         """Have a group let in exactly what is wanted, and out everything."""
         wanted |= _OUT
-        found = self._neutron.list("security_group_rule", security_group_id=group_id)
+        group_id, found = group["id"], group["security_group_rules"]
         there: Mapping[Rule, str] = {_there(each): str(each["id"]) for each in found}
         new = [{"security_group_id": group_id, **dict(rule)} for rule in wanted - there.keys()]
         try:
@@ -108,8 +111,10 @@ class VipGroups:
         except Conflict:  # somebody has made one of them meanwhile
             if again:
                 raise
-            self._fill(group_id, wanted, again=True)
+            self._fill(self._neutron.show("security_group", group_id), wanted, again=True)
             return
+        except QuotaExceeded as error:
+            raise self._no_room(error) from None
         for rule in there.keys() - wanted:
             self._neutron.delete("security_group_rule", there[rule])
 
@@ -163,6 +168,11 @@ def _rules(packets: PacketRule) -> list[Rule]:
 def _there(found: Json) -> Rule:
     names = ("ethertype", "direction", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
     return _rule(*(found[name] for name in names))
+
+
+def _may_have_groups(port: Json) -> bool:
+    """Say whether a port is filtered at all, and by groups that its load balancer's user has not chosen."""
+    return port.get("port_security_enabled", True) and _CHOSEN not in port["tags"]
 
 
 def _tag(group_id: str, wanted: Collection[Rule]) -> str:

@@ -3,7 +3,7 @@
 Changes nothing of a port but the host that it is bound to.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from ipaddress import ip_address, ip_network
 from threading import Lock
 from typing import Any
@@ -30,8 +30,10 @@ class Wiring:
         self._networks: Any = TTLCache(10_000, REMEMBERED_S)  # with their subnets by id
         self._guard = Lock()
 
-    def bound(self, port_id: str, host: str) -> Json | None:
+    def bound(self, port_id: str, host: str, also: Callable[[Json], Json] | None = None) -> Json | None:
         """Return a port that is bound to `host` from now on; None when it is gone.
+
+        Where it has to be bound, what `also` says of it is changed as well.
 
         Raises:
             PortUnbound: when it cannot be, saying what has to be where.
@@ -40,7 +42,7 @@ class Wiring:
             port = self._neutron.show("port", port_id)
             if port.get("binding:host_id") != host or port["binding:vif_type"] in _UNBOUND:
                 here = {"binding:host_id": host, "admin_state_up": True}
-                port = self._neutron.update("port", port_id, here)
+                port = self._neutron.update("port", port_id, here | dict(also(port) if also else {}))
         except NotFound:
             return None
         if port["binding:vif_type"] in _UNBOUND:
