@@ -60,7 +60,7 @@ def conf(tmp_path: Path, settings: str) -> cfg.ConfigOpts:
 @pytest.fixture(scope="session")
 def admin() -> Iterator[openstack.connection.Connection]:
     """Yield a connection of the cloud's administrator."""
-    with openstack.connect(load_yaml_config=False) as connection:
+    with openstack.connect(load_yaml_config=False, connect_retries=3) as connection:
         yield connection
 
 

@@ -64,6 +64,11 @@ class Memory(Generic[T]):
             if len(self._found) > self._most:
                 self._found.popitem(last=False)
 
+    def forget(self, key: bytes) -> None:
+        """Forget what is under `key`, where something is."""
+        with self._lock:
+            self._found.pop(key, None)
+
 
 class Lane:
     """Some processes, of which each project has one at most."""

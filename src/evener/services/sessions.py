@@ -122,11 +122,22 @@ class Service:
         """
         return str(self._prepared(self._adapter.get_project_id))
 
-    def call(self, method: str, path: str, *, token: str | None = None, **more: Any) -> Response:
+    def user_id(self) -> str:
+        """Return who our credentials are of.
+
+        Raises:
+            Unavailable: when Keystone does not answer.
+        """
+        return str(self._prepared(self._adapter.get_user_id))
+
+    def call(
+        self, method: str, path: str, *, token: str | None = None, again: bool = False, **more: Any
+    ) -> Response:
         """Return the answer to one request, as the caller whose `token` is given, else as ourselves.
 
-        `path` begins with the version. What cannot have been done, or may be done again, is tried again. `more` is
-        keystoneauth's: `json`, `params`, `headers`, and `log=False` where a secret would be logged.
+        `path` begins with the version. What cannot have been done, or may be done again, is tried again: all but a
+        POST, unless that may be done `again` too. `more` is keystoneauth's: `json`, `params`, `headers`, and
+        `log=False` where a secret would be logged.
 
         Raises:
             keystoneauth1.exceptions.HttpError: with the service's answer, when it refuses.
@@ -140,7 +151,7 @@ class Service:
             headers = {**more.get("headers", {}), "X-Auth-Token": token}
             more |= {"headers": headers, "authenticated": False}
         try:
-            answer: Response = _tries(method)(
+            answer: Response = _tries(again=again or method != "POST")(
                 self._adapter.request, path, method, timeout=self._timeout_s, **more
             )
             return answer
@@ -155,7 +166,7 @@ class Service:
 
     def _prepared(self, ask: Callable[[], Any]) -> Any:
         try:
-            return _tries("GET")(ask)
+            return _tries(again=True)(ask)
         except exceptions.ClientException as error:
             raise self._unavailable(error) from error
 
@@ -166,20 +177,20 @@ class Service:
         return Unavailable(f"{self.name} does not answer")
 
 
-def _tries(method: str) -> Retrying:
+def _tries(*, again: bool) -> Retrying:
     return Retrying(
-        retry=retry_if_exception(partial(_may_again, method)),
+        retry=retry_if_exception(partial(_may_again, again=again)),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(0.1),
         reraise=True,
     )
 
 
-def _may_again(method: str, error: BaseException) -> bool:
-    """Say whether a request is sent again: one that was never sent, or that is the same however often it is done."""
+def _may_again(error: BaseException, *, again: bool) -> bool:
+    """Say whether a request is sent again: one that was never sent, or may be done `again`."""
     if isinstance(error, exceptions.ConnectFailure):
-        return method != "POST" or _never_sent(error)
-    return isinstance(error, exceptions.HttpServerError) and method != "POST"
+        return again or _never_sent(error)
+    return isinstance(error, exceptions.HttpServerError) and again
 
 
 def _never_sent(error: BaseException) -> bool:
