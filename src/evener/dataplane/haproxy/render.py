@@ -155,9 +155,10 @@ def _frontend_lines(
         # Policies first: they see a request as the client sent it.
         policies = graph.policies_of(listener.id)
         yield from l7.rules(policies, backends, default_port=443 if tls.terminates(listener) else 80)
+        # Then what looks through all headers: before ours are added, there are fewer.
+        yield from _hop_by_hop()
         yield from headers.of_requests(listener)
         yield from client_certificates.header_lines(listener)
-        yield from _hop_by_hop()
         yield from headers.of_answers(listener)
         yield from l7.choices(policies, backends)
     if listener.default_pool_id in backends:
