@@ -10,9 +10,10 @@ from oslo_config import cfg
 
 from cloud.conftest import Tenant, load, named
 from cloud.neutron_site import Counted, balancer
-from evener.resources.errors import NotFound, Unavailable
+from evener.resources.errors import NotFound
 from evener.resources.wiring import PacketRule
 from evener.services import neutron
+from evener.services.network import PortClosed
 from evener.services.neutron import NeutronNetwork
 from evener.services.sessions import Service, open_session
 
@@ -209,7 +210,7 @@ def test_the_operator_is_told_whose_quota_is_too_small(
     with balancer(network, tenant) as (balancer_id, vip):
         admin.network.put(f"/quotas/{project}", json={"quota": {"security_group": used}})
         try:
-            with pytest.raises(Unavailable, match=f"{project}.*quota set --secgroups -1"):
+            with pytest.raises(PortClosed, match=f"{project}.*quota set --secgroups -1"):
                 network.let_in(balancer_id, vip.port_id, [WEB])
         finally:
             admin.network.delete(f"/quotas/{project}")

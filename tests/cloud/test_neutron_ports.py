@@ -21,7 +21,9 @@ from evener.resources.errors import (
 from evener.services import neutron
 from evener.services.network import PortUnbound, SubnetInfo
 from evener.services.neutron import NeutronNetwork
+from evener.services.neutron_api import Neutron
 from evener.services.neutron_ports import LEAVING, OWNER
+from evener.services.sessions import Service, open_session
 
 pytestmark = pytest.mark.cloud
 
@@ -308,6 +310,12 @@ def test_subnets_of_a_network_come_those_of_ipv4_first(network: NeutronNetwork, 
     assert [(each.id, each.ip_version) for each in found] == [(tenant.subnet_id, 4), (tenant.subnet6_id, 6)]
     with pytest.raises(NotFound):
         network.subnets(tenant.caller, str(uuid4()))
+
+
+def test_lists_that_neutron_cuts_into_pages_are_whole(conf: cfg.ConfigOpts, tenant: Tenant) -> None:
+    api = Neutron(Service(conf, open_session(conf), "network", "neutron", "Neutron"))
+    found = api.list("subnet", network_id=tenant.network_id, limit=1)
+    assert {each["id"] for each in found} == {tenant.subnet_id, tenant.subnet6_id}
 
 
 def test_what_neutron_realises_is_not_ours(network: NeutronNetwork, tenant: Tenant) -> None:

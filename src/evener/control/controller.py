@@ -16,7 +16,7 @@ from evener.resources.errors import Unavailable
 from evener.resources.facts import ANYONE, Asker, Heard, Report, Run
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
-from evener.services.network import Network, PortUnbound
+from evener.services.network import Network, PortClosed, PortUnbound
 from evener.services.secrets import Secrets
 from evener.store import departures
 from evener.store.database import Database, Transaction, retried
@@ -91,12 +91,12 @@ class BusController:
         # After the rows: what changes meanwhile is newer than the generation says, never older.
         try:
             port = self._network.vip_port(family.balancer.vip_port_id, host)
-        except PortUnbound as unbound:
-            self._refused(host, family.balancer, unbound.message, asker)
+            if port is None:
+                return None
+            self._network.let_in(loadbalancer_id, port.wiring.id, family.openings(port.wiring))
+        except (PortClosed, PortUnbound) as refusal:
+            self._refused(host, family.balancer, refusal.message, asker)
             raise
-        if port is None:
-            return None
-        self._network.let_in(loadbalancer_id, port.wiring.id, family.openings(port.wiring))
         graph = family.graph(port, part.role, served=part.applied > 0)
         return graph if self._secrets is None else with_certificates(self._secrets, graph)
 

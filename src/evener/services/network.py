@@ -70,6 +70,10 @@ class PortUnbound(Unavailable):
     """The network service cannot have a port on the host that is to serve it; the message says why."""
 
 
+class PortClosed(Unavailable):
+    """The network service cannot let in to a port what it is to; the message says why."""
+
+
 class Network(Protocol):
     """A network service, as control sees it. Whatever is done again by a load balancer's id is fine."""
 
@@ -149,6 +153,9 @@ class Network(Protocol):
         """Have the service let these packets in to the port, and no others, where it has a filter that we keep.
 
         Not where the port is in security groups that a user has chosen.
+
+        Raises:
+            PortClosed: when the service has no room for what has to be said to it.
         """
 
     def changed_ports(self) -> Collection[str]:

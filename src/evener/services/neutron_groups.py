@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_network
 
 from evener.resources.caller import Caller
-from evener.resources.errors import Conflict, NotFound, QuotaExceeded, Unavailable
+from evener.resources.errors import Conflict, NotFound, QuotaExceeded
 from evener.resources.wiring import PacketRule
+from evener.services.network import PortClosed
 from evener.services.neutron_api import Json, Neutron
 from evener.services.neutron_ports import TAG, is_adopted
 
@@ -79,8 +80,8 @@ class VipGroups:
         kept = [each for each in port["tags"] if each != tag]
         self._neutron.set_tags("port", port["id"], [*kept, _tag(group["id"], wanted)])
 
-    def _no_room(self, error: QuotaExceeded) -> Unavailable:
-        return Unavailable(
+    def _no_room(self, error: QuotaExceeded) -> PortClosed:
+        return PortClosed(
             f"{error.message} They are of project {self._neutron.project_id()}, of the user of [service_auth], which"
             " needs any number of security groups and rules:"
             " openstack quota set --secgroups -1 --secgroup-rules -1 PROJECT"

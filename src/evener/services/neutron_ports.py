@@ -143,6 +143,7 @@ class VipPorts:
         return ()
 
     def _add_address(self, port: Json, subnet_id: str, avoid: str) -> tuple[str, ...]:
+        avoid = str(ip_address(avoid))  # as Neutron writes it
         version, before = ip_address(avoid).version, list(port["fixed_ips"])
         more = {"fixed_ips": [*before, {"subnet_id": subnet_id}]}
         found = addresses(self._neutron.update("port", port["id"], more), version)
