@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import openstack
+import pytest
 
 from cloud.conftest import named
 from evener.resources.caller import Caller
@@ -77,6 +78,21 @@ class Owner:
         return [each["secret_ref"] for each in self.call("GET", ref)["secret_refs"]]
 
 
+@pytest.fixture(scope="module")
+def us(admin: openstack.connection.Connection) -> Iterator[Owner]:
+    """Yield the service's user: an administrator of a project of its own, and of no other."""
+    with project(admin) as project_id, owner(admin, project_id, "admin") as found:
+        yield found
+
+
+@pytest.fixture
+def settings(settings: str, us: Owner) -> str:
+    """Return the settings with our own user's credentials."""
+    url = settings.splitlines()[1]
+    start = f"[service_auth]\n{url}\nproject_id = {us.caller.project_id}\n"
+    return f"{start}admin_user = {us.name}\nadmin_password = {us.name}\nuser_domain_id = default\n"
+
+
 @contextmanager
 def roles(admin: openstack.connection.Connection, *names: str) -> Iterator[None]:
     """Have roles that Barbican's policy knows, and remove those that were not there."""
@@ -105,23 +121,30 @@ def owner(admin: openstack.connection.Connection, project_id: str, role: str) ->
     user = admin.identity.create_user(name=name, password=name, domain_id="default")
     try:
         admin.identity.assign_project_role_to_user(project_id, user, admin.identity.find_role(role))
-        auth = {"username": name, "password": name, "project_id": project_id, "user_domain_id": "default"}
-        connection = openstack.connect(
-            load_yaml_config=False,
-            load_envvars=False,
-            auth={"auth_url": os.environ["OS_AUTH_URL"], **auth},
-            connect_retries=3,
-        )
-        caller = Caller(user.id, project_id, frozenset({role}), token=connection.auth_token)
-        found = Owner(connection, name, caller)
-        try:
+        with signed_in(name, user.id, project_id, role) as found:
             yield found
-        finally:
-            for ref in reversed(found.made):
-                with suppress(Exception):
-                    found.call("DELETE", ref)
     finally:
         admin.identity.delete_user(user)
+
+
+@contextmanager
+def signed_in(name: str, user_id: str, project_id: str, role: str) -> Iterator[Owner]:
+    """Yield a user whose password is the name, with a new token."""
+    auth = {"username": name, "password": name, "project_id": project_id, "user_domain_id": "default"}
+    connection = openstack.connect(
+        load_yaml_config=False,
+        load_envvars=False,
+        auth={"auth_url": os.environ["OS_AUTH_URL"], **auth},
+        connect_retries=3,
+    )
+    caller = Caller(user_id, project_id, frozenset({role}), token=connection.auth_token)
+    found = Owner(connection, name, caller)
+    try:
+        yield found
+    finally:
+        for ref in reversed(found.made):
+            with suppress(Exception):
+                found.call("DELETE", ref)
 
 
 class Way:

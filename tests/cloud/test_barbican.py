@@ -11,7 +11,7 @@ import openstack
 import pytest
 from oslo_config import cfg
 
-from cloud.barbican_site import Owner, Way, owner, project, roles
+from cloud.barbican_site import Owner, Way, owner, project, roles, settings, us
 from cloud.conftest import load
 from evener.certificates.errors import CertificateInvalid, CertificateNotFound, SecretServiceUnavailable
 from evener.certificates.parts import Certificate, Trusted
@@ -22,18 +22,12 @@ from evener.services.secrets import Consumer, Trust
 from made_certificates import DAY, NOW, Made, authorities, make, revoked, rsa_key, served
 
 pytestmark = pytest.mark.cloud
+__all__ = ["settings", "us"]
 
 PASSPHRASE = b"a pass phrase"
 LISTENER = Consumer("listener", "5f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f")
 OF_CONTAINER = {"name": "evener", "URL": f"evener://lbaas/listeners/{LISTENER.resource_id}"}
 OF_SECRET = {"service": "evener", "resource_type": "listener", "resource_id": LISTENER.resource_id}
-
-
-@pytest.fixture(scope="module")
-def us(admin: openstack.connection.Connection) -> Iterator[Owner]:
-    """Yield the service's user: an administrator of a project of its own, and of no other."""
-    with project(admin) as project_id, owner(admin, project_id, "admin") as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +43,6 @@ def people(admin: openstack.connection.Connection) -> Iterator[dict[str, Owner]]
         owner(admin, theirs, "creator") as stranger,
     ):
         yield {"creator": creator, "observer": observer, "member": member, "stranger": stranger}
-
-
-@pytest.fixture
-def settings(settings: str, us: Owner) -> str:
-    """Return the settings with our own user's credentials."""
-    url = settings.splitlines()[1]
-    start = f"[service_auth]\n{url}\nproject_id = {us.caller.project_id}\n"
-    return f"{start}admin_user = {us.name}\nadmin_password = {us.name}\nuser_domain_id = default\n"
 
 
 @pytest.fixture
