@@ -1,5 +1,6 @@
-"""`evener-db-manage`, for the tables of both roots; see `evener.store.manage`."""
+"""`evener-db-manage`, for the tables of both roots; see `evener.store.manage`, and `evener.importing` for `import`."""
 
+import sys
 from pathlib import Path
 
 from evener.store import manage
@@ -19,4 +20,12 @@ def upgrade(database: Database) -> None:
 
 def main() -> None:
     """Run the program."""
+    words = [each for each in sys.argv[1:] if each != "--config-file"]
+    if "import" in words[:2]:  # the command, alone or behind the file of settings
+        from evener.importing import command
+        from evener_cloud.importing import standalone
+
+        arguments = sys.argv[1:]
+        arguments.remove(command.COMMAND)
+        sys.exit(command.main(arguments, standalone))
     manage.main(TREES)

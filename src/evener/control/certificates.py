@@ -89,10 +89,10 @@ class Asked:
         )
 
 
-def ask(service: Secrets | None, caller: Caller, project_id: str, wanted: Iterable[Named]) -> Asked:
-    """Let the service look at what `caller` names for `project_id`, which may take seconds.
+def ask(service: Secrets | None, caller: Caller | None, project_id: str, wanted: Iterable[Named]) -> Asked:
+    """Let the service look at what `caller` names for `project_id`, or (None) what serves it already.
 
-    Never inside a transaction.
+    May take seconds: never inside a transaction.
     """
     wanted = tuple(wanted)
     refs = {ref for each in wanted for ref in each.certificates}

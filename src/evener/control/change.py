@@ -59,7 +59,7 @@ class Change:
         """
         owner = self.loadbalancer.project_id
         new = [self._new(cls, values) for values in many]
-        quota_counts.take(self.tx, cls, owner, len(new))
+        quota_counts.take(self.tx, cls, owner, len(new), limited=self.manner.within_quotas)
         generations = dict.fromkeys(("created_generation", "changed_generation"), self.generation)
         return rows.insert_all(self.tx, new, **generations)
 

@@ -66,7 +66,8 @@ class Manner:
     Where `parts_go_along`, the deletion of an object takes along what is a part of it: a listener's policies, a
     pool's monitor. Else they have to be deleted first. Where `flavors_with_providers`, a new load balancer may name a
     flavor and its provider both, and providers by their other names. What an object below a load balancer says of its
-    project is not heard where `parents_say_projects`. Statuses are told in `words`.
+    project is not heard where `parents_say_projects`. Where not `within_quotas`, what comes is counted, and no limit of
+    its project keeps it from coming. Statuses are told in `words`.
     """
 
     checks: Mapping[type[Resource], Check] = field(
@@ -76,6 +77,7 @@ class Manner:
     parts_go_along: bool = False
     flavors_with_providers: bool = False
     parents_say_projects: bool = False
+    within_quotas: bool = True
     words: Words = WORDS
 
     def check(self, cls: type[Resource], values: Values, changed: frozenset[str] | None = None) -> None:

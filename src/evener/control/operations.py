@@ -39,7 +39,6 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider
-from evener.resources.wire import complete
 from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store import quota_counts, rows
@@ -405,28 +404,13 @@ class LoadBalancing:
     def _insert_loadbalancer(
         self, tx: Transaction, caller: Caller, values: Mapping[str, Any], reservation: Reservation
     ) -> Row[Any]:
-        project_id, vip = owner_project(caller, values.get("project_id")), reservation.vip
-        choice = placing.choose(tx, self._providers, values, self._manner, vip.network_id)
-        quota_counts.take(tx, LoadBalancer, project_id)
-        full = complete(
-            LoadBalancer,
-            {
-                **values,
-                "id": reservation.loadbalancer_id,
-                "project_id": project_id,
-                "vip_subnet_id": vip.subnet_id,
-                "vip_port_id": vip.port_id,
-                "vip_address": vip.address,
-                "vip_network_id": vip.network_id,
-                "provider": choice.provider,
-                "flavor_data": choice.data,
-                "flavor_id": values["flavor_id"] or None,
-                "generation": 1,
-            },
-        )
-        balancer = LoadBalancer.model_validate(full)
-        rows.insert(tx, balancer, created_generation=1, changed_generation=1)
-        departing.give(tx, balancer, vip.footing)
+        owned = {
+            **values,
+            "id": reservation.loadbalancer_id,
+            "project_id": owner_project(caller, values.get("project_id")),
+        }
+        balancer = placing.insert(tx, self._providers, owned, self._manner, reservation.vip)
+        departing.give(tx, balancer, reservation.vip.footing)
         return rows.get_row(tx, LoadBalancer, balancer.id)
 
     def _change(

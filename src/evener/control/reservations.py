@@ -141,7 +141,7 @@ class Reservations:
 
     @contextmanager
     def certificates(
-        self, caller: Caller, project_id: str, wanted: Mapping[Consumer, Named]
+        self, caller: Caller | None, project_id: str, wanted: Mapping[Consumer, Named]
     ) -> Iterator[Asked]:
         """Have what is named looked at and held for who names it: what is made or changed inside.
 

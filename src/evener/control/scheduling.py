@@ -170,6 +170,11 @@ def part_of(tx: Transaction, loadbalancer_id: str, host: str) -> Part | None:
     return None
 
 
+def agent_on(tx: Transaction, host: str | None) -> str | None:
+    """Return the id of the agent on a host, alive or not; None where there was never one."""
+    return tx.scalar(select(agents.c.id).where(agents.c.host == host))
+
+
 def living_hosts(tx: Transaction, moment: datetime) -> list[str]:
     """Return the hosts of all agents that are alive, those that get no new load balancers included."""
     living = select(agents.c.host).where(agents.c.heartbeat_at > moment - AGENT_DOWN_AFTER)

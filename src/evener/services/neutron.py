@@ -147,8 +147,18 @@ class NeutronNetwork:
         return dict.fromkeys(port_ids, ANYWHERE)
 
     def subnet(self, caller: Caller, subnet_id: str) -> SubnetInfo:
-        """Return a subnet that the caller sees."""
-        return _subnet(self._neutron.show("subnet", subnet_id, caller.token))
+        """Return a subnet that the caller sees; one without a token is a program of ours."""
+        return _subnet(self._neutron.show("subnet", subnet_id, caller.token or None))
+
+    def foreign_vip_port(
+        self, loadbalancer_id: str, port_id: str, subnet_id: str | None, address: str | None
+    ) -> VipAllocation:
+        """Return the port that a load balancer of another service has; see `services.takeover`."""
+        return self._ports.foreign(loadbalancer_id, port_id, subnet_id, address)
+
+    def take_over_vip_port(self, loadbalancer_id: str, port_id: str) -> None:
+        """Make that port this Evener's; see `services.takeover`."""
+        self._ports.take_over(loadbalancer_id, port_id)
 
     def subnets(self, caller: Caller, network_id: str) -> tuple[SubnetInfo, ...]:
         """Return the subnets of a network that the caller sees, those of IPv4 first, oldest first."""

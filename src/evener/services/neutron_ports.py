@@ -7,9 +7,11 @@ is others' affair.
 
 from collections.abc import Collection, Sequence
 from ipaddress import ip_address
+from typing import Any
 
 from evener.resources.caller import Caller
 from evener.resources.errors import Conflict, EvenerError, InvalidInput, NotFound
+from evener.services import takeover
 from evener.services.network import SubnetInfo, VipAllocation
 from evener.services.neutron_api import IpAddressGenerationFailure, Json, Neutron
 
@@ -86,6 +88,32 @@ class VipPorts:
                 raise InvalidInput(f"Port {port_id} was changed by somebody else meanwhile.") from None
             raise
         return _allocation(port, found)
+
+    def foreign(
+        self, loadbalancer_id: str, port_id: str, subnet_id: str | None, address: str | None
+    ) -> VipAllocation:
+        """Return the VIP on a port of another service; see `services.takeover.Handover`."""
+        port = self._neutron.show("port", port_id)
+        return _allocation(port, _vip_of(port, subnet_id, address, takeover.devices(loadbalancer_id)))
+
+    def take_over(self, loadbalancer_id: str, port_id: str) -> None:
+        """Write on a port of another service that it is ours; one that a user made stays that user's.
+
+        One of Octavia's leaves the security group that Octavia keeps for it, where we keep groups.
+        """
+        port, tag = self._neutron.show("port", port_id), self._tag + loadbalancer_id
+        takeover.check_device(port_id, port["device_id"], loadbalancer_id)
+        values: dict[str, Any] = {"device_id": loadbalancer_id, "device_owner": OWNER}
+        if port["device_owner"] not in (OWNER, takeover.OCTAVIA):
+            self._neutron.tag("port", port_id, tag)  # first: without it the port would be deleted
+        elif tag not in port["tags"]:
+            values["description"] = self._mark
+        if port["device_owner"] == takeover.OCTAVIA and self._closed:
+            theirs = self._neutron.list("security_group", name=f"lb-{loadbalancer_id}", fields="id")
+            left = {*port["security_groups"]} - {each["id"] for each in theirs}
+            values["security_groups"] = sorted(left)
+        if any(port[name] != value for name, value in values.items()):
+            self._neutron.update("port", port_id, values)
 
     def release(self, loadbalancer_id: str) -> None:
         """Delete the ports that were made for a load balancer, and leave those it was given."""
@@ -169,9 +197,9 @@ def addresses(port: Json, version: int | None = None) -> tuple[str, ...]:
     return tuple(each for each in found if version in (None, ip_address(each).version))
 
 
-def _vip_of(port: Json, subnet_id: str | None, address: str | None) -> Json:
-    """Return the one address of a port without a device that can be the VIP."""
-    if port["device_id"]:
+def _vip_of(port: Json, subnet_id: str | None, address: str | None, devices: Collection[str] = ("",)) -> Json:
+    """Return the one address that can be the VIP, of a port that no device has but one of `devices`."""
+    if port["device_id"] not in devices:
         raise InvalidInput(f"Port {port['id']} is in use by device {port['device_id']}.")
     fitting = [
         each

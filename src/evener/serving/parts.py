@@ -24,14 +24,27 @@ def cloud(conf: cfg.ConfigOpts, database: Database) -> Cloud:
     Raises:
         NoSuchService: when nothing of that name is installed.
     """
-    named = conf.services
+    return Cloud(_service("identity", conf.services.identity, conf), network(conf, database), secrets(conf))
+
+
+def network(conf: cfg.ConfigOpts, database: Database) -> Any:
+    """Return the network service, with all calls that its kind has.
+
+    Raises:
+        NoSuchService: when nothing of that name is installed.
+    """
     with database.read() as tx:
         installation = database_id(tx)
-    return Cloud(
-        identity=_service("identity", named.identity, conf),
-        network=_service("network", named.network, conf, installation),
-        secrets=_service("secrets", named.secrets, conf) if named.secrets else None,
-    )
+    return _service("network", conf.services.network, conf, installation)
+
+
+def secrets(conf: cfg.ConfigOpts) -> Any:
+    """Return the secret service, or None where settings name none.
+
+    Raises:
+        NoSuchService: when nothing of that name is installed.
+    """
+    return _service("secrets", conf.services.secrets, conf) if conf.services.secrets else None
 
 
 def _service(kind: str, name: str, *arguments: object) -> Any:

@@ -29,6 +29,7 @@ USAGE = """usage: evener-db-manage [--config-file FILE] COMMAND
   current                print the revisions the database is at
   history                list all revisions
   check                  fail when tables and migrations differ
+  import …               bring load balancers of Neutron-LBaaS or Octavia over (import --help)
   revision MESSAGE       write a migration from what differs (for developers)"""
 
 

@@ -16,16 +16,22 @@ from evener.store.database import Transaction
 from evener.store.schema import metadata, quotas
 
 
-def take(tx: Transaction, cls: type[Resource], project_id: str, more: int = 1) -> None:
+def take(
+    tx: Transaction, cls: type[Resource], project_id: str, more: int = 1, *, limited: bool = True
+) -> None:
     """Count so many more of a kind, before their rows are inserted; a kind without a limit is not counted.
 
     Raises:
-        OverQuota: when the project's limit has no room.
+        OverQuota: when the project's limit has no room, where what comes is `limited` by it.
     """
     kind = cls.counted_as()
     if cls.LIMIT is None or not more:
         return
     which = {"of_project": project_id, "of_kind": kind}
+    if not limited:
+        if not tx.execute(_give_back(), {**which, "gone": -more}).rowcount:
+            insert(tx, kind, project_id, used=count(tx, cls, project_id) + more)
+        return
     default = tx.limits.get(kind, cls.LIMIT)
     for _ in range(2):  # after the first, another client may have counted for the first time
         if tx.execute(_take(), {**which, "default_limit": default, "more": more}).rowcount:

@@ -33,6 +33,21 @@ def adopt(
     port = lock(tx, Port, port_id)
     if port.device_id:
         raise InvalidInput(f"Port {port_id} is in use by device {port.device_id}.")
+    found = vip_on(tx, port_id, port.network_id, subnet_id, address)
+    ours = {"port_id": port_id, "loadbalancer_id": loadbalancer_id, "device_owner": port.device_owner}
+    tx.execute(adopted_ports.insert(), ours)
+    rows.update(tx, Port, port_id, device_id=loadbalancer_id, device_owner=LOADBALANCER_OWNER)
+    return found
+
+
+def vip_on(
+    tx: Transaction, port_id: str, network_id: str, subnet_id: str | None, address: str | None
+) -> VipAllocation:
+    """Return the one address of a port that can be the VIP.
+
+    Raises:
+        InvalidInput: when there is none, or more than one.
+    """
     fitting = [
         each
         for each in addresses_of(tx, [port_id]).get(port_id, ())
@@ -41,11 +56,8 @@ def adopt(
     if len(fitting) != 1:
         how = "no address" if not fitting else "more than one address"
         raise InvalidInput(f"Port {port_id} has {how} that the VIP could be; name its subnet or address.")
-    ours = {"port_id": port_id, "loadbalancer_id": loadbalancer_id, "device_owner": port.device_owner}
-    tx.execute(adopted_ports.insert(), ours)
-    rows.update(tx, Port, port_id, device_id=loadbalancer_id, device_owner=LOADBALANCER_OWNER)
     found, footing = fitting[0], hosting.footing_of_port(tx, port_id)
-    return VipAllocation(port_id, str(found.ip_address), str(found.subnet_id), port.network_id, footing)
+    return VipAllocation(port_id, str(found.ip_address), str(found.subnet_id), network_id, footing)
 
 
 def leave(tx: Transaction, loadbalancer_id: str) -> None:
