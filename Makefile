@@ -1,6 +1,6 @@
 # The daily commands. Each installs what it needs and is missing; each is a short script.
 .DEFAULT_GOAL := help
-.PHONY: help demo down check test bench lock
+.PHONY: help demo cloud down check test bench lock
 
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -10,6 +10,10 @@ help: ## show this list
 demo: ## start Evener, build a load balancer, show its traffic, leave it running
 	@scripts/setup demo
 	@$(AS_ROOT) demo/run
+
+cloud: ## start a real Keystone, Neutron and Barbican, put Evener into it by the handbook's steps, leave it running
+	@scripts/setup cloud
+	@$(AS_ROOT) cloud/run
 
 down: ## stop Evener and remove every trace of it on this host
 	@$(AS_ROOT) scripts/down

@@ -14,6 +14,9 @@ start() {
   echo $! >"$CLOUD/run/$name.pid"
 }
 
+# made KIND NAME: noted, for `cloud/down`: a namespace, a link, a network or router of Neutron's that is on this machine.
+made() { echo "$*" >>"$CLOUD/made"; }
+
 # waitfor SECONDS COMMAND…: until it succeeds.
 waitfor() {
   local end=$((SECONDS + $1))

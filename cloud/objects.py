@@ -46,7 +46,7 @@ def services(cloud: Any) -> None:
 
 
 def networks(cloud: Any) -> None:
-    """Make the networks of the demonstration, and the ports of its servers."""
+    """Make the networks of the demonstration, and print what of it Neutron's agents have on this machine."""
     network = cloud.network
     _until(lambda: {"Linux bridge agent", "L3 agent"} <= {each.agent_type for each in network.agents()})
     outer = network.find_network("GATEWAY_NET") or network.create_network(
@@ -77,6 +77,12 @@ def networks(cloud: Any) -> None:
     )
     with suppress(exceptions.BadRequestException):  # it is there
         network.add_interface_to_router(router, subnet_id=subnet.id)
+    sys.stdout.write(f"network {outer.id}\nnetwork {inner.id}\nrouter {router.id}\n")
+
+
+def floating(cloud: Any) -> None:
+    """Print the first floating IP."""
+    sys.stdout.write(f"{next(cloud.network.ips()).floating_ip_address}\n")
 
 
 def _until(there: Callable[[], bool]) -> None:
@@ -91,4 +97,4 @@ def _until(there: Callable[[], bool]) -> None:
 
 
 if __name__ == "__main__":
-    {"services": services, "networks": networks}[sys.argv[1]](openstack.connect())
+    {"services": services, "networks": networks, "floating": floating}[sys.argv[1]](openstack.connect())
