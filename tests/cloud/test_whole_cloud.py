@@ -67,11 +67,8 @@ def active(client: Any, balancer_id: str) -> Any:
 def test_a_load_balancer_serves_at_its_port_of_neutron(balancer: Any, admin: Any) -> None:
     answers = {eventually(lambda: said(f"curl -s -m 2 http://{balancer.vip_address}/")) for _ in range(6)}
     assert answers == {"This is web1\n", "This is web2\n"}
-    port = eventually(
-        lambda: next(
-            each for each in [admin.network.get_port(balancer.vip_port_id)] if each.status == "ACTIVE"
-        )
-    )
+    eventually(lambda: admin.network.get_port(balancer.vip_port_id).status == "ACTIVE")
+    port = admin.network.get_port(balancer.vip_port_id)
     assert port.device_owner == "neutron:LOADBALANCERV2"
     assert port.device_id == balancer.id
     assert port.binding_vif_type == "bridge"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, and_, case, func, literal, or_, select
@@ -33,7 +33,7 @@ class SortKey:
     ascending: bool
 
 
-@cache
+@lru_cache(maxsize=1024)  # names are those that requests sort by
 def shown(cls: type[Resource], name: str) -> Shown | None:
     """Return what an attribute is shown with, where that is one value, and of this table or a table below it."""
     rows = metadata.tables[cls.table()]
