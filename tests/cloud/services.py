@@ -83,8 +83,6 @@ state_path = {state}
 transport_url = rabbit://os:os@127.0.0.1:5672/
 interface_driver = linuxbridge
 periodic_interval = 2
-[services]
-secrets =
 [database]
 connection = {os.environ.get("EVENER_DATABASE", database)}
 [service_auth]

@@ -25,8 +25,8 @@ class CloudWatch:
     def look(self) -> None:
         """Look once; a service that does not answer is looked at again later."""
         try:
-            changed = self._network.changed_ports()
             rows = self._network.listed_agents()
+            changed = self._network.changed_ports()
         except Unavailable as error:
             LOG.warning("What others have done to ports and agents is seen later: %s", error)
             return

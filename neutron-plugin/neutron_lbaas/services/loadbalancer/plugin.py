@@ -11,6 +11,7 @@ from neutron.db.servicetype_db import ServiceTypeManager
 from neutron.services.provider_configuration import ProviderConfiguration
 from neutron_lib.services.base import ServicePluginBase
 from oslo_config import cfg
+from sqlalchemy.orm import configure_mappers
 
 import neutron_lbaas.extensions  # noqa: F401 - Neutron looks for extensions in packages that are imported
 from neutron_lbaas import quotas, settings
@@ -36,6 +37,8 @@ class LoadBalancerPluginv2(ServicePluginBase):  # type: ignore[misc] # neutron-l
         self._set_up("service providers", register_providers)
         self._set_up("quotas", lambda: quotas.register(cfg.CONF))
         self._set_up("guarding ports", Ports(self._api, cfg.CONF).subscribe)
+        # Neutron 21 answers 500 to a list of ports until something else has asked the database in the same process.
+        self._set_up("a first list of ports", configure_mappers)
         for kind, (plural, _) in QUOTAS.items():
             setattr(self, f"get_{plural}_count", self._counting(kind))
 
