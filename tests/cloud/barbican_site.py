@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import openstack
 import pytest
@@ -147,6 +148,16 @@ def signed_in(name: str, user_id: str, project_id: str, role: str) -> Iterator[O
                 found.call("DELETE", ref)
 
 
+@pytest.fixture
+def way(us: Owner) -> Iterator["Way"]:
+    """Yield a way to Barbican."""
+    port = urlsplit(us.connection.key_manager.get_endpoint()).port
+    assert port
+    made = Way(port)
+    yield made
+    made.close()
+
+
 class Way:
     """A way to a port of this machine that can be cut: what is under way is lost, and nobody is let in."""
 
@@ -157,6 +168,11 @@ class Way:
         self._open = True
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def setting(self) -> str:
+        """Return the settings that have Barbican asked this way."""
+        return f"[barbican]\nendpoint_override = http://127.0.0.1:{self.port}\n"
 
     def _serve(self) -> None:
         with suppress(OSError):

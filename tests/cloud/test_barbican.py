@@ -11,7 +11,7 @@ import openstack
 import pytest
 from oslo_config import cfg
 
-from cloud.barbican_site import Owner, Way, owner, project, roles, settings, us
+from cloud.barbican_site import Owner, Way, owner, project, roles, settings, us, way
 from cloud.conftest import load
 from evener.certificates.errors import CertificateInvalid, CertificateNotFound, SecretServiceUnavailable
 from evener.certificates.parts import Certificate, Trusted
@@ -22,7 +22,7 @@ from evener.services.secrets import Consumer, Trust
 from made_certificates import DAY, NOW, Made, authorities, make, revoked, rsa_key, served
 
 pytestmark = pytest.mark.cloud
-__all__ = ["settings", "us"]
+__all__ = ["settings", "us", "way"]
 
 PASSPHRASE = b"a pass phrase"
 LISTENER = Consumer("listener", "5f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f")
@@ -232,22 +232,11 @@ def test_a_right_that_is_taken_back_holds_for_what_serves_no_longer_than_it_is_r
         secrets.register("p1", ref, LISTENER)
 
 
-@pytest.fixture
-def way(us: Owner) -> Iterator[Way]:
-    """Yield a way to Barbican."""
-    port = urlsplit(us.connection.key_manager.get_endpoint()).port
-    assert port
-    made = Way(port)
-    yield made
-    made.close()
-
-
 def test_what_serves_goes_on_while_barbican_is_away(
     tmp_path: Path, settings: str, creator: Owner, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(barbican_api, "AWAY_S", 1.0)
-    there = f"{settings}[barbican]\nendpoint_override = http://127.0.0.1:{way.port}\n"
-    secrets = barbican.make(load(tmp_path, there))
+    secrets = barbican.make(load(tmp_path, settings + way.setting))
     ref, other = contained(creator), contained(creator)
     found = named_by(secrets, ref, creator)
     monkeypatch.setattr(barbican, "TRUSTED_S", 0)

@@ -1,6 +1,7 @@
 """Listeners whose certificates are in a real Barbican: made by their users' rights, and let go of with the listener."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ import openstack
 import pytest
 from falcon import testing
 
-from cloud.barbican_site import Owner, roles, settings, signed_in, us
+from cloud.barbican_site import Owner, Way, roles, settings, signed_in, us, way
 from cloud.conftest import Tenant, load
 from evener.bus.inprocess import InProcessBus
 from evener.control.controller import BusController
+from evener.control.reservations import Reservations
 from evener.resources.facts import Report
-from evener.services import barbican, neutron
+from evener.services import barbican, barbican_api, neutron
 from evener.services.keystone import KeystoneIdentity
 from evener.serving.load_balancing import Cloud, make_api
 from evener.store import manage
@@ -23,10 +25,11 @@ from evener.store.database import Database
 from made_certificates import served
 
 pytestmark = pytest.mark.cloud
-__all__ = ["settings", "us"]
+__all__ = ["settings", "us", "way"]
 
 LBAAS, OCTAVIA = "/networking/v2.0/lbaas", "/load-balancer/v2/lbaas"
 HOST = "node-1"
+AT_ONCE_S = 5.0  # three tries, and what else there is to ask
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Site:
     client: testing.TestClient
     user: Owner
     controller: BusController
+    reservations: Reservations
     subnet_id: str
 
     def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -58,7 +62,7 @@ class Site:
 
 @pytest.fixture
 def site(
-    tmp_path: Path, settings: str, us: Owner, tenant: Tenant, admin: openstack.connection.Connection
+    tmp_path: Path, settings: str, us: Owner, way: Way, tenant: Tenant, admin: openstack.connection.Connection
 ) -> Iterator[Site]:
     database = Database(f"sqlite:///{tmp_path}/evener.sqlite")
     manage.upgrade(database)
@@ -67,7 +71,7 @@ def site(
         f"www_authenticate_uri = {os.environ['OS_AUTH_URL']}\nproject_id = {us.caller.project_id}\n"
         f"username = {us.name}\npassword = {us.name}\nuser_domain_id = default\n"
     )
-    conf = load(tmp_path, settings + middleware)
+    conf = load(tmp_path, settings + middleware + way.setting)
     network, secrets = neutron.make(conf), barbican.make(conf)
     cloud = Cloud(KeystoneIdentity(conf), network, secrets)
     client = testing.TestClient(make_api(conf, database, InProcessBus(), cloud))
@@ -78,7 +82,7 @@ def site(
         with signed_in(name, tenant.caller.user_id, tenant.project_id, "creator") as user:
             controller = BusController(database, network, secrets)
             controller.heartbeat(HOST, {})
-            yield Site(client, user, controller, tenant.subnet_id)
+            yield Site(client, user, controller, Reservations(database, network, secrets), tenant.subnet_id)
         for each in network.reserved():
             network.release_vip_port(each)
     database.close()
@@ -116,3 +120,33 @@ def test_what_is_another_projects_is_refused_in_the_words_of_each_dialect(site: 
     assert (status, answer["faultstring"]) == (400, f"Could not retrieve certificate: ['{theirs}']")
     assert us.consumers(theirs) == []
     site.end(balancer)
+
+
+def test_while_barbican_is_away_all_else_is_done_and_no_certificate_is_half_taken(
+    site: Site, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(barbican_api, "AWAY_S", 0.1)
+    ref = site.user.store(served().p12())
+    balancer = site.made("loadbalancer", vip_subnet_id=site.subnet_id)
+    tls = {"protocol": "TERMINATED_HTTPS", "loadbalancer_id": balancer, "default_tls_container_ref": ref}
+    listener = site.made("listener", protocol_port=443, **tls)
+    assert len(site.user.consumers(ref)) == 1
+    way.cut()
+    begin = time.monotonic()
+    status, answer = site.send("POST", f"{LBAAS}/listeners", {"listener": {**tls, "protocol_port": 8443}})
+    assert (status, answer["NeutronError"]["type"]) == (503, "CertManagerError")
+    assert time.monotonic() - begin < AT_ONCE_S
+    plain = {"protocol": "HTTP", "protocol_port": 80, "loadbalancer_id": balancer}
+    other = site.made("listener", **plain)
+    change = {"listener": {"name": "another", "default_tls_container_ref": ref}}  # which is held already
+    assert site.send("PUT", f"{LBAAS}/listeners/{listener}", change)[0] == 200
+    assert len(site.send("GET", f"{LBAAS}/listeners")[1]["listeners"]) == 2
+    for each in (listener, other):
+        assert site.send("DELETE", f"{LBAAS}/listeners/{each}")[0] == 204
+    site.end(balancer)
+    assert site.send("GET", f"{LBAAS}/loadbalancers/{balancer}")[0] == 200  # it waits for Barbican
+    way.mend()
+    time.sleep(barbican_api.AWAY_S)
+    site.reservations.sweep()
+    assert site.send("GET", f"{LBAAS}/loadbalancers/{balancer}")[0] == 404
+    assert site.user.consumers(ref) == []
