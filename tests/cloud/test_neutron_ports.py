@@ -102,6 +102,10 @@ def test_another_projects_network_and_a_bad_token_are_refused(
         assert network.subnet(tenant.caller, subnet.id).cidr == "10.78.0.0/30"
         with pytest.raises(Forbidden):  # who does not own a network does not choose addresses there
             network.reserve_vip_port(tenant.caller, str(uuid4()), tenant.project_id, [subnet.id], "10.78.0.2")
+        balancer_id = str(uuid4())
+        vip = network.reserve_vip_port(tenant.caller, balancer_id, tenant.project_id, [subnet.id], None)
+        assert vip.address == "10.78.0.2"
+        network.release_vip_port(balancer_id)
     finally:
         admin.network.delete_network(net)
     with pytest.raises(Unauthorized):
