@@ -13,7 +13,9 @@ from uuid import uuid4
 
 import openstack
 import pytest
+from keystoneauth1.exceptions import ConnectFailure
 from oslo_config import cfg
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from evener import config
 from evener.resources.caller import Caller
@@ -61,7 +63,14 @@ def conf(tmp_path: Path, settings: str) -> cfg.ConfigOpts:
 def admin() -> Iterator[openstack.connection.Connection]:
     """Yield a connection of the cloud's administrator."""
     with openstack.connect(load_yaml_config=False, connect_retries=3) as connection:
+        _log_in(connection)
         yield connection
+
+
+@retry(retry=retry_if_exception_type(ConnectFailure), stop=stop_after_attempt(5), reraise=True)
+def _log_in(connection: openstack.connection.Connection) -> None:
+    """Get a token: the SDK's own tries are for what comes after that, and Keystone ends connections now and then."""
+    connection.session.get_token()
 
 
 def named(what: str) -> str:
@@ -101,6 +110,7 @@ def tenant(admin: openstack.connection.Connection) -> Iterator[Tenant]:
         connection = openstack.connect(
             load_yaml_config=False,
             load_envvars=False,
+            connect_retries=3,
             auth={
                 "auth_url": os.environ["OS_AUTH_URL"],
                 "username": name,
@@ -109,6 +119,7 @@ def tenant(admin: openstack.connection.Connection) -> Iterator[Tenant]:
                 "user_domain_id": "default",
             },
         )
+        _log_in(connection)
         network = connection.network
         net = network.create_network(name=name)
         subnet = network.create_subnet(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -82,16 +83,15 @@ def test_a_port_whose_answer_was_lost_is_made_once_and_released_by_its_load_bala
 ) -> None:
     balancer_id = str(uuid4())
 
-    def subnet_then_lose(*arguments: object) -> object:
-        found = show(*arguments)
+    def create_and_lose(*arguments: Any) -> Any:
         way.way = Way.LOSING
-        return found
+        return create(*arguments)
 
     api = network._neutron
-    show, api.show = api.show, subnet_then_lose  # type: ignore[method-assign]
+    create, api.create = api.create, create_and_lose  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         network.reserve_vip_port(tenant.caller, balancer_id, tenant.project_id, [tenant.subnet_id], None)
-    way.way, api.show = Way.OPEN, show  # type: ignore[method-assign]
+    way.way = Way.OPEN
     assert len(tenant.get("/ports", device_id=balancer_id)["ports"]) == 1
     network.release_vip_port(balancer_id)
     assert tenant.get("/ports", device_id=balancer_id)["ports"] == []

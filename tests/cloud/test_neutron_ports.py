@@ -254,6 +254,27 @@ def test_a_host_without_an_agent_of_neutrons_is_said_to_be_that(
         assert network.vip_port(vip.port_id, host) is not None
 
 
+def test_a_load_balancer_goes_where_neutron_can_connect_its_port(
+    network: NeutronNetwork, tenant: Tenant, host: str, admin: openstack.connection.Connection
+) -> None:
+    outside = next(admin.network.networks(is_router_external=True))
+    port = admin.network.create_port(network_id=outside.id)
+    try:
+        with balancer(network, tenant) as (_, vip):
+            assert vip.footing.hosts is not None
+            assert host in vip.footing.hosts
+            found = network.footings([vip.port_id, port.id, str(uuid4())])
+        assert found[vip.port_id] == vip.footing
+        agents = [each for each in admin.network.agents() if "mappings" in str(each.configuration)]
+        reaching = {
+            each.host for each in agents if outside.provider_physical_network in str(each.configuration)
+        }
+        assert found[port.id].hosts == reaching
+        assert len(found) == 2
+    finally:
+        admin.network.delete_port(port)
+
+
 def test_a_port_that_somebody_deleted_is_gone(network: NeutronNetwork, tenant: Tenant, host: str) -> None:
     with balancer(network, tenant) as (_, vip):
         tenant.connection.network.delete_port(vip.port_id)

@@ -14,6 +14,7 @@ IDS = ("a", "b", "c", "d")
 names = st.sampled_from(("outside", "wire", "virt"))
 networks = st.sampled_from(("n1", "n2", "n3"))
 counts = st.integers(0, 3)
+hosts = st.sampled_from(("host-1", "host-2"))
 agents = st.lists(
     st.builds(
         Candidate,
@@ -21,6 +22,7 @@ agents = st.lists(
         working=st.booleans(),
         balancers=counts,
         reaches=st.none() | st.frozensets(names),
+        host=hosts,
     ),
     unique_by=lambda each: each.id,
     max_size=4,
@@ -30,6 +32,7 @@ footings = st.builds(
     Footing,
     physical=st.dictionaries(networks, names, max_size=2),
     homes=st.dictionaries(networks, st.frozensets(st.sampled_from(IDS), min_size=1), max_size=2),
+    hosts=st.none() | st.frozensets(hosts),
 )
 
 
@@ -38,6 +41,8 @@ def suits(agent: Candidate, footing: Footing) -> bool:
     for name in footing.physical.values():
         if agent.reaches is not None and name not in agent.reaches:
             return False
+    if footing.hosts is not None and agent.host not in footing.hosts:
+        return False
     return all(agent.id in home for home in footing.homes.values())
 
 
@@ -53,8 +58,10 @@ def test_a_load_balancer_goes_to_the_working_agent_that_fits_with_the_fewest(
         assert type_name(caught.value) == ("NoEligibleLbaasAgent" if works else "NoActiveLbaasAgent")
         if works:
             needing = {*footing.physical, *footing.homes}
-            assert any(network in caught.value.message for network in needing), "the reason"
-        assert not any(name in caught.value.message for name in ("outside", "wire", "virt")), (
+            assert any(
+                reason in caught.value.message for reason in (*needing, "where the network service can")
+            ), "the reason"
+        assert not any(name in caught.value.message for name in ("outside", "wire", "virt", "host-")), (
             "no user sees it"
         )
         return

@@ -20,7 +20,7 @@ from evener.store.schema import agents, bindings, loadbalancers
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An agent: whether it is heard of and gets new work, what it has, which physical networks it reaches, its zone.
+    """An agent: whether it is heard of and gets new work, what it has, which physical networks it reaches, where it is.
 
     An agent that does not say what it reaches (None) reaches everything.
     """
@@ -30,6 +30,7 @@ class Candidate:
     balancers: int
     reaches: frozenset[str] | None = None
     zone: str | None = None
+    host: str = ""
 
 
 def _reaches(agent: Candidate, name: str) -> bool:
@@ -38,7 +39,8 @@ def _reaches(agent: Candidate, name: str) -> bool:
 
 def fits(agent: Candidate, footing: Footing) -> bool:
     """Return whether an agent has under it what is needed."""
-    here = all(agent.id in there for there in footing.homes.values())
+    here = footing.hosts is None or agent.host in footing.hosts
+    here = here and all(agent.id in there for there in footing.homes.values())
     return here and all(_reaches(agent, name) for name in footing.physical.values())
 
 
@@ -69,6 +71,8 @@ def obstacles(candidates: Sequence[Candidate], footing: Footing) -> str:
     if not found and footing.homes:
         names = ", ".join(sorted(footing.homes))
         found = [f"no agent that can take it is on the one host of each of these networks: {names}"]
+    if not found and footing.hosts is not None and not any(each.host in footing.hosts for each in candidates):
+        found = ["none is on a host where the network service can connect its port"]
     return "; ".join(found) or "none reaches all of its networks"
 
 
@@ -82,6 +86,7 @@ def candidates(tx: Transaction, moment: datetime) -> list[Candidate]:
             row.balancers,
             reach_of(row.configurations),
             row.availability_zone,
+            row.host,
         )
         for row in tx.execute(_CANDIDATES)
     ]
@@ -211,6 +216,7 @@ _balancers = (  # of an index alone; a join reads every binding
 )
 _CANDIDATES = select(
     agents.c.id,
+    agents.c.host,
     agents.c.heartbeat_at,
     agents.c.admin_state_up,
     agents.c.configurations,

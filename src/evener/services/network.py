@@ -19,12 +19,14 @@ class Footing:
 
     `physical` are the names of the physical networks that it has to reach, by the ids of the networks that are on them.
     `homes` says of networks of one host alone, by their ids, which agents (their ids) are on them already: it has to be
-    one of these. `alone` are the networks of one host that nobody is on yet.
+    one of these. `alone` are the networks of one host that nobody is on yet. `hosts` are the names of the hosts that it
+    can be on; None is any.
     """
 
     physical: Mapping[str, str] = field(default_factory=dict)
     homes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     alone: frozenset[str] = frozenset()
+    hosts: frozenset[str] | None = None
 
 
 ANYWHERE = Footing()

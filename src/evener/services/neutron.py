@@ -6,6 +6,8 @@ the caller's token; what only the service may, such as to bind a port to a host,
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from oslo_config import cfg
@@ -14,15 +16,17 @@ from evener.resources.agent import AGENT_TYPE
 from evener.resources.caller import Caller
 from evener.resources.errors import NotFound
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
-from evener.services.network import ANYWHERE, Footing, SubnetInfo, VipAllocation, VipPort
-from evener.services.neutron_api import Json, Neutron
+from evener.services.network import Footing, SubnetInfo, VipAllocation, VipPort
+from evener.services.neutron_api import Json, Neutron, batched
 from evener.services.neutron_groups import VipGroups
+from evener.services.neutron_hosts import Hosts
 from evener.services.neutron_ports import VipPorts, addresses
 from evener.services.neutron_watch import Watch
 from evener.services.neutron_wiring import Wiring
 from evener.services.sessions import Service, open_session
 
 GROUP = "neutron"
+AT_ONCE = 4
 OPTS = [
     cfg.StrOpt(
         "security_groups",
@@ -62,7 +66,10 @@ class NeutronNetwork:
         self._keeps_groups = keeps_groups
         self._ports = VipPorts(neutron, installation, closed=keeps_groups)
         self._groups = VipGroups(neutron, installation)
-        self._wiring = Wiring(neutron)
+        # What is asked while Neutron is busy with a change, which takes it many times as long.
+        self._meanwhile = ThreadPoolExecutor(AT_ONCE, "neutron")
+        self._hosts = Hosts(neutron)
+        self._wiring = Wiring(neutron, self._hosts, self._meanwhile)
         self._watch = Watch(neutron, self._wiring)
         # The port that a thread has just asked for: what it lets in is set next.
         self._just_seen = threading.local()
@@ -76,7 +83,10 @@ class NeutronNetwork:
         address: str | None,
     ) -> VipAllocation:
         """Make the port of a load balancer, as the caller."""
-        return self._ports.reserve(caller, loadbalancer_id, project_id, subnet_ids, address)
+        network_id = self._neutron.show("subnet", subnet_ids[0], caller.token)["network_id"]
+        footing = self._meanwhile.submit(self._footing, network_id)
+        made = self._ports.reserve(caller, loadbalancer_id, project_id, network_id, subnet_ids, address)
+        return replace(made, footing=footing.result())
 
     def adopt_vip_port(
         self,
@@ -87,7 +97,8 @@ class NeutronNetwork:
         address: str | None,
     ) -> VipAllocation:
         """Give a port of the caller's to a load balancer, as the caller."""
-        return self._ports.adopt(caller, loadbalancer_id, port_id, subnet_id, address)
+        made = self._ports.adopt(caller, loadbalancer_id, port_id, subnet_id, address)
+        return replace(made, footing=self._footing(made.network_id))
 
     def set_vip_groups(self, caller: Caller, port_id: str, group_ids: Sequence[str]) -> tuple[str, ...]:
         """Put a load balancer's port into these security groups alone, and return those it was in."""
@@ -143,8 +154,18 @@ class NeutronNetwork:
         )
 
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
-        """Return that any agent will do: what it cannot reach, Neutron says when the port is bound."""
-        return dict.fromkeys(port_ids, ANYWHERE)
+        """Return on which hosts Neutron can bind each of these ports."""
+        ports = [
+            port
+            for some in batched(sorted(port_ids))
+            for port in self._neutron.list("port", id=some, fields=("id", "network_id"))
+        ]
+        networks = {port["network_id"] for port in ports}
+        found = {network_id: self._footing(network_id) for network_id in networks}
+        return {port["id"]: found[port["network_id"]] for port in ports}
+
+    def _footing(self, network_id: str) -> Footing:
+        return Footing(hosts=self._hosts.reaching(network_id))
 
     def subnet(self, caller: Caller, subnet_id: str) -> SubnetInfo:
         """Return a subnet that the caller sees; one without a token is a program of ours."""

@@ -37,11 +37,11 @@ class VipPorts:
         caller: Caller,
         loadbalancer_id: str,
         project_id: str,
+        network_id: str,
         subnet_ids: Sequence[str],
         address: str | None,
     ) -> VipAllocation:
         """Make a port as the caller: so Neutron decides what the caller may; see `Network.reserve_vip_port`."""
-        network_id = self._neutron.show("subnet", subnet_ids[0], caller.token)["network_id"]
         values = {
             "name": f"loadbalancer-{loadbalancer_id}",
             "description": self._mark,

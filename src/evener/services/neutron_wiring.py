@@ -4,6 +4,7 @@ Changes nothing of a port but the host that it is bound to.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
 from ipaddress import ip_address, ip_network
 from threading import Lock
 from typing import Any
@@ -14,9 +15,8 @@ from evener.resources.errors import NotFound, Unavailable
 from evener.resources.wiring import FixedIP, Route, WiredPort
 from evener.services.network import PortUnbound
 from evener.services.neutron_api import Json, Neutron, batched
+from evener.services.neutron_hosts import Hosts
 
-# Agents that wire ports; who else is on a host says nothing of it.
-WIRING = ("Linux bridge agent", "Open vSwitch agent", "OVN Controller agent", "OVN Controller Gateway agent")
 _OF_SUBNETS = ("id", "network_id", "cidr", "gateway_ip", "host_routes")
 _UNBOUND = ("unbound", "binding_failed")
 REMEMBERED_S = 30.0
@@ -25,8 +25,8 @@ REMEMBERED_S = 30.0
 class Wiring:
     """Binds ports, and reads what is to be known of them. What networks say is remembered for a while."""
 
-    def __init__(self, neutron: Neutron) -> None:
-        self._neutron = neutron
+    def __init__(self, neutron: Neutron, hosts: Hosts, meanwhile: Executor) -> None:
+        self._neutron, self._hosts, self._meanwhile = neutron, hosts, meanwhile
         self._networks: Any = TTLCache(10_000, REMEMBERED_S)  # with their subnets by id
         self._guard = Lock()
 
@@ -41,35 +41,16 @@ class Wiring:
         try:
             port = self._neutron.show("port", port_id)
             if port.get("binding:host_id") != host or port["binding:vif_type"] in _UNBOUND:
+                if self._known(port["network_id"]) is None:
+                    self._meanwhile.submit(self.learn, [port["network_id"]])
                 here = {"binding:host_id": host, "admin_state_up": True}
                 port = self._neutron.update("port", port_id, here | dict(also(port) if also else {}))
         except NotFound:
             return None
         if port["binding:vif_type"] in _UNBOUND:
-            raise PortUnbound(f"Neutron cannot bind port {port_id} to host {host}: {self._why(port, host)}")
+            why = self._hosts.why_not(host, port["network_id"])
+            raise PortUnbound(f"Neutron cannot bind port {port_id} to host {host}: {why}")
         return port
-
-    def _why(self, port: Json, host: str) -> str:
-        agents = [each for each in self._neutron.list("agent") if each["agent_type"] in WIRING]
-        here = [each for each in agents if each["host"] == host]
-        alive = [each for each in here if each["alive"] and each["admin_state_up"]]
-        if alive:
-            network = self._neutron.show("network", port["network_id"])
-            kind, physical = (
-                network.get(f"provider:{what}") for what in ("network_type", "physical_network")
-            )
-            on = f" on physical network {physical}" if physical else ""
-            return (
-                f"the {alive[0]['agent_type']} there does not reach network {network['id']}, which is {kind}{on};"
-                " see its mappings of physical networks and its types of tunnels"
-            )
-        if here:
-            return f"the {here[0]['agent_type']} there is not alive, or not enabled"
-        others = ", ".join(sorted({each["host"] for each in agents})) or "no host"
-        return (
-            "no agent of Neutron's that wires ports is on a host of that name; there has to be one beside Evener's,"
-            f" and both have to call their host the same ([DEFAULT] host). Neutron knows some on: {others}"
-        )
 
     def describe(self, port: Json) -> WiredPort:
         """Return what an interface driver needs to know of a port, whose addresses are in an order of their own."""
