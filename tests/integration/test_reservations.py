@@ -215,7 +215,7 @@ def test_who_is_killed_within_the_transaction_leaves_what_the_sweep_removes(
 ) -> None:
     before = state(site)
 
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise Killed
 
     monkeypatch.setattr("evener.control.scheduling.bind", killed)
