@@ -1,12 +1,14 @@
-"""Looks from time to time at what a cloud's network service tells nobody: what was done to ports, and set of agents.
+"""Looks from time to time at what a network service tells nobody: what is done to ports, set of agents, of quotas.
 
 Several controllers may do so at once: what one has seen already costs the next one a look.
 """
 
 import logging
+from collections.abc import Mapping
 from threading import Event
 
 from evener.control import neutron_agents
+from evener.control.quotas import Quotas
 from evener.resources.errors import Unavailable
 from evener.services.network import Network, Onlooker
 from evener.store.database import Database, retried
@@ -14,27 +16,44 @@ from evener.threads import Thread, lasting
 
 LOG = logging.getLogger(__name__)
 LOOK_EVERY_S = 15.0  # what somebody has done to a port is seen within 30
+Limits = Mapping[str, Mapping[str, int]]  # by project and kind
 
 
 class CloudWatch:
-    """Has agents look at load balancers whose ports have changed, and heeds what is set of agents."""
+    """Has agents look at load balancers whose ports have changed, and heeds what is set of agents and quotas there."""
 
     def __init__(self, database: Database, network: Network, onlooker: Onlooker) -> None:
         self._database, self._network, self._onlooker = database, network, onlooker
+        self._quotas = Quotas(database)
+        self._limits: Limits = {}  # at the last look
 
     def look(self) -> None:
         """Look once; a service that does not answer is looked at again later."""
         try:
-            rows = self._network.listed_agents()
-            changed = self._network.changed_ports()
+            found = self._network.look_around()
         except Unavailable as error:
-            LOG.warning("What others have done to ports and agents is seen later: %s", error)
+            LOG.warning("What others have done to ports, agents and quotas is seen later: %s", error)
             return
-        if changed:
-            LOG.info("Ports of load balancers have changed: %s", ", ".join(sorted(changed)))
-            self._onlooker.ports_changed(changed)
-        if rows:
-            self._heed(rows)
+        if found.changed:
+            LOG.info("Ports of load balancers have changed: %s", ", ".join(sorted(found.changed)))
+            self._onlooker.ports_changed(found.changed)
+        if found.agents:
+            self._heed(found.agents)
+        self._limit(found.limits)
+
+    def _limit(self, limits: Limits) -> None:
+        """Have limits be what they are there, where that is another thing than at the last look."""
+        before, self._limits = self._limits, limits
+        for project_id in sorted(limits.keys() | before.keys()):
+            now, then = limits.get(project_id, {}), before.get(project_id, {})
+            changed = {
+                kind: now.get(kind)
+                for kind in sorted(now.keys() | then.keys())
+                if now.get(kind) != then.get(kind)
+            }
+            if changed:
+                LOG.info("Project %s may have, as the network service says: %s", project_id, changed)
+                self._quotas.update(project_id, changed)
 
     @retried
     def _heed(self, rows: neutron_agents.AgentRows) -> None:

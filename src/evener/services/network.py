@@ -68,6 +68,20 @@ class NoFreeAddress(Conflict):
     """All addresses are taken that the service gives out, of the subnet or the network that was named."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What others have done in the network service.
+
+    `changed` are the load balancers whose ports are others than at the last look; `agents` our agents as the service
+    lists them (Neutron's `GET /v2.0/agents`), `limits` what projects may have of load balancing, by project and kind,
+    where it has such lists.
+    """
+
+    changed: frozenset[str] = frozenset()
+    agents: Sequence[Mapping[str, Any]] = ()
+    limits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
 class PortUnbound(Unavailable):
     """The network service cannot have a port on the host that is to serve it; the message says why."""
 
@@ -160,14 +174,8 @@ class Network(Protocol):
             PortClosed: when the service has no room for what has to be said to it.
         """
 
-    def changed_ports(self) -> Collection[str]:
-        """Return the load balancers whose ports somebody has changed or deleted since this was asked last.
-
-        None where the service tells of it by itself (`Onlooker`).
-        """
-
-    def listed_agents(self) -> Sequence[Mapping[str, Any]]:
-        """Return our agents as the service lists them (Neutron's `GET /v2.0/agents`), if it has a list of agents."""
+    def look_around(self) -> Surroundings:
+        """Return what others have done that the service tells nobody of."""
 
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return what the agents need that serve the load balancers with these ports; their own do not count."""

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 from oslo_config import cfg
 
@@ -16,7 +15,7 @@ from evener.resources.agent import AGENT_TYPE
 from evener.resources.caller import Caller
 from evener.resources.errors import NotFound
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
-from evener.services.network import Footing, SubnetInfo, VipAllocation, VipPort
+from evener.services.network import Footing, SubnetInfo, Surroundings, VipAllocation, VipPort
 from evener.services.neutron_api import Json, Neutron, batched
 from evener.services.neutron_groups import VipGroups
 from evener.services.neutron_hosts import Hosts
@@ -27,6 +26,7 @@ from evener.services.sessions import Service, open_session
 
 GROUP = "neutron"
 AT_ONCE = 4
+QUOTAS = ("loadbalancer", "listener", "pool", "member", "healthmonitor", "l7policy")
 OPTS = [
     cfg.StrOpt(
         "security_groups",
@@ -147,11 +147,18 @@ class NeutronNetwork:
         """Return the load balancers to look at again: somebody has changed or deleted their ports since last time."""
         return self._watch.changed()
 
-    def listed_agents(self) -> Sequence[Mapping[str, Any]]:
-        """Return our agents as Neutron lists them."""
-        return self._neutron.list(
+    def look_around(self) -> Surroundings:
+        """Return what others have done to ports, and set of agents and quotas; -1 is Neutron's own default of these."""
+        agents = self._neutron.list(
             "agent", agent_type=AGENT_TYPE, fields=("host", "agent_type", "admin_state_up")
         )
+        limits = {
+            str(row.get("project_id") or row["tenant_id"]): {
+                kind: row[kind] for kind in QUOTAS if row.get(kind, -1) != -1
+            }
+            for row in self._neutron.quotas()
+        }
+        return Surroundings(self._watch.changed(), agents, limits)
 
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return on which hosts Neutron can bind each of these ports."""

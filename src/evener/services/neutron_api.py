@@ -60,6 +60,11 @@ class Neutron:
             more = parse_qs(urlsplit(links["next"]).query) if "next" in links else None
         return found
 
+    def quotas(self) -> Sequence[Json]:
+        """Return the limits of all projects that have any of their own."""
+        found: Sequence[Json] = self._call("GET", "/v2.0/quotas", None)["quotas"]
+        return found
+
     def create(self, kind: str, values: Json, token: str | None = None) -> Json:
         """Make an object, and return it."""
         found: Json = self._call("POST", _path(kind), token, json={kind: values})[kind]

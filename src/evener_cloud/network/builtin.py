@@ -15,7 +15,7 @@ from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
-from evener.services.network import Footing, Onlooker, SubnetInfo, VipAllocation, VipPort
+from evener.services.network import Footing, Onlooker, SubnetInfo, Surroundings, VipAllocation, VipPort
 from evener.store import departures, quota_counts, rows
 from evener.store.database import Database, Transaction, retried
 from evener_cloud.network import (
@@ -422,13 +422,9 @@ class BuiltinNetwork:
     def let_in(self, _loadbalancer_id: str, _port_id: str, _rules: Sequence[PacketRule]) -> None:
         """Do nothing: the only filter is the one in the load balancer's namespace, which its agent sets."""
 
-    def changed_ports(self) -> Collection[str]:
-        """Return none: agents are told at once."""
-        return ()
-
-    def listed_agents(self) -> Sequence[Mapping[str, Any]]:
-        """Return none: there is one list of agents, load balancing's."""
-        return ()
+    def look_around(self) -> Surroundings:
+        """Return nothing: agents are told at once."""
+        return Surroundings()
 
     @retried
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
