@@ -4,16 +4,16 @@ import pickle
 from collections.abc import Iterator
 from typing import Any
 
-import foreign_tables
 import pytest
 from api_cloud import HOST, Cloud, Json
-from foreign_tables import Tables, new_id
 
+import foreign_tables
 from evener.control.takeover import Outcome, Takeover
 from evener.importing import command, report
 from evener.importing.report import Told
 from evener.importing.run import run
 from evener_cloud.network.takeover import BuiltinHandover
+from foreign_tables import Tables, new_id
 
 
 class Import:
@@ -425,4 +425,4 @@ def test_a_user_deletes_what_came_and_its_port_stays(lbaas: Import) -> None:
     cloud.ann.octavia.send("DELETE", f"/loadbalancers/{made['loadbalancer']}", query_string="cascade=true")
     cloud.network.release_vip_port(made["loadbalancer"])
     port = cloud.admin.show("port", made["port"]["id"])
-    assert (port["device_id"], port["device_owner"]) == ("", "neutron:LOADBALANCERV2")
+    assert (port["device_id"], port["device_owner"]) == ("", "")

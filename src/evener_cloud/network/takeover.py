@@ -8,7 +8,7 @@ from evener.store import rows
 from evener.store.database import Database, retried
 from evener.store.schema import loadbalancers
 from evener_cloud.network import adopted
-from evener_cloud.network.resources.port import Port
+from evener_cloud.network.resources.port import LOADBALANCER_OWNER, Port
 from evener_cloud.network.visibility import find, lock
 
 
@@ -34,9 +34,11 @@ class BuiltinHandover:
         with self._database.write() as tx:
             if adopted.port_of(tx, loadbalancer_id) == port_id:
                 return
-            takeover.check_device(port_id, lock(tx, Port, port_id).device_id, loadbalancer_id)
+            port = lock(tx, Port, port_id)
+            takeover.check_device(port_id, port.device_id, loadbalancer_id)
             address = tx.scalar(
                 select(loadbalancers.c.vip_address).where(loadbalancers.c.id == loadbalancer_id)
             )
-            rows.update(tx, Port, port_id, device_id="")
+            theirs = port.device_owner in (LOADBALANCER_OWNER, takeover.OCTAVIA)
+            rows.update(tx, Port, port_id, device_id="", device_owner="" if theirs else port.device_owner)
             adopted.adopt(tx, None, loadbalancer_id, port_id, None, address)

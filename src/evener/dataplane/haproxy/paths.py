@@ -45,6 +45,11 @@ class Paths:
         return self.directory / "master.sock"
 
     @property
+    def foreign_socket(self) -> Path:
+        """The socket of the HAProxy of Neutron-LBaaS's agent, until that is taken over."""
+        return self.directory / "haproxy_stats.sock"
+
+    @property
     def state(self) -> Path:
         """The servers' health, handed from one worker to the next."""
         return self.directory / "servers.state"

@@ -84,6 +84,21 @@ def processes_of(paths: Paths, *, surely: bool = False) -> set[int]:
     return {pid for pid in processes.ids() if _runs(pid, paths) and processes.started(pid) is not None}
 
 
+def foreign_of(paths: Paths, *, surely: bool = False) -> set[int]:
+    """Return the ids of the processes by which Neutron-LBaaS's agent serves this load balancer.
+
+    Its directory is the same, and so is the file's name. Where its socket is not there, only those are looked for that
+    it `surely` has.
+    """
+    if not surely and not paths.foreign_socket.exists():
+        return set()
+    return {
+        pid
+        for pid in processes.ids()
+        if str(paths.conf) in (arguments := processes.arguments(pid)) and not {"-W", "-c"} & {*arguments}
+    }
+
+
 def reachable(paths: Paths) -> bool:
     """Return whether HAProxy's sockets are there: without them, it can be told nothing."""
     return paths.socket.exists() and paths.master_socket.exists()
@@ -116,7 +131,9 @@ def _is_master(pid: int, paths: Paths) -> bool:
 def start(paths: Paths, namespace: str, binary: str) -> Pair:
     """Start a master in `namespace` and return it with its worker, once that serves.
 
-    Whatever still runs with this configuration, such as workers whose master was killed, is ended first.
+    Whatever still runs with this configuration, such as workers whose master was killed, is ended first. What serves
+    in the manner of Neutron-LBaaS goes on until this one does, at the same ports (SO_REUSEPORT), and then finishes
+    the connections that it has.
 
     Raises:
         StartFailed: with HAProxy's words; nothing is left running.
@@ -142,6 +159,8 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
         worker = ready(paths)
         master = processes.of(child.pid)
         if worker is not None and master is not None:
+            processes.send(foreign_of(paths), signal.SIGUSR1)
+            paths.foreign_socket.unlink(missing_ok=True)
             return Pair(master, worker)
         listed = _listed(paths)
         if _all_ended(listed) or _any_halted((child.pid, *listed)):
@@ -355,6 +374,6 @@ def stop(paths: Paths, grace_s: float) -> None:
     if master is not None and pids:
         processes.send([master.pid], signal.SIGTERM)
         pids = processes.wait(pids, TERMINATE_S)
-    processes.kill(pids | processes_of(paths, surely=True))
+    processes.kill(pids | processes_of(paths, surely=True) | foreign_of(paths, surely=True))
     for leftover in _leftovers(paths):
         leftover.unlink(missing_ok=True)
