@@ -162,7 +162,13 @@ class Neutron:
                 time.sleep(0.2)
 
     def ask(
-        self, method: str, path: str, body: Any = None, user: str = "ann", roles: str = "admin", **more: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        user: str = "ann",
+        roles: str = "admin,member,reader",
+        **more: Any,
     ) -> requests.Response:
         """Return the answer to a request of this user, whose project is called like her."""
         caller = {"X-User-Id": user, "X-User-Name": user, "X-Project-Id": user, "X-Roles": roles}

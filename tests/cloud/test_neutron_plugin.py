@@ -209,7 +209,7 @@ def test_quotas_of_load_balancing_are_among_neutron_s(neutron: Neutron, evener: 
 
 
 def test_what_nobody_can_count_is_no_fault_of_neutron_s(neutron: Neutron) -> None:
-    assert neutron.ask("GET", "/quotas/ann/details").status_code == 501
+    assert neutron.ask("GET", "/quotas/ann/details").status_code in {200, 501}  # by Neutron's version
     assert neutron.ask("GET", "/quotas/ann").status_code == 200
 
 
