@@ -6,13 +6,12 @@ What is passed on goes as it came; what the plugin asks for itself goes with cre
 import json
 import os
 from collections.abc import Mapping
-from threading import Lock
 from typing import Any
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, SSLError
 
-from neutron_lbaas import settings
+from neutron_lbaas import native, settings
 
 CONNECT_S = 5.0
 KEPT = 100  # connections, as many as an eventlet server of Neutron's has requests at once
@@ -38,11 +37,11 @@ class EvenerApi:
 
     def __init__(self, conf: Any) -> None:
         self._conf = conf
-        self._lock = Lock()
         self._process = 0
         self._pool: Any = None
         self._path = ""
         self._session: Any = None
+        self._access: Any = None
 
     def _here(self) -> None:
         """Have what this process needs, and nothing that its parent had.
@@ -50,15 +49,14 @@ class EvenerApi:
         Raises:
             Unreachable: when the settings name no place.
         """
-        with self._lock:
-            if self._process == os.getpid():
-                return
-            try:
-                self._pool, self._path = _connections(self._conf[settings.GROUP])
-            except (ValueError, HTTPError, OSError) as error:
-                raise Unreachable(f"[evener]: {error}") from error
-            self._session = None
-            self._process = os.getpid()
+        if self._process == os.getpid():
+            return
+        try:
+            self._pool, self._path = _connections(self._conf[settings.GROUP])
+        except (ValueError, HTTPError, OSError) as error:
+            raise Unreachable(f"[evener]: {error}") from error
+        self._session = self._access = None
+        self._process = os.getpid()  # last: of two threads at once both make them, and neither has half
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Any:
         """Return the answer (`status`, `reason`, `headers`, and `data` as it came) to a request for `path` and query.
@@ -98,15 +96,22 @@ class EvenerApi:
         sent = None if body is None else json.dumps(body).encode()
         answer = self._asked(method, path, sent)
         if answer.status == 401:
-            self._session.invalidate()
+            self._access = None
             answer = self._asked(method, path, sent)
         if answer.status >= 400:
             raise Refused(f"{method} {path}: {answer.status} {answer.data[:500].decode(errors='replace')}")
         return json.loads(answer.data) if answer.data else None
 
     def _asked(self, method: str, path: str, body: bytes | None) -> Any:
-        headers = {"X-Auth-Token": self._session.get_token(), "Content-Type": "application/json"}
+        headers = {"X-Auth-Token": self._token(), "Content-Type": "application/json"}
         return self.send(method, path, headers, body)
+
+    def _token(self) -> str:
+        """Return a token; without the lock that keystoneauth1 holds while it waits for Keystone (`native.py`)."""
+        access = self._access
+        if access is None or access.will_expire_soon():
+            access = self._access = self._session.auth.get_auth_ref(self._session)
+        return str(access.auth_token)
 
 
 def _connections(own: Any) -> tuple[Any, str]:
@@ -118,5 +123,15 @@ def _connections(own: Any) -> tuple[Any, str]:
         tls = {"cert_reqs": "CERT_NONE" if own.insecure else "CERT_REQUIRED", "ca_certs": own.cafile}
         tls |= {"cert_file": own.certfile, "key_file": own.keyfile}
     timeout = urllib3.Timeout(connect=CONNECT_S, read=own.answer_timeout)
-    pool = urllib3.connection_from_url(own.endpoint, maxsize=KEPT, timeout=timeout, **tls)
-    return pool, (urllib3.util.parse_url(own.endpoint).path or "").rstrip("/")
+    url = urllib3.util.parse_url(own.endpoint)
+    kind = _SecurePool if url.scheme == "https" else _Pool
+    pool = kind(url.host or "", url.port or (443 if tls else 80), maxsize=KEPT, timeout=timeout, **tls)
+    return pool, (url.path or "").rstrip("/")
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    QueueCls: Any = native.Stack
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    QueueCls: Any = native.Stack

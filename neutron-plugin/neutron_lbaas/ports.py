@@ -5,8 +5,6 @@ looks at its ports by itself, too, only later.
 """
 
 import logging
-import queue
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +12,7 @@ from neutron_lib import exceptions
 from neutron_lib.callbacks import events, registry, resources
 from neutron_lib.plugins import directory
 
+from neutron_lbaas import native
 from neutron_lbaas.announced import DEVICE_OWNER
 from neutron_lbaas.evener_api import EvenerApi
 from neutron_lbaas.settings import GROUP
@@ -22,8 +21,8 @@ LOG = logging.getLogger(__name__)
 CHANGES = "/neutron/ports"
 WAITING = 1000  # ports that have changed and of which evener-api has not been told
 TOLD_AT_ONCE = 100
-# What changes with any change, and says nothing.
-UNMEANT = frozenset({"updated_at", "revision_number"})
+# What changes with any change, and what L2 agents say of their own work.
+UNMEANT = frozenset({"updated_at", "revision_number", "status"})
 
 
 class Ports:
@@ -32,9 +31,10 @@ class Ports:
     def __init__(self, api: EvenerApi, conf: Any) -> None:
         self._api = api
         self._conf = conf
-        self._changed: queue.Queue[str] = queue.Queue(WAITING)
-        self._lock = threading.Lock()
-        self._teller: threading.Thread | None = None
+        self._threading, self._queue = native.module("threading"), native.module("queue")
+        self._changed = self._queue.Queue(WAITING)
+        self._lock = self._threading.Lock()
+        self._teller: Any = None
 
     def subscribe(self) -> None:
         """Be called from now on."""
@@ -86,12 +86,12 @@ class Ports:
         with self._lock:
             # Not before there is something to tell: Neutron forks after it has loaded its plugins.
             if self._teller is None or not self._teller.is_alive():
-                self._teller = threading.Thread(target=self._keep_telling, name="evener", daemon=True)
+                self._teller = self._threading.Thread(target=self._keep_telling, name="evener", daemon=True)
                 self._teller.start()
         for each in ids:
             try:
                 self._changed.put_nowait(each)
-            except queue.Full:
+            except self._queue.Full:
                 LOG.warning("Too many ports have changed at once; evener-api is not told of %s", each)
 
     def _keep_telling(self) -> None:

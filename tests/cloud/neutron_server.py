@@ -24,6 +24,9 @@ from integration.api_front import free_port
 # Debian's Neutron, or another one, by the directory of its programs.
 PROGRAMS = Path(os.environ.get("EVENER_TEST_NEUTRON", "/usr/bin"))
 INSTALLED = (PROGRAMS / "neutron-server").exists()
+UWSGI = (
+    Path("/usr/bin/uwsgi").exists() and (PROGRAMS / "neutron-api").exists() and Path("/usr/bin") == PROGRAMS
+)
 REPOSITORY = Path(__file__).parents[2]
 SETTINGS = """[DEFAULT]
 state_path = {directory}
@@ -131,14 +134,30 @@ class Neutron:
             text=True,
         )
 
+    def _under_uwsgi(self) -> list[str]:
+        """Return the command with the settings of Debian's `neutron-api-uwsgi.ini` that answers depend on."""
+        words = "uwsgi --plugins http,python3 --master --lazy-apps --enable-threads --processes 2 --threads 4"
+        words += " --buffer-size 65535 --rem-header Content-Length --die-on-term --need-app"
+        where = ["--http", f"127.0.0.1:{self.port}", "--wsgi-file", str(PROGRAMS / "neutron-api")]
+        return [
+            *words.split(),
+            *where,
+            "--add-header",
+            "Connection: close",
+            "--pyargv",
+            f"--config-file {self.settings}",
+        ]
+
     @contextmanager
-    def serving(self) -> Iterator["Neutron"]:
-        """Have the server answer."""
+    def serving(self, uwsgi: bool = False) -> Iterator["Neutron"]:
+        """Have the server answer: by itself, or under uWSGI as Debian has it."""
         url = f"sqlite:///{self.directory}/neutron.sqlite"
         subprocess.run([PROGRAMS / "python3", "-c", TABLES, url], env=self.environment(), check=True)
         with (self.directory / "server.log").open("wb") as log:
             server = subprocess.Popen(
-                [PROGRAMS / "neutron-server", "--config-file", self.settings],
+                self._under_uwsgi()
+                if uwsgi
+                else [PROGRAMS / "neutron-server", "--config-file", self.settings],
                 env=self.environment(),
                 stdout=log,
                 stderr=log,
@@ -158,7 +177,7 @@ class Neutron:
             try:
                 requests.get(f"http://127.0.0.1:{self.port}/", timeout=5)
                 return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.2)
 
     def ask(

@@ -12,6 +12,7 @@ import pytest
 
 from cloud.neutron_server import (
     INSTALLED,
+    UWSGI,
     Answering,
     Neutron,
     answering,
@@ -26,6 +27,14 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="Neutron (python3-neutron)
 CORES = {"agent", "flavors", "pagination", "project-id", "quota-check-limit", "quota_details", "quotas"}
 CORES |= {"service-type", "sorting"}
 OWNER = "neutron:LOADBALANCERV2"
+
+
+def credentials(port: int) -> str:
+    """Return the settings of the plugin's own credentials; what stands in for evener-api has tokens as well."""
+    return (
+        f"auth_type = v3password\nauth_url = http://127.0.0.1:{port}/identity/v3\n"
+        "username = neutron\npassword = secret\nuser_domain_id = default\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +52,7 @@ def neutron(
     tmp_path_factory: pytest.TempPathFactory, plugin: Path, ports: tuple[int, int]
 ) -> Iterator[Neutron]:
     found = Neutron(tmp_path_factory.mktemp("neutron"), plugin, ports[0])
-    found.configure(
-        f"endpoint = http://127.0.0.1:{ports[1]}\nanswer_timeout = 2\n"
-        f"auth_type = v3password\nauth_url = http://127.0.0.1:{ports[1]}/identity/v3\n"
-        "username = neutron\npassword = secret\nuser_domain_id = default\n"
-    )
+    found.configure(f"endpoint = http://127.0.0.1:{ports[1]}\nanswer_timeout = 2\n{credentials(ports[1])}")
     with found.serving():
         yield found
 
@@ -354,6 +359,30 @@ def test_changes_of_ports_wait_for_nobody(neutron: Neutron, network: str) -> Non
         json_of(neutron.ask("PUT", f"/ports/{port['id']}", {"port": {"name": str(number)}}))
     assert "has not been told" in neutron.log
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.skipif(not UWSGI, reason="Neutron is not run by uWSGI here")
+def test_debian_s_uwsgi_serves_too(tmp_path: Path, plugin: Path) -> None:
+    server, other = Neutron(tmp_path, plugin, free_port()), free_port()
+    server.configure(f"endpoint = http://127.0.0.1:{other}\n{credentials(other)}")
+    body = b"{not JSON, \xff"
+    with server.serving(uwsgi=True), answering(other) as evener:
+        evener.status, evener.reason, evener.body = 207, "Odd", bytes(range(256)) * 4096
+        evener.headers = {"Content-Type": "text/odd", "X-Odd": "1"}
+        for number in range(8):
+            path = f"/lbaas/pools/caf%C3%A9?name=a%20b&x={number}"
+            answer = server.ask("POST", path, data=body, headers={"Content-Type": "text/odd"})
+            assert (answer.status_code, answer.content) == (207, evener.body)
+            assert (answer.headers["Content-Type"], answer.headers["X-Odd"]) == ("text/odd", "1")
+            asked = evener.asked[-1]
+            assert (asked.method, asked.target, asked.body) == ("POST", f"/networking/v2.0{path}", body)
+        assert len({asked.peer for asked in evener.asked}) <= 8  # 2 processes with 4 threads
+        network = json_of(server.ask("POST", "/networks", {"network": {}}), 201)["network"]
+        port = make_port(server, network["id"])
+        evener.status, evener.reason, evener.body = 204, "No Content", b""
+        json_of(server.ask("PUT", f"/ports/{port['id']}", {"port": {"name": "x"}}))
+        eventually(lambda: told(evener) == [port["id"]])
+        json_of(server.ask("DELETE", f"/ports/{port['id']}"), 409)
 
 
 def test_the_handbook_s_settings_serve(tmp_path: Path, plugin: Path) -> None:

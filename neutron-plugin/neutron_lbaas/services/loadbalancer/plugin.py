@@ -36,7 +36,7 @@ class LoadBalancerPluginv2(ServicePluginBase):  # type: ignore[misc] # neutron-l
         self._api = EvenerApi(cfg.CONF)
         self._set_up("service providers", register_providers)
         self._set_up("quotas", lambda: quotas.register(cfg.CONF))
-        self._set_up("guarding ports", Ports(self._api, cfg.CONF).subscribe)
+        self._set_up("guarding ports", Ports(EvenerApi(cfg.CONF), cfg.CONF).subscribe)
         # Neutron 21 answers 500 to a list of ports until something else has asked the database in the same process.
         self._set_up("a first list of ports", configure_mappers)
         for kind, (plural, _) in QUOTAS.items():
