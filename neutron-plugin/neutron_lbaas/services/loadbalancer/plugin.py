@@ -32,7 +32,7 @@ class LoadBalancerPluginv2(ServicePluginBase):  # type: ignore[misc] # neutron-l
 
     def __init__(self) -> None:
         super().__init__()
-        settings.register(cfg.CONF)
+        self._set_up("settings", lambda: settings.register(cfg.CONF))
         self._api = EvenerApi(cfg.CONF)
         self._set_up("service providers", register_providers)
         self._set_up("quotas", lambda: quotas.register(cfg.CONF))
