@@ -1,5 +1,6 @@
 """On which hosts a Neutron can connect ports of a network: by what its own agents there say of themselves."""
 
+import logging
 from collections.abc import Sequence
 from threading import Lock
 
@@ -7,6 +8,7 @@ from cachetools import LRUCache, TTLCache, cached
 
 from evener.services.neutron_api import Json, Neutron
 
+LOG = logging.getLogger(__name__)
 # Agents that wire ports; who else is on a host says nothing of it.
 _BRIDGING = ("Linux bridge agent", "Open vSwitch agent")
 _WIRING = (*_BRIDGING, "OVN Controller agent", "OVN Controller Gateway agent")
@@ -45,7 +47,10 @@ class Hosts:
         return frozenset() if agents else None
 
     def why_not(self, host: str, network_id: str) -> str:
-        """Return why a port cannot be bound on a host, and what has to be there, in words for an operator."""
+        """Return why a port cannot be bound on a host, and what has to be there, in words for an operator.
+
+        Which other hosts there are is told to the log alone: users see the reason, too.
+        """
         agents = self._agents()
         here = [each for each in agents if each["host"] == host]
         working = [each for each in here if _works(each)]
@@ -61,9 +66,10 @@ class Hosts:
         if here:
             return f"the {here[0]['agent_type']} there is not alive, or not enabled"
         others = ", ".join(sorted({each["host"] for each in agents})) or "no host"
+        LOG.warning("Neutron has no agent that wires ports on host %s, but on: %s", host, others)
         return (
             "no agent of Neutron's that wires ports is on a host of that name; there has to be one beside Evener's,"
-            f" and both have to call their host the same ([DEFAULT] host). Neutron knows some on: {others}"
+            " and both have to call their host the same ([DEFAULT] host)"
         )
 
 

@@ -8,10 +8,8 @@ from evener.services.neutron_api import Json, Neutron
 from evener.services.neutron_ports import OWNER
 from evener.services.neutron_wiring import Wiring
 
-_FIELDS = (
-    *("id", "device_id", "network_id", "mac_address", "fixed_ips", "security_groups"),
-    *("port_security_enabled", "binding:host_id", "binding:vif_type"),
-)
+_BESIDES = ("security_groups", "port_security_enabled", "binding:host_id", "binding:vif_type")
+_FIELDS = ("id", "device_id", "network_id", "mac_address", "fixed_ips", *_BESIDES)
 
 
 class Watch:
@@ -37,7 +35,8 @@ class Watch:
         return frozenset(each for port_id, (each, state) in last.items() if now.get(port_id) != (each, state))
 
     def _state(self, port: Json) -> Hashable:
-        rest = tuple(str(port.get(name)) for name in _FIELDS[5:])
+        said = (port.get(name) for name in _BESIDES)
+        rest = tuple(tuple(sorted(each)) if isinstance(each, list) else each for each in said)
         try:
             return self._wiring.describe(port), rest
         except Unavailable:  # its subnet is gone meanwhile
