@@ -1,6 +1,8 @@
 """Evener's programs beside a real Keystone and Neutron: load balancers, and what Neutron sees of them."""
 
 import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,3 +88,41 @@ def test_nothing_is_left_in_neutron_or_on_the_host(
         not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
     )
     assert not Path(f"/sys/class/net/tap{balancer.vip_port_id[:11]}").exists()
+
+
+def test_the_api_is_served_by_uwsgi_too(evener: Services, admin: Any) -> None:
+    port = PORT + 100
+    command = [
+        "uwsgi",
+        "--plugins",
+        "python3",
+        "--virtualenv",
+        sys.prefix,
+        "--http-socket",
+        f"127.0.0.1:{port}",
+    ]
+    command += ["--module", "evener.serving.wsgi:application", "--need-app", "--master", "--processes", "2"]
+    command += [
+        "--add-header",
+        "Connection: close",
+        "--pyargv",
+        f"--config-file {evener.file}",
+        "--die-on-term",
+    ]
+    url = f"http://127.0.0.1:{port}"
+    with (evener.directory / "uwsgi.out").open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        eventually(lambda: answered(f"{url}/healthcheck", ""), 120)
+        for path in ("/load-balancer/v2/lbaas/loadbalancers", "/networking/v2.0/lbaas/loadbalancers"):
+            assert b'"loadbalancers"' in answered(url + path, admin.auth_token)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def answered(url: str, token: str) -> bytes:
+    with urllib.request.urlopen(
+        urllib.request.Request(url, headers={"X-Auth-Token": token}), timeout=30
+    ) as answer:
+        return bytes(answer.read())
