@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import oslo_messaging
@@ -36,17 +35,6 @@ class Reports:
 
     def report_state(self, _context: object, **arguments: Any) -> None:
         self.heard.append(arguments)
-
-
-@pytest.fixture(scope="module")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    with TemporaryDirectory(prefix="rabbitmq-") as directory:  # its user may not enter pytest's
-        server = RabbitMQ(Path(directory))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.close()
 
 
 @pytest.fixture(scope="module")

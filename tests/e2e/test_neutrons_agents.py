@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -33,17 +32,6 @@ pytestmark = [
 LONG_S = 60.0
 NAMESPACES = ("qlbaas-one", "qlbaas-two")
 DRIVERS = {"linuxbridge": LINUX_BRIDGE, "openvswitch": OPEN_VSWITCH}
-
-
-@pytest.fixture(scope="module")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    with TemporaryDirectory(prefix="rabbitmq-") as directory:  # its user may not enter pytest's
-        server = RabbitMQ(Path(directory))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from node import Node
@@ -63,17 +61,6 @@ def libraries(tmp_path_factory) -> dict[str, Path]:
 
 def program(library: Path, name: str) -> tuple[str, ...]:
     return ("env", f"PYTHONPATH={library}", "PYTHONSAFEPATH=1", sys.executable, "-c", RUN, name)
-
-
-@pytest.fixture(scope="module")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    with TemporaryDirectory(prefix="rabbitmq-") as directory:  # its user may not enter pytest's
-        server = RabbitMQ(Path(directory))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.close()
 
 
 @pytest.mark.parametrize(("control", "agent"), [(HERE, EARLIER), (EARLIER, HERE)])
