@@ -139,8 +139,11 @@ def test_groups_of_other_projects_are_not_for_the_caller(
 ) -> None:
     theirs = admin.network.create_security_group(name=named("theirs"))
     try:
-        with balancer(network, tenant) as (_, vip), pytest.raises(NotFound, match=theirs.id):
-            network.set_vip_groups(tenant.caller, vip.port_id, [theirs.id])
+        with balancer(network, tenant) as (_, vip):
+            forged = f"evener-in-{theirs.id}-0123456789ab"  # as if it were the one that Evener keeps
+            tenant.connection.network.put(f"/ports/{vip.port_id}/tags/{forged}")
+            with pytest.raises(NotFound, match=theirs.id):
+                network.set_vip_groups(tenant.caller, vip.port_id, [theirs.id])
     finally:
         admin.network.delete_security_group(theirs)
 

@@ -7,6 +7,7 @@ seen the port knows whether anything is to be done. Groups that a user has chose
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_network
+from uuid import UUID
 
 from evener.resources.caller import Caller
 from evener.resources.errors import Conflict, NotFound, QuotaExceeded
@@ -35,18 +36,20 @@ class VipGroups:
         With none it is back in ours, where there is one.
         """
         port = self._neutron.show("port", port_id)
-        had, ours = tuple(port["security_groups"]), _group_of(_tag_of(port))
-        new = sorted({*group_ids} - {*had, ours})
+        had = tuple(port["security_groups"])
+        # Not by the tag: its user could name another project's group there.
+        ours = [each["id"] for each in self._groups(port["device_id"])][:1]
+        new = sorted({*group_ids} - {*had, *ours})
         if new:
             found = self._neutron.list("security_group", caller.token, id=new, fields="id")
             missing = {*new} - {each["id"] for each in found}
             if missing:
                 raise NotFound(f"Security group {', '.join(sorted(missing))} does not exist")
-        wanted = group_ids or ([] if ours is None else [ours])
+        wanted = group_ids or ours
         if {*wanted} != {*had}:
             self._neutron.update("port", port_id, {"security_groups": list(wanted)})
         if is_adopted(port, port["device_id"]):  # one that is in groups of its user's in any case
-            mark = self._neutron.tag if {*group_ids} - {ours} else self._neutron.untag
+            mark = self._neutron.tag if {*group_ids} - {*ours} else self._neutron.untag
             mark("port", port_id, _CHOSEN)
         return had
 
@@ -55,9 +58,9 @@ class VipGroups:
 
         So that is no request of its own, which would take Neutron as long as to bind the port.
         """
-        if port["security_groups"] or not _may_have_groups(port):
-            return {}
         loadbalancer_id = port["device_id"]
+        if port["security_groups"] or not _may_have_groups(port) or not _is_uuid(loadbalancer_id):
+            return {}
         return {"security_groups": [self._ensure(loadbalancer_id, self._groups(loadbalancer_id))["id"]]}
 
     def let_in(self, loadbalancer_id: str, port: Json, rules: Sequence[PacketRule]) -> None:
@@ -169,6 +172,14 @@ def _rules(packets: PacketRule) -> list[Rule]:
 def _there(found: Json) -> Rule:
     names = ("ethertype", "direction", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
     return _rule(*(found[name] for name in names))
+
+
+def _is_uuid(text: str) -> bool:
+    """Say whether it can be the id of a load balancer: a port's user may write anything there."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _may_have_groups(port: Json) -> bool:
