@@ -18,7 +18,7 @@ from test_data_plane import Node as Host
 
 from evener.agent.plug import Plug
 from evener.host import announce, netns
-from evener.host.errors import BridgeUnsuitable
+from evener.host.errors import BridgeUnsuitable, NameTaken
 from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name
 from evener.host.openvswitch import OpenVSwitchDriver
 from evener.host.veth import inner_name, tap_name
@@ -293,6 +293,26 @@ def test_the_tag_is_neutrons_agents_from_then_on(driver, switch) -> None:
     assert driver.plug(NS, PORT)
     assert PORT.id in switch.vsctl("get", "interface", TAP, "external_ids")
     assert port_row(switch, "tag", "trunks", "vlan_mode", "other_config") == before
+
+
+def test_the_internal_port_of_neutron_lbaass_agent_is_replaced_and_that_of_another_port_is_not(
+    driver, switch
+) -> None:
+    netns.ensure(NS)
+    marks = ("external_ids:iface-status=active", f"external_ids:attached-mac={PORT.mac_address}")
+    made = ("add-port", "br-int", TAP, "--", "set", "interface", TAP, "type=internal", *marks)
+    switch.vsctl(*made, f"external_ids:iface-id={OTHER.id}")
+    with pytest.raises(NameTaken):
+        driver.plug(NS, PORT)
+    switch.vsctl("set", "interface", TAP, f"external_ids:iface-id={PORT.id}")
+    ip("link", "set", TAP, "netns", NS)
+    ip("-n", NS, "address", "add", "10.47.0.5/24", "dev", TAP)
+    assert driver.plug(NS, PORT)
+    assert switch.vsctl("get", "interface", TAP, "type") == '""'
+    assert port_row(switch, "tag", "trunks", "vlan_mode") == DEAD
+    eventually(lambda: TAP not in ip("-n", NS, "-br", "link"))
+    assert "10.47.0.5/24" in ip("-n", NS, "address", "show", "dev", INNER)
+    assert not driver.plug(NS, PORT)
 
 
 def test_a_port_that_was_taken_off_the_bridge_or_whose_pair_is_new_is_dead_again(driver, switch) -> None:

@@ -3,7 +3,7 @@
 The tags mean something on that bridge only; which network has which stands among the bridge's external_ids, where an
 agent finds it again, and so do other programs. A network with a physical network has a pair of patch ports between
 the integration bridge and the operator's: tagged here, untagged there. What is ours carries a mark; bridges and ports
-without it are left alone. A port that is wired elsewhere is put on the bridge of Neutron's agent, or of OVN, which know
+without it are left alone, but for one that Neutron-LBaaS's agent made for the same port of Neutron's. A port that is wired elsewhere is put on the bridge of Neutron's agent, or of OVN, which know
 it by its marks; its tag is theirs from then on.
 """
 
@@ -215,14 +215,15 @@ class OpenVSwitchDriver:
     def _ensure_ports(self, wanted: tuple[PortRow, ...]) -> bool:
         with self._ovsdb.reading() as rows:
             found = {each.name: rows.port(each.name) for each in wanted}
+        same = {each.name for each in wanted if _is_the_same_of_neutron(found[each.name], each)}
         for name, row in found.items():
-            if row is not None and not row.ours:
+            if row is not None and not row.ours and name not in same:
                 raise NameTaken(
                     f"Open vSwitch has a port {name} on bridge {row.bridge} that is not ours; delete it"
                 )
-        broken = [name for name, row in found.items() if row and not _fits(row, wanted)]
+        broken = [name for name, row in found.items() if row and not (row.ours and _fits(row, wanted))]
         for name in broken:
-            self._delete_port(name)
+            self._delete_port(name, whosever=name in same)
         changes = [each for each in wanted if found[each.name] is None or each.name in broken]
         retagged = [each for each in wanted if each not in changes and not _is(found[each.name], each)]
         if not changes and not retagged:
@@ -238,10 +239,10 @@ class OpenVSwitchDriver:
         self._ovsdb.change(f"set up port {', '.join(each.name for each in wanted)}", work)
         return True
 
-    def _delete_port(self, name: str) -> bool:
+    def _delete_port(self, name: str, *, whosever: bool = False) -> bool:
         with self._ovsdb.reading() as rows:
             found = rows.port(name)
-        if found is None or not found.ours:
+        if found is None or not (found.ours or whosever):
             return False
         with self._removing(name):
             self._ovsdb.change(f"delete port {name}", lambda rows: _drop(rows, name))
@@ -266,6 +267,12 @@ class OpenVSwitchDriver:
             yield
         finally:
             self._leaving.difference_update(names)
+
+
+def _is_the_same_of_neutron(row: PortRow | None, wanted: PortRow) -> bool:
+    """Return whether somebody else has made it for the same port of Neutron's: Neutron-LBaaS's agent, before us."""
+    port_id = wanted.interface.external_ids.get("iface-id")
+    return row is not None and port_id is not None and row.interface.external_ids.get("iface-id") == port_id
 
 
 def _drop(rows: Rows, name: str) -> None:
