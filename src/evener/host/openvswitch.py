@@ -2,9 +2,10 @@
 
 The tags mean something on that bridge only; which network has which stands among the bridge's external_ids, where an
 agent finds it again, and so do other programs. A network with a physical network has a pair of patch ports between
-the integration bridge and the operator's: tagged here, untagged there. What is ours carries a mark; bridges and ports
-without it are left alone, but for one that Neutron-LBaaS's agent made for the same port of Neutron's. A port that is wired elsewhere is put on the bridge of Neutron's agent, or of OVN, which know
-it by its marks; its tag is theirs from then on.
+the integration bridge and the operator's: tagged here, untagged there.
+What is ours carries a mark; bridges and ports without it are left alone, but for one that Neutron-LBaaS's agent made
+for the same port of Neutron's. A port that is wired elsewhere is put on the bridge of Neutron's agent, or of OVN, which
+know it by its marks; its tag is theirs from then on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
