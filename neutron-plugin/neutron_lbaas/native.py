@@ -1,4 +1,4 @@
-"""Threads and queues as Python has them, also where eventlet has put its own in their place.
+"""Threads and queues that run as they should, also where eventlet has put its own in their place.
 
 Under uWSGI, as Debian runs Neutron, eventlet's threads run only while others wait, and its locks are lost between real
 threads.
@@ -12,10 +12,21 @@ from typing import Any
 
 
 def module(name: str) -> Any:
-    """Return Python's own module of that name."""
-    if "eventlet" in sys.modules:
+    """Return the module of that name; under uWSGI Python's own.
+
+    Where eventlet serves itself its threads are better: a real one beside them loses the locks of logging.
+    """
+    if "eventlet" in sys.modules and _under_uwsgi():
         return importlib.import_module("eventlet.patcher").original(name)
     return importlib.import_module(name)
+
+
+def _under_uwsgi() -> bool:
+    try:
+        importlib.import_module("uwsgi")  # which uWSGI itself has, and nobody else
+    except ImportError:
+        return False
+    return True
 
 
 class Stack:

@@ -35,6 +35,7 @@ class Ports:
         self._changed = self._queue.Queue(WAITING)
         self._lock = self._threading.Lock()
         self._teller: Any = None
+        self._trouble = ""  # of the teller, which logs nothing itself: logging's locks may be eventlet's
 
     def subscribe(self) -> None:
         """Be called from now on."""
@@ -83,6 +84,9 @@ class Ports:
         ids = {port["id"] for port in states if port and port["device_owner"] == DEVICE_OWNER}
         if not ids:
             return
+        trouble, self._trouble = self._trouble, ""
+        if trouble:
+            LOG.warning(trouble)
         with self._lock:
             # Not before there is something to tell: Neutron forks after it has loaded its plugins.
             if self._teller is None or not self._teller.is_alive():
@@ -102,7 +106,7 @@ class Ports:
             try:
                 self._api.ask("POST", CHANGES, {"ports": sorted(changed)})
             except Exception as error:  # noqa: BLE001 - whatever it is, the next ones are told
-                LOG.warning("evener-api has not been told of %d changed ports: %s", len(changed), error)
+                self._trouble = f"evener-api has not been told of {len(changed)} changed ports: {error}"
 
 
 def _is_guarded(port: Mapping[str, Any]) -> bool:
