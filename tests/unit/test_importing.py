@@ -141,6 +141,24 @@ def _by_listener(read: Foreign) -> dict[str, list[int]]:
     return found
 
 
+def test_a_neutron_lbaas_of_before_mitaka_says_tenants_and_its_pools_are_of_listeners() -> None:
+    balancer, pool, listener, member = (str(uuid.uuid4()) for _ in range(4))
+    up = {"provisioning_status": "ACTIVE", "admin_state_up": 1, "tenant_id": "p", "name": "x"}
+    vip = {"vip_subnet_id": str(uuid.uuid4()), "vip_port_id": str(uuid.uuid4()), "vip_address": "10.0.0.5"}
+    front = {"loadbalancer_id": balancer, "default_pool_id": pool, "default_tls_container_id": None}
+    back = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "healthmonitor_id": None}
+    rows = {
+        "lbaas_loadbalancers": ({"id": balancer, **up, **vip},),
+        "lbaas_listeners": ({"id": listener, **up, **front, "protocol": "HTTP", "protocol_port": 80},),
+        "lbaas_pools": ({"id": pool, **up, **back},),
+        "lbaas_members": ({"id": member, **up, "pool_id": pool, "address": "10.0.0.9", "protocol_port": 80},),
+    }
+    source = neutron_lbaas.found(rows)
+    read = foreign(source, source.balancers[0])
+    assert isinstance(read, Foreign), read
+    assert (read.project_id, [each["id"] for each in read.below[Member]], source.left) == ("p", [member], [])
+
+
 def octavia_rows(**columns: Any) -> Rows:
     """Return the rows of a load balancer with a pool; `columns` are of the pool."""
     common = {"project_id": "p", "name": "x", "description": None, "provisioning_status": "ACTIVE"}

@@ -80,7 +80,7 @@ def _balancer(row: Row, parts: list[Part], host: str | None, provider: str | Non
     going = row["provisioning_status"] == "PENDING_DELETE"
     return Found(
         id=row["id"],
-        project_id=row["project_id"],
+        project_id=row.get("project_id") or row["tenant_id"],  # which it was before newton
         vip_port_id=row["vip_port_id"],
         provider=provider,
         body=body,
@@ -136,6 +136,8 @@ class _Owners:
         self._listeners = {row["id"]: row for row in rows.get("lbaas_listeners", ())}
         self._pools = {row["id"]: row for row in rows.get("lbaas_pools", ())}
         self._policies = {row["id"]: row for row in rows.get("lbaas_l7policies", ())}
+        # Before mitaka a pool was a listener's.
+        self._users = {row["default_pool_id"]: row for row in self._listeners.values()}
         self._monitored = {row["healthmonitor_id"]: row["id"] for row in self._pools.values()}
 
     def of(self, cls: type[Resource], row: Row) -> str | None:
@@ -149,7 +151,9 @@ class _Owners:
             above = self._pools.get(self.above(cls, row).get("pool_id"))
         else:
             above = row
-        balancer = None if above is None else above["loadbalancer_id"]
+        balancer = None if above is None else above.get("loadbalancer_id")
+        if cls is not Listener and balancer is None and above is not None:
+            balancer = self._users.get(above["id"], {}).get("loadbalancer_id")
         return balancer if balancer in self._balancers else None
 
     def above(self, cls: type[Resource], row: Row) -> dict[str, Any]:
