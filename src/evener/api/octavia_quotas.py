@@ -82,7 +82,7 @@ class QuotaViews:
         self._policy.check_reach(caller, asked.query.filters.get("project_id", ()))
         found = self._quotas.list(asked.query, caller.scope)
         shown = [to_wire(each, FORM_OF_LISTS) for each in found]
-        url = request.context.base_url + request.context.asked_path
+        url = request.context.asked_url
         response.media = {
             "quotas": [only(each, asked.fields) for each in shown],
             **octavia_lists.pages(ProjectQuota, url, query, asked, shown),
