@@ -65,7 +65,7 @@ class KeystoneIdentity:
             Unavailable: when Keystone does not answer, or does not tell us.
         """
         try:
-            self._keystone.call("GET", f"/projects/{project_id}")
+            self._keystone.call("GET", f"/v3/projects/{project_id}")
         except HttpError as error:
             if error.http_status == HTTPStatus.NOT_FOUND:
                 return False
