@@ -6,6 +6,7 @@ import pytest
 from network_service import ANN, EVERYTHING, Service, addresses, refused, statements
 
 from evener.resources import errors, wire
+from evener.services.network import NoFreeAddress
 from evener.store import rows
 from evener.store.database import Database
 from evener_cloud.network.resources.network import Network
@@ -57,7 +58,7 @@ def test_addresses_are_given_from_the_pools_in_order_and_again_when_free(service
     assert [addresses(port)[0] for port in made] == ["10.0.0.10", "10.0.0.11", "10.0.0.20", "10.0.0.21"]
     with refused(
         service,
-        errors.Conflict,
+        NoFreeAddress,
         "IpAddressGenerationFailure",
         f"No more IP addresses available on network {subnet.network_id}.",
     ):
