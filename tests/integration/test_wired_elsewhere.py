@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from test_data_plane import LB, listener
+from test_data_plane import CLIENT, LB, listener
 from test_data_plane import Node as Host
 
 from evener.agent.plug import Plug
@@ -187,6 +187,9 @@ def host() -> Iterator[Host]:
         if made.control.graphs:
             made.remove()
         made.stop()
+        made.plug.unplug("client", CLIENT.id)
+        made.plug.remove_network(CLIENT.network_id)
+        netns.delete("client")
         assert TAP not in links()
 
 
