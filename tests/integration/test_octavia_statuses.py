@@ -18,16 +18,9 @@ from evener.resources.types import OperatingStatus, ProvisioningStatus
 from evener.store.database import now
 from evener.store.schema import (
     agents,
-    healthmonitors,
-    l7policies,
-    l7rules,
-    listeners,
-    members,
-    pools,
 )
 
 Json = dict[str, Any]
-BELOW = (listeners, pools, members, healthmonitors, l7policies, l7rules)
 # What a wait ends with; nothing else may be seen meanwhile.
 PROVISIONING = {"PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "ERROR"}
 OPERATING = {"ONLINE", "OFFLINE", "DEGRADED", "ERROR", "DRAINING", "NO_MONITOR"}

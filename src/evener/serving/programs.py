@@ -89,20 +89,12 @@ def _serve_api(conf: cfg.ConfigOpts) -> None:
     with daemon.only_one(place.with_suffix(".pid"), f"{API} serves port {conf.api.bind_port} already"):
         server = Server(conf, place)
         app, end = application(conf)
-        daemon.on_signals(server.leave, lambda: _reload(conf, server))
+        daemon.on_signals(server.leave, server.reload)
         daemon.pass_over_what_is_loaded()
         try:
             server.serve(app, lambda: LOG.info("Serving on %s", config.public_url(conf)))
         finally:
             end()
-
-
-def _reload(conf: cfg.ConfigOpts, server: Server) -> None:
-    daemon.reload(conf)
-    try:
-        server.renew_certificate()
-    except StartError as error:
-        LOG.error("The old certificate stays: %s", error)
 
 
 def _serve_agents(conf: cfg.ConfigOpts) -> None:

@@ -20,10 +20,10 @@ from oslo_config import cfg
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
-from evener import config
+from evener import config, daemon
 from evener.dataplane.haproxy import settings
 from evener.serving import front
-from evener.serving.errors import BadCertificate, CannotListen
+from evener.serving.errors import BadCertificate, CannotListen, StartError
 
 LOG = logging.getLogger(__name__)
 logging.getLogger("waitress.queue").setLevel(
@@ -159,6 +159,14 @@ class Server:
         for each in servers:
             each.channel_class = Channel
         return servers[0]
+
+    def reload(self) -> None:
+        """Read settings and the certificate again, and open log files anew; one that does not serve replaces none."""
+        daemon.reload(self._conf)
+        try:
+            self.renew_certificate()
+        except StartError as error:
+            LOG.error("The old certificate stays: %s", error)
 
     def renew_certificate(self) -> None:
         """Read the certificate again, and let a new HAProxy serve it; the old one finishes what it has.

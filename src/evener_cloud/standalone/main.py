@@ -97,7 +97,7 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     daemon.open_many_files()
     server = Server(conf)
     assembly = Assembly(conf)
-    daemon.on_signals(server.leave, lambda: _reload(conf, server))
+    daemon.on_signals(server.leave, server.reload)
     daemon.pass_over_what_is_loaded()
     assembly.start()
     try:
@@ -105,11 +105,3 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     finally:
         assembly.stop()
         LOG.info("Stopped; traffic goes on")
-
-
-def _reload(conf: cfg.ConfigOpts, server: Server) -> None:
-    daemon.reload(conf)
-    try:
-        server.renew_certificate()
-    except StartError as error:
-        LOG.error("The old certificate stays: %s", error)
