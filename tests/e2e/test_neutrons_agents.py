@@ -65,6 +65,8 @@ def host(request: pytest.FixtureRequest, neutron: NeutronNode) -> Iterator[str]:
         pytest.skip(f"{DRIVERS[request.param]} is not installed")
     with neutron.agent(DRIVERS[request.param], request.param):
         yield request.param
+    for bridge in Path("/sys/class/net").glob("brq*"):  # which the Linux bridge agent leaves
+        subprocess.run(["ip", "link", "delete", bridge.name], check=True)
 
 
 @dataclass

@@ -193,7 +193,8 @@ def with_others_inside(cloud: Cloud) -> dict[str, Json]:
     tree = cloud.tree()
     above = {"loadbalancer_id": tree.loadbalancer}
     reject = {"action": "REJECT", "rules": [RULE]}
-    pool = a_pool("b", "10.0.0.31", healthmonitor=MONITOR)
+    persistence = {"type": "SOURCE_IP", "persistence_timeout": None}
+    pool = a_pool("b", "10.0.0.31", healthmonitor=MONITOR, session_persistence=persistence)
     return {
         "loadbalancer": whole(cloud.subnet()["id"]),
         "listener": a_listener(**above, protocol_port=81, default_pool=pool, l7policies=[reject]),

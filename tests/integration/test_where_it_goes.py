@@ -29,8 +29,8 @@ ATTRIBUTE: Additions = (
     ),
     (
         "src/evener/dataplane/haproxy/render.py",
-        '            words = (*words, "backup")\n',
-        "        if member.sorry:\n            words = (*words, 'backup')\n",
+        "        kind = (monitors.place(member), member.backup)\n",
+        "        kind = (monitors.place(member), member.backup or member.sorry)\n",
     ),
     ("design/changes.md", "| `member.weight` | runtime command |\n", "| `member.sorry` | reload |\n"),
     ("tests/haproxy_changes.py", '    "weight": 7,\n', '    "sorry": True,\n'),

@@ -41,7 +41,7 @@ class Schemas:
                 if _shown_inside(cls, name) is not None:
                     continue
                 wanted.append(((cls, name), "validation", adapter(cls, name, form)))
-                wanted.append(((cls, name), "serialization", _shown_type(cls, name, mark)))
+                wanted.append(((cls, name), "serialization", _shown_type(cls, name, mark, form)))
         self._found, self._shared = TypeAdapter.json_schemas(wanted, ref_template=REFERENCE)
 
     def components(self) -> dict[str, Schema]:
@@ -166,7 +166,10 @@ def _on_wire(cls: type[Resource], form: WireForm) -> list[tuple[str, str, Descri
     return [(name, shown_as, descriptors(cls)[name][1]) for name, shown_as in on_wire(cls, form).items()]
 
 
-def _shown_type(cls: type[Resource], name: str, mark: Descriptor) -> TypeAdapter[Any]:
+def _shown_type(cls: type[Resource], name: str, mark: Descriptor, form: WireForm) -> TypeAdapter[Any]:
+    shows = form.shows.get(cls, {}).get(name)
+    if shows and (said := get_type_hints(shows).get("return")):
+        return TypeAdapter(said)
     if isinstance(mark, Attr) and mark.shown_as:
         return TypeAdapter(get_type_hints(getattr(cls, mark.shown_as).fget)["return"])
     return adapter(cls, name)

@@ -70,12 +70,16 @@ COMPLAINTS = Complaints(
 )
 
 
-def _shown_persistence(pool: Pool) -> Json | None:
+class Persistence(SessionPersistence):
+    """With what only protocols below TCP have."""
+
+    persistence_timeout: None = None
+    persistence_granularity: None = None
+
+
+def _shown_persistence(pool: Pool) -> Persistence | None:
     found = pool.session_persistence
-    if found is None:
-        return None
-    unused = dict.fromkeys(("persistence_timeout", "persistence_granularity"))
-    return {"type": found.type, "cookie_name": found.cookie_name, **unused}
+    return Persistence(type=found.type, cookie_name=found.cookie_name) if found else None
 
 
 def _persistence(value: Any) -> Any:
@@ -137,7 +141,12 @@ FORM = WireForm(
         AvailabilityZone: {"id": None},
     },
     types={
-        Pool: {"session_persistence": Annotated[SessionPersistence | None, BeforeValidator(_persistence)]},
+        Pool: {
+            "session_persistence": Annotated[
+                SessionPersistence | None,
+                BeforeValidator(_persistence, json_schema_input_type=Persistence | None),
+            ]
+        },
     },
     defaults={
         HealthMonitor: {"max_retries_down": 3},
