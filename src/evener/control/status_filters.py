@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, select
 
 from evener.control.operating import Condition, Words
 from evener.control.status_columns import (
     SILENT_SINCE,
+    applied,
     condition,
     condition_of_all,
     decided,
@@ -66,12 +67,6 @@ def members_out(agent_id: ColumnElement[str]) -> Select[tuple[str]]:
     )
 
 
-_mine = bindings.c.loadbalancer_id == loadbalancers.c.id
-_applied = func.coalesce(
-    select(func.min(bindings.c.applied_generation)).where(_mine).correlate(loadbalancers).scalar_subquery(), 0
-)
-
-
 def _condition() -> Condition:
     """Return what words ask that are shown of load balancers only: sets, as all of them are filtered."""
     own = loadbalancers.c
@@ -84,7 +79,7 @@ def _condition() -> Condition:
         .join(agents, agents.c.id == bindings.c.agent_id)
         .where(agents.c.heartbeat_at >= SILENT_SINCE)
     )
-    idle = (_applied == 0) | own.id.not_in(heard)
+    idle = (applied(LoadBalancer, loadbalancers) == 0) | own.id.not_in(heard)
     return Condition(
         disabled=own.admin_state_up.is_(False), idle=idle, silent=own.id.in_(silent), out=own.id.in_(out)
     )

@@ -162,6 +162,10 @@ TAGS: Mapping[type[Resource], Table] = {
 }
 for _kind in TAGS:
     _oldest_first(metadata.tables[_kind.table()])
+Index(None, listeners.c.connection_limit, listeners.c.id)
+# What statuses are derived from, in the order of ids: a list that is sorted by one looks at all, and reads a page.
+_STANDING = ("generation", "created_generation", "deleted_generation", "admin_state_up")
+Index("ix_loadbalancers_standing", *(loadbalancers.c[name] for name in ("project_id", "id", *_STANDING)))
 
 # `place`: the machine and state directory that the agent runs on; `start`: how often it has been started there; `run`:
 # the run that is heard. Reports of another run are not taken.
@@ -220,6 +224,8 @@ bindings = Table(
     Column("reported_run", string(36), nullable=True),
     Column("reported_number", BigInteger, nullable=True),
 )
+Index(None, bindings.c.loadbalancer_id, bindings.c.applied_generation)
+Index(None, bindings.c.failed_generation, bindings.c.loadbalancer_id)
 
 # How each agent sees each member.
 member_health = Table(
@@ -237,6 +243,7 @@ member_health = Table(
     Column("status", string(16), nullable=False),
     Column("changed_at", timestamp(), nullable=False),
     Column("reason", string(255)),
+    Index(None, "status", "loadbalancer_id"),
 )
 
 # A row for each listener and agent; with NOBODY as the agent what those counted that let go of it, and in the load

@@ -1,6 +1,7 @@
 """What Octavia's API sets and shows of the same objects: more attributes, tags, availability zones, places."""
 
 import uuid
+from collections.abc import Iterator
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +13,19 @@ down_revision = "evener_1"
 branch_labels = None
 depends_on = None
 
+# Of what statuses are derived, where all load balancers are looked at.
+LOOKED_AT = {
+    "bindings": (
+        ["loadbalancer_id", "applied_generation"],
+        ["failed_generation", "loadbalancer_id"],
+    ),
+    "member_health": (["status", "loadbalancer_id"],),
+    "listeners": (["connection_limit", "id"],),
+}
+STANDING = [
+    *("project_id", "id"),
+    *("generation", "created_generation", "deleted_generation", "admin_state_up"),
+]
 TAGGED = ("loadbalancers", "pools", "healthmonitors", "listeners", "members", "l7policies", "l7rules")
 
 
@@ -84,9 +98,9 @@ def _added() -> dict[str, list[sa.Column[object]]]:
 
 
 def upgrade() -> None:
-    for table, columns in _added().items():
+    for table, added in _added().items():
         with op.batch_alter_table(table) as batch:
-            for column in columns:
+            for column in added:
                 batch.add_column(column)
     with op.batch_alter_table("members") as batch:
         batch.alter_column("subnet_id", existing_type=string(36), nullable=True)
@@ -96,6 +110,8 @@ def upgrade() -> None:
         _create_tags(table)
         op.create_index(f"ix_{table}_created_at_id", table, ["created_at", "id"])
         op.create_index(f"ix_{table}_project_id_created_at_id", table, ["project_id", "created_at", "id"])
+    for name, table, columns in _looked_at():
+        op.create_index(name, table, columns)
     op.create_table(
         "availability_zone_profiles",
         sa.Column("id", string(36), nullable=False),
@@ -127,6 +143,14 @@ def upgrade() -> None:
     op.create_index("ix_availability_zones_name", "availability_zones", ["name"])
 
 
+def _looked_at() -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the names, tables and columns of indexes."""
+    yield "ix_loadbalancers_standing", "loadbalancers", STANDING
+    for table, indexes in LOOKED_AT.items():
+        for columns in indexes:
+            yield f"ix_{table}_{'_'.join(columns)}", table, columns
+
+
 def _name_bindings() -> None:
     """Give each place where a load balancer is served an id."""
     bindings = sa.table("bindings", *map(sa.column, ("id", "loadbalancer_id", "agent_id")))
@@ -156,6 +180,8 @@ def downgrade() -> None:
     for table in ("availability_zones", "availability_zone_profiles", *(f"{each}_tags" for each in TAGGED)):
         op.drop_table(table)
     op.drop_index("ix_service_profiles_name", "service_profiles")
+    for name, table, _ in _looked_at():
+        op.drop_index(name, table)
     for table in TAGGED:
         op.drop_index(f"ix_{table}_created_at_id", table)
         op.drop_index(f"ix_{table}_project_id_created_at_id", table)
