@@ -13,6 +13,7 @@ from typing import TextIO
 
 from oslo_config import cfg
 from oslo_log import log
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from evener import config_check, logs
 from evener.threads import lasting
@@ -82,6 +83,25 @@ def log_to_file(conf: cfg.ConfigOpts, file: Path) -> None:
     logs.tame(logging.getLogger())
     for setting in config_check.unknown(conf):
         LOG.warning("There is no setting %s: it is ignored", setting)
+
+
+def show_metrics(conf: cfg.ConfigOpts, registry: CollectorRegistry) -> None:
+    """Serve `/metrics`, where that is wanted: what `registry` has, and what the process takes.
+
+    A daemon does its work without it as well.
+    """
+    if not conf.metrics_port:
+        return
+    ProcessCollector(registry=registry)
+    try:
+        start_http_server(conf.metrics_port, conf.metrics_host, registry)
+    except OSError as error:
+        LOG.warning(
+            "No metrics are shown: port %d of %s: %s; see metrics_port and metrics_host",
+            conf.metrics_port,
+            conf.metrics_host,
+            error,
+        )
 
 
 def on_signals(end: Callable[[], None], reload: Callable[[], None]) -> None:

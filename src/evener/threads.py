@@ -35,6 +35,17 @@ def lasting(name: str, work: Callable[[], None], pause_s: float = PAUSE_S) -> Th
     return Thread(target=run, name=name, daemon=True)
 
 
+def repeated(name: str, work: Callable[[], None], every_s: float, ended: threading.Event) -> Thread:
+    """Return a thread, not yet started, that runs `work` at once and then each `every_s` seconds until `ended`."""
+
+    def keep_on() -> None:
+        work()
+        while not ended.wait(every_s):
+            work()
+
+    return lasting(name, keep_on, every_s)
+
+
 def aside(work: Callable[[], T]) -> T:
     """Return what `work` returns, or raise what it raises.
 

@@ -23,3 +23,20 @@ def test_a_thread_goes_on_after_whatever_it_met_says_so_and_ends_when_its_work_d
         "The thread busy has met what it did not expect; it goes on"
     ] * 4
     assert "Too many open files" in caplog.text
+
+
+def test_what_is_repeated_is_done_at_once_again_after_it_failed_and_no_more_once_it_has_ended() -> None:
+    done, ended = [], threading.Event()
+
+    def work() -> None:
+        done.append(len(done))
+        if len(done) == 2:
+            raise RuntimeError("met something")
+        if len(done) == 4:
+            ended.set()
+
+    thread = threads.repeated("again", work, 0.001, ended)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert done == [0, 1, 2, 3]

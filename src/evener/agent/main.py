@@ -13,14 +13,13 @@ from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry
 
 from evener import config, config_check, daemon, threads
 from evener.agent import memory
 from evener.agent.assembly import make_agent
 from evener.agent.errors import AgentError, NoTransport
 from evener.agent.purge import purge
-from evener.agent.service import AgentService
 from evener.bus.base import Bus
 from evener.dataplane.base import DataPlaneError
 from evener.host.errors import HostError
@@ -133,7 +132,9 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     bus.serve_agent(conf.host, agent)
     closing = threading.Thread(target=_close_after, args=(ended, bus), daemon=True)  # noqa: TID251 - ends with the call
     closing.start()
-    _show_metrics(conf, agent)
+    registry = CollectorRegistry()
+    registry.register(agent.metrics.registry)
+    daemon.show_metrics(conf, registry)
     daemon.pass_over_what_is_loaded()
     agent.start()  # it may take a while until control is heard, and end at once when the bus is closed
     LOG.info("Serving load balancers as the agent on %s", conf.host)
@@ -143,24 +144,6 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     closing.join()
     agent.stop()
     LOG.info("Stopped; traffic goes on")
-
-
-def _show_metrics(conf: cfg.ConfigOpts, agent: AgentService) -> None:
-    """Serve `/metrics`, where that is wanted; load balancers are served without it as well."""
-    if not conf.metrics_port:
-        return
-    registry = CollectorRegistry()
-    registry.register(agent.metrics.registry)
-    ProcessCollector(registry=registry)
-    try:
-        start_http_server(conf.metrics_port, conf.metrics_host, registry)
-    except OSError as error:
-        LOG.warning(
-            "No metrics are shown: port %d of %s: %s; see metrics_port and metrics_host",
-            conf.metrics_port,
-            conf.metrics_host,
-            error,
-        )
 
 
 def _close_after(ended: threading.Event, bus: Bus) -> None:

@@ -12,7 +12,7 @@ from evener.control.quotas import Quotas
 from evener.resources.errors import Unavailable
 from evener.services.network import Network, Onlooker
 from evener.store.database import Database, retried
-from evener.threads import Thread, lasting
+from evener.threads import Thread, repeated
 
 LOG = logging.getLogger(__name__)
 LOOK_EVERY_S = 15.0  # what somebody has done to a port is seen within 30
@@ -63,10 +63,4 @@ class CloudWatch:
 
     def keep_looking(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that looks from time to time until `ended`."""
-
-        def work() -> None:
-            self.look()
-            while not ended.wait(LOOK_EVERY_S):
-                self.look()
-
-        return lasting("cloud-watch", work, LOOK_EVERY_S)
+        return repeated("cloud-watch", self.look, LOOK_EVERY_S, ended)

@@ -39,7 +39,7 @@ from evener.services.secrets import Consumer, Secrets
 from evener.store.database import Database, retried
 from evener.store.rows import table
 from evener.store.schema import loadbalancers
-from evener.threads import Thread, lasting
+from evener.threads import Thread, repeated
 
 LOG = logging.getLogger(__name__)
 HELD_S = 60.0  # from the reservation to the commit; then it is given up
@@ -224,13 +224,7 @@ class Reservations:
 
     def keep_sweeping(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that sweeps from time to time until `ended`."""
-
-        def work() -> None:
-            self.sweep()
-            while not ended.wait(SWEEP_EVERY_S):
-                self.sweep()
-
-        return lasting("sweep", work, SWEEP_EVERY_S)
+        return repeated("sweep", self.sweep, SWEEP_EVERY_S, ended)
 
 
 def vip_subnets(network: Network, caller: Caller, values: Mapping[str, Any]) -> Sequence[str]:

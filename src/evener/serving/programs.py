@@ -9,7 +9,7 @@ from collections.abc import Callable
 from threading import Event
 
 from oslo_config import cfg
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from evener import config, config_check, daemon
 from evener.api import metrics
@@ -105,20 +105,8 @@ def _serve_agents(conf: cfg.ConfigOpts) -> None:
     bus.serve_controller(BusController(database, cloud.network, cloud.secrets))
     Reservations(database, cloud.network, cloud.secrets).keep_sweeping(ended).start()
     CloudWatch(database, cloud.network, AgentNotifier(database, bus)).keep_looking(ended).start()
-    _show_metrics(conf)
+    daemon.show_metrics(conf, CollectorRegistry())  # of load balancers the API tells
     LOG.info("Answering agents")
     ended.wait()
     bus.close()
     database.close()
-
-
-def _show_metrics(conf: cfg.ConfigOpts) -> None:
-    """Serve what the controller itself takes, where that is wanted; of load balancers the API tells."""
-    if not conf.metrics_port:
-        return
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    try:
-        start_http_server(conf.metrics_port, conf.metrics_host, registry)
-    except OSError as error:
-        LOG.warning("No metrics are shown: port %d of %s: %s", conf.metrics_port, conf.metrics_host, error)
