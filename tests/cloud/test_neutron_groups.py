@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import openstack
@@ -10,6 +11,7 @@ from oslo_config import cfg
 
 from cloud.conftest import Tenant, load, named
 from cloud.neutron_site import Counted, balancer
+from evener.control.graphs import PING
 from evener.resources.errors import NotFound
 from evener.resources.wiring import PacketRule
 from evener.services import neutron
@@ -42,6 +44,11 @@ def group(tenant: Tenant) -> Iterator[str]:
     tenant.connection.network.delete_security_group(made)
 
 
+def rules_of(admin: openstack.connection.Connection, group_id: str) -> list[Any]:
+    """Return the rules of a group for what comes in."""
+    return list(admin.network.security_group_rules(direction="ingress", security_group_id=group_id))
+
+
 def let_in(admin: openstack.connection.Connection, port_id: str) -> set[tuple[object, ...]]:
     """Return what the groups of a port let in."""
     groups = admin.network.get_port(port_id).security_group_ids
@@ -70,6 +77,16 @@ def test_exactly_what_listeners_wait_for_is_let_in_and_an_unchanged_set_asks_not
         assert serve(WEB)
         assert let_in(admin, vip.port_id) == {("IPv4", "tcp", 80, 80, None)}
         assert serve(WEB) == []
+        assert serve(WEB, *PING.values())
+        assert let_in(admin, vip.port_id) == {
+            ("IPv4", "tcp", 80, 80, None),
+            ("IPv4", "icmp", 8, None, None),
+            ("IPv6", "ipv6-icmp", 128, None, None),
+        }
+        assert serve(WEB, *PING.values()) == []
+        kept = {each.id for each in rules_of(admin, ours) if each.protocol == "ipv6-icmp"}
+        serve(*PING.values())
+        assert {each.id for each in rules_of(admin, ours) if each.protocol == "ipv6-icmp"} == kept
         serve(WEB, OFFICE)
         assert let_in(admin, vip.port_id) == {
             ("IPv4", "tcp", 80, 80, None),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, Select, bindparam, select
 
@@ -26,6 +26,12 @@ from evener.store.database import Transaction
 
 # Everything below a load balancer; what refers to another kind comes before it, so that rows can go in this order.
 BELOW: tuple[type[Resource], ...] = (L7Rule, L7Policy, Listener, Member, HealthMonitor, Pool)
+
+# Requests for an echo: RFC 792 and RFC 4443, section 4.1.
+PING: Mapping[int, PacketRule] = {
+    4: PacketRule(ip_version=4, protocol="icmp", first_port=8),
+    6: PacketRule(ip_version=6, protocol="icmpv6", first_port=128),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,12 @@ class Family:
         )
 
     def openings(self, port: WiredPort) -> tuple[PacketRule, ...]:
-        """Return the packets that its listeners wait for at the addresses of `port`: what a filter has to let in."""
-        versions = sorted({ip_address(each.address).version for each in port.fixed_ips})
+        """Return what a filter has to let in to the addresses of `port`: pings, and what its listeners wait for."""
+        versions: list[Literal[4, 6]] = sorted({ip_address(each.address).version for each in port.fixed_ips})
         listeners = [row for row in self.below[Listener] if row.admin_state_up]
-        return tuple(
+        return tuple(PING[version] for version in versions) + tuple(
             PacketRule(
-                ip_version=4 if version == 4 else 6,
+                ip_version=version,
                 protocol="tcp",
                 first_port=row.protocol_port,
                 last_port=row.protocol_port,

@@ -152,7 +152,10 @@ def _rule(
     return (
         ("direction", direction),
         ("ethertype", ethertype),
-        ("protocol", protocol),
+        (
+            "protocol",
+            "ipv6-icmp" if protocol == "icmpv6" else protocol,
+        ),  # one thing, and Neutron's name of it
         ("port_range_min", first_port),
         ("port_range_max", last_port),
         ("remote_ip_prefix", str(block) if block and block.prefixlen else None),
@@ -164,8 +167,7 @@ _OUT = frozenset({_rule("IPv4", "egress"), _rule("IPv6", "egress")})
 
 def _rules(packets: PacketRule) -> list[Rule]:
     """Return Neutron's rules that let in what `packets` says, one for each block of sources."""
-    protocol = "ipv6-icmp" if packets.protocol == "icmpv6" else packets.protocol
-    which = (f"IPv{packets.ip_version}", "ingress", protocol, packets.first_port, packets.last_port)
+    which = (f"IPv{packets.ip_version}", "ingress", packets.protocol, packets.first_port, packets.last_port)
     return [_rule(*which, each) for each in ((None,) if packets.remotes is None else packets.remotes)]
 
 
