@@ -82,12 +82,12 @@ def ensure_addresses(
     """
     goal = frozenset(wanted)
     with explained(f"set the addresses of interface {link.name}"):
-        present = frozenset[Interface]() if bare else _addresses(netlink, link.index)
+        present = frozenset[Interface]() if bare else addresses_of(netlink, link.index)
         extra = present - goal
         for address in sorted(extra, key=str):
             netlink.addr("del", index=link.index, address=str(address.ip), prefixlen=_prefix(address))
         if extra:  # the kernel may have taken more with them
-            present = _addresses(netlink, link.index)
+            present = addresses_of(netlink, link.index)
         for address in sorted(goal - present, key=str):
             netlink.addr("add", **_addition(link.index, address))
         return present != goal or bool(extra)
@@ -100,7 +100,7 @@ def ensure_address(netlink: IPRoute, link: Link, address: Interface) -> bool:
         HostError: when the kernel refuses.
     """
     with explained(f"add address {address} to interface {link.name}"):
-        missing = address not in _addresses(netlink, link.index)
+        missing = address not in addresses_of(netlink, link.index)
         if missing:
             netlink.addr("add", **_addition(link.index, address))
         return missing
@@ -113,7 +113,7 @@ def remove_address(netlink: IPRoute, link: Link, address: Interface) -> bool:
         HostError: when the kernel refuses.
     """
     with explained(f"remove address {address} from interface {link.name}"):
-        there = address in _addresses(netlink, link.index)
+        there = address in addresses_of(netlink, link.index)
         if there:
             sysctl.ensure(
                 "ipv4", link.name, "promote_secondaries", 1
@@ -162,7 +162,12 @@ def _addition(index: int, address: Interface) -> dict[str, Any]:
     return request
 
 
-def _addresses(netlink: IPRoute, index: int) -> frozenset[Interface]:
+def addresses_of(netlink: IPRoute, index: int) -> frozenset[Interface]:
+    """Return the addresses of the link with that index, save IPv6's link-local ones.
+
+    Raises:
+        NetlinkError: when the kernel refuses.
+    """
     found = set()
     for message in dumped(lambda: netlink.addr("dump", family=AF_UNSPEC, index=index)):
         # IFA_LOCAL is ours where the link is point-to-point; IPv6 knows IFA_ADDRESS only.

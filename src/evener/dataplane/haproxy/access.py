@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
-from evener.dataplane.haproxy import files
+from evener.dataplane import files
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.quoting import line
 from evener.host import syscalls

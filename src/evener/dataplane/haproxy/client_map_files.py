@@ -8,7 +8,8 @@ import contextlib
 import time
 from pathlib import Path
 
-from evener.dataplane.haproxy import client_map_format, files, runtime, stats
+from evener.dataplane import files
+from evener.dataplane.haproxy import client_map_format, runtime, stats
 from evener.dataplane.haproxy.errors import CommandRefused, SocketError
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths, clients_file

@@ -5,7 +5,8 @@ Must not start, reload or tell HAProxy anything.
 
 import subprocess
 
-from evener.dataplane.haproxy import client_map_files, exporter, files, process, tls
+from evener.dataplane import files
+from evener.dataplane.haproxy import client_map_files, exporter, process, tls
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths

@@ -8,8 +8,9 @@ import logging
 import time
 from collections.abc import Collection
 
+from evener.dataplane import files
 from evener.dataplane.base import Busy
-from evener.dataplane.haproxy import checks, client_map_files, files, old_workers, process, runtime, stats
+from evener.dataplane.haproxy import checks, client_map_files, old_workers, process, runtime, stats
 from evener.dataplane.haproxy.errors import CommandRefused, ReloadFailed, SocketError
 from evener.dataplane.haproxy.meter import Meter
 from evener.dataplane.haproxy.model import Config

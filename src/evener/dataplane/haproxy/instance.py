@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from evener.dataplane import files
 from evener.dataplane.haproxy import (
     access,
     client_map_files,
     config_files,
-    files,
     ports,
     process,
     reasons,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 
-from evener.dataplane.haproxy import files
+from evener.dataplane import files
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.settings import Settings
 

@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 from pydantic import ValidationError
 
-from evener.dataplane.haproxy import files, process, runtime, stats
+from evener.dataplane import files
+from evener.dataplane.haproxy import process, runtime, stats
 from evener.dataplane.haproxy.counters import Ledger
 from evener.dataplane.haproxy.errors import SocketError
 from evener.dataplane.haproxy.paths import Paths

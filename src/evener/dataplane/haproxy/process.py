@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evener import threads
-from evener.dataplane.haproxy import access, files, runtime, stats
+from evener.dataplane import files
+from evener.dataplane.haproxy import access, runtime, stats
 from evener.dataplane.haproxy.errors import ReloadFailed, SocketError, StartFailed
 from evener.dataplane.haproxy.paths import Paths
 from evener.host import netns, processes, syscalls

@@ -6,7 +6,8 @@ import signal
 import time
 from dataclasses import replace
 
-from evener.dataplane.haproxy import files, process
+from evener.dataplane import files
+from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.model import Config
 from evener.dataplane.haproxy.paths import Paths
 from evener.host import processes

@@ -10,8 +10,8 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from evener.dataplane import files
 from evener.dataplane.base import Misconfigured
-from evener.dataplane.haproxy import files
 
 LOG = logging.getLogger(__name__)
 

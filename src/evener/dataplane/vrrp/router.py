@@ -1,0 +1,140 @@
+"""One load balancer's part in VRRP on this host: keepalived made equal to what is wanted, and told whether we serve.
+
+A virtual router is VRRP's word for what two hosts are together (RFC 9568 section 1.6). Level-based: each call looks at
+what is really there. Who has the VIP the kernel says: keepalived puts it on the interface, and takes it off.
+"""
+
+import logging
+import threading
+from collections.abc import Collection
+from ipaddress import ip_interface
+from pathlib import Path
+
+from evener.dataplane import files
+from evener.dataplane.base import WatchedProcess
+from evener.dataplane.vrrp import process
+from evener.dataplane.vrrp.paths import Paths
+from evener.dataplane.vrrp.process import Pair
+from evener.dataplane.vrrp.render import Side, render
+from evener.host import addresses, links, netns, processes
+from evener.host.errors import explained, on_disk
+
+LOG = logging.getLogger(__name__)
+# keepalived.conf(5), track_file: less than -253 is a fault, in which it has no VIP and says so.
+_WEIGHTS = {True: "0\n", False: "-254\n"}
+
+
+class VirtualRouter:
+    """keepalived in the network namespace `namespace`, with its files in `directory`.
+
+    One thread at a time calls, but for `tell` and the properties, which any thread may.
+    """
+
+    title = "keepalived"
+
+    def __init__(self, directory: Path, namespace: str, binary: str = "keepalived") -> None:
+        self.paths = Paths(directory)
+        self._namespace, self._binary = namespace, binary
+        self._pair: Pair | None = None
+        self._side: Side | None = None  # what was applied last
+        self._telling = threading.Lock()
+
+    @property
+    def processes(self) -> tuple[processes.Process, ...]:
+        """The processes that have to live; none before the first `apply`."""
+        pair = self._pair
+        return () if pair is None else (pair.parent, pair.child)
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether one of them was stopped, and lives and does nothing."""
+        return any(map(processes.is_halted, self.processes))
+
+    def apply(self, side: Side) -> bool:
+        """Make keepalived run as `side` says; return whether it did not.
+
+        The interface is there, with the address. Where keepalived has to be started, the VIP is taken off first: one
+        that was killed has left it, and another host has it.
+
+        Raises:
+            VrrpError: when keepalived does not come up.
+            HostError: when the kernel refuses, or the disk is full or broken.
+        """
+        text = render(side, self.paths)
+        self._side = side
+        with on_disk(self.paths.directory):
+            pair = self._found()
+            if not self.paths.weight.exists():
+                files.write(self.paths.weight, _WEIGHTS[False], durable=False)
+            changed = files.read(self.paths.conf) != text or self.paths.changing.exists()
+            if changed:
+                self.paths.changing.touch(mode=files.PRIVATE)
+                files.replace(self.paths.conf, text)
+            if pair is None:
+                process.end(self.paths)
+                self._take_off(side)
+                self._pair = process.start(self.paths, self._namespace, self._binary)
+            elif changed:
+                process.read_again(pair)
+            self.paths.changing.unlink(missing_ok=True)
+        return changed or pair is None
+
+    def _found(self) -> Pair | None:
+        """Return keepalived's processes where they live, do something, and are in the namespace."""
+        pair = self._pair if self._pair is not None and self._lives() else process.find(self.paths)
+        here = pair is not None and netns.identity_of(pair.child.pid) == netns.identity(self._namespace)
+        self._pair = pair if here and not self._is_halted(pair) else None
+        return self._pair
+
+    @staticmethod
+    def _is_halted(pair: Pair | None) -> bool:
+        return pair is not None and any(map(processes.is_halted, (pair.parent, pair.child)))
+
+    def _lives(self) -> bool:
+        return all(map(processes.alive, self.processes))
+
+    def check(self) -> bool:
+        """Return whether what was applied last still stands, as far as can be told cheaply."""
+        return self._pair is not None and self._lives() and not self.is_halted
+
+    def watched(self) -> Collection[WatchedProcess]:
+        """Return the processes whose end is drift."""
+        return tuple(WatchedProcess(each, self.title) for each in self.processes)
+
+    def tell(self, *, serves: bool) -> None:
+        """Tell keepalived, at once, whether this host serves: where it does not, the other is to have the VIP."""
+        with self._telling:
+            if files.read(self.paths.weight) != _WEIGHTS[serves]:
+                files.write(self.paths.weight, _WEIGHTS[serves], durable=False)
+                LOG.info("%s: this host %s", self._namespace, "serves" if serves else "does not serve")
+
+    def has_vip(self) -> bool:
+        """Return whether this host has the VIP; not before the first `apply`.
+
+        Raises:
+            HostError: when the kernel refuses.
+        """
+        side = self._side
+        if side is None:
+            return False
+        with links.connected(self._namespace) as netlink, explained("look who has the VIP"):
+            link = links.find(netlink, side.interface)
+            found = () if link is None else addresses.addresses_of(netlink, link.index)
+            return side.vips[0] in {each.ip for each in found}
+
+    def _take_off(self, side: Side) -> None:
+        with netns.inside(self._namespace), links.connected() as netlink:
+            link = links.required(netlink, side.interface)
+            for vip in side.vips:
+                addresses.remove_address(netlink, link, ip_interface(f"{vip}/{vip.max_prefixlen}"))
+
+    def stop(self) -> None:
+        """Give the VIP up, and end keepalived. Harmless when there is nothing.
+
+        Raises:
+            HostError: when the kernel refuses.
+        """
+        process.stop(self.paths)
+        for path in (self.paths.conf, self.paths.changing, self.paths.weight, self.paths.log):
+            path.unlink(missing_ok=True)
+        self._pair = self._side = None
