@@ -69,3 +69,15 @@ def test_agents_look_at_ports_that_have_changed_and_heed_what_is_set_of_them(clo
     assert onlooker.told == [{tree.loadbalancer}]
     (agent,) = cloud.admin.ok("GET", "/agents")["agents"]
     assert agent["admin_state_up"] is False
+
+
+def test_a_port_that_went_while_nobody_looked_is_missed_at_the_first_look_and_not_again(
+    any_cloud: Cloud,
+) -> None:
+    kept, lost, leaving = (any_cloud.balancer() for _ in range(3))
+    any_cloud.ann.ok("DELETE", f"/lbaas/loadbalancers/{leaving['id']}")
+    there, onlooker = Surroundings(ports=frozenset({kept["vip_port_id"]})), Onlooker()
+    watch = CloudWatch(any_cloud.database, Said(Unavailable("away"), there, there), onlooker)
+    for _ in range(3):
+        watch.look()
+    assert onlooker.told == [{lost["id"]}]

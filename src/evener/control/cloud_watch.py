@@ -4,14 +4,17 @@ Several controllers may do so at once: what one has seen already costs the next 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from threading import Event
+
+from sqlalchemy import select
 
 from evener.control import neutron_agents
 from evener.control.quotas import Quotas
 from evener.resources.errors import Unavailable
 from evener.services.network import Network, Onlooker
 from evener.store.database import Database, retried
+from evener.store.schema import loadbalancers
 from evener.threads import Thread, repeated
 
 LOG = logging.getLogger(__name__)
@@ -26,6 +29,7 @@ class CloudWatch:
         self._database, self._network, self._onlooker = database, network, onlooker
         self._quotas = Quotas(database)
         self._limits: Limits = {}  # at the last look
+        self._has_looked = False
 
     def look(self) -> None:
         """Look once; a service that does not answer is looked at again later."""
@@ -34,12 +38,27 @@ class CloudWatch:
         except Unavailable as error:
             LOG.warning("What others have done to ports, agents and quotas is seen later: %s", error)
             return
-        if found.changed:
-            LOG.info("Ports of load balancers have changed: %s", ", ".join(sorted(found.changed)))
-            self._onlooker.ports_changed(found.changed)
+        changed = found.changed
+        if found.ports is not None and not self._has_looked:
+            changed |= self._without_port(found.ports)
+        self._has_looked = True
+        if changed:
+            LOG.info("Ports of load balancers have changed: %s", ", ".join(sorted(changed)))
+            self._onlooker.ports_changed(changed)
         if found.agents:
             self._heed(found.agents)
         self._limit(found.limits)
+
+    def _without_port(self, ports: Collection[str]) -> frozenset[str]:
+        """Return the load balancers whose port is none of these: somebody deleted it while nobody looked.
+
+        One that is made at this moment may be among them, which costs its agent a look.
+        """
+        staying = select(loadbalancers.c.id, loadbalancers.c.vip_port_id).where(
+            loadbalancers.c.deleted_generation.is_(None)
+        )
+        with self._database.read() as tx:
+            return frozenset(row.id for row in tx.execute(staying) if row.vip_port_id not in ports)
 
     def _limit(self, limits: Limits) -> None:
         """Have limits be what they are there, where that is another thing than at the last look."""

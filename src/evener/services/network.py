@@ -74,12 +74,13 @@ class Surroundings:
 
     `changed` are the load balancers whose ports are others than at the last look; `agents` our agents as the service
     lists them (Neutron's `GET /v2.0/agents`), `limits` what projects may have of load balancing, by project and kind,
-    where it has such lists.
+    where it has such lists. `ports` are the ids of all ports that load balancers have there.
     """
 
     changed: frozenset[str] = frozenset()
     agents: Sequence[Mapping[str, Any]] = ()
     limits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    ports: frozenset[str] | None = None
 
 
 class PortUnbound(Unavailable):

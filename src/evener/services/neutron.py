@@ -158,7 +158,7 @@ class NeutronNetwork:
             }
             for row in self._neutron.quotas()
         }
-        return Surroundings(self._watch.changed(), agents, limits)
+        return Surroundings(self._watch.changed(), agents, limits, self._watch.ports)
 
     def footings(self, port_ids: Collection[str]) -> Mapping[str, Footing]:
         """Return on which hosts Neutron can bind each of these ports."""

@@ -34,6 +34,11 @@ class Watch:
             return frozenset()
         return frozenset(each for port_id, (each, state) in last.items() if now.get(port_id) != (each, state))
 
+    @property
+    def ports(self) -> frozenset[str]:
+        """The ids of the ports that there were at the last look."""
+        return frozenset(self._last or ())
+
     def _state(self, port: Json) -> Hashable:
         said = (port.get(name) for name in _BESIDES)
         rest = tuple(tuple(sorted(each)) if isinstance(each, list) else each for each in said)
