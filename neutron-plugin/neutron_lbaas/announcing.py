@@ -12,7 +12,7 @@ from neutron_lbaas.announced import EXTENSIONS
 from neutron_lbaas.evener_api import EvenerApi
 from neutron_lbaas.forwarding import Answer, Ask, Environment, Forwarding
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SINCE = "2014-06-18T10:00:00-00:00"
 
 

@@ -102,10 +102,11 @@ class Forwarding:
 
 
 def _shown(answer: Answer) -> list[tuple[str, str]]:
-    """Return the headers that the client is shown."""
+    """Return the headers that the client is shown; an answer to HEAD says how long its body would be."""
     shown = [each for each in answer.headers if each[0].lower() not in NEIGHBOURS]
     return [
-        (name, str(len(answer.data)) if name.lower() == "content-length" else value) for name, value in shown
+        (name, str(len(answer.data)) if name.lower() == "content-length" and answer.data else value)
+        for name, value in shown
     ]
 
 
