@@ -156,6 +156,15 @@ def test_an_answer_without_a_body_has_none(neutron: Neutron, evener: Answering) 
     assert (answer.status_code, answer.content) == (204, b"")
 
 
+def test_head_answers_what_get_would_without_the_body(neutron: Neutron, evener: Answering) -> None:
+    evener.body = b'{"pools": []}'
+    for path in ("/lbaas/pools", "/lbaas/pools/P", "/lbaas/loadbalancers/L/loadbalancer-hosting-agent"):
+        answer = neutron.ask("HEAD", path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["Content-Length"] == str(len(evener.body))
+        assert (evener.asked[-1].method, evener.asked[-1].target) == ("HEAD", f"/networking/v2.0{path}")
+
+
 def test_connections_are_kept(neutron: Neutron, evener: Answering) -> None:
     for _ in range(5):
         neutron.ask("GET", "/lbaas/pools")
@@ -265,6 +274,38 @@ def test_an_agent_that_neutron_does_not_know_is_shown_as_it_is(
 ) -> None:
     evener.body = body
     assert neutron.ask("GET", "/lbaas/loadbalancers/L/loadbalancer-hosting-agent").content == body
+
+
+def test_evener_forgets_an_agent_that_is_deleted_in_neutron(neutron: Neutron, evener: Answering) -> None:
+    agent, other = agent_of(neutron, "node-3"), agent_of(neutron, "node-3", "L3 agent")
+    evener.body = b'{"agents": [{"id": "evener-s"}]}'
+    assert neutron.ask("DELETE", f"/agents/{agent}").status_code == 204
+    assert [(asked.method, asked.target) for asked in evener.asked] == [
+        ("GET", "/networking/v2.0/agents?host=node-3&fields=id"),
+        ("DELETE", "/networking/v2.0/agents/evener-s"),
+    ]
+    assert {asked.headers["x-auth-token"] for asked in evener.asked} == {"token of ann"}
+    assert neutron.ask("GET", f"/agents/{agent}").status_code == 404
+    assert neutron.ask("DELETE", f"/agents/{other}").status_code == 204
+    assert len(evener.asked) == 2
+
+
+def test_an_agent_that_evener_keeps_is_kept_by_neutron_in_evener_s_words(
+    neutron: Neutron, evener: Answering
+) -> None:
+    agent = agent_of(neutron, "node-4")
+    evener.status, evener.reason = 409, "Conflict"
+    evener.body = b'{"NeutronError": {"type": "AgentInUse", "message": "it serves 3", "detail": ""}}'
+    refused = json_of(neutron.ask("DELETE", f"/agents/{agent}"), 409)
+    assert "it serves 3" in refused["NeutronError"]["message"]
+    assert neutron.ask("GET", f"/agents/{agent}").status_code == 200
+
+
+def test_no_agent_is_deleted_while_evener_does_not_answer(neutron: Neutron) -> None:
+    agent = agent_of(neutron, "node-5")
+    refused = json_of(neutron.ask("DELETE", f"/agents/{agent}"), 503)
+    assert "was not deleted" in refused["NeutronError"]["message"]
+    assert neutron.ask("GET", f"/agents/{agent}").status_code == 200
 
 
 @pytest.fixture(scope="module")

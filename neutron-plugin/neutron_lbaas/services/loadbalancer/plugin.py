@@ -14,7 +14,7 @@ from oslo_config import cfg
 from sqlalchemy.orm import configure_mappers
 
 import neutron_lbaas.extensions  # noqa: F401 - Neutron looks for extensions in packages that are imported
-from neutron_lbaas import quotas, settings
+from neutron_lbaas import agents, quotas, settings
 from neutron_lbaas.announced import DEFAULT_PROVIDER, EXTENSIONS, PROVIDER_TYPE, QUOTAS
 from neutron_lbaas.evener_api import EvenerApi
 from neutron_lbaas.ports import Ports
@@ -37,6 +37,7 @@ class LoadBalancerPluginv2(ServicePluginBase):  # type: ignore[misc] # neutron-l
         self._set_up("service providers", register_providers)
         self._set_up("quotas", lambda: quotas.register(cfg.CONF))
         self._set_up("guarding ports", Ports(EvenerApi(cfg.CONF), cfg.CONF).subscribe)
+        self._set_up("deleting agents", agents.Deleted(EvenerApi(cfg.CONF)).subscribe)
         # Neutron 21 answers 500 to a list of ports until something else has asked the database in the same process.
         self._set_up("a first list of ports", configure_mappers)
         for kind, (plural, _) in QUOTAS.items():
