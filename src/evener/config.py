@@ -121,6 +121,12 @@ API_OPTS = [
         help="Connections to the API at once, of which one address has half at most; fewer where this process"
         " may not open two files for each.",
     ),
+    cfg.ListOpt(
+        "proxy_addresses",
+        default=[],
+        help="Addresses and blocks that many clients come from: neutron-server with Evener's plugin, a proxy."
+        " What one client may do at once is no bound for these.",
+    ),
     cfg.IntOpt("threads", default=8, min=1, help="Requests served at once."),
     cfg.IntOpt("max_body_bytes", default=1_048_576, min=1024, help="Largest request body accepted."),
     cfg.StrOpt(

@@ -15,7 +15,7 @@ import pytest
 from api_front import WAITING, Entrance, entrance, free_port
 
 from evener.serving import front
-from evener.serving.errors import BadCertificate, CannotListen
+from evener.serving.errors import BadCertificate, BadProxy, CannotListen
 from evener.serving.server import bound, certificate
 from haproxy_rig import eventually
 from made_certificates import served as leaf
@@ -60,6 +60,21 @@ def test_a_client_cannot_say_who_it_is(served: Entrance) -> None:
     heard = served.ask("/", **{name.replace("-", "_"): value for name, value in said.items()})
     assert (heard["remote"], heard["scheme"]) == ("127.0.0.1", "http")
     assert "6.6.6.6" not in str(heard)
+
+
+def test_a_proxy_is_not_bounded_as_one_client_is(tmp_path: Path) -> None:
+    settings = "max_connections = 40\nproxy_addresses = fd00::/64, 127.0.0.0/8\n"
+    with (
+        entrance(tmp_path, settings) as opened,
+        opened.slow_clients(25, BEGINNINGS[3]),
+        opened.answer("/", "POST", b"x" * 100_000, {}) as answer,
+    ):
+        assert answer.status == 200
+
+
+def test_a_proxy_that_has_no_address_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadProxy, match=r"\[api\] proxy_addresses: .*controller"):
+        Entrance(tmp_path, "proxy_addresses = controller\n")
 
 
 @pytest.mark.parametrize("length", [0, 1, 11_999, 12_001, 100_000, 1_000_000])

@@ -4,6 +4,7 @@
 StartError
   CannotListen            an address or port is not to be had
   BadCertificate          what `[api] certificate` and `key` name does not serve
+  BadProxy                what `[api] proxy_addresses` names is no address
   FrontFailed             HAProxy does not take its configuration
   NoTransport             there is no way to other processes
   NoSuchService           a service of the cloud is none that is installed
@@ -38,3 +39,7 @@ class NoSuchService(StartError):
 
 class DatabaseBehind(StartError):
     """The database cannot be used as it is."""
+
+
+class BadProxy(StartError):
+    """What is said to be the address of a proxy is no address."""

@@ -13,14 +13,16 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from evener.api import lanes
 from evener.host import processes
-from evener.serving.errors import FrontFailed
+from evener.serving.errors import BadProxy, FrontFailed
 from evener.threads import lasting
 
 LOG = logging.getLogger(__name__)
@@ -65,18 +67,19 @@ defaults
 
 frontend api
 {binds}
+{proxies}
   tcp-request connection track-sc0 src table by_address
-  tcp-request connection reject if {{ sc0_conn_cur gt {by_address} }}
+  tcp-request connection reject if !proxy {{ sc0_conn_cur gt {by_address} }}
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto {scheme}
   acl large req.hdr_val(content-length) gt {buffered}
   acl large req.hdr(transfer-encoding) -m found
-  http-request track-sc1 src table large_by_address if large
+  http-request track-sc1 src table large_by_address if large !proxy
   http-request deny deny_status 429 if large {{ sc1_conn_cur gt {large_by_address} }}
   acl hashing path,url_dec -m beg {hashing}
   acl writes method {hashing_methods}
   acl asking path,url_dec -m end {asking}
-  http-request track-sc2 src table hashing_by_address if hashing writes
+  http-request track-sc2 src table hashing_by_address if hashing writes !proxy
   http-request deny deny_status 429 if hashing writes {{ sc2_conn_cur gt {hashing_by_address} }}
   use_backend hashing if hashing writes
   use_backend asking if asking
@@ -111,11 +114,13 @@ class Limits:
     """`connections` at once, of which one address has half; a head and a short body within `request_s` seconds.
 
     After `idle_s` seconds in which nothing comes from a client, or is taken by it, its connection is closed.
+    `proxies` are the addresses and blocks of which each is of many clients.
     """
 
     connections: int
     request_s: int = 10
     idle_s: int = 60
+    proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,18 @@ class Descriptors:
         return (*self.listening, self.directory, *([] if self.certificate is None else [self.certificate]))
 
 
+def proxies(said: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses and blocks that a setting names, as HAProxy reads them.
+
+    Raises:
+        BadProxy: naming what is none.
+    """
+    try:
+        return tuple(str(ip_network(each, strict=False)) for each in said)
+    except ValueError as error:
+        raise BadProxy(f"[api] proxy_addresses: {error}") from None
+
+
 def render(given: Descriptors, limits: Limits) -> str:
     """Return HAProxy's configuration."""
     certificate = given.certificate
@@ -145,6 +162,7 @@ def render(given: Descriptors, limits: Limits) -> str:
         idle_s=limits.idle_s,
         scheme="http" if certificate is None else "https",
         tls="" if certificate is None else "  ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets\n",
+        proxies="\n".join(f"  acl proxy src {each}" for each in limits.proxies) or "  acl proxy always_false",
         binds="\n".join(f"  bind fd@{fd}{secure}" for fd in given.listening),
         errors="\n".join(_error(status, words) for status, words in _ERRORS.items()),
         buffered=BUFFERED,

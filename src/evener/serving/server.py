@@ -100,7 +100,8 @@ class Server:
     def _configure(self, place: front.Place) -> None:
         """Write HAProxy's file, and see whether it will do."""
         most = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - front.FILES_FOR_OTHERS) // 2
-        limits = front.Limits(max(10, min(self._conf.api.max_connections, most)))
+        connections = max(10, min(self._conf.api.max_connections, most))
+        limits = front.Limits(connections, proxies=front.proxies(self._conf.api.proxy_addresses))
         file = place.directory / front.CONFIGURATION
         file.write_text(front.render(self._given, limits))
         file.chmod(0o640)
