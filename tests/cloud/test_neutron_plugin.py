@@ -496,6 +496,7 @@ def test_the_handbook_s_command_runs_evener_s_migrations(migrating: Neutron) -> 
     for branch in ("--expand", "--contract"):
         done = migrating.run("neutron-db-manage", "--subproject", "neutron-lbaas", "upgrade", branch)
         assert done.returncode == 0, done.stderr
+        assert called(migrating)[-1] == wanted.replace("head", branch)
 
 
 def test_migrations_that_fail_are_told_to_who_asked_for_them(migrating: Neutron) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from unittest import mock
 
 import pytest
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import (
     Column,
     MetaData,
@@ -131,15 +132,19 @@ def count(url: str) -> dict[str, int]:
 
 
 def revisions() -> list[str]:
+    """Return the names of all revisions, in the order of `scripts`."""
+    return [script.revision for script in scripts()]
+
+
+def scripts() -> list[Script]:
     """Return the revisions from the first to the last, those of load balancing before those that refer to it."""
-    found = []
+    found: list[Script] = []
     for tree in manage.TREES:
         alembic = Config()
         alembic.set_main_option("script_location", str(store.MIGRATIONS))
         alembic.set_main_option("version_locations", str(tree.versions))
         alembic.set_main_option("path_separator", "newline")
-        scripts = ScriptDirectory.from_config(alembic)
-        found += [script.revision for script in reversed(list(scripts.walk_revisions()))]
+        found += reversed(list(ScriptDirectory.from_config(alembic).walk_revisions()))
     return found
 
 
@@ -177,6 +182,87 @@ def test_every_migration_takes_a_database_with_rows_there_and_back(managed: Mana
     managed.run("upgrade")
     kept = {name for name, rows in count(managed.url).items() if rows}
     assert kept >= FROM_THE_FIRST  # and what refers to a table that was made anew
+
+
+MADE_UNIQUE = {"evener_2"}  # before it was a rule
+UNMARKED = {"evener_1", "cloud_1", "evener_2", "cloud_2"}
+Columns = dict[str, tuple[dict[str, str], set[str], set[str]]]
+
+
+def columns(url: str) -> Columns:
+    """Return of each table its columns with their types, those that a new row has to name, and what is unique."""
+    engine = create_engine(url)
+    inspector = inspect(engine)
+    found: Columns = {}
+    for table in set(inspector.get_table_names()) - VERSION_TABLES:
+        there = inspector.get_columns(table)
+        needed = {each["name"] for each in there if not each["nullable"] and each.get("default") is None}
+        unique = {str(sorted(each["column_names"])) for each in inspector.get_unique_constraints(table)}
+        found[table] = {each["name"]: str(each["type"]) for each in there}, needed, unique
+    engine.dispose()
+    return found
+
+
+def test_what_expands_leaves_all_that_older_programs_read_and_write(managed: Managed) -> None:
+    before: Columns = {}
+    for script in scripts():
+        managed.run("upgrade", script.revision)
+        after = columns(managed.url)
+        expands = store.phase_of(script) == store.EXPAND
+        for table, (there, needed, unique) in before.items() if expands else ():
+            now, needed_now, unique_now = after[table]
+            assert there.items() <= now.items(), script.revision
+            assert needed_now <= needed, script.revision
+            assert unique_now <= unique or script.revision in MADE_UNIQUE, script.revision
+        before = after
+
+
+def test_a_migration_says_of_which_phase_it_is() -> None:
+    later = [each for each in scripts() if each.revision not in UNMARKED]
+    assert all(each.module.phase in store.PHASES.values() for each in later)
+
+
+MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision, branch_labels, depends_on, phase = {name!r}, {after!r}, None, None, {phase!r}
+def upgrade():
+    {change}
+"""
+ADD = "op.add_column('pools', sa.Column({!r}, sa.Integer()))"
+
+
+def test_tables_are_expanded_under_old_programs_and_contracted_once_all_are_new(managed: Managed) -> None:
+    managed.run("upgrade", "head")
+    fill(managed.url)
+    versions = managed.conf.parent / "migrations"
+    shutil.copytree(store.LOAD_BALANCING.versions, versions)
+    trees = (replace(store.LOAD_BALANCING, versions=versions), *manage.TREES[1:])
+    database = Database(managed.url)
+
+    def write(name: str, after: str, phase: str, change: str) -> None:
+        (versions / f"{name}.py").write_text(MIGRATION.format_map(locals()))
+
+    def state() -> tuple[bool, set[str], int]:
+        added = set(columns(managed.url)["pools"][0]) & {"new", "later"}
+        return store.behind(database, trees), added, count(managed.url)["bindings"]
+
+    with mock.patch.object(manage, "TREES", trees):
+        last = next(each.revision for each in reversed(scripts()) if each.revision.startswith("evener"))
+        write("new", last, store.EXPAND, ADD.format("new"))
+        write("gone", "new", store.CONTRACT, "op.execute('DELETE FROM bindings')")
+        assert state() == (True, set(), 1)
+        with pytest.raises(SystemExit, match="revision new comes before: run upgrade --expand"):
+            managed.run("upgrade", "--contract")
+        for _ in range(2):
+            managed.run("upgrade", "--expand")
+            assert state() == (False, {"new"}, 1)
+        write("later", "gone", store.EXPAND, ADD.format("later"))
+        managed.run("upgrade", "--expand")  # the version before is not whole yet
+        assert state() == (True, {"new"}, 1)
+        managed.run("upgrade", "--contract")
+        assert state() == (False, {"new", "later"}, 0)
+    database.close()
 
 
 ADDED = """

@@ -69,7 +69,10 @@ def database(conf: cfg.ConfigOpts) -> Database:
         reason = str(getattr(error, "orig", None) or error).strip()
         raise DatabaseBehind(f"The database does not answer; see [database] connection: {reason}") from None
     if lacking:
-        raise DatabaseBehind("The database lacks tables: run `evener-db-manage upgrade head`")
+        raise DatabaseBehind(
+            "The database lacks tables: run `evener-db-manage upgrade head`,"
+            " or `evener-db-manage upgrade --expand` while older programs run"
+        )
     return found
 
 

@@ -6,13 +6,14 @@ Each root has a tree of revisions of its own, for its own tables, with a table o
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations.ops import MigrationScript
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 
@@ -25,6 +26,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"  # how all trees are run
 USAGE = """usage: evener-db-manage [--config-file FILE] COMMAND
 
   upgrade [REVISION]     bring the database to REVISION (head: the last of each tree)
+  upgrade --expand       add what the new programs need, while the old ones go on
+  upgrade --contract     then, once all programs are the new ones, remove what only the old ones needed
   downgrade REVISION     bring it back to REVISION (base: no tables)
   current                print the revisions the database is at
   history                list all revisions
@@ -43,6 +46,21 @@ class Tree:
 
 
 LOAD_BALANCING = Tree(MIGRATIONS / "versions", "alembic_version", schema.OWN)
+
+
+# What a migration says of itself as `phase`; one that says nothing expands. It leaves all that older programs read and
+# write as it was: nothing is dropped, renamed, or needed of new rows.
+EXPAND, CONTRACT = "expand", "contract"
+PHASES = {f"--{phase}": phase for phase in (EXPAND, CONTRACT)}
+
+
+class ExpandFirst(CommandError):
+    """What programs of this version need is not there yet."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"revision {revision} comes before: run upgrade --expand, and start the new programs"
+        )
 
 
 class UnknownRevision(CommandError):
@@ -87,6 +105,38 @@ def _checked(connection: Connection, trees: Iterable[Tree]) -> list[Config]:
     return found
 
 
+def phase_of(script: Script) -> str:
+    """Return whether a revision expands or contracts."""
+    return str(getattr(script.module, "phase", EXPAND))
+
+
+def _pending(alembic: Config) -> list[Script]:
+    """Return the revisions that the database lacks, in their order."""
+    at = _at(alembic.attributes["connection"], alembic.attributes["tree"].version_table)
+    scripts = ScriptDirectory.from_config(alembic)
+    return [*scripts.iterate_revisions("heads", at or "base")][::-1]
+
+
+def _upgrade(alembic: Config, revision: str) -> None:
+    """Bring a tree to a revision, or as far as one of `PHASES` goes.
+
+    An expansion that comes after a contraction is a later version's: it waits until this version's is whole.
+
+    Raises:
+        ExpandFirst: when it is to contract before it is expanded.
+    """
+    if revision not in PHASES:
+        command.upgrade(alembic, revision)
+        return
+    phase, pending = PHASES[revision], _pending(alembic)
+    if phase == EXPAND:
+        pending = [*takewhile(lambda script: phase_of(script) == EXPAND, pending)]
+    elif pending and phase_of(pending[0]) == EXPAND:
+        raise ExpandFirst(pending[0].revision)
+    if pending:
+        command.upgrade(alembic, pending[-1].revision)
+
+
 def upgrade(database: Database, trees: Sequence[Tree] = (LOAD_BALANCING,)) -> None:
     """Bring the tables of `database` to the last revisions; two programs doing it at once end with the same tables.
 
@@ -99,17 +149,14 @@ def upgrade(database: Database, trees: Sequence[Tree] = (LOAD_BALANCING,)) -> No
 
 
 def behind(database: Database, trees: Sequence[Tree] = (LOAD_BALANCING,)) -> bool:
-    """Return whether `database` lacks revisions that this version has.
+    """Return whether `database` lacks revisions that this version needs: all but contractions.
 
     Raises:
         UnknownRevision: when another Evener has been there.
     """
     with database.read() as tx:
-        return any(
-            set(ScriptDirectory.from_config(alembic).get_heads())
-            - set(_at(tx.connection, tree.version_table))
-            for tree, alembic in zip(trees, _checked(tx.connection, trees), strict=True)
-        )
+        missing = (script for alembic in _checked(tx.connection, trees) for script in _pending(alembic))
+        return any(phase_of(script) == EXPAND for script in missing)
 
 
 def _at(connection: Connection, version_table: str) -> tuple[str, ...]:
@@ -118,8 +165,8 @@ def _at(connection: Connection, version_table: str) -> tuple[str, ...]:
 
 def main(trees: Sequence[Tree] = (LOAD_BALANCING,)) -> None:
     """Run the program; exits 2 for a command that does not exist."""
-    options = [argument for argument in sys.argv[1:] if argument.startswith("--")]
-    words = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    options = [each for each in sys.argv[1:] if each.startswith("--") and each not in PHASES]
+    words = [each for each in sys.argv[1:] if each not in options]
     if "--config-file" in options:
         position = sys.argv.index("--config-file")
         options = sys.argv[position : position + 2]
@@ -151,7 +198,7 @@ def _run(all_trees: Sequence[Config], words: list[str]) -> None:
         case ["upgrade", *rest]:
             revision = rest[0] if rest else "head"
             for alembic in _having(all_trees, revision):
-                command.upgrade(alembic, revision)
+                _upgrade(alembic, revision)
         case ["downgrade", revision]:
             for alembic in reversed(_having(all_trees, revision)):  # the later refer to the earlier
                 command.downgrade(alembic, revision)

@@ -48,7 +48,9 @@ def upgrade_evener() -> None:
     if not os.access(file, os.R_OK):
         msg(f"This user may not read {file}: run {program} upgrade head as one who may")
         return
-    done = subprocess.run([program, "--config-file", file, "upgrade", "head"], check=False)
+    phases = [f"--{phase}" for phase in ("expand", "contract") if getattr(neutron.command, phase, False)]
+    words = ["--config-file", file, "upgrade", *(phases or ["head"])]
+    done = subprocess.run([program, *words], check=False)
     if done.returncode and neutron.subproject:
         raise CommandError(f"{program} has failed with {done.returncode}")
     if done.returncode:
