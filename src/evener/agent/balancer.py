@@ -12,10 +12,12 @@ from evener.agent.data_plane_watches import Watches
 from evener.agent.journal import Journal
 from evener.agent.plug import Plug
 from evener.dataplane.base import Applied, Busy, DataPlane, DataPlaneError, DeviceDriver, Place
+from evener.dataplane.vrrp.render import side_of
+from evener.dataplane.vrrp.router import VirtualRouter
 from evener.host import descriptors, firewall, netns, tuning
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError, explained
-from evener.host.firewall import Opening
+from evener.host.firewall import Opening, Peer
 from evener.host.nftables import Keeper
 from evener.host.watch import Watcher
 from evener.resources.facts import Observation
@@ -76,8 +78,12 @@ class Balancer:
         self.leaving = False  # what vanishes now is what we remove
         self._lock = threading.RLock()
         self.reporting = threading.Lock()  # held until what was observed is reported: reports come in order
+        self._router = VirtualRouter(directory, self.namespace)
         self._watches = Watches(
-            tools.watcher, self._drifted, lambda: tools.events.health_changed(loadbalancer_id)
+            tools.watcher,
+            self._drifted,
+            health_changed=lambda: tools.events.health_changed(loadbalancer_id),
+            lost=lambda: self._router.tell(serves=False),
         )
         self.port_id = ""  # what the journal has
         self._plug = Plug(tools.driver, self.namespace, directory / PORT_NOTE)
@@ -107,7 +113,8 @@ class Balancer:
         """Make the host equal to the graphs of the data planes, one for each."""
         descriptors.ensure_room()
         graph = max(graphs, key=lambda each: each.generation)
-        port = graph.vip_port
+        port = graph.port
+        self._leave_other_port(port)
         self._tools.journal.note_loadbalancer(self.id, port.id)
         self.port_id = port.id
         changed = self._ensure_namespace()
@@ -115,16 +122,18 @@ class Balancer:
         openings = self._openings_of(graphs)
         both = self._openings | openings
         if not in_place or openings != self._openings:
-            changed |= tuning.ensure(self.namespace, self._tools.sysctls, {each.port for each in both})
+            changed |= tuning.ensure(self.namespace, self._sysctls(graph), {each.port for each in both})
         if changed and graph.served and self._find_process() is None:
-            self._shut()  # until it listens
+            self._shut(graph)  # until it listens
         else:
             changed |= self._let_in(graph, both, look=not in_place)
         changed |= self._ensure_port(port, look=not in_place)
         try:
             applied = self._apply_parts(graphs)
             changed |= self._let_in(graph, openings)  # what no longer listens is closed afterwards
+            changed |= self._router.apply(side_of(graph, self._tools.driver.interface(port)))
         finally:
+            self._router.tell(serves=self.serves and not any(plane.is_halted for plane in self._planes))
             self._watch()
         steps = [step for each in applied for step in each.steps]
         if steps and graph.generation == self.generation:
@@ -220,11 +229,25 @@ class Balancer:
         if look and not self._rules.stands() and self.plugged:
             LOG.warning("Load balancer %s: its packet rules were not as they were left; repairing", self.id)
         self._openings = openings
-        return self._rules.ensure(firewall.chains(openings, graph.security))
+        return self._rules.ensure(firewall.chains(openings, graph.security, _peer_of(graph)))
 
-    def _shut(self) -> None:
+    def _shut(self, graph: Graph | None = None) -> None:
         """Let no call in: who calls while nobody listens is not refused so, and calls again, here or elsewhere."""
-        self._rules.ensure(firewall.chains((), ()))
+        self._rules.ensure(firewall.chains((), (), None if graph is None else _peer_of(graph)))
+
+    def _sysctls(self, graph: Graph) -> Mapping[str, str]:
+        return (
+            self._tools.sysctls if graph.pair is None else {**self._tools.sysctls, **tuning.SHARED_ADDRESSES}
+        )
+
+    def _leave_other_port(self, port: WiredPort) -> None:
+        """Unplug the port that was its own before, where it is to have another one."""
+        before = self._tools.journal.port_of(self.id)
+        if before not in (None, port.id):
+            self._router.stop()
+            self._tools.driver.unplug(self.namespace, str(before))
+            self._tools.journal.forget_port(self.id)
+            self._doubted = self._doubted_closely = True
 
     def _ensure_port(self, port: WiredPort, *, look: bool) -> bool:
         """Plug the port, unless it is plugged already and there is no reason to look; return whether it was not."""
@@ -296,7 +319,9 @@ class Balancer:
     def _watch(self) -> None:
         """Watch what data planes say, and the namespace; each may be another one by now."""
         self._watch_namespace()
-        self._watches.keep(each for plane in self._planes for each in plane.watched())
+        self._watches.keep(
+            (*(each for plane in self._planes for each in plane.watched()), *self._router.watched())
+        )
 
     def _watch_namespace(self) -> None:
         # After the port was plugged: what we did to it ourselves is not heard.
@@ -325,13 +350,15 @@ class Balancer:
     def intact(self) -> bool:
         """Return whether what was applied last still stands, as far as can be told cheaply."""
         with self._lock:
-            return self._in_place() and all(plane.check() for plane in self._planes) and self._rules.stands()
+            planes = all(plane.check() for plane in self._planes)
+            return self._in_place() and planes and self._rules.stands() and self._router.check()
 
     @property
     def halted(self) -> str | None:
         """What of it lives and does nothing, in words, as far as is known; waits for nobody."""
-        found = (plane.title for plane in self._planes if plane.is_halted)
-        return None if self.leaving else next(found, None)
+        found = [plane.title for plane in self._planes if plane.is_halted]
+        found += [self._router.title] if self._router.is_halted else []
+        return None if self.leaving else next(iter(found), None)
 
     @property
     def is_working(self) -> bool:
@@ -373,6 +400,7 @@ class Balancer:
         with self._lock:
             self.leaving = True
             self.forget()
+            self._router.stop()  # first: who takes the addresses over is to have them at once
             with suppress(HostError):
                 self._shut()
             for plane in self._planes:
@@ -382,6 +410,10 @@ class Balancer:
                 self._tools.driver.unplug(self.namespace, port_id)
             netns.delete(self.namespace)
             self._tools.journal.forget_loadbalancer(self.id)
+
+
+def _peer_of(graph: Graph) -> Peer | None:
+    return None if graph.pair is None else Peer(graph.pair.peer, graph.pair.peer_port)
 
 
 def _outcome(applied: Sequence[Applied], *, changed: bool) -> Outcome:

@@ -7,12 +7,24 @@ from evener.host.watch import Cancel, Watcher
 
 
 class Watches:
-    """One thread at a time calls; `drifted`, with what has happened, and `health_changed` in the watcher's thread."""
+    """One thread at a time calls; `drifted`, with what has happened, and the others in the watcher's thread.
+
+    `lost` is called first, at the end of a process that is vital.
+    """
 
     def __init__(
-        self, watcher: Watcher, drifted: Callable[[str], None], health_changed: Callable[[], None]
+        self,
+        watcher: Watcher,
+        drifted: Callable[[str], None],
+        health_changed: Callable[[], None],
+        lost: Callable[[], None],
     ) -> None:
-        self._watcher, self._drifted, self._health_changed = watcher, drifted, health_changed
+        self._watcher, self._drifted, self._health_changed, self._lost = (
+            watcher,
+            drifted,
+            health_changed,
+            lost,
+        )
         self._cancels: dict[Watched, Cancel] = {}
 
     def keep(self, wanted: Iterable[Watched]) -> None:
@@ -50,6 +62,8 @@ class Watches:
 
     def _on_exit(self, watched: WatchedProcess) -> None:
         if watched in self._cancels:
+            if watched.vital:
+                self._lost()
             self._drifted(f"{watched.name} (process {watched.process.pid}) has ended")
 
     def _on_file(self, watched: WatchedDirectory, name: str) -> None:

@@ -73,6 +73,10 @@ class Journal:
         except (FileNotFoundError, ValueError):
             return None
 
+    def forget_port(self, loadbalancer_id: str) -> None:
+        """Note that nothing is left of the port that a load balancer had."""
+        (self.directory(loadbalancer_id) / PORT_FILE).unlink(missing_ok=True)
+
     def forget_loadbalancer(self, loadbalancer_id: str) -> None:
         """Note that nothing of a load balancer is left, and remove whatever else its directory holds."""
         with suppress(FileNotFoundError):

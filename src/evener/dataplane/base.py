@@ -80,10 +80,11 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class WatchedProcess:
-    """A process, called `name`, whose end is drift."""
+    """A process, called `name`, whose end is drift; with one that is `vital` all ends that its data plane serves."""
 
     process: Process
     name: str
+    vital: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ The order is one that the kernel takes: addresses go before they come (IPv6 has 
 its prefix), and routes after the addresses they need.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -71,11 +71,16 @@ def prepare(interface: str) -> bool:
 
 
 def ensure_addresses(
-    netlink: IPRoute, link: Link, wanted: Iterable[Interface], *, bare: bool = False
+    netlink: IPRoute,
+    link: Link,
+    wanted: Iterable[Interface],
+    *,
+    moving: Collection[Address] = (),
+    bare: bool = False,
 ) -> bool:
     """Make the addresses of `link` those `wanted`, save link-local ones; return whether any differed.
 
-    One that is `bare` has just been made, and has none yet.
+    Those `moving` stay as they are, there or not. One that is `bare` has just been made, and has none yet.
 
     Raises:
         HostError: when the kernel refuses.
@@ -83,14 +88,14 @@ def ensure_addresses(
     goal = frozenset(wanted)
     with explained(f"set the addresses of interface {link.name}"):
         present = frozenset[Interface]() if bare else addresses_of(netlink, link.index)
-        extra = present - goal
+        extra = frozenset(each for each in present - goal if each.ip not in moving)
         for address in sorted(extra, key=str):
             netlink.addr("del", index=link.index, address=str(address.ip), prefixlen=_prefix(address))
         if extra:  # the kernel may have taken more with them
             present = addresses_of(netlink, link.index)
         for address in sorted(goal - present, key=str):
             netlink.addr("add", **_addition(link.index, address))
-        return present != goal or bool(extra)
+        return bool(extra or goal - present)
 
 
 def ensure_address(netlink: IPRoute, link: Link, address: Interface) -> bool:

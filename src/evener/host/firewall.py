@@ -6,13 +6,14 @@ rules that change cost no connection, and no table of connections can fill up un
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import collapse_addresses, ip_network
+from ipaddress import collapse_addresses, ip_address, ip_network
 from typing import Any
 
 from evener.host.rules import ACCEPT, Chain, Rule, Statement, field, match, meta, one_of, payload, prefix
 from evener.resources.wiring import PacketRule
 
 FILTER_PRIORITY = 0  # nft(8): filter
+VRRP = 112  # RFC 9568 section 5.1.1.4
 # RFC 9293 section 3.5: SYN alone opens a connection. With another of these, it does not.
 _OPENING, _FLAGS = "syn", ["fin", "syn", "rst", "ack"]
 # Errors of what we sent, and answers to our own pings.
@@ -35,15 +36,29 @@ class Opening:
     sources: tuple[str, ...] = ()
 
 
-def chains(openings: Collection[Opening], security: tuple[PacketRule, ...] | None) -> tuple[Chain, ...]:
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other host that serves a load balancer, by its address: it may speak VRRP, and call a TCP port."""
+
+    address: str
+    port: int
+
+
+def chains(
+    openings: Collection[Opening], security: tuple[PacketRule, ...] | None, peer: Peer | None = None
+) -> tuple[Chain, ...]:
     """Return the rules that let in what `security` says, or, with None, calls that are one of `openings`, and pings.
+
+    Besides, whatever `security` says, what a `peer` sends.
 
     What belongs to connections, ICMP's errors, neighbour discovery and the loopback interface are let in always.
     Nothing is forwarded.
     """
     own = _of_ports(openings) if security is None else _of_groups(security)
     return (
-        Chain("input", "filter", "input", FILTER_PRIORITY, (*_always(), *own), policy="drop"),
+        Chain(
+            "input", "filter", "input", FILTER_PRIORITY, (*_always(), *_of_peer(peer), *own), policy="drop"
+        ),
         Chain("forward", "filter", "forward", FILTER_PRIORITY, (), policy="drop"),
     )
 
@@ -56,6 +71,14 @@ def _always() -> Iterator[Rule]:
     yield field("icmpv6", "type", one_of(_ICMPV6)), ACCEPT
     # Of IPv6 they are put together after this; the first has what the rules look at, and the rest is nothing without.
     yield match({"exthdr": {"name": "frag", "field": "frag-off"}}, 0, ">"), ACCEPT
+
+
+def _of_peer(peer: Peer | None) -> Iterator[Rule]:
+    if peer is not None:
+        family, header, _ = _VERSIONS[ip_address(peer.address).version]
+        source = (meta("nfproto", family), field(header, "saddr", peer.address))
+        yield (*source, meta("l4proto", VRRP), ACCEPT)
+        yield (*source, field("tcp", "dport", peer.port), ACCEPT)
 
 
 def _of_ports(openings: Collection[Opening]) -> Iterator[Rule]:

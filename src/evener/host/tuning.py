@@ -31,6 +31,10 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "net.ipv6.route.max_size": "2147483647",
     }
 )
+# Where an address may be another host's: who listens on it does so before it comes.
+SHARED_ADDRESSES: Mapping[str, str] = MappingProxyType(
+    {"net.ipv4.ip_nonlocal_bind": "1", "net.ipv6.ip_nonlocal_bind": "1"}
+)
 RESERVED_PORTS = "net.ipv4.ip_local_reserved_ports"
 _NAME = re.compile(r"net(\.[a-z0-9_-]+)+")
 _PER_INTERFACE = re.compile(r"net\.ipv[46]\.(conf|neigh)\.")

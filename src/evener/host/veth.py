@@ -124,7 +124,13 @@ def ensure(
         links.change(sides.host, tap, mtu=mtu),  # first: the kernel's settings for IPv6 come and go with it
         sysctl.ensure("ipv6", tap.name, "disable_ipv6", 1),
         links.change(sides.host, tap, mac=tap_mac(port), up=up, master=master),
-        addresses.ensure_addresses(sides.guest, inner, wanted_addresses(port), bare=created),
+        addresses.ensure_addresses(
+            sides.guest,
+            inner,
+            wanted_addresses(port),
+            moving=frozenset(map(ip_address, port.moving)),
+            bare=created,
+        ),
         addresses.ensure_routes(sides.guest, inner, wanted_routes(port), _subnets(port), bare=created),
     )
     return Pair(tap, inner, created, any(differing))

@@ -70,14 +70,33 @@ class Tree(Document):
         return {node.pool.id: node for node in self.pools}
 
 
+PEER_PORT = 1024  # TCP; below those that connections to members have
+
+
+class Pair(Document):
+    """What a host knows of the other one that serves a load balancer with it: they have its addresses in turn.
+
+    `port` is this host's own, with an address of each version that the VIP's port has; that one is plugged nowhere.
+    `peer` is the other's address, of the VIP's version. Who has the higher `priority` keeps the VIP where both have it.
+    On `peer_port` of its own address each tells the other which clients belong to which members.
+    """
+
+    port: WiredPort
+    peer: str
+    priority: int = Field(ge=1, le=254)
+    peer_port: int = PEER_PORT
+
+
 class Graph(Tree):
     """A load balancer as a host realises it: at one generation, on its port, with its certificates.
 
-    `role` is what its agent is among those that serve it. `served` says whether any of it was before, anywhere.
+    `role` is what its agent is among those that serve it, `pair` what it knows of the other one, where there is one.
+    `served` says whether any of it was before, anywhere.
     """
 
     generation: int
-    vip_port: WiredPort
+    vip_port: WiredPort  # the addresses that it is called by
+    pair: Pair | None = None
     role: Role = Role.STANDALONE
     served: bool = False
     security: tuple[PacketRule, ...] | None = (
@@ -91,3 +110,8 @@ class Graph(Tree):
     unreadable: dict[str, str] = Field(
         default_factory=dict
     )  # why a reference that is in use has no certificate here
+
+    @property
+    def port(self) -> WiredPort:
+        """The port that its host plugs."""
+        return self.vip_port if self.pair is None else self.pair.port

@@ -41,7 +41,8 @@ class WiredPort(Document):
     balancer, `qr-` for a router on a subnet, `qg-` for its gateway, as Neutron's agents name them.
     `physical_network` is that of the network (see `NetworkSpec`): a driver that plugs makes a missing network.
     With `wired_elsewhere`, another agent on the host connects the port with its network: a driver makes the pair of
-    interfaces alone, and leaves the rest to that.
+    interfaces alone, and leaves the rest to that. Addresses that are `moving` may be on it or not: who has them is
+    decided elsewhere.
     """
 
     id: str
@@ -52,6 +53,7 @@ class WiredPort(Document):
     fixed_ips: tuple[FixedIP, ...]
     prefix: Literal["ns-", "qr-", "qg-"] = "ns-"
     wired_elsewhere: bool = False
+    moving: tuple[str, ...] = ()
 
 
 class NetworkSpec(Document):

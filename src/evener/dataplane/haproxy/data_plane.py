@@ -85,7 +85,11 @@ class HaproxyDataPlane:
                     WatchedSocket(log_socket, log_socket.read),
                     WatchedDirectory(self._instance.paths.directory, self._drift),
                 )
-        return (*self._files, *(WatchedProcess(each, self.title) for each in self._instance.processes))
+        watched = (
+            WatchedProcess(each, self.title, vital=each.pid == self._instance.pid)
+            for each in self._instance.processes
+        )
+        return (*self._files, *watched)
 
     def _drift(self, name: str) -> str | None:
         # Our own writes come by here too; whoever looks for drift then finds none.

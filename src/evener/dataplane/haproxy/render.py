@@ -17,6 +17,7 @@ from evener.dataplane.haproxy import (
     headers,
     l7,
     monitors,
+    peers,
     persistence,
     timeouts,
     tls,
@@ -33,13 +34,11 @@ from evener.dataplane.haproxy.settings import Settings
 from evener.dataplane.haproxy.uses import Use
 from evener.resources.graph import Graph
 from evener.resources.listener import Listener
-from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.types import LBAlgorithm, MonitorType, PersistenceType, PoolProtocol
 
 # The first checks of all servers come within this many milliseconds, not spread over the whole interval.
 _FIRST_CHECKS_MS = 100
-LOCAL_PEER = "local"
 
 
 def render(graph: Graph, directory: Path, settings: Settings) -> Config:
@@ -64,12 +63,12 @@ def render(graph: Graph, directory: Path, settings: Settings) -> Config:
     remembers = any(persistence.table(each.node.pool, requests=each.requests) for each in found)
     return Config(
         global_lines=(
-            *_global(graph.loadbalancer, paths, settings, most),
+            *_global(graph, paths, settings, most),
             *tls.global_lines(listeners, [each.node.pool for each in found]),
             *exporter.global_lines(listeners),
         ),
         defaults_lines=tuple(_defaults(settings)),
-        peers_lines=_peers() if remembers else (),
+        peers_lines=peers.lines(graph) if remembers else (),
         frontends=tuple(
             Frontend(
                 each.id,
@@ -96,7 +95,8 @@ def served(graph: Graph) -> list[Listener]:
     return [each for each in graph.listeners if each.admin_state_up and tls.servable(graph, each)]
 
 
-def _global(balancer: LoadBalancer, paths: Paths, settings: Settings, most: int) -> Iterator[str]:
+def _global(graph: Graph, paths: Paths, settings: Settings, most: int) -> Iterator[str]:
+    balancer = graph.loadbalancer
     if balancer.failovers:  # another text, so another worker
         yield line("description", f"failover {balancer.failovers}")
     yield line("user", settings.user) if settings.uid is None else line("uid", settings.uid)
@@ -113,7 +113,7 @@ def _global(balancer: LoadBalancer, paths: Paths, settings: Settings, most: int)
     # Seen from inside the chroot. Backends log their servers' changes there; frontends log what they serve elsewhere.
     yield line("log", "/" + paths.log_socket.name, "local0", "notice")
     yield line("log-tag", balancer.id)
-    yield line("localpeer", LOCAL_PEER)
+    yield line("localpeer", peers.own_name(graph))
     yield line("server-state-file", str(paths.state))
     # We use no client inside HAProxy; without this it reads all of the system's certificates at each start.
     yield line("httpclient.ssl.verify", "none")
@@ -127,15 +127,6 @@ def _defaults(settings: Settings) -> Iterator[str]:
     # In every pool, so that the first backup member comes at run time.
     yield line("option", "allbackups")
     yield line("load-server-state-from-file", "global")
-
-
-def _peers() -> tuple[str, ...]:
-    """Let a worker that ends teach the next one which client belongs to which server (section 3.5).
-
-    They meet at an abstract socket: it exists in this network namespace only and has no place in the file
-    system, which a worker in its chroot could not reach, nor a port, which a member's address could lead to.
-    """
-    return (line("peer", LOCAL_PEER, "abns@evener-workers"),)
 
 
 def _frontend_lines(

@@ -1,4 +1,4 @@
-"""keepalived's processes: start in a namespace, find again, have it read its file anew, stop.
+"""keepalived's processes: start in a namespace, find again, have it read its file anew, end.
 
 A parent that does nothing but watch, and a child that speaks VRRP. They do not depend on us: they have their own
 session, write to files, and outlive us.
@@ -21,7 +21,6 @@ from evener.host.processes import Process
 
 READY_S = 20.0
 POLL_S = 0.002
-STOPPED_S = 3.0  # it says that it goes, takes the VIP off, and waits a second
 _LARGEST_LOG = 262_144  # bytes
 # capabilities(7): KILL, NET_ADMIN, NET_RAW.
 _CAPABILITIES = (5, 12, 13)
@@ -132,16 +131,6 @@ def _launch(command: list[str], namespace: str, directory: Path, output: int) ->
 def read_again(pair: Pair) -> None:
     """Have keepalived read its configuration anew; who has the VIP keeps it."""
     processes.send([pair.parent.pid], signal.SIGHUP)
-
-
-def stop(paths: Paths) -> None:
-    """Let keepalived say that it goes, take the VIP off, and end."""
-    found = processes_of(paths)
-    pair = find(paths)
-    if pair is not None:
-        processes.send([pair.parent.pid], signal.SIGTERM)
-        processes.wait(found, STOPPED_S)
-    end(paths)
 
 
 def end(paths: Paths) -> None:

@@ -4,9 +4,10 @@ No word of a user gets into it: there are addresses, numbers, and names that are
 """
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from evener.dataplane.vrrp.paths import Paths
+from evener.resources.graph import Graph
 
 Address = IPv4Address | IPv6Address
 ADVERT_S = "0.1"  # between two signs of life; who hears three less takes the VIP
@@ -29,6 +30,24 @@ class Side:
     peer: Address
     priority: int
     vips: tuple[Address, ...]
+
+
+def side_of(graph: Graph, interface: str) -> Side | None:
+    """Return what the host of `graph` does, whose port is on `interface`; None where it serves alone."""
+    pair = graph.pair
+    if pair is None:
+        return None
+    vips = [ip_address(each.address) for each in graph.vip_port.fixed_ips]
+    peer = ip_address(pair.peer)
+    first = next((each for each in vips if str(each) == graph.loadbalancer.vip_address), vips[0])
+    own = (ip_address(each.address) for each in pair.port.fixed_ips)
+    return Side(
+        interface=interface,
+        address=next(each for each in own if each.version == peer.version),
+        peer=peer,
+        priority=pair.priority,
+        vips=(first, *(each for each in vips if each != first)),
+    )
 
 
 def render(side: Side, paths: Paths) -> str:

@@ -6,7 +6,9 @@ what is really there. Who has the VIP the kernel says: keepalived puts it on the
 
 import logging
 import threading
+import time
 from collections.abc import Collection
+from contextlib import suppress
 from ipaddress import ip_interface
 from pathlib import Path
 
@@ -17,8 +19,11 @@ from evener.dataplane.vrrp.paths import Paths
 from evener.dataplane.vrrp.process import Pair
 from evener.dataplane.vrrp.render import Side, render
 from evener.host import addresses, links, netns, processes
-from evener.host.errors import explained, on_disk
+from evener.host.errors import HostError, explained, on_disk
 
+GIVEN_UP_S = 1.0  # what keepalived gets to say that it has the VIP no more, and to take it off
+POLL_S = 0.005
+SAID_S = 0.1  # what it takes it to say so, where we cannot look
 LOG = logging.getLogger(__name__)
 # keepalived.conf(5), track_file: less than -253 is a fault, in which it has no VIP and says so.
 _WEIGHTS = {True: "0\n", False: "-254\n"}
@@ -50,8 +55,8 @@ class VirtualRouter:
         """Whether one of them was stopped, and lives and does nothing."""
         return any(map(processes.is_halted, self.processes))
 
-    def apply(self, side: Side) -> bool:
-        """Make keepalived run as `side` says; return whether it did not.
+    def apply(self, side: Side | None) -> bool:
+        """Make keepalived run as `side` says, or, with None, not at all; return whether it did not.
 
         The interface is there, with the address. Where keepalived has to be started, the VIP is taken off first: one
         that was killed has left it, and another host has it.
@@ -60,6 +65,11 @@ class VirtualRouter:
             VrrpError: when keepalived does not come up.
             HostError: when the kernel refuses, or the disk is full or broken.
         """
+        if side is None:
+            there = self.paths.conf.exists()
+            if there:
+                self.stop()
+            return there
         text = render(side, self.paths)
         self._side = side
         with on_disk(self.paths.directory):
@@ -95,6 +105,8 @@ class VirtualRouter:
 
     def check(self) -> bool:
         """Return whether what was applied last still stands, as far as can be told cheaply."""
+        if self._side is None:
+            return True
         return self._pair is not None and self._lives() and not self.is_halted
 
     def watched(self) -> Collection[WatchedProcess]:
@@ -104,6 +116,8 @@ class VirtualRouter:
     def tell(self, *, serves: bool) -> None:
         """Tell keepalived, at once, whether this host serves: where it does not, the other is to have the VIP."""
         with self._telling:
+            if not self.paths.weight.exists():  # there is no keepalived
+                return
             if files.read(self.paths.weight) != _WEIGHTS[serves]:
                 files.write(self.paths.weight, _WEIGHTS[serves], durable=False)
                 LOG.info("%s: this host %s", self._namespace, "serves" if serves else "does not serve")
@@ -129,12 +143,18 @@ class VirtualRouter:
                 addresses.remove_address(netlink, link, ip_interface(f"{vip}/{vip.max_prefixlen}"))
 
     def stop(self) -> None:
-        """Give the VIP up, and end keepalived. Harmless when there is nothing.
-
-        Raises:
-            HostError: when the kernel refuses.
-        """
-        process.stop(self.paths)
+        """Give the VIP up, and end keepalived. Harmless when there is nothing."""
+        self.tell(serves=False)
+        deadline = time.monotonic() + GIVEN_UP_S
+        with suppress(HostError):
+            if self._side is None and process.find(self.paths) is not None:
+                time.sleep(SAID_S)
+            while self.has_vip() and self._lives() and time.monotonic() < deadline:
+                time.sleep(POLL_S)
+        process.end(self.paths)
+        if self._side is not None:
+            with suppress(HostError):
+                self._take_off(self._side)
         for path in (self.paths.conf, self.paths.changing, self.paths.weight, self.paths.log):
             path.unlink(missing_ok=True)
         self._pair = self._side = None
