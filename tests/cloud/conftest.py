@@ -21,6 +21,8 @@ from evener import config
 from evener.resources.caller import Caller
 from evener.services import neutron, sessions
 
+OURS = ("service", "admin")  # the projects that the credentials of tests' programs are of
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a cloud where there is none."""
@@ -64,6 +66,9 @@ def admin() -> Iterator[openstack.connection.Connection]:
     """Yield a connection of the cloud's administrator."""
     with openstack.connect(load_yaml_config=False, connect_retries=3) as connection:
         _log_in(connection)
+        for name in OURS:  # where the security groups are that Evener keeps
+            room = {"security_groups": -1, "security_group_rules": -1}
+            connection.network.update_quota(connection.identity.find_project(name).id, **room)
         yield connection
 
 
