@@ -222,15 +222,6 @@ def member_of(web: Web | Peer, **given):
     return g.member(address=web.address, protocol_port=web.port, **given)
 
 
-def eventually(what: Callable[[], object], within_s: float = 10.0):
-    """Wait until `what()` is true, and return it."""
-    deadline = time.monotonic() + within_s
-    while not (value := what()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
-    return value
-
-
 def on_each_haproxy(metafunc: pytest.Metafunc) -> None:
     """Have a test that is marked so run on Debian 13's HAProxy too, where this machine has another."""
     marked = metafunc.definition.get_closest_marker("each_haproxy")

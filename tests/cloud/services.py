@@ -4,29 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from waiting import eventually_there as eventually
 
 BIN = Path(sys.executable).parent
 API, CONTROLLER, AGENT = "evener-api", "evener-controller", "evener-agent"
 PORT = 9876
 ENDED_S = 20.0
-
-
-def eventually(what: Callable[[], Any], within_s: float = 60.0) -> Any:
-    """Wait until `what()` is true, and return it."""
-    deadline = time.monotonic() + within_s
-    while True:
-        with suppress(OSError):
-            value = what()
-            if value:
-                return value
-        assert time.monotonic() < deadline, f"did not happen within {within_s} s: {what}"
-        time.sleep(0.1)
 
 
 class Services:

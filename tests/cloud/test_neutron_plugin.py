@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +21,7 @@ from cloud.neutron_server import (
     json_of,
 )
 from evener.api.networking import EXTENSIONS
+from waiting import eventually
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="Neutron (python3-neutron) is not installed")
 # What Neutron's core announces by itself.
@@ -328,13 +329,6 @@ def told(evener: Answering) -> list[str]:
 
 def ids(body: bytes) -> list[str]:
     return list(json.loads(body)["ports"])
-
-
-def eventually(what: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("roles", ["admin", "member"])

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from services import PORT, Services, eventually, serving
+from services import PORT, Services, serving
+
+from waiting import eventually_there as eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.root]
 MEMBERS = ("192.168.200.9", "192.168.200.7")  # the servers of `cloud/servers`
@@ -91,6 +93,7 @@ def test_nothing_is_left_in_neutron_or_on_the_host(
     assert not Path(f"/sys/class/net/tap{balancer.vip_port_id[:11]}").exists()
 
 
+@pytest.mark.skipif(sys.base_prefix != "/usr", reason="uWSGI has Debian's Python, the environment another")
 def test_the_api_is_served_by_uwsgi_too(evener: Services, admin: Any) -> None:
     port = PORT + 100
     command = [
@@ -103,6 +106,7 @@ def test_the_api_is_served_by_uwsgi_too(evener: Services, admin: Any) -> None:
         f"127.0.0.1:{port}",
     ]
     command += ["--module", "evener.serving.wsgi:application", "--need-app", "--master", "--processes", "2"]
+    command += ["--enable-threads"]
     command += [
         "--add-header",
         "Connection: close",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from standalone import eventually
+from waiting import eventually
 
 PROGRAM = str(Path(sys.executable).parent / "evener-agent")
 HOST = "node-1"

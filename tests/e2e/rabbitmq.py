@@ -7,7 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from standalone import eventually
+from waiting import eventually
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 USER = "rabbitmq"

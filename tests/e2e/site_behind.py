@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from standalone import Balancer, Cloud, Host, Thing, eventually
+from standalone import Balancer, Cloud, Host, Thing
 
 from evener.host import netns
+from waiting import eventually
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from keystoneauth1.identity import v3
 
 from evener.host import netns
 from haproxy_rig import Web
+from waiting import eventually
 
 PROGRAM = (str(Path(sys.executable).parent / "evener-standalone"),)
 NETWORKING = "/networking/v2.0"
@@ -35,15 +36,6 @@ resync_interval = 3600
 [api]
 bind_port = {port}
 """
-
-
-def eventually(what: Callable[[], Any], within_s: float = 10.0, why: Callable[[], object] = str) -> Any:
-    """Wait until `what()` is true, and return it; on failure show what `why()` says."""
-    deadline = time.monotonic() + within_s
-    while not (value := what()):
-        assert time.monotonic() < deadline, f"did not happen within {within_s} s: {what} {why()}"
-        time.sleep(0.02)
-    return value
 
 
 def ip(*commands: str) -> None:

@@ -12,7 +12,9 @@ import pytest
 import requests
 from node import HOST, Node
 from rabbitmq import RabbitMQ
-from standalone import NETWORKING, Balancer, Cloud, Standalone, Traffic, eventually, haproxies
+from standalone import NETWORKING, Balancer, Cloud, Standalone, Traffic, haproxies
+
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
 LONG_S = 60.0  # for what waits for reconnections on a busy machine

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from site_behind import Site, behind_a_router
-from standalone import Cloud, Standalone, eventually, ip, ip_in
+from standalone import Cloud, Standalone, ip, ip_in
 
 from evener.host import netns, nftables
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 REPAIRED_WITHIN_S = 5.0

@@ -17,7 +17,8 @@ import pytest
 from node import HOST, PROGRAM, Node
 from oslo_config import cfg
 from rabbitmq import RabbitMQ
-from standalone import eventually
+
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
 LONG_S = 60.0

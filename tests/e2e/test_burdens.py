@@ -8,7 +8,9 @@ import pytest
 from bench import burdens
 from bench.burdens import Caller
 from projects import project_api
-from standalone import NETWORKING, Api, Cloud, Standalone, eventually
+from standalone import NETWORKING, Api, Cloud, Standalone
+
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 from keystoneauth1 import exceptions as ksa
-from standalone import Balancer, Cloud, Traffic, eventually, haproxies, traces
+from standalone import Balancer, Cloud, Traffic, haproxies, traces
+
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from standalone import Balancer, Cloud, Traffic, eventually, haproxies, ip, ip_in, traces
+from standalone import Balancer, Cloud, Traffic, haproxies, ip, ip_in, traces
 
 from evener.dataplane.haproxy.paths import Paths
 from evener.host import processes
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 REPAIRED_WITHIN_S = 5.0

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from standalone import PROGRAM, Balancer, Cloud, Standalone, Traffic, eventually
+from standalone import PROGRAM, Balancer, Cloud, Standalone, Traffic
+
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 LITTLE_ROOM = 60  # descriptors

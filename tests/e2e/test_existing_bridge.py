@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from standalone import Balancer, Cloud, Host, Standalone, Thing, eventually, ip, traces
+from standalone import Balancer, Cloud, Host, Standalone, Thing, ip, traces
+
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

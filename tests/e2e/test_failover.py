@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from node import HOST, PROGRAM, Node
 from rabbitmq import RabbitMQ
-from standalone import Balancer, Cloud, Standalone, Traffic, eventually, haproxies, ip
+from standalone import Balancer, Cloud, Standalone, Traffic, haproxies, ip
 from test_existing_bridge import BRIDGE, Existing, Machine, make_bridge
+
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
 OCTAVIA = "/load-balancer/v2"

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from standalone import PROGRAM, Api, Cloud, Standalone, eventually, ip
+from standalone import PROGRAM, Api, Cloud, Standalone, ip
 
 from evener.host import netns
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 PEER, UPLINK, HOST_ADDRESS, PEER_ADDRESS = "peer", "uplink0", "10.77.0.1", "10.77.0.2"

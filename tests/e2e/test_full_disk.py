@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from standalone import Cloud, Standalone, Traffic, eventually, traces
+from standalone import Cloud, Standalone, Traffic, traces
 
 from evener.dataplane.haproxy.counters import Ledger
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 PORT, SIZE = 19870, "16m"

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from standalone import Standalone, eventually, traces
+from standalone import Standalone, traces
 
 from evener.host import netns
 from evener.host.driver import DriverSettings, load_driver
@@ -24,6 +24,7 @@ from evener.resources.wiring import FixedIP, WiredPort
 from haproxy_rig import Web
 from openvswitch_rig import OpenVSwitch
 from typist import Typist
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

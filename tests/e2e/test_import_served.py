@@ -10,11 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from standalone import Cloud, Standalone, Thing, Traffic, eventually, haproxies, ip, traces
+from standalone import Cloud, Standalone, Thing, Traffic, haproxies, ip, traces
 
 import foreign_tables
 from evener.host import netns
 from foreign_tables import new_id
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 PROGRAM = str(Path(sys.executable).parent / "evener-db-manage")

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
-from standalone import Balancer, Cloud, Standalone, Traffic, eventually, ip, ip_in
+from standalone import Balancer, Cloud, Standalone, Traffic, ip, ip_in
+
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -11,7 +11,6 @@ import pytest
 from neutron_node import LINUX_BRIDGE, OPEN_VSWITCH, NeutronNode, has
 from node import Node
 from rabbitmq import RabbitMQ
-from standalone import eventually
 
 from evener.agent.main import BESIDE_NEUTRON
 from evener.control.neutron_agents import differing
@@ -23,6 +22,7 @@ from evener.host.watch import Watcher
 from evener.resources.wiring import FixedIP, WiredPort
 from integration.databases import mariadb_url  # noqa: F401 - a fixture
 from openvswitch_rig import OpenVSwitch
+from waiting import eventually
 
 pytestmark = [
     pytest.mark.root,

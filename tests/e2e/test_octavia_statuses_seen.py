@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from standalone import Balancer, Cloud, Host, Thing, eventually, ip
+from standalone import Balancer, Cloud, Host, Thing, ip
+
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 OCTAVIA = "/load-balancer/v2/lbaas"

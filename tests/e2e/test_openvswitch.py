@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from keystoneauth1 import exceptions as ksa
-from standalone import Balancer, Cloud, Host, Standalone, eventually, ip, ip_in, traces
+from standalone import Balancer, Cloud, Host, Standalone, ip, ip_in, traces
 
 from evener.host import netns, offload
 from openvswitch_rig import OpenVSwitch
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -4,9 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from standalone import Cloud, Standalone, Traffic, eventually, haproxies, traces
+from standalone import Cloud, Standalone, Traffic, haproxies, traces
 
 from evener.agent.memory import Memory
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

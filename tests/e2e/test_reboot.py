@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from site_behind import behind_a_router
-from standalone import Balancer, Cloud, Host, eventually, haproxies, ip
+from standalone import Balancer, Cloud, Host, haproxies, ip
 
 from evener.agent.assembly import make_agent
 from evener.host import processes
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Heard
 from evener_cloud import config
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from standalone import Balancer, Cloud, Traffic, eventually
+from standalone import Balancer, Cloud, Traffic
 
 from evener.dataplane.haproxy.settings import most_files
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standalone import Api, Balancer, Cloud, Thing, Traffic, eventually
+from standalone import Api, Balancer, Cloud, Thing, Traffic
 
 from evener.host import netns
 from made_certificates import Made, authorities, ec_key, make, revoked, rsa_key, served
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

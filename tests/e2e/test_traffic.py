@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from standalone import Balancer, Cloud, Standalone, Traffic, eventually, ip, traces
+from standalone import Balancer, Cloud, Standalone, Traffic, ip, traces
 
 from evener.host import netns
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from node import Node
 from rabbitmq import RabbitMQ
-from standalone import Cloud, Standalone, eventually, traces
+from standalone import Cloud, Standalone, traces
+
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,8 @@ from keystoneauth1 import session
 from keystoneauth1.identity import v3
 
 from evener.host import netns
-from haproxy_rig import Web, eventually
+from haproxy_rig import Web
+from waiting import eventually
 
 PROGRAMS = Path(sys.executable).parent
 EVENER = str(PROGRAMS / "evener")

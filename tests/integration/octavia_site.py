@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 import requests
 
-from e2e.standalone import Api, Standalone, eventually
+from e2e.standalone import Api, Standalone
 from made_certificates import authorities, ec_key, make, revoked, served
+from waiting import eventually
 
 OCTAVIA = "/load-balancer/v2.0/lbaas"
 LBAAS = "/networking/v2.0/lbaas"

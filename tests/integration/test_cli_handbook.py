@@ -11,7 +11,7 @@ from difflib import unified_diff
 import pytest
 from cli_site import EVENER, Site
 
-from haproxy_rig import eventually
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(1200)]
 NEUTRON = shutil.which("neutron")

@@ -2,8 +2,7 @@
 
 import json
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import openstack
@@ -11,18 +10,11 @@ import pytest
 from client_shell import Shell
 
 from e2e.standalone import Standalone
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 PATIENCE_S = 20
 PORT = 18976
-
-
-def eventually(what: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    until = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < until, what
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,8 @@ from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Heard
 from evener.resources.wiring import FixedIP, WiredPort
-from haproxy_rig import SETTINGS, eventually
+from haproxy_rig import SETTINGS
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 LB, TCP, HTTP = g.nth(1), g.nth(2), g.nth(3)

@@ -12,7 +12,8 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import access, runtime
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.paths import Paths
-from haproxy_rig import VIP, eventually, member_of
+from haproxy_rig import VIP, member_of
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 

@@ -12,7 +12,8 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import runtime, stats
 from evener.dataplane.haproxy.plan import Reload, Start
 from evener.host import processes
-from haproxy_rig import Rig, Shop, eventually
+from haproxy_rig import Rig, Shop
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 MEMBER = g.nth(10)

@@ -17,7 +17,8 @@ from evener.dataplane.haproxy.settings import MEGABYTE
 from evener.host import cgroups, netns, processes
 from evener.host.cgroups import CgroupsMissing, Limits
 from evener.resources.provider_data import FlavorData
-from haproxy_rig import SETTINGS, VIP, Shop, eventually
+from haproxy_rig import SETTINGS, VIP, Shop
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 UIDS = range(1879048192, 2147483648)  # as many as there are without a word of an operator

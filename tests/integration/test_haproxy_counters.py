@@ -16,7 +16,8 @@ from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.errors import SocketError
 from evener.dataplane.haproxy.plan import Reload, Start
 from evener.host import processes
-from haproxy_rig import Shop, eventually, member_of
+from haproxy_rig import Shop, member_of
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 import haproxy_graphs as g
-from haproxy_rig import SETTINGS, PatientInstance, Rig, Shop, eventually
+from haproxy_rig import SETTINGS, PatientInstance, Rig, Shop
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

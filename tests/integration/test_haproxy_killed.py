@@ -15,7 +15,8 @@ from evener.dataplane.haproxy import meter, process, runtime
 from evener.dataplane.haproxy.errors import Refused
 from evener.dataplane.haproxy.plan import Reload, Start
 from evener.host import processes
-from haproxy_rig import Shop, eventually
+from haproxy_rig import Shop
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -13,8 +13,9 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import process
 from evener.dataplane.haproxy.plan import AddServer, LoadFile, Reload, RemoveServer, ReplaceFile, Start
 from evener.resources.graph import Graph
-from haproxy_rig import VIP, Rig, eventually, member_of
+from haproxy_rig import VIP, Rig, member_of
 from made_certificates import Made, authorities, document, ec_key, make, revoked, rsa_key
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 

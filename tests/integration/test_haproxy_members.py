@@ -5,7 +5,8 @@ import pytest
 import haproxy_graphs as g
 from evener.dataplane.haproxy.plan import AddServer, Reload, RemoveServer
 from haproxy_peers import Listening
-from haproxy_rig import VIP, Rig, Shop, eventually, member_of
+from haproxy_rig import VIP, Rig, Shop, member_of
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 

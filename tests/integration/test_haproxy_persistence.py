@@ -13,7 +13,8 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import process, runtime, stats
 from evener.dataplane.haproxy.plan import AddServer, Reload, Start
 from evener.host import netns
-from haproxy_rig import VIP, Rig, eventually, member_of
+from haproxy_rig import VIP, Rig, member_of
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

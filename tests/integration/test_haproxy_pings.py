@@ -14,7 +14,8 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy.ping_targets import Target, targets
 from evener.dataplane.haproxy.pings import Pinger
 from evener.host import netns
-from haproxy_rig import VIP, eventually, member_of
+from haproxy_rig import VIP, member_of
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 ADDRESSES = {"w1": "10.9.9.1", "w2": "2001:db8:9::2"}

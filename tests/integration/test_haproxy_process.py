@@ -28,8 +28,9 @@ from evener.dataplane.haproxy.plan import (
 )
 from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns, processes
-from haproxy_rig import SETTINGS, VIP, PatientInstance, Shop, eventually, member_of
+from haproxy_rig import SETTINGS, VIP, PatientInstance, Shop, member_of
 from haproxy_words import LINE_ENDS
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -13,8 +13,9 @@ from evener.dataplane.haproxy.plan import AddServer, RemoveServer
 from evener.host import netns
 from evener.resources.facts import Observation
 from haproxy_peers import Listening
-from haproxy_rig import VIP, Rig, eventually, member_of
+from haproxy_rig import VIP, Rig, member_of
 from made_certificates import authorities, document, ec_key, make
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 POOL, FIRST, SECOND = g.nth(5), g.nth(10), g.nth(11)

@@ -20,8 +20,9 @@ from evener.dataplane.haproxy import process, runtime, stats
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.render import render
 from evener.resources.types import LBAlgorithm
-from haproxy_rig import SETTINGS, VIP, PatientInstance, eventually, member_of
+from haproxy_rig import SETTINGS, VIP, PatientInstance, member_of
 from made_certificates import authorities, document, ec_key, make
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -10,7 +10,8 @@ import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy.plan import Reload
-from haproxy_rig import VIP, eventually, member_of
+from haproxy_rig import VIP, member_of
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

@@ -30,8 +30,9 @@ from evener.dataplane.haproxy.plan import (
 from evener.dataplane.haproxy.render import render
 from evener.host import netns
 from evener.resources.graph import Graph, TlsCertificate
-from haproxy_rig import VIP, PatientInstance, Rig, eventually, member_of
+from haproxy_rig import VIP, PatientInstance, Rig, member_of
 from made_certificates import Made, authorities, document, ec_key, make, rsa_key
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 

@@ -6,8 +6,9 @@ import pytest
 
 import haproxy_graphs as g
 from haproxy_peers import Listening
-from haproxy_rig import VIP, Rig, eventually, member_of
+from haproxy_rig import VIP, Rig, member_of
 from made_certificates import authorities, ec_key, make
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 WELL, OTHER = g.nth(10), g.nth(11)

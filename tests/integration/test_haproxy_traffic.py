@@ -14,7 +14,8 @@ from cryptography.x509.oid import NameOID
 
 import haproxy_graphs as g
 from evener.host import netns
-from haproxy_rig import VIP, eventually, member_of
+from haproxy_rig import VIP, member_of
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 

@@ -3,8 +3,7 @@
 import json
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from evener.host.driver import DriverSettings
 from evener.host.errors import BridgeUnsuitable, HostError, PhysicalNetworkUnknown, UplinkUnsuitable
 from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name, tap_name
 from evener.resources.wiring import FixedIP, NetworkSpec, WiredPort
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 
@@ -68,13 +68,6 @@ def as_it_is(name: str) -> dict[str, object]:
     return {**shown, "settings": settings, "ports": ip("-br", "link", "show", "master", name)}
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.fixture(autouse=True)
 def _a_host_with_a_bridge_and_a_free_interface() -> Iterator[None]:
     batch(
@@ -88,7 +81,7 @@ def _a_host_with_a_bridge_and_a_free_interface() -> Iterator[None]:
         "link add eth1 type veth peer name peer1",
         "link set peer1 up",
     )
-    wait_for(lambda: "LOWER_UP" in ip("link", "show", "dev", "virbr0"))
+    eventually(lambda: "LOWER_UP" in ip("link", "show", "dev", "virbr0"))
     netns.ensure("qlbaas-1")
     yield
     for name in netns.names():

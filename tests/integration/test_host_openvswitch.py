@@ -13,8 +13,8 @@ from evener.host.errors import BridgeUnsuitable, NameTaken, PhysicalNetworkUnkno
 from evener.host.openvswitch import OpenVSwitchDriver, patch_names
 from evener.host.veth import tap_name
 from evener.resources.wiring import FixedIP, NetworkSpec, WiredPort
-from haproxy_rig import eventually
 from openvswitch_rig import OpenVSwitch
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

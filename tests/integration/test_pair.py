@@ -26,7 +26,8 @@ from evener.resources.graph import Pair
 from evener.resources.pool import SessionPersistence
 from evener.resources.types import Role
 from evener.resources.wiring import FixedIP, WiredPort
-from haproxy_rig import SETTINGS, eventually
+from haproxy_rig import SETTINGS
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 

@@ -17,8 +17,8 @@ from api_front import WAITING, Entrance, entrance, free_port
 from evener.serving import front
 from evener.serving.errors import BadCertificate, BadProxy, CannotListen
 from evener.serving.server import bound, certificate
-from haproxy_rig import eventually
 from made_certificates import served as leaf
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "

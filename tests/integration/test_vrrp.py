@@ -22,7 +22,8 @@ from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name
 from evener.host.veth import tap_name
 from evener.host.watch import Watcher
 from evener.resources.wiring import FixedIP, WiredPort
-from haproxy_rig import SETTINGS, eventually
+from haproxy_rig import SETTINGS
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 

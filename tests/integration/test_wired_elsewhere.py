@@ -23,8 +23,8 @@ from evener.host.linuxbridge import LinuxBridgeDriver, bridge_name
 from evener.host.openvswitch import OpenVSwitchDriver
 from evener.host.veth import inner_name, tap_name
 from evener.resources.wiring import FixedIP, WiredPort
-from haproxy_rig import eventually
 from openvswitch_rig import OpenVSwitch
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 NS, NEIGHBOUR = f"qlbaas-{LB}", "neighbour"

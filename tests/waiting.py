@@ -1,0 +1,35 @@
+"""How tests wait for what happens by itself: as long as they say, on a machine that has time for them."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+AT_MOST = 6.0
+
+
+def patience() -> float:
+    """Return how many times as long things may take now, as more work waits than there are processors."""
+    return min(max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), AT_MOST)
+
+
+def eventually(what: Callable[[], Any], within_s: float = 10.0, why: Callable[[], object] = str) -> Any:
+    """Wait until `what()` is true, and return it; on failure show what `why()` says."""
+    begin = time.monotonic()
+    while not (value := what()):
+        waited = time.monotonic() - begin
+        assert waited < within_s * patience(), f"did not happen within {within_s} s: {what} {why()}"
+        time.sleep(0.02)
+    return value
+
+
+def eventually_there(what: Callable[[], Any], within_s: float = 60.0) -> Any:
+    """Wait likewise for what may not be reached at first."""
+
+    def reached() -> Any:
+        with suppress(OSError):
+            return what()
+        return None
+
+    return eventually(reached, within_s)
