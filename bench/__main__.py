@@ -9,7 +9,20 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bench import creation, crowd, large, membership, octavia, others, report, scale, throughput, topology
+from bench import (
+    cloud,
+    creation,
+    crowd,
+    large,
+    membership,
+    octavia,
+    others,
+    report,
+    scale,
+    takeover,
+    throughput,
+    topology,
+)
 from bench.api import Api
 from bench.report import Result
 
@@ -19,7 +32,7 @@ LATEST = Path(__file__).with_name("latest.json")
 def main() -> None:
     if not topology.STATE.parent.is_mount():
         sys.exit("Run it where it can do no harm: tests/sandbox .venv/bin/python -m bench")
-    asked = sys.argv[1:] or list(PARTS)
+    asked = sys.argv[1:] or [name for name in PARTS if name != "cloud" or cloud.is_possible()]
     if unknown := set(asked) - set(PARTS):
         sys.exit(f"There is no {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     start = time.monotonic()
@@ -35,10 +48,10 @@ def main() -> None:
 
 
 def _on_a_network(
-    measure: Callable[[Api, str, str, topology.Standalone], Iterable[Result]],
+    measure: Callable[[Api, str, str, topology.Standalone], Iterable[Result]], settings: str = ""
 ) -> Iterator[Result]:
     """Measure with a server of its own, a client and servers on one of its networks."""
-    with topology.standalone() as server:
+    with topology.standalone(settings) as server:
         api = Api()
         api.lift_quotas()
         network, subnet = api.network(topology.CIDR, topology.FIRST, topology.LAST)
@@ -59,6 +72,10 @@ PARTS: dict[str, Callable[[], Iterable[Result]]] = {
     "others": lambda: _on_a_network(lambda api, subnet, _bridge, _: others.measure(api, subnet)),
     "octavia": lambda: _on_a_network(lambda api, subnet, bridge, _: octavia.measure(api, subnet, bridge)),
     "scale": scale.measure,
+    "takeover": lambda: _on_a_network(
+        lambda api, subnet, _bridge, _: takeover.measure(api, subnet), takeover.SETTINGS
+    ),
+    "cloud": cloud.measure,
 }
 
 

@@ -89,9 +89,9 @@ class Standalone:
 
 
 @contextmanager
-def standalone() -> Iterator[Standalone]:
-    """Run `evener-standalone`, and leave nothing of it."""
-    SETTINGS.write_text(CONFIGURATION)
+def standalone(more: str = "") -> Iterator[Standalone]:
+    """Run `evener-standalone`, with more of `[DEFAULT]` in its settings, and leave nothing of it."""
+    SETTINGS.write_text(CONFIGURATION + more)
     server = Standalone()
     try:
         server.start()

@@ -66,12 +66,12 @@ def steady(address: str, requests_per_second: int) -> Iterator[None]:
         load.wait()
 
 
-def first_answer(address: str, within_s: float) -> None:
-    """Return once the load balancer at `address` has answered a request of the client."""
+def first_answer(address: str, within_s: float, client: str = CLIENT) -> None:
+    """Return once the load balancer at `address` has answered a request from the namespace `client`."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         try:
-            with connected(address) as channel:
+            with connected(address, client) as channel:
                 channel.settimeout(ANSWER_S)
                 if ask(channel):
                     return
@@ -80,9 +80,9 @@ def first_answer(address: str, within_s: float) -> None:
     raise RuntimeError(f"No answer from {address} within {within_s} s")
 
 
-def connected(address: str) -> socket.socket:
-    """Return a connection from the client to port 80 of `address`; for a while it waits for it to be there."""
-    with netns.inside(CLIENT):
+def connected(address: str, client: str = CLIENT) -> socket.socket:
+    """Return a connection from the namespace `client` to port 80 of `address`; it waits for a moment for that."""
+    with netns.inside(client):
         channel = socket.socket()
     channel.settimeout(CONNECT_S)
     channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
