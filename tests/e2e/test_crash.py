@@ -49,8 +49,8 @@ CHANGING = [
     f"{HAPROXY}.config_files:install after 1",
     f"{HAPROXY}.process:reload before 1",
     f"{HAPROXY}.process:reload after 1",
-    f"{HAPROXY}.files:replace before 1",
-    f"{HAPROXY}.files:move before 1",  # what is to be renamed is there
+    "evener.dataplane.files:replace before 1",
+    "evener.dataplane.files:move before 1",  # what is to be renamed is there
     f"{HAPROXY}.runtime:tell before 1",
     f"{HAPROXY}.runtime:tell after 1",
     f"{HAPROXY}.instance:Instance._remember before 1",
