@@ -348,3 +348,15 @@ def test_what_neutron_realises_is_not_ours(network: NeutronNetwork, tenant: Tena
     assert network.realised_networks() is None
     assert network.realised_routers() is None
     assert network.known([tenant.network_id]) == ()
+
+
+def test_flavors_of_neutron_s_core_are_known_as_such(
+    network: NeutronNetwork, admin: openstack.connection.Connection
+) -> None:
+    made = admin.network.create_flavor(name=named("flavor"), service_type="LOADBALANCERV2")
+    try:
+        assert network.has_flavor(made.id)
+        assert not network.has_flavor(str(uuid4()))
+        assert not network.has_flavor("../ports?x=y&z")
+    finally:
+        admin.network.delete_flavor(made)

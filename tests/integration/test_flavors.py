@@ -267,3 +267,17 @@ def test_the_url_of_every_collection_is_found_at_the_top(cloud: Cloud) -> None:
     found = {entry["collection"] for entry in cloud.ann.ok("GET", "/")["resources"]}
     assert {"agents", "flavors", "service_profiles", "loadbalancers", "networks"} <= found
     assert Path(V2).name == "v2.0"
+
+
+def test_a_flavor_of_neutron_s_core_is_told_to_be_none_of_load_balancing_s(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusal() -> str:
+        body = {"loadbalancer": {"vip_subnet_id": cloud.subnet()["id"], "flavor_id": NOBODYS}}
+        answer = cloud.ann.send("POST", "/lbaas/loadbalancers", body)
+        assert answer.status_code == 404
+        return str(answer.json["NeutronError"]["message"])
+
+    assert refusal() == f"Flavor {NOBODYS} could not be found."
+    monkeypatch.setattr(cloud.network, "has_flavor", lambda flavor_id: flavor_id == NOBODYS)
+    assert "openstack loadbalancer flavor create" in refusal()

@@ -21,6 +21,7 @@ from evener.control.bounds import check_listener
 from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new, refuse_if_same
 from evener.control.certificates import Asked
 from evener.control.change import Change, NothingChanged, begin, owner_project, refuse_if_going
+from evener.control.errors import FlavorNotFound
 from evener.control.holding import Holding
 from evener.control.manner import STRICT, Manner
 from evener.control.reservations import Reservation, Reservations
@@ -47,6 +48,10 @@ from evener.store.rows import ListQuery
 
 LOG = logging.getLogger(__name__)
 R = TypeVar("R", bound=Resource)
+FLAVOR_ELSEWHERE = (
+    " Flavors of Neutron's core, of which it is one, are not those of load balancing:"
+    " an administrator makes these with `openstack loadbalancer flavor create`."
+)
 
 
 class LoadBalancing:
@@ -397,7 +402,12 @@ class LoadBalancing:
             placing.choose(tx, self._providers, values, self._manner)
             quota_counts.check(tx, LoadBalancer, project_id)
 
-        ask(self._database, check)
+        try:
+            ask(self._database, check)
+        except FlavorNotFound as error:
+            if not self._network.has_flavor(values["flavor_id"]):
+                raise
+            raise FlavorNotFound(error.message + FLAVOR_ELSEWHERE) from None
         with self._reservations.vip_port(caller, str(uuid.uuid4()), project_id, values) as reservation:
             yield reservation
 

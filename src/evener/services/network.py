@@ -195,6 +195,9 @@ class Network(Protocol):
             NotFound: when there is no such network.
         """
 
+    def has_flavor(self, flavor_id: str) -> bool:
+        """Say whether the service has a flavor of that id among flavors of its own, which say nothing here."""
+
     def realised_networks(self) -> tuple[NetworkSpec, ...] | None:
         """Return the networks that our own agents realise, or None when they are another service's work."""
 

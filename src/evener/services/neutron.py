@@ -196,6 +196,13 @@ class NeutronNetwork:
         found.sort(key=lambda each: (each["ip_version"], each.get("created_at", ""), each["id"]))
         return tuple(map(_subnet, found))
 
+    def has_flavor(self, flavor_id: str) -> bool:
+        """Say whether it is one of the flavors of Neutron's core."""
+        try:
+            return bool(self._neutron.list("flavor", id=flavor_id, fields="id"))
+        except NotFound:  # a Neutron without flavors
+            return False
+
     def realised_networks(self) -> tuple[NetworkSpec, ...] | None:
         """Return that networks are Neutron's work."""
         return None

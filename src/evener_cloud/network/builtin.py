@@ -422,6 +422,10 @@ class BuiltinNetwork:
     def let_in(self, _loadbalancer_id: str, _port_id: str, _rules: Sequence[PacketRule]) -> None:
         """Do nothing: the only filter is the one in the load balancer's namespace, which its agent sets."""
 
+    def has_flavor(self, flavor_id: str) -> bool:
+        """Say no: there are no flavors but those of load balancing."""
+        return False
+
     def look_around(self) -> Surroundings:
         """Return nothing: agents are told at once."""
         return Surroundings()
