@@ -71,7 +71,11 @@ def test_what_the_caller_may_not_have_is_refused_in_neutrons_words(
     network: NeutronNetwork, tenant: Tenant
 ) -> None:
     def reserve(subnet_id: str, address: str | None = None) -> None:
-        network.reserve_vip_port(tenant.caller, str(uuid4()), tenant.project_id, [subnet_id], address)
+        balancer_id = str(uuid4())
+        try:
+            network.reserve_vip_port(tenant.caller, balancer_id, tenant.project_id, [subnet_id], address)
+        finally:
+            network.release_vip_port(balancer_id)
 
     nowhere = str(uuid4())
     with pytest.raises(NotFound, match=f"Subnet {nowhere} could not be found"):
@@ -100,9 +104,9 @@ def test_another_projects_network_and_a_bad_token_are_refused(
             target_project_id=tenant.project_id,
         )
         assert network.subnet(tenant.caller, subnet.id).cidr == "10.78.0.0/30"
-        with pytest.raises(Forbidden):  # who does not own a network does not choose addresses there
-            network.reserve_vip_port(tenant.caller, str(uuid4()), tenant.project_id, [subnet.id], "10.78.0.2")
         balancer_id = str(uuid4())
+        with pytest.raises(Forbidden):  # who does not own a network does not choose addresses there
+            network.reserve_vip_port(tenant.caller, balancer_id, tenant.project_id, [subnet.id], "10.78.0.2")
         vip = network.reserve_vip_port(tenant.caller, balancer_id, tenant.project_id, [subnet.id], None)
         assert vip.address == "10.78.0.2"
         network.release_vip_port(balancer_id)

@@ -6,14 +6,16 @@ the caller's token; what only the service may, such as to bind a port to a host,
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from oslo_config import cfg
 
 from evener.resources.agent import AGENT_TYPE
 from evener.resources.caller import Caller
-from evener.resources.errors import NotFound
+from evener.resources.errors import EvenerError, NotFound
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
 from evener.services.network import Footing, SubnetInfo, Surroundings, VipAllocation, VipPort
 from evener.services.neutron_api import Json, Neutron, batched
@@ -25,7 +27,7 @@ from evener.services.neutron_wiring import Wiring
 from evener.services.sessions import Service, open_session
 
 GROUP = "neutron"
-AT_ONCE = 4
+AT_ONCE = 8
 QUOTAS = ("loadbalancer", "listener", "pool", "member", "healthmonitor", "l7policy")
 OPTS = [
     cfg.StrOpt(
@@ -71,7 +73,7 @@ class NeutronNetwork:
         self._hosts = Hosts(neutron)
         self._wiring = Wiring(neutron, self._hosts, self._meanwhile)
         self._watch = Watch(neutron, self._wiring)
-        # The port that a thread has just asked for: what it lets in is set next.
+        # The port that a thread has just asked for, and its groups where it did: what it lets in is set next.
         self._just_seen = threading.local()
 
     def reserve_vip_port(
@@ -85,8 +87,18 @@ class NeutronNetwork:
         """Make the port of a load balancer, as the caller."""
         network_id = self._neutron.show("subnet", subnet_ids[0], caller.token)["network_id"]
         footing = self._meanwhile.submit(self._footing, network_id)
-        made = self._ports.reserve(caller, loadbalancer_id, project_id, network_id, subnet_ids, address)
+        prepared = self._meanwhile.submit(self._prepare, loadbalancer_id)
+        try:
+            made = self._ports.reserve(caller, loadbalancer_id, project_id, network_id, subnet_ids, address)
+        finally:
+            wait([prepared])  # else it could come after what was made is undone
         return replace(made, footing=footing.result())
+
+    def _prepare(self, loadbalancer_id: str) -> None:
+        """Make a load balancer's group, where we keep it; what fails is tried again, and told, when it is bound."""
+        if self._keeps_groups:
+            with suppress(EvenerError):
+                self._groups.prepare(loadbalancer_id)
 
     def adopt_vip_port(
         self,
@@ -128,20 +140,23 @@ class NeutronNetwork:
 
     def vip_port(self, port_id: str, host: str) -> VipPort | None:
         """Return what `host` needs to have the port, which is bound there from now on; None when it is gone."""
-        port = self._wiring.bound(port_id, host, self._groups.at_binding if self._keeps_groups else None)
+        groups: list[Json] = []
+        also = partial(self._groups.at_binding, groups) if self._keeps_groups else None
+        port = self._wiring.bound(port_id, host, also)
         if port is None:
             return None
-        self._just_seen.port = port
+        self._just_seen.port, self._just_seen.groups = port, groups
         return VipPort(self._wiring.describe(port))
 
     def let_in(self, loadbalancer_id: str, port_id: str, rules: Sequence[PacketRule]) -> None:
         """Have the port's security group let these packets in, where we keep it."""
-        port: Json | None = self._just_seen.__dict__.pop("port", None)
+        seen = self._just_seen.__dict__
+        port, groups = seen.pop("port", None), seen.pop("groups", ())
         if not self._keeps_groups:
             return
         if port is None or port["id"] != port_id:
-            port = self._neutron.show("port", port_id)
-        self._groups.let_in(loadbalancer_id, port, rules)
+            port, groups = self._neutron.show("port", port_id), ()
+        self._groups.let_in(loadbalancer_id, port, rules, groups)
 
     def changed_ports(self) -> frozenset[str]:
         """Return the load balancers to look at again: somebody has changed or deleted their ports since last time."""

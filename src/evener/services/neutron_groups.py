@@ -30,6 +30,10 @@ class VipGroups:
         self._neutron = neutron
         self._mark = f"Kept by Evener {installation}".strip()
 
+    def prepare(self, loadbalancer_id: str) -> None:
+        """Make the group of a load balancer that is being made, so that its port can be bound into it at once."""
+        self._ensure(loadbalancer_id, ())
+
     def choose(self, caller: Caller, port_id: str, group_ids: Sequence[str]) -> tuple[str, ...]:
         """Put a port into these groups alone, and return those it was in; see `Network.set_vip_groups`.
 
@@ -53,18 +57,25 @@ class VipGroups:
             mark("port", port_id, _CHOSEN)
         return had
 
-    def at_binding(self, port: Json) -> Json:
+    def at_binding(self, found: list[Json], port: Json) -> Json:
         """Return what else changes of a port when it is bound: one that is in no group comes into ours.
 
-        So that is no request of its own, which would take Neutron as long as to bind the port.
+        That is added to `found`. So it is no request of its own, which would take Neutron as long as to bind the port.
         """
         loadbalancer_id = port["device_id"]
         if port["security_groups"] or not _may_have_groups(port) or not _is_uuid(loadbalancer_id):
             return {}
-        return {"security_groups": [self._ensure(loadbalancer_id, self._groups(loadbalancer_id))["id"]]}
+        group = self._ensure(loadbalancer_id, self._groups(loadbalancer_id))
+        found.append(group)
+        return {"security_groups": [group["id"]]}
 
-    def let_in(self, loadbalancer_id: str, port: Json, rules: Sequence[PacketRule]) -> None:
-        """Have a port let in what `rules` say, unless a user has chosen its groups; see `Network.let_in`."""
+    def let_in(
+        self, loadbalancer_id: str, port: Json, rules: Sequence[PacketRule], found: Sequence[Json] = ()
+    ) -> None:
+        """Have a port let in what `rules` say, unless a user has chosen its groups; see `Network.let_in`.
+
+        `found` are the load balancer's groups, where they have just been asked for.
+        """
         wanted = frozenset(rule for each in rules for rule in _rules(each))
         tag, groups = _tag_of(port), list(port["security_groups"])
         group_id = _group_of(tag)
@@ -72,7 +83,7 @@ class VipGroups:
             return
         if tag is None and not wanted:
             return  # no group, or a new one, lets nothing in
-        found = self._groups(loadbalancer_id)
+        found = found or self._groups(loadbalancer_id)
         ours = [each for each in found if each["id"] in groups]
         if groups and not ours and not is_adopted(port, loadbalancer_id):
             return
