@@ -23,3 +23,7 @@ as_root() {
     fail "This needs root and there is no sudo: $*"
   fi
 }
+
+# Fails where the cloud of cloud/up cannot be: it is of Debian 12's packages. Debian 13 has no Linux bridge agent of Neutron's
+# and no command `neutron`, other systems have other versions.
+cloud_can_be() { (. /etc/os-release && [ "${ID:-}-${VERSION_ID:-}" = debian-12 ]) 2>/dev/null; }
