@@ -115,10 +115,16 @@ def test_the_api_is_served_by_uwsgi_too(evener: Services, admin: Any) -> None:
         "--die-on-term",
     ]
     url = f"http://127.0.0.1:{port}"
-    with (evener.directory / "uwsgi.out").open("ab") as output:
+    said_by_it = evener.directory / "uwsgi.out"
+    with said_by_it.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
+
+    def serves() -> bytes:
+        assert process.poll() is None, said_by_it.read_text()  # it ends where it cannot load the application
+        return answered(f"{url}/healthcheck", "")
+
     try:
-        eventually(lambda: answered(f"{url}/healthcheck", ""), 120)
+        eventually(serves, 120)
         for path in ("/load-balancer/v2/lbaas/loadbalancers", "/networking/v2.0/lbaas/loadbalancers"):
             assert b'"loadbalancers"' in answered(url + path, admin.auth_token)
     finally:
