@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -66,3 +67,20 @@ def aside(work: Callable[[], T]) -> T:
     if failures:
         raise failures[0]
     return results[0]
+
+
+def begun(work: Callable[[], T]) -> "Future[T]":
+    """Have `work` done in a thread that ends with it, and return at once what will hold its outcome.
+
+    It keeps no program from ending: who gives it up leaves it to itself.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except Exception as error:  # noqa: BLE001 - raised again where the outcome is asked for
+            outcome.set_exception(error)
+
+    Thread(target=run, name="begun", daemon=True).start()
+    return outcome

@@ -82,9 +82,15 @@ class KeystoneIdentity:
         found: dict[str, Any] = {}
         said: list[str] = []
         environment = _environment(token, service_token) | {FOUND: found}
-        try:
+
+        def ask() -> None:
             for _ in self._filter(environment, lambda status, *_: said.append(status)):
                 pass
+
+        try:
+            self._keystone.wait_for(ask)
+        except Unavailable:
+            raise
         except Exception as error:
             LOG.exception("Keystone was asked about a token in vain")
             raise Unavailable("Keystone does not answer; see [keystone_authtoken]") from error

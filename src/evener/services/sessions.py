@@ -19,11 +19,18 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from evener.resources.errors import Unauthorized, Unavailable
+from evener.services.presence import Presence
 
 LOG = logging.getLogger(__name__)
 GROUP = "service_auth"
 CONNECT_TIMEOUT_S = 3.0
-ANSWER_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 30.0  # of a service that lives
+# What little a service is asked for that it has to look up.
+QUESTIONS = {
+    "identity": "/v3/auth/projects",
+    "network": "/v2.0/networks?limit=1&fields=id",
+    "key-manager": "/v1/secrets?limit=1",
+}
 ATTEMPTS = 3
 _VERSION = re.compile(r"/v[0-9.]+/?$")
 # What files that were written for Neutron-LBaaS call keystoneauth's settings.
@@ -102,6 +109,32 @@ class Service:
             region_name=where.region_name,
             endpoint_override=where.endpoint_override,
         )
+        self._found: str | None = None  # where the service is, once that was asked
+        self.wait_for = Presence(name, self._ask).wait_for
+
+    def _ask(self, closely: bool) -> None:  # noqa: FBT001
+        """Ask Keystone, which all others ask, and the service for their versions, or closely for what is kept there.
+
+        Raises:
+            keystoneauth1.exceptions.ClientException: when one does not answer, or closely, cannot at present.
+        """
+        session: Any = self._adapter.session
+        versions = partial(
+            session.get, authenticated=False, timeout=ANSWER_TIMEOUT_S, raise_exc=False, log=False
+        )
+        if not closely:
+            versions(session.auth.auth_url)
+            if self._found is not None:
+                versions(self._found)
+            return
+        try:
+            self._adapter.get(
+                QUESTIONS[str(self._adapter.service_type)],
+                endpoint_override=self._without_version(self._adapter.get_endpoint()),
+            )
+        except exceptions.HttpError as error:
+            if error.http_status >= 500:
+                raise
 
     def endpoint(self) -> str:
         """Return the URL that the service is reached at, without a version at its end.
@@ -109,10 +142,13 @@ class Service:
         Raises:
             Unavailable: when Keystone does not answer, or knows of no such service.
         """
-        found = self._prepared(self._adapter.get_endpoint)
-        if not found:
+        self._found = self._without_version(self._prepared(self._adapter.get_endpoint))
+        return self._found
+
+    def _without_version(self, url: str | None) -> str:
+        if not url:
             raise Unavailable(f"{self.name} is not in Keystone's catalog")
-        return _VERSION.sub("", str(found))
+        return _VERSION.sub("", url)
 
     def project_id(self) -> str:
         """Return the project that our credentials are for.
@@ -151,9 +187,8 @@ class Service:
             headers = {**more.get("headers", {}), "X-Auth-Token": token}
             more |= {"headers": headers, "authenticated": False}
         try:
-            answer: Response = _tries(again=again or method != "POST")(
-                self._adapter.request, path, method, timeout=self._timeout_s, **more
-            )
+            ask = partial(self._adapter.request, path, method, timeout=self._timeout_s, **more)
+            answer: Response = _tries(again=again or method != "POST")(self.wait_for, ask)
             return answer
         except exceptions.HttpError as error:
             if error.http_status == 401 and token is not None:
@@ -166,7 +201,7 @@ class Service:
 
     def _prepared(self, ask: Callable[[], Any]) -> Any:
         try:
-            return _tries(again=True)(ask)
+            return _tries(again=True)(self.wait_for, ask)
         except exceptions.ClientException as error:
             raise self._unavailable(error) from error
 
@@ -187,7 +222,9 @@ def _tries(*, again: bool) -> Retrying:
 
 
 def _may_again(error: BaseException, *, again: bool) -> bool:
-    """Say whether a request is sent again: one that was never sent, or may be done `again`."""
+    """Say whether a request is sent again: one that was never sent, or may be done `again` and was not too slow."""
+    if isinstance(error, exceptions.ConnectTimeout):
+        return False
     if isinstance(error, exceptions.ConnectFailure):
         return again or _never_sent(error)
     return isinstance(error, exceptions.HttpServerError) and again
