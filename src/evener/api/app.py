@@ -41,8 +41,17 @@ OPEN_PATHS = frozenset(
 class Authentication:
     """Gives every request an id, and finds out who makes it; identity's own routes look at tokens themselves."""
 
-    def __init__(self, identity: Identity, base_url: str, *, trust_neutron_url: bool = False) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        base_url: str,
+        *,
+        trust_neutron_url: bool = False,
+        be_there: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Refuse, with what `be_there` raises, what nobody can do at present: identity may hang for the same reason."""
         self._identity = identity
+        self._be_there = be_there
         self._base_url = base_url
         self._trusts_neutron = trust_neutron_url
 
@@ -69,6 +78,7 @@ class Authentication:
         token = request.get_header("X-Auth-Token")
         if not token:
             raise Unauthorized("The request you have made requires authentication.")
+        self._be_there()
         caller = self._identity.validate(token, request.get_header("X-Service-Token"))
         request.context.caller = caller
         RequestContext(
@@ -141,15 +151,19 @@ def make_app(
     services: Sequence[str] = (),
     *,
     trust_neutron_url: bool = False,
+    be_there: Callable[[], None] = lambda: None,
 ) -> App:
     """Return an application with authentication and error handling, to which rooms add their routes.
 
     `base_url` is how clients reach it (`http://127.0.0.1:9876`): all links begin with it, whatever they say; but where
     Neutron is believed, those of who comes by way of it.
     `services` are the names below `/` of what is served; rooms add it.
+    What `be_there` raises is what requests are refused with before anybody is asked who makes them.
     Of requests that wait for something else than the database, `slow_at_once` of a kind are served at once.
     """
-    authentication = Authentication(identity, base_url, trust_neutron_url=trust_neutron_url)
+    authentication = Authentication(
+        identity, base_url, trust_neutron_url=trust_neutron_url, be_there=be_there
+    )
     app = App(middleware=[authentication, Lanes(slow_at_once)])
     app.req_options.strip_url_path_trailing_slash = False
     for kind, handler in ErrorHandlers(app.error_forms).handlers().items():

@@ -57,6 +57,7 @@ def make_api(
         slow,
         services,
         trust_neutron_url=conf.api.trust_neutron_url,
+        be_there=database.be_there,
     )
     balancing = LoadBalancing(
         database,

@@ -62,7 +62,7 @@ def database(conf: cfg.ConfigOpts) -> Database:
     Raises:
         DatabaseBehind: when it lacks some, or does not answer.
     """
-    found = Database(config.database_url(conf), config.limits(conf))
+    found = Database(config.database_url(conf), config.limits(conf), watched=True)
     try:
         lacking = manage.behind(found)
     except SQLAlchemyError as error:

@@ -17,8 +17,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from evener.store.pulse import Pulse
+
 LOG = logging.getLogger(__name__)
 LOCK_WAIT_S = 30
+STATEMENT_S = 30  # of a server that lives
+BEAT_S, CONNECT_S = 5, 3
+KEPT = 10  # connections of a pool
 _IN_MEMORY = (None, "", ":memory:")
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,11 +66,19 @@ class Database:
 
     `limits` says how many of a kind a project may have where the database says nothing else, in place of what the kind
     says itself; -1 is any number.
+
+    With `watched`, a server that hangs is found to be away within seconds: what waits for it ends, and what comes is
+    refused at once. No statement takes longer than `STATEMENT_S` then.
     """
 
-    def __init__(self, url: str, limits: Mapping[str, int] = MappingProxyType({})) -> None:
-        self.engine = _engine(url)
+    def __init__(
+        self, url: str, limits: Mapping[str, int] = MappingProxyType({}), *, watched: bool = False
+    ) -> None:
+        self.engine = _engine(url, STATEMENT_S if watched else None)
         self.limits = limits
+        self._pulse: Pulse | None = None
+        if watched and self.engine.dialect.name != "sqlite":
+            self._pulse = Pulse(_engine(url, BEAT_S, pool_size=1), self.engine)
         self._numbers = itertools.count(1)
         # Another number after every transaction of this process that may have changed something.
         self.changes = 0
@@ -77,6 +90,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Open a transaction that may change rows: committed at the end, rolled back by an exception."""
+        self.be_there()
         with self._turn, self.engine.connect() as connection:
             connection.info["writes"] = True
             try:
@@ -120,8 +134,14 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Open a transaction that only reads: one consistent view."""
+        self.be_there()
         with self.engine.connect() as connection:
             yield Transaction(connection, self.limits)
+
+    def be_there(self) -> None:
+        """Raise sqlalchemy.exc.TimeoutError where the server is known to be away."""
+        if self._pulse is not None:
+            self._pulse.be_there()
 
     def apart(self) -> "Database":
         """Return the same database with `changes` of its own: those that are made through what this returns."""
@@ -143,6 +163,8 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        if self._pulse is not None:
+            self._pulse.end()
         with self._watching:
             if self._watcher is not None:
                 self._watcher.close()
@@ -205,16 +227,17 @@ def ask(database: Database, question: Callable[[Transaction], T]) -> T:
         return question(tx)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, statement_s: int | None = None, pool_size: int = 30) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
             parsed,
             pool_pre_ping=True,
-            pool_size=10,
-            max_overflow=20,
+            pool_size=min(pool_size, KEPT),
+            max_overflow=max(0, pool_size - KEPT),
             isolation_level="READ COMMITTED",
             hide_parameters=True,
+            connect_args=_patience(parsed.get_driver_name(), statement_s),
         )
     if parsed.database not in _IN_MEMORY:
         # It holds hashes of passwords; SQLite gives its journals the same mode.
@@ -225,6 +248,16 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _patience(driver: str, statement_s: int | None) -> dict[str, int]:
+    """Return how long a driver waits for a connection and for an answer, in its own words."""
+    if statement_s is None:
+        return {}
+    words = {"connect_timeout": CONNECT_S}
+    if driver == "pymysql":  # psycopg has no limit of its own; `Pulse` cuts its connections all the same
+        words |= {"read_timeout": statement_s, "write_timeout": statement_s}
+    return words
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
