@@ -76,9 +76,9 @@ DEFAULT_OPTS = [
     cfg.IntOpt("periodic_interval", default=10, min=1, help="Seconds between two readings of counters."),
     cfg.IntOpt(
         "resync_interval",
-        default=60,
+        default=10,
         min=1,
-        help="Seconds between two comparisons with the API; every tenth looks at everything on the host.",
+        help="Seconds between two comparisons with the API; every sixtieth looks at everything on the host.",
     ),
     cfg.IntOpt("agent_workers", default=4, min=1, help="Load balancers worked on at once."),
     cfg.StrOpt("metrics_host", default="127.0.0.1", help="Address evener-agent shows its /metrics on."),

@@ -47,13 +47,15 @@ COMPARING = "generations"  # the key of looking only at what is of another gener
 GATHERED_S = 0.3  # of changes that come faster than reloads, each further reload has all of so many seconds
 BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
+AWAY_RETRY_S = 4.0  # the longest where control, or a service that it asks, was away
 STOP_S = 10.0
 ANSWER_S = 3.0  # what control gets after a start, before what was served last is served again
-FULL_RESYNC = 10  # every so many resyncs look at everything
+NETWORKS_RESYNC, FULL_RESYNC = 6, 60  # every so many resyncs look at networks too, and at everything
 ADOPTED_AT_ONCE = 2  # load balancers that run: there is little to wait for, and threads hold each other up
 READ_AT_ONCE = 20  # load balancers: fewer wake up too often, more are in the way of what is to be done soon
 OBSERVED_S = 2.0  # what somebody who asks waits for a load balancer that is being changed
 CONFIRMED_AT_ONCE = 2  # ports that are new, with each reading of counters: nobody waits for it
+UNHEARD_S = 2.0  # between two heartbeats where the last was not heard
 LONGEST_SILENCE_S = 25.0  # control takes an agent for dead after 75 s without a heartbeat
 
 
@@ -62,7 +64,7 @@ class Intervals:
     """Seconds between two readings of counters (and heartbeats), and between two comparisons with control."""
 
     periodic_s: float = 10
-    resync_s: float = 60
+    resync_s: float = 10
 
 
 class AgentService:
@@ -252,8 +254,9 @@ class AgentService:
             LOG.debug("%s: %s; waiting for one to end", key, error)
             self._queue.put(key, BUSY_S)
             return
-        delay_s = self._retries.get(key, FIRST_RETRY_S)
-        self._retries[key] = min(delay_s * 2, LONGEST_RETRY_S)
+        longest_s = AWAY_RETRY_S if isinstance(error, Unavailable) else LONGEST_RETRY_S
+        delay_s = min(self._retries.get(key, FIRST_RETRY_S), longest_s)
+        self._retries[key] = delay_s * 2
         expected = isinstance(error, Unavailable | HostError | DataPlaneError)
         LOG.error("%s: %s; trying again in %.2g s", key, error, delay_s, exc_info=None if expected else error)
         self._queue.put(key, delay_s)
@@ -392,7 +395,7 @@ class AgentService:
         resynced, times = time.monotonic(), 0
         interval_s = min(self._intervals.periodic_s, LONGEST_SILENCE_S)
         self._neighbours.look()
-        while not self._stopped.wait(interval_s):
+        while not self._stopped.wait(interval_s if self._heard else min(interval_s, UNHEARD_S)):
             self._beat()
             balancers = self._balancers.all()
             for number, balancer in enumerate(balancers):
@@ -403,10 +406,12 @@ class AgentService:
                 self._repairer.confirm(balancer_id)
             if time.monotonic() - resynced >= self._intervals.resync_s:
                 resynced, times = time.monotonic(), times + 1
-                self._neighbours.look()
+                if times % NETWORKS_RESYNC == 0:
+                    self._neighbours.look()
                 if times % FULL_RESYNC:
                     self._queue.put(COMPARING)
-                    self._queue.put(NETWORKS)
+                    if times % NETWORKS_RESYNC == 0:
+                        self._queue.put(NETWORKS)
                 else:
                     self.look()
 

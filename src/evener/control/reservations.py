@@ -9,6 +9,7 @@ The one order in which control deals with another service:
 5. a sweep does again what a crash, or a service that was away, has left of 3 and 4.
 """
 
+import itertools
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,7 +45,8 @@ from evener.threads import Thread, repeated
 LOG = logging.getLogger(__name__)
 HELD_S = 60.0  # from the reservation to the commit; then it is given up
 SWEPT_AFTER_S = 90.0  # that a reservation of no load balancer was seen first: longer than one is held
-SWEEP_EVERY_S = 30.0
+SWEEP_EVERY = 10  # of those times
+FINISH_EVERY_S = 3.0  # what a service that was away has kept is gone soon after its return
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +187,20 @@ class Reservations:
         with self._database.write() as tx:
             return departing.forget(tx, loadbalancer_id)
 
-    def sweep(self, after_s: float = SWEPT_AFTER_S) -> None:
-        """Finish what is on its way out, and release what is of no load balancer since `after_s` seconds."""
+    def _left(self) -> list[str]:
         with self._database.read() as tx:
-            left = departing.all_left(tx)
+            return departing.all_left(tx)
+
+    def _finish(self, left: Iterable[str]) -> None:
         for loadbalancer_id in left:
             try:
                 self.finish(loadbalancer_id)
             except Unavailable as error:  # which may be for this one alone
                 LOG.warning("Load balancer %s is not gone yet: %s", loadbalancer_id, error)
+
+    def sweep(self, after_s: float = SWEPT_AFTER_S) -> None:
+        """Finish what is on its way out, and release what is of no load balancer since `after_s` seconds."""
+        self._finish(self._left())
         reserved = self._network.reserved()  # before the load balancers: one that is made meanwhile is known
         with self._database.read() as tx:
             nobodys = set(reserved) - set(tx.scalar_ids(select(loadbalancers.c.id)))
@@ -223,8 +230,21 @@ class Reservations:
         return ours - there
 
     def keep_sweeping(self, ended: Event) -> Thread:
-        """Return a thread, not yet started, that sweeps from time to time until `ended`."""
-        return repeated("sweep", self.sweep, SWEEP_EVERY_S, ended)
+        """Return a thread, not yet started, that sweeps from time to time until `ended`.
+
+        More often it finishes what was left the time before, and so is not being finished by somebody else.
+        """
+        times, before = itertools.count(), set[str]()
+
+        def work() -> None:
+            if next(times) % SWEEP_EVERY == 0:
+                self.sweep()
+            left = set(self._left())
+            self._finish(left & before)
+            before.clear()
+            before.update(left)
+
+        return repeated("sweep", work, FINISH_EVERY_S, ended)
 
 
 def vip_subnets(network: Network, caller: Caller, values: Mapping[str, Any]) -> Sequence[str]:
