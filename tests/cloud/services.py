@@ -25,28 +25,40 @@ class Services:
         self.file = directory / "evener.conf"
         self.file.write_text(settings)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def run(self, program: str, *words: str) -> None:
         """Run one to its end."""
         subprocess.run([BIN / program, "--config-file", self.file, *words], check=True)
 
-    def start(self, program: str, *words: str) -> None:
-        """Start one, with its output in a file of its name."""
-        with (self.directory / f"{program}.out").open("ab") as output:
-            self._running[program] = subprocess.Popen(
+    def start(self, program: str, *words: str, name: str | None = None) -> None:
+        """Start one, with its output in a file of its name; `name` is another one's of the same program."""
+        name = name or program
+        self._started[name] = (program, words)
+        with (self.directory / f"{name}.out").open("ab") as output:
+            self._running[name] = subprocess.Popen(
                 [BIN / program, "--config-file", self.file, *words], stdout=output, stderr=output
             )
 
-    def end(self, program: str, number: signal.Signals = signal.SIGTERM) -> None:
+    def start_again(self, name: str) -> None:
+        """Start one that has ended, as it was."""
+        program, words = self._started[name]
+        self.start(program, *words, name=name)
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send one a signal."""
+        self._running[name].send_signal(number)
+
+    def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
         """End one."""
-        process = self._running.pop(program)
+        process = self._running.pop(name)
         process.send_signal(number)
         process.wait(ENDED_S)
 
     def end_all(self) -> None:
         """End all, the agent's load balancers too."""
-        for program in tuple(self._running):
-            self.end(program)
+        for name in tuple(self._running):
+            self.end(name)
 
     def said(self) -> str:
         """Return the ends of their logs."""
@@ -56,9 +68,9 @@ class Services:
             f"== {each.name}\n" + "\n".join(each.read_text().splitlines()[-30:]) for each in files
         )
 
-    def answers(self) -> bool:
+    def answers(self, port: int = PORT) -> bool:
         """Return whether the API does."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/healthcheck", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck", timeout=2) as answer:
             return bool(answer.status == 200)
 
 
