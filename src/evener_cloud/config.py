@@ -8,6 +8,7 @@ from pathlib import Path
 from oslo_config import cfg
 
 from evener import config
+from evener.dashboard import settings as dashboard
 from evener.resources.quota import default_limits
 from evener.resources.types import validate_uuid
 from evener_cloud.network.resources import KINDS
@@ -38,13 +39,21 @@ QUOTA_OPTS = [
 ]
 STANDALONE_OPTS = [
     cfg.BoolOpt("agent", default=True, help="Serve load balancers on this machine as well."),
+    cfg.BoolOpt(
+        "dashboard", default=True, help="Serve the dashboard at /dashboard/, where HAProxy is in front."
+    ),
     cfg.DictOpt(
         "host_addresses",
         default={},
         help="NETWORK_ID:ADDRESS/LENGTH,…: addresses of this host on networks; none, unless you say so.",
     ),
 ]
-GROUPS = {"identity": IDENTITY_OPTS, "quotas": QUOTA_OPTS, "standalone": STANDALONE_OPTS}
+GROUPS = {
+    "identity": IDENTITY_OPTS,
+    "quotas": QUOTA_OPTS,
+    "standalone": STANDALONE_OPTS,
+    "dashboard": dashboard.OPTS,
+}
 
 
 def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cfg.ConfigOpts:
@@ -63,7 +72,7 @@ def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cf
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return these settings, for `oslo-config-generator --namespace evener_cloud`."""
-    return [(group, list(options)) for group, options in GROUPS.items()]
+    return [(group, list(options)) for group, options in GROUPS.items() if group != "dashboard"]
 
 
 def limits(conf: cfg.ConfigOpts) -> dict[str, int]:

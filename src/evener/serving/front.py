@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -28,6 +28,7 @@ from evener.threads import lasting
 LOG = logging.getLogger(__name__)
 PROGRAM = "haproxy"
 CONFIGURATION, SOCKET, ERRORS = "haproxy.conf", "api.sock", "haproxy.err"
+DASHBOARD_SOCKET, DASHBOARD = "dashboard.sock", "/dashboard"  # and the path below which it is
 FILES_FOR_OTHERS = 100  # of its open files: for what is no connection
 UPSTREAM, UPSTREAM_LARGE, LARGE_BY_ADDRESS = 128, 32, 8  # requests under way at once
 WAITING = 2  # of requests that look at passwords, and of those that ask agents; the others queue
@@ -81,7 +82,7 @@ frontend api
   acl asking path,url_dec -m end {asking}
   http-request track-sc2 src table hashing_by_address if hashing writes !proxy
   http-request deny deny_status 429 if hashing writes {{ sc2_conn_cur gt {hashing_by_address} }}
-  use_backend hashing if hashing writes
+{dashboard}  use_backend hashing if hashing writes
   use_backend asking if asking
   use_backend large if large
   default_backend whole
@@ -107,6 +108,12 @@ backend by_address
 backend large_by_address
   stick-table type ipv6 size 100k expire 1m store conn_cur
 """
+_TO_DASHBOARD = f"  use_backend dashboard if {{{{ path {DASHBOARD} }}}} or {{{{ path_beg {DASHBOARD}/ }}}}\n"
+# Its pages have streams of events that stay open, so it has its own bound, and nothing of the API's is taken by them.
+_DASHBOARD = """
+backend dashboard
+  server dashboard unix@/proc/self/fd/{directory}/{socket} maxconn 1024
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +134,13 @@ class Limits:
 class Descriptors:
     """What HAProxy is given of ours: sockets that listen, the directory of the API's socket, a PEM file.
 
-    So that it needs no right on any path that leads there.
+    So that it needs no right on any path that leads there. `dashboard` says whether its socket is there as well.
     """
 
     listening: tuple[int, ...]
     directory: int
     certificate: int | None = None
+    dashboard: bool = False
 
     def all(self) -> tuple[int, ...]:
         """Return all of them."""
@@ -155,7 +163,8 @@ def render(given: Descriptors, limits: Limits) -> str:
     """Return HAProxy's configuration."""
     certificate = given.certificate
     secure = "" if certificate is None else f" ssl crt /proc/self/fd/{certificate} alpn http/1.1"
-    return _FILE.format(
+    file = _FILE.format(
+        dashboard=_TO_DASHBOARD.format() if given.dashboard else "",
         connections=limits.connections,
         by_address=max(1, limits.connections // 2),
         request_s=limits.request_s,
@@ -177,6 +186,8 @@ def render(given: Descriptors, limits: Limits) -> str:
         socket=SOCKET,
         directory=given.directory,
     )
+    more = _DASHBOARD.format(directory=given.directory, socket=DASHBOARD_SOCKET) if given.dashboard else ""
+    return file + more
 
 
 def _error(status: int, words: str) -> str:
@@ -255,11 +266,20 @@ def end_left_behind(place: Place) -> None:
     processes.kill(left)
 
 
-class Kept:
-    """HAProxy, started again whenever it ends, by a thread that lives as long."""
+def kept(place: Place, given: Descriptors) -> "Kept":
+    """Return HAProxy, running."""
+    return Kept(
+        "HAProxy in front of the API",
+        lambda output: place.start(given, output=output),
+        place.directory / ERRORS,
+    )
 
-    def __init__(self, place: Place, given: Descriptors) -> None:
-        self._place, self._given = place, given
+
+class Kept:
+    """A program, started again whenever it ends, by a thread that lives as long; `errors` has its last words."""
+
+    def __init__(self, name: str, start: Callable[[Any], subprocess.Popen[bytes]], errors: Path) -> None:
+        self._name, self._program, self._errors = name, start, errors
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -275,15 +295,15 @@ class Kept:
                 return
             failures = 0 if time.monotonic() - began > LIVED_S else failures + 1
             pause_s = PAUSES_S[min(failures, len(PAUSES_S) - 1)]
-            said = _said((self._place.directory / ERRORS).read_text(errors="replace"))
-            LOG.error("HAProxy in front of the API has ended (%d): %s; again in %.1f s", code, said, pause_s)
+            said = _said(self._errors.read_text(errors="replace"))
+            LOG.error("%s has ended (%d): %s; again in %.1f s", self._name, code, said, pause_s)
             self._ended.wait(pause_s)
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         """Return the new process, or None when none is wanted any more."""
-        with self._lock, (self._place.directory / ERRORS).open("wb") as errors:
+        with self._lock, self._errors.open("wb") as errors:
             if not self._ended.is_set():
-                self._child = self._place.start(self._given, output=errors)
+                self._child = self._program(errors)
                 return self._child
         return None
 

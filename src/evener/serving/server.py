@@ -71,8 +71,12 @@ def bound(host: str, port: int) -> tuple[socket.socket, ...]:
 class Server:
     """Takes its port when it is made, and answers once it serves an application."""
 
-    def __init__(self, conf: cfg.ConfigOpts, directory: Path | None = None) -> None:
+    def __init__(
+        self, conf: cfg.ConfigOpts, directory: Path | None = None, *, has_dashboard: bool = False
+    ) -> None:
         """Take the addresses that settings name; HAProxy's files are in `directory`, which nobody else has.
+
+        With `has_dashboard` there is a socket for one as well, where HAProxy is.
 
         Raises:
             StartError: saying which setting does not fit this machine.
@@ -92,9 +96,12 @@ class Server:
         self._outer = bound(conf.api.bind_host, conf.api.bind_port)
         self._inner = self._outer
         self._directory = -1
+        self.dashboard_socket: socket.socket | None = None
         if self._place is not None:
             self._directory = os.open(self._place.directory, os.O_PATH | os.O_CLOEXEC)
-            self._inner = (_unix_socket(self._place, self._directory),)
+            self._inner = (_unix_socket(self._place, self._directory, front.SOCKET),)
+            if has_dashboard:
+                self.dashboard_socket = _unix_socket(self._place, self._directory, front.DASHBOARD_SOCKET)
             self._configure(self._place)
 
     def _configure(self, place: front.Place) -> None:
@@ -109,9 +116,15 @@ class Server:
         front.check(place, self._given)
 
     @property
+    def api_directory(self) -> int:
+        """The descriptor of the directory with the API's socket, where HAProxy stands in front."""
+        return self._directory
+
+    @property
     def _given(self) -> front.Descriptors:
         listening = tuple(each.fileno() for each in self._outer)
-        return front.Descriptors(listening, self._directory, self._certificate)
+        has_dashboard = self.dashboard_socket is not None
+        return front.Descriptors(listening, self._directory, self._certificate, has_dashboard)
 
     def serve(self, app: Any, ready: Callable[[], None] = lambda: None) -> None:
         """Serve `app` until `leave`, and say when that begins; in the end all connections are closed."""
@@ -120,7 +133,7 @@ class Server:
             each.listen(BACKLOG)
         server = self._behind(app, served)
         if self._place is not None:
-            self._front = front.Kept(self._place, self._given)
+            self._front = front.kept(self._place, self._given)
         # The loop ends when nothing is left for it to wait for.
         self._end = lambda: server.trigger.pull_trigger(served.clear)
         if self._left.is_set():
@@ -185,7 +198,7 @@ class Server:
         except Exception:
             self._certificate = former
             raise
-        self._front = front.Kept(place, self._given)
+        self._front = front.kept(place, self._given)
         old.retire(REQUEST_S)
         os.close(former)
 
@@ -196,6 +209,8 @@ class Server:
         if self._front is not None:
             self._front.retire()
             self._front = None
+        if self.dashboard_socket is not None:
+            self.dashboard_socket.close()
         for descriptor in (self._directory, self._certificate):
             if descriptor is not None and descriptor >= 0:
                 os.close(descriptor)
@@ -266,15 +281,15 @@ def _place(conf: cfg.ConfigOpts, directory: Path) -> front.Place:
     return front.Place(directory, settings.user_of(group), group)
 
 
-def _unix_socket(place: front.Place, directory: int) -> socket.socket:
-    """Return the socket that HAProxy passes requests to, made by way of the descriptor of its directory.
+def _unix_socket(place: front.Place, directory: int, name: str) -> socket.socket:
+    """Return a socket that HAProxy passes requests to, made by way of the descriptor of its directory.
 
     The path itself may be longer than the kernel takes.
     """
-    path = place.directory / front.SOCKET
+    path = place.directory / name
     path.unlink(missing_ok=True)
     inner = socket.socket(socket.AF_UNIX)
-    inner.bind(f"/proc/self/fd/{directory}/{front.SOCKET}")
+    inner.bind(f"/proc/self/fd/{directory}/{name}")
     path.chmod(0o660)
     place.give(path)
     inner.listen(BACKLOG)

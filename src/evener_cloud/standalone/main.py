@@ -18,6 +18,7 @@ from evener.resources.errors import Unavailable
 from evener.serving.errors import StartError
 from evener.serving.server import Server, certificate, in_front
 from evener_cloud import config as cloud
+from evener_cloud.standalone import dashboard
 from evener_cloud.standalone.assembly import Assembly
 from evener_cloud.standalone.purge import purge
 
@@ -95,13 +96,16 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     sys.setswitchinterval(TURN_S)
     daemon.hangups_are_harmless()
     daemon.open_many_files()
-    server = Server(conf)
+    server = Server(conf, has_dashboard=conf.standalone.dashboard)
     assembly = Assembly(conf)
     daemon.on_signals(server.leave, server.reload)
     daemon.pass_over_what_is_loaded()
     assembly.start()
+    beside = dashboard.start(conf, server)
     try:
         server.serve(assembly.app, lambda: LOG.info("Serving on %s", config.public_url(conf)))
     finally:
+        if beside is not None:
+            beside.retire()
         assembly.stop()
         LOG.info("Stopped; traffic goes on")

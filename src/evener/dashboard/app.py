@@ -1,0 +1,290 @@
+"""The dashboard over HTTP: which function makes which page, who may ask for it, and what a browser is told.
+
+What a page shows is decided elsewhere: a page is a function of `Asked`.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import falcon
+import falcon.asgi
+from falcon.asgi import Request, Response
+
+from evener.dashboard import balancer, changes, listing, live, wizard
+from evener.dashboard.asked import MOUNT, Asked, Html, Redirect, Reply
+from evener.dashboard.cloud import Away, Cloud, Credentials, LoggedOut, Refused
+from evener.dashboard.sessions import Session, Sessions
+from evener.dashboard.templates import HERE, render
+
+COOKIE = "evener_dashboard"
+LARGEST = 1_048_576  # bytes of a form
+LOGINS_AT_ONCE = 2  # each costs the identity service a password's hash
+STREAMS = 20  # of events, of one session
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+View = Callable[[Asked], Reply]
+BALANCER = "/balancers/{balancer_id:uuid}"
+MEMBER = BALANCER + "/pools/{pool_id:uuid}/members/{member_id:uuid}"
+PAGES: Sequence[tuple[str, View, View | None]] = (
+    ("/balancers", listing.view, None),
+    ("/balancers/create", wizard.show, wizard.create),
+    (BALANCER, balancer.view, None),
+    (f"{BALANCER}/delete", changes.ask_delete, changes.delete),
+    (f"{BALANCER}/floating-ip", changes.show_floating_ip, changes.change_floating_ip),
+    (MEMBER, changes.show_member, changes.change_member),
+)
+
+
+class Site:
+    """What all requests share."""
+
+    def __init__(self, cloud: Cloud, sessions: Sessions) -> None:
+        self.cloud, self.sessions = cloud, sessions
+        self.shared = live.Shared()
+        self.logins = asyncio.Semaphore(LOGINS_AT_ONCE)
+        self.streams: dict[str, int] = {}
+
+    def session_of(self, req: Request) -> Session | None:
+        """Return the session that the browser names."""
+        return self.sessions.find((req.get_cookie_values(COOKIE) or [""])[0])
+
+    def asked(
+        self, req: Request, session: Session, parts: Mapping[str, Any], form: Mapping[str, Any]
+    ) -> Asked:
+        """Return what pages are made from."""
+        query = {name: value if isinstance(value, str) else value[-1] for name, value in req.params.items()}
+        return Asked(self.cloud, session, {name: str(value) for name, value in parts.items()}, query, form)
+
+
+async def _form(req: Request) -> dict[str, list[str]]:
+    """Return what a form of ours sent.
+
+    Raises:
+        falcon.HTTPError: for what is none, or comes from another site.
+    """
+    origin = req.get_header("Origin")
+    if (origin is not None and urlsplit(origin).netloc != req.netloc) or req.get_header(
+        "Sec-Fetch-Site"
+    ) not in (
+        None,
+        "same-origin",
+    ):
+        raise falcon.HTTPForbidden(description="This was sent by a page of another site.")
+    if (req.content_length or 0) > LARGEST:
+        raise falcon.HTTPContentTooLarge(description="That is too much for one form.")
+    sent = await req.stream.read(LARGEST)
+    return parse_qs(sent.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5000)
+
+
+def _write(resp: Response, reply: Reply, session: Session | None, req: Request) -> None:
+    if isinstance(reply, Redirect):
+        resp.status, resp.location = falcon.HTTP_303, MOUNT + reply.path
+        return
+    query = f"?{req.query_string}" if req.query_string else ""
+    resp.status, resp.content_type = reply.status, falcon.MEDIA_HTML
+    resp.text = render(reply.template, session, reply.values, query)
+
+
+def _problem(
+    resp: Response, req: Request, session: Session | None, status: int, title: str, words: str
+) -> None:
+    _write(resp, Html("problem.html", {"title": title, "words": words}, status), session, req)
+
+
+class Page:
+    """One page, for those who are logged in."""
+
+    def __init__(self, site: Site, view: View) -> None:
+        self._site, self._view = site, view
+
+    async def on_get(self, req: Request, resp: Response, **parts: Any) -> None:
+        """Show it."""
+        await self._answer(self._view, req, resp, parts, None)
+
+    async def _answer(
+        self,
+        view: View,
+        req: Request,
+        resp: Response,
+        parts: Mapping[str, Any],
+        form: Mapping[str, Any] | None,
+    ) -> None:
+        session = self._site.session_of(req)
+        if session is None:
+            _to_login(req, resp)
+            return
+        if form is not None and not hmac.compare_digest(
+            form.get("csrf", [""])[0].encode(), session.csrf.encode()
+        ):
+            raise falcon.HTTPForbidden(description="This form is not of this session; open it again.")
+        try:
+            reply = await asyncio.to_thread(view, self._site.asked(req, session, parts, form or {}))
+            _write(resp, reply, session, req)
+        except LoggedOut:
+            self._site.sessions.end(session)
+            _to_login(req, resp)
+        except Refused as refusal:
+            _problem(resp, req, session, refusal.status, "The API has refused", str(refusal))
+        except Away as error:
+            _problem(resp, req, session, 503, "The API does not answer", str(error))
+
+
+class FormPage(Page):
+    """One that has a form."""
+
+    def __init__(self, site: Site, view: View, change: View) -> None:
+        super().__init__(site, view)
+        self._change = change
+
+    async def on_post(self, req: Request, resp: Response, **parts: Any) -> None:
+        """Do what its form says."""
+        await self._answer(self._change, req, resp, parts, await _form(req))
+
+
+class Events:
+    """What changes on one kind of page."""
+
+    def __init__(self, site: Site, kind: live.Kind) -> None:
+        self._site, self._kind = site, kind
+
+    async def on_get(self, req: Request, resp: Response, **parts: Any) -> None:
+        """Send it, as it happens."""
+        site, session = self._site, self._site.session_of(req)
+        if session is None:
+            resp.sse = live.ended()
+            return
+        if site.streams.get(session.key, 0) >= STREAMS:
+            raise falcon.HTTPTooManyRequests(description="Too many open pages.")
+        asked, query = site.asked(req, session, parts, {}), f"?{req.query_string}" if req.query_string else ""
+        resp.sse = self._counted(session.key, live.events(site.shared, self._kind, asked, query))
+
+    async def _counted(self, key: str, events: Any) -> Any:
+        streams = self._site.streams
+        streams[key] = streams.get(key, 0) + 1
+        try:
+            async for each in events:
+                yield each
+        finally:
+            streams[key] -= 1
+            if not streams[key]:
+                del streams[key]
+
+
+def _to_login(req: Request, resp: Response) -> None:
+    where = req.relative_uri if req.method == "GET" else req.path
+    _write(resp, Redirect(f"/login?next={quote(where)}"), None, req)
+
+
+class LoginPage:
+    """Where a session begins."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Show the form."""
+        self._show(req, resp, {"domain": "Default"}, req.get_param("next") or "", {}, 200)
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        """Log in, and go on to the page that was asked for."""
+        form = await _form(req)
+        given = {name: form.get(name, [""])[0] for name in ("user", "password", "project", "domain", "next")}
+        credentials = Credentials(given["user"], given["password"], given["project"], given["domain"])
+        try:
+            async with self._site.logins:
+                login = await asyncio.to_thread(self._site.cloud.log_in, credentials, req.remote_addr)
+        except Refused as refusal:
+            self._show(req, resp, given, given["next"], {"": str(refusal)}, refusal.status)
+            return
+        except Away as error:
+            self._show(req, resp, given, given["next"], {"": str(error)}, 503)
+            return
+        session = self._site.sessions.begin(login)
+        resp.set_cookie(
+            COOKIE, session.key, path=MOUNT, http_only=True, same_site="Strict", secure=req.scheme == "https"
+        )
+        wanted = given["next"]
+        inside = wanted.startswith(f"{MOUNT}/") and "\\" not in wanted and wanted.isprintable()
+        _write(resp, Redirect(wanted.removeprefix(MOUNT) if inside else "/balancers"), None, req)
+
+    def _show(
+        self,
+        req: Request,
+        resp: Response,
+        given: Mapping[str, str],
+        wanted: str,
+        wrong: Mapping[str, str],
+        status: int,
+    ) -> None:
+        values = {"title": "Log in", "given": given, "next": wanted, "wrong": wrong}
+        _write(resp, Html("login.html", values, status), None, req)
+
+
+class Logout:
+    """Where it ends."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        """End the session and its token."""
+        form, session = await _form(req), self._site.session_of(req)
+        if session is not None:
+            if not hmac.compare_digest(form.get("csrf", [""])[0].encode(), session.csrf.encode()):
+                raise falcon.HTTPForbidden(description="This form is not of this session; open it again.")
+            self._site.sessions.end(session)
+            with suppress(Away):  # the token ends by itself
+                await asyncio.to_thread(self._site.cloud.log_out, session.login)
+        resp.unset_cookie(COOKIE, path=MOUNT, same_site="Strict")
+        _write(resp, Redirect("/login"), None, req)
+
+
+class Start:
+    """The address without a page."""
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Go to the list."""
+        _write(resp, Redirect("/balancers"), None, req)
+
+
+class Headers:
+    """What every answer tells a browser."""
+
+    async def process_response(self, _req: Request, resp: Response, *_: object) -> None:
+        """Add it."""
+        resp.set_headers(HEADERS)
+
+
+def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
+    """Return the application, all of it below `MOUNT`."""
+    site = Site(cloud, sessions)
+    app = falcon.asgi.App(middleware=[Headers()])
+    for path, view, change in PAGES:
+        app.add_route(MOUNT + path, Page(site, view) if change is None else FormPage(site, view, change))
+    app.add_route(f"{MOUNT}/balancers/events", Events(site, live.LIST))
+    app.add_route(f"{MOUNT}{BALANCER}/events", Events(site, live.BALANCER))
+    app.add_route(f"{MOUNT}/login", LoginPage(site))
+    app.add_route(f"{MOUNT}/logout", Logout(site))
+    for path in (MOUNT, f"{MOUNT}/"):
+        app.add_route(path, Start())
+    app.add_static_route(f"{MOUNT}/static", HERE / "static")
+
+    async def show_error(
+        req: Request, resp: Response, error: falcon.HTTPError, _params: Mapping[str, Any]
+    ) -> None:
+        _problem(
+            resp, req, site.session_of(req), error.status_code, error.title or "", error.description or ""
+        )
+
+    app.add_error_handler(falcon.HTTPError, show_error)
+    return app

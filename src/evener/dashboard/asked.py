@@ -1,0 +1,52 @@
+"""What a page is made from, and what it may answer. No HTTP: a page is a function of `Asked`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evener.dashboard.cloud import BALANCING, NETWORK, Cloud
+from evener.dashboard.sessions import Session
+
+MOUNT = "/dashboard"
+
+
+@dataclass(frozen=True, slots=True)
+class Html:
+    """A page: a template and its values."""
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Another page to go to, by its path below `MOUNT`."""
+
+    path: str
+
+
+Reply = Html | Redirect
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request of a user who is logged in; `form` is what was sent, with all values of each field."""
+
+    cloud: Cloud
+    session: Session
+    parts: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def said(self, name: str) -> str:
+        """Return what stands in a field, or nothing."""
+        return next(iter(self.form.get(name, ())), "").strip()
+
+    def balancing(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """Ask Octavia's API; see `Cloud.ask`."""
+        return self.cloud.ask(self.session.login, method, BALANCING, f"/lbaas{path}", body, **query)
+
+    def network(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """Ask Neutron's API; see `Cloud.ask`."""
+        return self.cloud.ask(self.session.login, method, NETWORK, path, body, **query)

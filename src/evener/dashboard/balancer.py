@@ -1,0 +1,87 @@
+"""One load balancer with all below it, read from the API and made one tree for its page and its picture."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from evener.dashboard import picture
+from evener.dashboard.asked import Asked, Html
+from evener.dashboard.cloud import CloudError
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What the APIs said; pools have their `members` and `healthmonitor`, listeners their `policies`."""
+
+    balancer: Json
+    listeners: list[Json]
+    pools: list[Json]
+    floating_ip: Json | None
+
+
+def read(asked: Asked) -> Tree:
+    """Return the load balancer that the address names.
+
+    Raises:
+        CloudError: Refused with 404 where there is none.
+    """
+    balancer_id = asked.parts["balancer_id"]
+    balancer = asked.balancing("GET", f"/loadbalancers/{balancer_id}")["loadbalancer"]
+    listeners = asked.balancing("GET", "/listeners", loadbalancer_id=balancer_id)["listeners"]
+    pools = asked.balancing("GET", "/pools", loadbalancer_id=balancer_id)["pools"]
+    monitored = {each["healthmonitor_id"] for each in pools if each.get("healthmonitor_id")}
+    monitors = [
+        asked.balancing("GET", f"/healthmonitors/{each}")["healthmonitor"] for each in sorted(monitored)
+    ]
+    by_id = {each["id"]: each for each in monitors}
+    for pool in pools:
+        pool["members"] = asked.balancing("GET", f"/pools/{pool['id']}/members")["members"]
+        pool["healthmonitor"] = by_id.get(pool.get("healthmonitor_id"))
+    for listener in listeners:
+        listener["policies"] = []
+        if listener.get("l7policies"):
+            found = asked.balancing("GET", "/l7policies", listener_id=listener["id"], sort="position:asc")
+            listener["policies"] = found["l7policies"]
+    return Tree(balancer, listeners, pools, floating_ip(asked, balancer))
+
+
+def floating_ip(asked: Asked, balancer: Json) -> Json | None:
+    """Return the floating IP of a VIP; None where there is none, or nobody can tell."""
+    if not balancer.get("vip_port_id"):
+        return None
+    try:
+        found = asked.network("GET", "/floatingips", port_id=balancer["vip_port_id"])["floatingips"]
+    except CloudError:
+        return None  # a cloud without routers still has load balancers
+    return next(iter(found), None)
+
+
+def probe(asked: Asked) -> Any:
+    """Return what tells, in one request, that something has changed: the tree of statuses."""
+    return asked.balancing("GET", f"/loadbalancers/{asked.parts['balancer_id']}/status")
+
+
+def view(asked: Asked) -> Html:
+    """Show the page."""
+    return Html("balancer.html", values(read(asked)))
+
+
+def values(tree: Tree) -> Json:
+    """Return what the page shows."""
+    names = {each["id"]: each["name"] or each["id"] for each in tree.pools}
+    identity = tree.balancer["id"]
+    return {
+        "title": tree.balancer["name"] or identity,
+        "balancer": tree.balancer,
+        "listeners": tree.listeners,
+        "pools": tree.pools,
+        "pool_names": names,
+        "floating_ip": tree.floating_ip,
+        "picture": picture.draw(tree.balancer, tree.listeners, tree.pools),
+        "commands": [
+            shlex.join(["openstack", "loadbalancer", "show", identity]),
+            shlex.join(["openstack", "loadbalancer", "status", "show", identity]),
+        ],
+    }

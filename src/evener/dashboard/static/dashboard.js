@@ -1,0 +1,83 @@
+// What a page does of itself: shows what has changed, takes the wizard step by step, copies commands.
+// Every page works without it. It makes no markup: what it puts into a page comes whole from the server.
+"use strict";
+
+const connection = document.getElementById("connection");
+const say = (words) => { if (connection.textContent !== words) connection.textContent = words; };
+
+const live = document.getElementById("live");
+if (live && window.EventSource) {
+  const AGAIN_MS = 2000;
+  let source = null;
+  let isOver = false;
+  const open = () => {
+    source = new EventSource(live.dataset.events);
+    source.onopen = () => say("");
+    source.onerror = () => {
+      say("The connection to the dashboard is lost. It is tried again.");
+      if (source?.readyState === EventSource.CLOSED) { // after an answer that was no stream, a browser gives up
+        source = null;
+        setTimeout(follow, AGAIN_MS);
+      }
+    };
+    source.addEventListener("changed", (event) => {
+      say("");
+      const parsed = new DOMParser().parseFromString(JSON.parse(event.data), "text/html");
+      const place = [...live.querySelectorAll("a")].indexOf(document.activeElement);
+      live.replaceChildren(...parsed.body.childNodes);
+      if (place >= 0) live.querySelectorAll("a")[place]?.focus({ preventScroll: true });
+    });
+    source.addEventListener("away", () => say("The API does not answer. It is asked again."));
+    source.addEventListener("well", () => say(""));
+    source.addEventListener("gone", () => { say("This does not exist any more."); over(); });
+    source.addEventListener("ended", () => { say("You are logged out. Reload the page to log in."); over(); });
+  };
+  const over = () => { isOver = true; close(); };
+  const close = () => { source?.close(); source = null; };
+  // A page that nobody sees asks for nothing.
+  const follow = () => { if (document.hidden) close(); else if (!source && !isOver) open(); };
+  document.addEventListener("visibilitychange", follow);
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", follow);
+  follow();
+}
+
+const wizard = document.querySelector(".wizard");
+if (wizard) {
+  const steps = [...wizard.querySelectorAll(":scope > fieldset")];
+  const [back, next, create] = ["back", "next", "create"].map((each) => wizard.querySelector("." + each));
+  const at = () => Math.max(0, steps.findIndex((each) => "#" + each.id === location.hash));
+  const show = () => {
+    const index = at();
+    steps.forEach((each, number) => { each.hidden = number !== index; });
+    back.hidden = index === 0;
+    next.hidden = index === steps.length - 1;
+    create.hidden = index !== steps.length - 1;
+  };
+  const go = (index) => {
+    location.hash = steps[index].id; // so that the browser's back button goes back a step
+    show();
+    steps[index].querySelector("input, select, textarea")?.focus();
+  };
+  back.addEventListener("click", () => go(at() - 1));
+  next.addEventListener("click", () => go(at() + 1));
+  wizard.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.tagName === "INPUT" && at() < steps.length - 1) {
+      event.preventDefault();
+      go(at() + 1);
+    }
+  });
+  window.addEventListener("hashchange", show);
+  if (wizard.querySelector(".wrong")) history.replaceState(null, "", "#" + wizard.dataset.step);
+  show();
+}
+
+if (navigator.clipboard) {
+  for (const button of document.querySelectorAll(".copy")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
+      button.textContent = "Copied";
+    });
+  }
+}

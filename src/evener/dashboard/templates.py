@@ -1,0 +1,27 @@
+"""Pages as text. What a name holds is never markup: all values are escaped."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+
+from evener.dashboard.asked import MOUNT
+from evener.dashboard.sessions import Session
+
+HERE = Path(__file__).parent
+_environment = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_environment.globals["mount"] = MOUNT
+
+
+def render(template: str, session: Session | None, values: Mapping[str, Any], query_string: str = "") -> str:
+    """Return a page, or a part of one, as a user may see it."""
+    may_change = session is not None and session.login.may_change
+    known = {"session": session, "may_change": may_change, "query_string": query_string}
+    return _environment.get_template(template).render(known | dict(values))

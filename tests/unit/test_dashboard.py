@@ -1,0 +1,265 @@
+"""The dashboard's pages, of what APIs said: no server, no browser."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import falcon.testing
+import pytest
+
+from evener.dashboard import picture, wizard
+from evener.dashboard.app import COOKIE, make_app
+from evener.dashboard.cloud import Cloud, Credentials, Login, Reached, Refused
+from evener.dashboard.sessions import Sessions
+
+MARKUP = "<script>alert('1')</script>\" onload=\"x"
+LB = "11111111-1111-1111-1111-111111111111"
+BALANCER = {
+    "id": LB,
+    "name": MARKUP,
+    "description": MARKUP,
+    "vip_address": "192.0.2.1",
+    "vip_port_id": "",
+    "admin_state_up": True,
+    "provisioning_status": "ACTIVE",
+    "operating_status": "DEGRADED",
+}
+LISTENER = {
+    "id": "l",
+    "name": MARKUP,
+    "protocol": "HTTP",
+    "protocol_port": 80,
+    "default_pool_id": "p",
+    "l7policies": [],
+    "policies": [],
+    "operating_status": "ONLINE",
+}
+MEMBER = {
+    "id": "m",
+    "name": MARKUP,
+    "address": "192.0.2.9",
+    "protocol_port": 80,
+    "weight": 1,
+    "admin_state_up": True,
+    "operating_status": "ONLINE",
+}
+POOL = {
+    "id": "p",
+    "name": MARKUP,
+    "lb_algorithm": "ROUND_ROBIN",
+    "protocol": "HTTP",
+    "operating_status": "ONLINE",
+}
+HOUR = timedelta(hours=1)
+
+
+class Said(Cloud):
+    """A cloud that has answers ready, by path: what pages make of them is the question here."""
+
+    def __init__(self, answers: Mapping[str, Any], roles: frozenset[str] = frozenset({"member"})) -> None:
+        super().__init__(Reached("http://192.0.2.250/identity/v3"))
+        self.answers, self.roles = answers, roles
+        self.asked: list[tuple[str, str, Any]] = []
+
+    def log_in(self, given: Credentials, address: str) -> Login:
+        if given.password != "right":
+            raise Refused(401, f"The request you have made requires authentication, {given.user}")
+        return Login("token", given.user, given.project, "id", self.roles, {}, datetime.now(UTC) + HOUR)
+
+    def ask(self, login: Login, method: str, service: str, path: str, body: Any = None, **query: Any) -> Any:
+        self.asked.append((method, path, body))
+        answer = self.answers.get(f"{method} {path}")
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is None:
+            raise Refused(404, f"{path} not found")
+        return answer
+
+
+ONE = {
+    "GET /lbaas/loadbalancers": {"loadbalancers": [BALANCER]},
+    f"GET /lbaas/loadbalancers/{LB}": {"loadbalancer": BALANCER},
+    "GET /lbaas/listeners": {"listeners": [LISTENER]},
+    "GET /lbaas/pools": {"pools": [POOL]},
+    "GET /lbaas/pools/p/members": {"members": [MEMBER]},
+}
+
+
+def client(cloud: Cloud) -> falcon.testing.TestClient:
+    return falcon.testing.TestClient(make_app(cloud, Sessions(3600)))
+
+
+def logged_in(cloud: Cloud) -> falcon.testing.TestClient:
+    browser = client(cloud)
+    answer = log_in(browser)
+    return falcon.testing.TestClient(
+        browser.app, headers={"Cookie": f"{COOKIE}={answer.cookies[COOKIE].value}"}
+    )
+
+
+def log_in(browser: falcon.testing.TestClient, password: str = "right", **more: Any) -> falcon.testing.Result:
+    return post(browser, "/login", user="u", password=password, project="p", domain="Default", **more)
+
+
+def post(browser: falcon.testing.TestClient, path: str, **form: str) -> falcon.testing.Result:
+    return sent(browser, path, form)
+
+
+def sent(browser: falcon.testing.TestClient, path: str, form: Mapping[str, str]) -> falcon.testing.Result:
+    return browser.simulate_post(
+        f"/dashboard{path}", body=urlencode(form), content_type="application/x-www-form-urlencoded"
+    )
+
+
+def csrf(browser: falcon.testing.TestClient) -> str:
+    text = browser.simulate_get("/dashboard/balancers").text
+    return text.partition('name="csrf" value="')[2].partition('"')[0]
+
+
+def test_who_is_not_logged_in_sees_the_login_and_then_the_page_that_was_asked_for() -> None:
+    browser = client(Said(ONE))
+    answer = browser.simulate_get(f"/dashboard/balancers/{LB}")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/dashboard/login?next=/dashboard/balancers/{LB}"
+    assert (
+        log_in(browser, next=f"/dashboard/balancers/{LB}").headers["Location"] == f"/dashboard/balancers/{LB}"
+    )
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://example.org/", "//example.org", "/dashboard/\\example.org", "/other"]
+)
+def test_a_login_leads_nowhere_else(elsewhere: str) -> None:
+    assert log_in(client(Said(ONE)), next=elsewhere).headers["Location"] == "/dashboard/balancers"
+
+
+def test_the_cookie_is_for_this_site_alone_and_not_for_scripts() -> None:
+    cookie = log_in(client(Said(ONE))).cookies[COOKIE]
+    assert (cookie.http_only, cookie.same_site, cookie.path, cookie.secure) == (
+        True,
+        "Strict",
+        "/dashboard",
+        False,
+    )
+    browser = falcon.testing.TestClient(make_app(Said(ONE), Sessions(3600)))
+    answer = browser.simulate_post(
+        "/dashboard/login",
+        body="user=u&password=right&project=p&domain=d",
+        content_type="application/x-www-form-urlencoded",
+        protocol="https",
+    )
+    assert answer.cookies[COOKIE].secure
+
+
+def test_a_refused_login_says_why_and_keeps_what_was_typed_but_the_password() -> None:
+    answer = log_in(client(Said(ONE)), password="wrong one")
+    assert answer.status_code == 401
+    assert "requires authentication, u" in answer.text
+    assert 'value="u"' in answer.text
+    assert "wrong one" not in answer.text
+
+
+def test_nothing_that_a_name_holds_is_markup() -> None:
+    browser = logged_in(Said(ONE))
+    for path in ("", f"/{LB}", f"/{LB}/delete"):
+        text = browser.simulate_get(f"/dashboard/balancers{path}").text
+        assert "&lt;script&gt;alert" in text
+        assert "<script>" not in text
+        assert 'onload="' not in text
+
+
+def test_every_page_forbids_what_is_not_of_this_site() -> None:
+    browser = logged_in(Said(ONE))
+    for path in ("/balancers", "/login", f"/balancers/{LB}", "/nothing", "/static/dashboard.css"):
+        policy = browser.simulate_get(f"/dashboard{path}").headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+
+
+def test_a_form_of_another_session_or_site_does_nothing() -> None:
+    cloud = Said({**ONE, f"DELETE /lbaas/loadbalancers/{LB}": {}})
+    browser = logged_in(cloud)
+    assert post(browser, f"/balancers/{LB}/delete", csrf="another").status_code == 403
+    foreign = browser.simulate_post(
+        f"/dashboard/balancers/{LB}/delete",
+        body=f"csrf={csrf(browser)}",
+        headers={"Origin": "https://example.org"},
+    )
+    assert foreign.status_code == 403
+    assert not [each for each in cloud.asked if each[0] == "DELETE"]
+    assert post(browser, f"/balancers/{LB}/delete", csrf=csrf(browser)).status_code == 303
+    assert [each for each in cloud.asked if each[0] == "DELETE"]
+
+
+def test_who_may_only_read_is_offered_nothing_else() -> None:
+    browser = logged_in(Said(ONE, frozenset({"reader"})))
+    assert "/create" not in browser.simulate_get("/dashboard/balancers").text
+    text = browser.simulate_get(f"/dashboard/balancers/{LB}").text
+    assert "Delete this load balancer" not in text
+    assert "/members/" not in text
+
+
+def test_after_logging_out_the_session_is_nobodys() -> None:
+    browser = logged_in(Said(ONE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Said, "log_out", lambda *_: None)
+        post(browser, "/logout", csrf=csrf(browser))
+    assert browser.simulate_get("/dashboard/balancers").status_code == 303
+
+
+def test_the_wizard_says_at_a_field_what_is_wrong_with_it_and_keeps_what_was_typed() -> None:
+    words = "Invalid input for field/attribute protocol_port. Value: '99999'. The value is too large."
+    cloud = Said(
+        {
+            **ONE,
+            "POST /lbaas/loadbalancers": Refused(400, words),
+            "GET /subnets": {"subnets": []},
+            "GET /ports": {"ports": []},
+        }
+    )
+    browser = logged_in(cloud)
+    form = {"csrf": csrf(browser), "loadbalancer.name": "kept name", "listener.protocol_port": "99999"}
+    answer = sent(browser, "/balancers/create", form)
+    assert answer.status_code == 400
+    assert 'id="wrong-listener-protocol_port" role="alert">Invalid input' in answer.text
+    assert 'value="kept name"' in answer.text
+
+
+def test_the_wizard_makes_one_request_of_all_steps() -> None:
+    given = dict.fromkeys(wizard.FIELDS, "") | wizard.FIRST
+    given |= {
+        "loadbalancer.name": "lb",
+        "loadbalancer.vip_subnet_id": "s",
+        "members.addresses": "192.0.2.9\n::1 81 7",
+    }
+    made = wizard.body(given, ['{"address": "192.0.2.8", "subnet_id": "s"}'])
+    (listener,) = made.pop("listeners")
+    pool = listener.pop("default_pool")
+    assert made == {"name": "lb", "vip_subnet_id": "s"}
+    assert listener == {"protocol": "HTTP", "protocol_port": 80}
+    assert pool["members"] == [
+        {"address": "192.0.2.8", "subnet_id": "s", "protocol_port": 80, "weight": 1},
+        {"address": "192.0.2.9", "protocol_port": 80, "weight": 1},
+        {"address": "::1", "protocol_port": 81, "weight": 7},
+    ]
+    assert pool["healthmonitor"] == {"type": "TCP", "delay": 5, "timeout": 4, "max_retries": 3}
+
+
+def test_no_boxes_of_a_picture_overlap_and_each_line_joins_two() -> None:
+    for members in (0, 1, 3, 200):
+        pools = [
+            {
+                **POOL,
+                "id": each,
+                "members": [{**MEMBER, "id": f"{each}{number}"} for number in range(members)],
+            }
+            for each in ("p", "q")
+        ]
+        drawn = picture.draw(BALANCER, [LISTENER, {**LISTENER, "id": "k", "default_pool_id": "q"}], pools)
+        places = [(box.x, box.y) for box in drawn.boxes]
+        for index, (x, y) in enumerate(places):
+            assert all(x != u or abs(y - v) >= picture.HIGH for u, v in places[index + 1 :])
+            assert y + picture.HIGH <= drawn.height
+        right = {(box.x + picture.WIDE, box.y + picture.HIGH // 2) for box in drawn.boxes}
+        assert all((line.x1, line.y1) in right for line in drawn.lines)
