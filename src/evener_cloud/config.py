@@ -72,7 +72,7 @@ def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cf
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return these settings, for `oslo-config-generator --namespace evener_cloud`."""
-    return [(group, list(options)) for group, options in GROUPS.items() if group != "dashboard"]
+    return [(group, list(options)) for group, options in GROUPS.items()]
 
 
 def limits(conf: cfg.ConfigOpts) -> dict[str, int]:

@@ -4,7 +4,7 @@ Server-sent events: `changed` with the new part of the page, `away` and `well` o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,31 +64,62 @@ class Shared:
         return await asyncio.shield(known[1])
 
 
+class _Open:
+    """One open page: what it has been sent."""
+
+    def __init__(self, shared: Shared, kind: Kind, asked: Asked, query_string: str) -> None:
+        self._shared, self._kind, self._asked, self._query = shared, kind, asked, query_string
+        self._key = (
+            asked.session.key,
+            kind.template,
+            *sorted(asked.parts.items()),
+            *sorted(asked.query.items()),
+        )
+        self._found: Any = None
+        self._sent, self._is_away, self._whole_at_s = "", False, 0.0
+
+    async def news(self) -> Sequence[SSEvent]:
+        """Return what it has to be sent now.
+
+        Raises:
+            LoggedOut, Refused: when there is nothing more to tell.
+        """
+        try:
+            found = await self._shared.get(self._key, lambda: self._kind.probe(self._asked))
+            changed = await self._changed(found)
+        except Away:
+            self._is_away = True
+            return [SSEvent(event="away", text="")]
+        well = [SSEvent(event="well", text="")] if self._is_away else []
+        self._is_away = False
+        return [*well, *changed]
+
+    async def _changed(self, found: Any) -> Sequence[SSEvent]:
+        now_s = asyncio.get_running_loop().time()
+        is_time = self._kind.whole_every_s is not None and now_s >= self._whole_at_s
+        if found == self._found and not is_time:
+            return []
+        values = await asyncio.to_thread(self._kind.show, self._asked, found)
+        self._found = found
+        if self._kind.whole_every_s is not None:
+            self._whole_at_s = now_s + self._kind.whole_every_s(values)
+        text = render(self._kind.template, self._asked.session, values, self._query)
+        if text == self._sent:
+            return []
+        self._sent = text
+        return [SSEvent(event="changed", json=text)]
+
+
 async def events(shared: Shared, kind: Kind, asked: Asked, query_string: str) -> AsyncIterator[SSEvent]:
     """Send what changes on a page, until its browser has gone or there is nothing more to tell."""
-    key = (asked.session.key, kind.template, *sorted(asked.parts.items()), *sorted(asked.query.items()))
-    loop = asyncio.get_running_loop()
-    last: Any = None
-    sent, is_away, whole_at_s, sign_at_s = "", False, 0.0, loop.time() + SIGN_OF_LIFE_S
+    page, loop = _Open(shared, kind, asked, query_string), asyncio.get_running_loop()
+    sign_at_s = loop.time() + SIGN_OF_LIFE_S
     while not asked.session.has_ended:
         try:
-            found = await shared.get(key, lambda: kind.probe(asked))
-            if is_away:
-                is_away = False
-                yield SSEvent(event="well", text="")
-            if found != last or (whole_at_s and loop.time() >= whole_at_s):
-                values = await asyncio.to_thread(kind.show, asked, found)
-                last = found
-                whole_at_s = loop.time() + kind.whole_every_s(values) if kind.whole_every_s else 0.0
-                text = render(kind.template, asked.session, values, query_string)
-                if text != sent:
-                    sent = text
-                    yield SSEvent(event="changed", json=text)
+            for each in await page.news():
+                yield each
         except LoggedOut:
             break
-        except Away:
-            is_away = True
-            yield SSEvent(event="away", text="")
         except Refused as refusal:
             if refusal.status == 404:
                 yield SSEvent(event="gone", text="")

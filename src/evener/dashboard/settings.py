@@ -36,8 +36,3 @@ def load(argv: Sequence[str]) -> cfg.ConfigOpts:
         SystemExit: with a message on stderr, for an unknown option or a value out of range.
     """
     return config.load(argv, PROGRAM, [config_check.OPTION, *STARTED_BY_OTHERS], others={"dashboard": OPTS})
-
-
-def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """Return these settings, for `oslo-config-generator --namespace evener_dashboard`."""
-    return [("dashboard", list(OPTS))]
