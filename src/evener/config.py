@@ -15,6 +15,7 @@ from oslo_config import cfg, types
 from oslo_log import log
 
 from evener import config_check
+from evener.config_agent import AGENT_OPTS
 from evener.resources import bounds, destinations, provider
 from evener.resources.quota import default_limits
 from evener.resources.types import validate_uuid
@@ -71,6 +72,15 @@ DEFAULT_OPTS = [
         default="linuxbridge",
         help="How ports are plugged: linuxbridge or openvswitch.",
     ),
+    cfg.StrOpt(
+        "loadbalancer_topology",
+        default="SINGLE",
+        choices=[
+            ("SINGLE", "one agent serves a load balancer"),
+            ("ACTIVE_STANDBY", "two do, in different failure domains, of which the other takes over at once"),
+        ],
+        help="Topology of new load balancers, where neither their flavor nor who makes them says one.",
+    ),
     cfg.MultiStrOpt("device_driver", default=["haproxy"], help="What serves load balancers."),
     cfg.BoolOpt("ovs_use_veth", default=False, help="Ignored; of Neutron-LBaaS."),
     cfg.IntOpt("periodic_interval", default=10, min=1, help="Seconds between two readings of counters."),
@@ -84,19 +94,6 @@ DEFAULT_OPTS = [
     cfg.StrOpt("metrics_host", default="127.0.0.1", help="Address evener-agent shows its /metrics on."),
     cfg.PortOpt(
         "metrics_port", default=9877, min=0, help="Port evener-agent shows its /metrics on; 0 is none."
-    ),
-]
-AGENT_OPTS = [
-    cfg.StrOpt(
-        "availability_zone",
-        default="",
-        help="Availability zone that this node's agent is in, as `compute_zone` of profiles calls it.",
-    ),
-    cfg.FloatOpt(
-        "report_interval",
-        default=30,
-        min=1,
-        help="Seconds between two words to Neutron that the agent lives.",
     ),
 ]
 API_OPTS = [

@@ -122,7 +122,6 @@ def test_lbaas_shows_the_same_flavors_and_profiles_in_its_words(operator: Operat
         ('{"maxconn": "many"}', 400),
         ('{"maxconn": 0}', 400),
         ('{"colour": "red"}', 501),
-        ('{"loadbalancer_topology": "ACTIVE_STANDBY"}', 501),
         ('{"sriov_vip": true}', 501),
         ('{"compute_flavor": "m1", "amp_image_tag": "x"}', 201),
         ('{"connection_limit": 100, "cpu_weight": 200, "memory_max_mb": 512}', 201),

@@ -11,6 +11,7 @@ from evener.agent.service import AgentService, Intervals
 from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.bus.base import Controller
 from evener.dataplane.base import load_drivers
+from evener.dataplane.vrrp import process
 from evener.host import driver, tuning
 
 LOG = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ def make_agent(
             "device_drivers": [each.name for each in device_drivers],
             "interface_driver": conf.interface_driver,
             "physical_networks": list(config.physical_networks(conf)),
+            "failure_domain": conf.agent.failure_domain or None,
+            "keepalived": process.is_installed(),
             "availability_zone": conf.agent.availability_zone or None,
             **{name: value for each in device_drivers for name, value in each.configurations.items()},
         },

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Select, and_, false, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, func, select, true
 
 from evener.control.errors import AmphoraInUse
 from evener.control.failover import Failover
@@ -19,20 +19,35 @@ from evener.store import rows
 from evener.store.database import Database, Transaction
 from evener.store.filters import boolean
 from evener.store.rows import ListQuery
-from evener.store.schema import agents, bindings, counters, loadbalancers
+from evener.store.schema import agents, bindings, counters, host_ports, loadbalancers
 from evener.store.sorting import Shown
 
 _OF_AGENT = {"lb_network_ip": agents.c.host, "cached_zone": agents.c.availability_zone}
 _OF_BALANCER = {
     "ha_ip": loadbalancers.c.vip_address,
-    "vrrp_ip": loadbalancers.c.vip_address,
     "ha_port_id": loadbalancers.c.vip_port_id,
-    "vrrp_port_id": loadbalancers.c.vip_port_id,
 }
 
 
 def _key(column: ColumnElement[Any], *which: ColumnElement[bool]) -> Shown:
-    return Shown(select(column).where(*which).correlate(bindings).scalar_subquery())
+    return Shown(_looked_up(column, *which))
+
+
+def _looked_up(column: ColumnElement[Any], *which: ColumnElement[bool]) -> Any:
+    return select(column).where(*which).correlate(bindings).scalar_subquery()
+
+
+def _own(column: ColumnElement[Any], vip: ColumnElement[Any]) -> Any:
+    """Return the value of what an agent has of its own where two serve, else that of the VIP."""
+    mine = (host_ports.c.loadbalancer_id == bindings.c.loadbalancer_id, host_ports.c.role == bindings.c.role)
+    of_vip = _looked_up(vip, loadbalancers.c.id == bindings.c.loadbalancer_id)
+    return func.coalesce(_looked_up(column, *mine), of_vip)
+
+
+_OWN = {
+    "vrrp_ip": _own(host_ports.c.address, loadbalancers.c.vip_address),
+    "vrrp_port_id": _own(host_ports.c.port_id, loadbalancers.c.vip_port_id),
+}
 
 
 # What they are sorted by that no column of theirs has; what is the same for all is no order.
@@ -42,6 +57,7 @@ KEYS = {
         name: _key(column, loadbalancers.c.id == bindings.c.loadbalancer_id)
         for name, column in _OF_BALANCER.items()
     },
+    **{name: Shown(value) for name, value in _OWN.items()},
 }
 
 
@@ -168,6 +184,8 @@ def _having(name: str, values: Sequence[str]) -> ColumnElement[bool]:
     if name in _OF_BALANCER:
         those = select(loadbalancers.c.id).where(_OF_BALANCER[name].in_(values))
         return bindings.c.loadbalancer_id.in_(those)
+    if name in _OWN:
+        return ColumnElement.in_(_OWN[name], values)
     same = Amphora.model_fields[name].default
     given = [boolean(name, value) for value in values] if isinstance(same, bool) else values
     return true() if same in given else false()
@@ -177,7 +195,9 @@ def _having(name: str, values: Sequence[str]) -> ColumnElement[bool]:
 def _places(*, one: bool) -> Select[Any]:
     joined = bindings.join(agents, agents.c.id == bindings.c.agent_id)
     joined = joined.join(loadbalancers, loadbalancers.c.id == bindings.c.loadbalancer_id)
-    named = [column.label(name) for name, column in (*_OF_AGENT.items(), *_OF_BALANCER.items())]
+    named = [
+        column.label(name) for name, column in (*_OF_AGENT.items(), *_OF_BALANCER.items(), *_OWN.items())
+    ]
     return select(bindings.c.id, *named).select_from(joined).where(rows.wanted(bindings.c.id, one=one))
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select
 
-from evener.control import departing, heartbeats, reports, scheduling
+from evener.control import departing, heartbeats, pairs, reports, scheduling
 from evener.control.certificates import with_certificates
 from evener.control.graphs import load_family
 from evener.control.reservations import Reservations
 from evener.resources.errors import Unavailable
 from evener.resources.facts import ANYONE, Asker, Heard, Report, Run
 from evener.resources.graph import Graph
+from evener.resources.types import Role
 from evener.resources.wiring import NetworkSpec, RouterSpec
 from evener.services.network import Network, PortClosed, PortUnbound
 from evener.services.secrets import Secrets
@@ -85,20 +86,17 @@ class BusController:
             part = scheduling.part_of(tx, loadbalancer_id, host)
             if part is None:
                 return None
+            ports = {} if part.role is Role.STANDALONE else pairs.ports_of(tx, loadbalancer_id)
             family = load_family(tx, loadbalancer_id)
         if family is None:
             return None
         # After the rows: what changes meanwhile is newer than the generation says, never older.
         try:
-            port = self._network.vip_port(family.balancer.vip_port_id, host)
-            if port is None:
-                return None
-            self._network.let_in(loadbalancer_id, port.wiring.id, family.openings(port.wiring))
+            graph = pairs.graph(self._network, family, part, ports, host)
         except (PortClosed, PortUnbound) as refusal:
             self._refused(host, family.balancer, refusal.message, asker)
             raise
-        graph = family.graph(port, part.role, served=part.applied > 0)
-        return graph if self._secrets is None else with_certificates(self._secrets, graph)
+        return graph if graph is None or self._secrets is None else with_certificates(self._secrets, graph)
 
     @retried
     def _refused(self, host: str, balancer: Row[Any], reason: str, asker: Asker) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from evener.control import reports, scheduling, zones
+from evener.control import pairs, scheduling, zones
 from evener.control.change import Change
-from evener.control.errors import LoadBalancerInUse
+from evener.control.errors import LoadBalancerInUse, NoEligibleAgent
 from evener.control.graphs import BELOW
 from evener.control.services import Services
 from evener.resources.agent import Agent
@@ -20,6 +20,7 @@ from evener.resources.errors import Conflict
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.pool import Pool
+from evener.resources.types import Role
 from evener.services.network import Footing
 from evener.store import departures, rows
 from evener.store.database import Transaction, now
@@ -36,15 +37,8 @@ def let_go(tx: Transaction, loadbalancer_id: str, agent_id: str) -> bool:
     row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).first()
     if row is None or row.deleted_generation is None:
         return False
-    unbind(tx, loadbalancer_id, agent_id)
+    scheduling.unbind(tx, loadbalancer_id, agent_id)
     return is_left(tx, loadbalancer_id)
-
-
-def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
-    """Take a load balancer from an agent; what the agent counted stays."""
-    reports.retire_agent(tx, loadbalancer_id, agent_id)
-    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
-    tx.execute(bindings.delete().where(*mine))
 
 
 def clear(change: Change) -> None:
@@ -105,10 +99,14 @@ def lose_agent(tx: Transaction, services: Services, agent_id: str, *, leave: boo
     for balancer_id in tx.scalar_ids(_served_by(agent_id)):
         row = tx.execute(select(own).where(own.c.id == balancer_id).with_for_update()).one()
         applied = scheduling.applied(tx, balancer_id, agent_id)
-        unbind(tx, balancer_id, agent_id)
+        role = scheduling.role_of(tx, balancer_id, agent_id)
+        scheduling.unbind(tx, balancer_id, agent_id)
         if row.deleted_generation is not None:
             left.append(balancer_id)
-        elif not leave and not scheduling.hosts_of(tx, balancer_id):
+        elif not leave and scheduling.hosts_of(tx, balancer_id):
+            if pairs.is_pair(row) and _replaced(tx, services, row, role, applied):
+                moved.append(balancer_id)
+        elif not leave:
             rows.update(tx, LoadBalancer, balancer_id, generation=row.generation + 1)
             _bind(tx, services, row, applied)
             moved.append(balancer_id)
@@ -136,18 +134,37 @@ def rehouse(tx: Transaction, services: Services, loadbalancer_id: str) -> None:
             _bind(tx, services, row)
 
 
+def _replaced(tx: Transaction, services: Services, row: Row[Any], role: Role, applied: int) -> bool:
+    """Have another agent serve a load balancer together with the one that still does; return whether one can."""
+    try:
+        pairs.replace(tx, services, row, role, applied)
+    except NoEligibleAgent:
+        return False
+    rows.update(tx, LoadBalancer, row.id, generation=row.generation + 1)
+    return True
+
+
 def _bind(tx: Transaction, services: Services, row: Row[Any], applied: int = 0) -> None:
-    give(tx, row, services.footing(row.vip_port_id), applied)
+    give(tx, services, row, services.footing(row.vip_port_id), applied)
 
 
-def give(tx: Transaction, balancer: Row[Any] | LoadBalancer, footing: Footing, applied: int = 0) -> None:
-    """Give a load balancer to the agent that it is for, where networks and its availability zone leave a choice.
+def give(
+    tx: Transaction,
+    services: Services,
+    balancer: Row[Any] | LoadBalancer,
+    footing: Footing,
+    applied: int = 0,
+) -> None:
+    """Give a load balancer to the agents that it is for, where networks and its availability zone leave a choice.
 
     `applied` is the generation that was applied elsewhere.
 
     Raises:
         Conflict: when there is none.
     """
+    if pairs.is_pair(balancer):
+        pairs.give(tx, services, balancer, footing, applied)
+        return
     zone = zones.of_agents(tx, balancer.availability_zone)
     agent = scheduling.choose_agent(tx, now(), footing, zone)
     scheduling.bind(tx, balancer.id, agent, applied=applied)

@@ -4,7 +4,7 @@ import logging
 from functools import partial
 
 from evener.bus.base import Bus
-from evener.control import departing, scheduling, zones
+from evener.control import pairs, scheduling, zones
 from evener.control.agent_notifier import look
 from evener.control.certificates import Asked
 from evener.control.change import begin
@@ -48,14 +48,17 @@ class Failover:
             before = scheduling.agents_of(tx, loadbalancer_id)
             roles = scheduling.roles_of(tx, loadbalancer_id)
             leaving = {host: each for host, each in before.items() if agent_id in (None, each)}
+            pair = pairs.is_pair(row)
             moved = False
-            for host, each in leaving.items():
+            # Of two, both at once would leave nobody with the addresses: they get new workers where they are.
+            for host, each in ({} if pair and len(leaving) > 1 else leaving).items():
                 others = set(before.values()) | set(scheduling.agents_of(tx, loadbalancer_id).values())
+                partners = set(before.values()) - {each} if pair else set()
                 try:
-                    other = scheduling.choose_agent(tx, now(), footing, zone, others)
+                    other = scheduling.choose_agent(tx, now(), footing, zone, others, partners)
                 except Conflict:
                     continue
-                departing.unbind(tx, loadbalancer_id, each)
+                scheduling.unbind(tx, loadbalancer_id, each)
                 # What is there was applied: only that it is elsewhere now is on its way.
                 scheduling.bind(tx, loadbalancer_id, other, roles[host], change.generation - 1)
                 moved = True

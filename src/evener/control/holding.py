@@ -5,7 +5,7 @@ Before the transaction, and let go of where that fails. Must not change the data
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Row
@@ -59,23 +59,35 @@ class Holding:
         """
         kind = certificates.KINDS.get(cls)
         brings = kind is not None and not values.keys().isdisjoint(kind.attributes)
-        guards = cls is LoadBalancer and "vip_sg_ids" in values
-        if not brings and not guards:
-            yield Asked(self._secrets)
-            return
-
-        def look(tx: Transaction) -> Row[Any]:
-            found = rows.get_row(tx, cls, object_id, caller.scope)
-            if guards:  # what will be refused then is not begun
-                refuse_if_going(cls, found)
-                named_addresses.refuse_both(tx, object_id, values)
-            return found
-
-        row = ask(self._database, look)
-        if guards:
-            with self._reservations.vip_groups(caller, row.vip_port_id, values["vip_sg_ids"]):
+        if cls is LoadBalancer:
+            with self._guarding(caller, object_id, values), self._joining(object_id, values):
                 yield Asked(self._secrets)
             return
+        if not brings:
+            yield Asked(self._secrets)
+            return
+        row = ask(self._database, lambda tx: rows.get_row(tx, cls, object_id, caller.scope))
         wanted = {certificates.user(cls, object_id): certificates.brought_by(cls, row, values)}
         with self._reservations.certificates(caller, row.project_id, wanted) as asked:
             yield asked
+
+    @contextmanager
+    def _guarding(self, caller: Caller, loadbalancer_id: str, values: Mapping[str, Any]) -> Iterator[None]:
+        """Have a load balancer's port in the security groups that `values` name."""
+        if "vip_sg_ids" not in values:
+            yield
+            return
+
+        def look(tx: Transaction) -> Row[Any]:
+            found = rows.get_row(tx, LoadBalancer, loadbalancer_id, caller.scope)
+            refuse_if_going(LoadBalancer, found)  # what will be refused then is not begun
+            named_addresses.refuse_both(tx, loadbalancer_id, values)
+            return found
+
+        row = ask(self._database, look)
+        with self._reservations.vip_groups(caller, row.vip_port_id, values["vip_sg_ids"]):
+            yield
+
+    def _joining(self, loadbalancer_id: str, values: Mapping[str, Any]) -> AbstractContextManager[None]:
+        """Hold what a second agent needs, where `values` ask for one."""
+        return self._reservations.topology(loadbalancer_id) if "topology" in values else nullcontext()

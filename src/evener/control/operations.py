@@ -15,7 +15,16 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Row
 
 from evener.bus.base import Bus
-from evener.control import batches, certificates, departing, named_addresses, placing, scheduling, single_call
+from evener.control import (
+    batches,
+    certificates,
+    departing,
+    named_addresses,
+    pairs,
+    placing,
+    scheduling,
+    single_call,
+)
 from evener.control.agent_notifier import look
 from evener.control.bounds import check_listener
 from evener.control.by_kind import CREATES, DELETES, OWNERS, UPDATES, owner_of_new, refuse_if_same
@@ -40,6 +49,7 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider
+from evener.resources.types import Topology
 from evener.services.network import Network
 from evener.services.secrets import Secrets
 from evener.store import quota_counts, rows
@@ -66,8 +76,9 @@ class LoadBalancing:
         secrets: Secrets | None = None,
         reserved: Sequence[Range] = ranges(DEFAULT_RESERVED),
         bounds: Bounds = DEFAULTS,
+        topology: Topology = Topology.SINGLE,
     ) -> None:
-        self.bounds = bounds
+        self.bounds, self._topology = bounds, topology
         self._database, self._network, self._bus = database, network, bus
         self._traffic = TrafficNow(database, bus)
         self._providers = providers
@@ -154,7 +165,7 @@ class LoadBalancing:
         self, caller: Caller, services: Services, values: Mapping[str, Any], reservation: Reservation
     ) -> LoadBalancer:
         with self._database.write() as tx:
-            row = self._insert_loadbalancer(tx, caller, values, reservation)
+            row = self._insert_loadbalancer(tx, caller, services, values, reservation)
             # Before the commit: nothing can fail afterwards, and it is one transaction less.
             created = self._shown(tx, caller, LoadBalancer, row.id)
             self._tell_agents(tx, services, row.id)
@@ -209,7 +220,7 @@ class LoadBalancing:
         asked: Asked,
     ) -> tuple[LoadBalancer, single_call.Made]:
         with self._database.write() as tx:
-            row = self._insert_loadbalancer(tx, caller, values, reservation)
+            row = self._insert_loadbalancer(tx, caller, services, values, reservation)
             change = Change(
                 *(tx, caller, services, row, row.generation, asked),
                 *(self._reserved_ips, self.bounds, self._manner),
@@ -296,12 +307,15 @@ class LoadBalancing:
         with self._database.write() as tx:
             row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
             refuse_if_same(change, cls, row, values)
+            before = scheduling.hosts_of(tx, change.loadbalancer.id) if "topology" in values else ()
             if cls is LoadBalancer:
                 named_addresses.refuse_both(tx, object_id, values)
                 change.update(LoadBalancer, row, values)
+                if "topology" in values:
+                    pairs.change_topology(change, values["topology"])
             else:
                 UPDATES[cls](change, row, values)
-            self._tell_agents(tx, services, change.loadbalancer.id)
+            self._tell_agents(tx, services, change.loadbalancer.id, before)
             shown = self._shown(tx, caller, cls, object_id)
         LOG.info("Load balancer %s: updated %s %s", change.loadbalancer.id, cls.KIND, object_id)
         return shown
@@ -412,15 +426,20 @@ class LoadBalancing:
             yield reservation
 
     def _insert_loadbalancer(
-        self, tx: Transaction, caller: Caller, values: Mapping[str, Any], reservation: Reservation
+        self,
+        tx: Transaction,
+        caller: Caller,
+        services: Services,
+        values: Mapping[str, Any],
+        reservation: Reservation,
     ) -> Row[Any]:
         owned = {
             **values,
             "id": reservation.loadbalancer_id,
             "project_id": owner_project(caller, values.get("project_id")),
         }
-        balancer = placing.insert(tx, self._providers, owned, self._manner, reservation.vip)
-        departing.give(tx, balancer, reservation.vip.footing)
+        balancer = placing.insert(tx, self._providers, owned, self._manner, reservation.vip, self._topology)
+        departing.give(tx, services, balancer, reservation.vip.footing)
         return rows.get_row(tx, LoadBalancer, balancer.id)
 
     def _change(
@@ -433,13 +452,16 @@ class LoadBalancing:
     ) -> Change:
         return begin(tx, caller, services, asked, self._reserved_ips, self.bounds, owner, self._manner)
 
-    def _tell_agents(self, tx: Transaction, services: Services, loadbalancer_id: str) -> None:
+    def _tell_agents(
+        self, tx: Transaction, services: Services, loadbalancer_id: str, before: Sequence[str] = ()
+    ) -> None:
+        """Have the agents look again that serve a load balancer, and those that did `before`."""
         hosts = scheduling.hosts_of(tx, loadbalancer_id)
         if not hosts:  # its agent was removed
             departing.rehouse(tx, services, loadbalancer_id)
             hosts = scheduling.hosts_of(tx, loadbalancer_id)
             tx.after_commit(partial(self._reservations.finish, loadbalancer_id))
-        tx.after_commit(partial(look, self._bus, hosts, loadbalancer_id))
+        tx.after_commit(partial(look, self._bus, dict.fromkeys([*hosts, *before]), loadbalancer_id))
 
 
 def _check_parent(cls: type[Resource], found: Resource, parent_id: str | None) -> None:

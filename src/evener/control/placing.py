@@ -11,6 +11,7 @@ from evener.control.flavors import Choice
 from evener.control.manner import Manner
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.provider import Provider
+from evener.resources.types import Topology
 from evener.resources.wire import complete
 from evener.services.network import VipAllocation
 from evener.store import quota_counts, rows
@@ -41,8 +42,11 @@ def insert(
     values: Mapping[str, Any],
     manner: Manner,
     vip: VipAllocation,
+    topology: Topology = Topology.SINGLE,
 ) -> LoadBalancer:
     """Insert a new load balancer with that VIP, which no agent has yet; `values` have its id and its project.
+
+    Where neither they nor the flavor say a topology, it is the one given.
 
     Raises:
         EvenerError: as `choose`, or OverQuota.
@@ -60,6 +64,7 @@ def insert(
             "provider": choice.provider,
             "flavor_data": choice.data,
             "flavor_id": values["flavor_id"] or None,
+            "topology": values.get("topology") or (choice.data and choice.data.topology) or topology,
             "generation": 1,
         },
     )

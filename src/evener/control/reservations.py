@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from evener.control import certificates, departing
+from evener.control import certificates, departing, pairs
 from evener.control.certificates import Asked, Named
 from evener.control.errors import (
     NetworkNotFound,
@@ -39,7 +39,7 @@ from evener.services.network import Network, VipAllocation
 from evener.services.secrets import Consumer, Secrets
 from evener.store.database import Database, retried
 from evener.store.rows import table
-from evener.store.schema import loadbalancers
+from evener.store.schema import host_ports, loadbalancers
 from evener.threads import Thread, repeated
 
 LOG = logging.getLogger(__name__)
@@ -67,13 +67,23 @@ class Reservation:
             raise Unavailable("Making the load balancer took too long; try again")
 
 
+@dataclass(frozen=True, slots=True)
+class _HostPorts:
+    """The ports of two hosts of a load balancer that one serves by now, or that is none."""
+
+    loadbalancer_id: str
+
+    def __str__(self) -> str:
+        return f"A second agent of load balancer {self.loadbalancer_id}"
+
+
 class Reservations:
     """What is held in the network service, and let go of. Never to be called inside a transaction."""
 
     def __init__(self, database: Database, network: Network, secrets: Secrets | None = None) -> None:
         self._database, self._network, self._secrets = database, network, secrets
         # Load balancers and listeners that are none, for which something is reserved, and since when that is known.
-        self._seen: dict[str | Consumer, float] = {}
+        self._seen: dict[str | Consumer | _HostPorts, float] = {}
 
     @contextmanager
     def vip_port(
@@ -130,6 +140,27 @@ class Reservations:
             with suppress(EvenerError):
                 self._network.set_vip_groups(caller, port_id, before)
             raise
+
+    @contextmanager
+    def topology(self, loadbalancer_id: str) -> Iterator[None]:
+        """Have ports made for two hosts of a load balancer, for a change of its topology inside.
+
+        Where that fails, they go.
+        """
+        try:
+            yield
+        except Exception:
+            try:
+                self._release_unused(loadbalancer_id)
+            except Exception:
+                LOG.exception("Load balancer %s: ports of hosts are released later", loadbalancer_id)
+            raise
+
+    def _release_unused(self, loadbalancer_id: str) -> None:
+        with self._database.read() as tx:
+            used = pairs.ports_of(tx, loadbalancer_id)
+        if not used:
+            self._network.release_host_ports(loadbalancer_id)
 
     def _undo(self, loadbalancer_id: str) -> None:
         """Release what was reserved for a load balancer, unless that has been made all the same."""
@@ -201,11 +232,13 @@ class Reservations:
     def sweep(self, after_s: float = SWEPT_AFTER_S) -> None:
         """Finish what is on its way out, and release what is of no load balancer since `after_s` seconds."""
         self._finish(self._left())
+        paired = set(self._network.with_host_ports())
         reserved = self._network.reserved()  # before the load balancers: one that is made meanwhile is known
         with self._database.read() as tx:
+            single = paired - set(tx.scalar_ids(select(host_ports.c.loadbalancer_id)))
             nobodys = set(reserved) - set(tx.scalar_ids(select(loadbalancers.c.id)))
         moment = time.monotonic()
-        left_over: set[str | Consumer] = {*nobodys, *self._unused()}
+        left_over: set[str | Consumer | _HostPorts] = {*nobodys, *self._unused(), *map(_HostPorts, single)}
         self._seen = {each: self._seen.get(each, moment) for each in left_over}
         for each, since in self._seen.items():
             if moment - since < after_s:
@@ -213,6 +246,8 @@ class Reservations:
             LOG.warning("%s is not there, and what was reserved for it is released", each)
             if isinstance(each, str):
                 self._network.release_vip_port(each)
+            elif isinstance(each, _HostPorts):
+                self._release_unused(each.loadbalancer_id)
             elif self._secrets is not None:
                 self._secrets.release(each)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
 
+from evener.control import reports
 from evener.control.errors import NoActiveAgent, NoEligibleAgent
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.types import Role
@@ -22,7 +23,8 @@ from evener.store.schema import agents, bindings, loadbalancers
 class Candidate:
     """An agent: whether it is heard of and gets new work, what it has, which physical networks it reaches, where it is.
 
-    An agent that does not say what it reaches (None) reaches everything.
+    An agent that does not say what it reaches (None) reaches everything. What fails at once with others of its `domain`
+    serves no load balancer together with them; `pairs` says whether it can serve one with another agent at all.
     """
 
     id: str
@@ -31,6 +33,8 @@ class Candidate:
     reaches: frozenset[str] | None = None
     zone: str | None = None
     host: str = ""
+    domain: str = ""
+    pairs: bool = False
 
 
 def _reaches(agent: Candidate, name: str) -> bool:
@@ -61,6 +65,47 @@ def for_balancer(candidates: Iterable[Candidate], footing: Footing) -> str:
     return min(fitting, key=lambda each: (each.balancers, each.id)).id
 
 
+def for_pair(candidates: Iterable[Candidate], footing: Footing) -> tuple[str, str]:
+    """Return the ids of two working agents that fit, in different failure domains, with the fewest load balancers.
+
+    Raises:
+        Conflict: when there are no two of these.
+    """
+    able = apart_from(list(candidates), ())
+    first = for_balancer(able, footing)
+    return first, for_balancer(apart_from(able, {first}), footing)
+
+
+def apart_from(candidates: Sequence[Candidate], partners: Collection[str]) -> list[Candidate]:
+    """Return those that can serve a load balancer together with the agents `partners`.
+
+    Raises:
+        NoEligibleAgent: when none works that can, or one of these cannot.
+    """
+    with_whom = [each for each in candidates if each.id in partners]
+    domains = {each.domain for each in with_whom}
+    found = [each for each in candidates if each.pairs and each.working and each.domain not in domains]
+    if not found or not all(each.pairs for each in with_whom):
+        raise NoEligibleAgent(
+            "No eligible agent found for the load balancer: no two that are alive, have keepalived and are in different"
+            " failure domains"
+        )
+    return found
+
+
+def refuse_one_host(footing: Footing) -> None:
+    """See that two hosts can be on the networks that a load balancer needs.
+
+    Raises:
+        NoEligibleAgent: when one of these is of one host alone.
+    """
+    local = sorted({*footing.homes, *footing.alone})
+    if local:
+        raise NoEligibleAgent(
+            f"No eligible agents found for the load balancer: network {local[0]} is of one host alone"
+        )
+
+
 def obstacles(candidates: Sequence[Candidate], footing: Footing) -> str:
     """Return in words why none of `candidates` fits. Names no host and no physical network: users see neither."""
     found = [
@@ -87,6 +132,8 @@ def candidates(tx: Transaction, moment: datetime) -> list[Candidate]:
             reach_of(row.configurations),
             row.availability_zone,
             row.host,
+            str(row.configurations.get("failure_domain") or row.host),
+            bool(row.configurations.get("keepalived")),
         )
         for row in tx.execute(_CANDIDATES)
     ]
@@ -104,14 +151,28 @@ def choose_agent(
     footing: Footing = ANYWHERE,
     zone: str | None = None,
     besides: Collection[str] = (),
+    partners: Collection[str] = (),
 ) -> str:
-    """Return the id of the agent for a load balancer, of that zone and none of `besides`; see `for_balancer`."""
+    """Return the id of the agent for a load balancer, of that zone and none of `besides`; see `for_balancer`.
+
+    With `partners`, it serves it together with these.
+    """
+    if partners:
+        refuse_one_host(footing)
     if footing.alone:  # whoever places another one there meanwhile comes before, and is seen, or after
         tx.execute(select(agents.c.id).order_by(agents.c.id).with_for_update())
         homes = {each: frozenset(tx.scalar_ids(_balancing(each))) for each in footing.alone}
         footing = replace(footing, homes={**footing.homes, **{each: at for each, at in homes.items() if at}})
-    others = [each for each in candidates(tx, moment) if each.id not in besides]
+    known = candidates(tx, moment)
+    able = apart_from(known, partners) if partners else known
+    others = [each for each in able if each.id not in besides]
     return for_balancer([each for each in others if zone in (None, each.zone)], footing)
+
+
+def choose_pair(tx: Transaction, moment: datetime, footing: Footing, zone: str | None) -> tuple[str, str]:
+    """Return the ids of the two agents for a load balancer, of that zone; see `for_pair`."""
+    refuse_one_host(footing)
+    return for_pair([each for each in candidates(tx, moment) if zone in (None, each.zone)], footing)
 
 
 def _balancing(network_id: str) -> Select[tuple[str]]:
@@ -137,6 +198,25 @@ def bind(
             "applied_generation": applied,
         },
     )
+
+
+def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
+    """Take a load balancer from an agent; what the agent counted stays."""
+    reports.retire_agent(tx, loadbalancer_id, agent_id)
+    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
+    tx.execute(bindings.delete().where(*mine))
+
+
+def role_of(tx: Transaction, loadbalancer_id: str, agent_id: str) -> Role:
+    """Return what an agent is among those that serve a load balancer."""
+    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
+    return Role(tx.scalar(select(bindings.c.role).where(*mine)) or Role.STANDALONE)
+
+
+def set_role(tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role) -> None:
+    """Note what an agent is from now on among those that serve a load balancer."""
+    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
+    tx.execute(bindings.update().where(*mine).values(role=role.value, updated_at=now()))
 
 
 def applied(tx: Transaction, loadbalancer_id: str, agent_id: str) -> int:

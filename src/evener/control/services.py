@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from evener.control.errors import NamedNotFound, SubnetNotFound
 from evener.resources.caller import Caller
 from evener.resources.errors import EvenerError, NotFound
-from evener.services.network import Footing, Network, SubnetInfo
+from evener.resources.types import Role
+from evener.services.network import Footing, HostPort, Network, SubnetInfo
 
 T = TypeVar("T")
 
@@ -105,6 +106,16 @@ class Services:
         found: Footing = self._answer(
             ("footing", port_id), lambda: self._network.footings([port_id]).get(port_id, Footing())
         )
+        return found
+
+    def host_ports(self, loadbalancer_id: str, port_id: str) -> Mapping[Role, HostPort]:
+        """Return the ports of the two hosts of a load balancer, which are made now; see `Network.reserve_host_ports`.
+
+        Raises:
+            Unsupported, Conflict: as there.
+        """
+        ask = partial(self._network.reserve_host_ports, loadbalancer_id, port_id)
+        found: Mapping[Role, HostPort] = self._answer(("host ports", loadbalancer_id), ask)
         return found
 
     def reach(self, port_id: str, subnet: SubnetInfo | None, member: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 
 from evener.bus.base import Bus
-from evener.control import certificates, departing, placing, scheduling, single_call
+from evener.control import certificates, departing, pairs, placing, scheduling, single_call
 from evener.control.agent_notifier import look
 from evener.control.certificates import Asked
 from evener.control.change import Change
@@ -156,7 +156,7 @@ class Takeover:
             named = {**foreign.values, "id": foreign.id, "project_id": foreign.project_id}
             named["provider"] = self._provider(foreign.values)
             balancer = placing.insert(tx, self._providers, named, self._manner, vip)
-            self._place(tx, balancer, foreign.host, vip)
+            self._place(tx, services, balancer, foreign.host, vip)
             row = rows.get_row(tx, LoadBalancer, foreign.id)
             caller = Caller(WHO, foreign.project_id, frozenset({ADMIN}))
             single_call.create_below(
@@ -178,11 +178,18 @@ class Takeover:
         name = str(values.get("provider") or "").lower()
         return name if name in known and (free or not values["flavor_id"]) else ""
 
-    def _place(self, tx: Transaction, balancer: LoadBalancer, host: str | None, vip: VipAllocation) -> None:
+    def _place(
+        self,
+        tx: Transaction,
+        services: Services,
+        balancer: LoadBalancer,
+        host: str | None,
+        vip: VipAllocation,
+    ) -> None:
         """Give it to our agent on the host that served it; else to the one that it is for."""
-        agent = scheduling.agent_on(tx, host)
+        agent = None if pairs.is_pair(balancer) else scheduling.agent_on(tx, host)
         if agent is None:
-            departing.give(tx, balancer, vip.footing)
+            departing.give(tx, services, balancer, vip.footing)
         else:
             scheduling.bind(tx, balancer.id, agent)
 

@@ -21,6 +21,7 @@ from evener.resources.types import (
     IPAddress,
     Name,
     ProjectId,
+    Topology,
     Uuid,
 )
 
@@ -62,6 +63,8 @@ class LoadBalancer(Resource):
     vip_vnic_type: Annotated[str, Attr(stored=False)] = "normal"
     additional_vips: Annotated[tuple[dict[str, Any], ...], Attr(create=True, stored=False)] = ()
     """More VIPs; there is one."""
+    topology: Annotated[Topology, Attr(create=True, update=True, computed=True)] = Topology.SINGLE
+    """How many agents serve it: one, or two of which the other takes over at once."""
     admin_state_up: Annotated[bool, CHANGEABLE] = True
     generation: Annotated[int, HIDDEN] = 0
     flavor_data: Annotated[FlavorData | None, Attr(visible=False, nullable=True)] = None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evener.resources.errors import InvalidInput, Unsupported
+from evener.resources.types import Topology
 
 D = TypeVar("D", bound=BaseModel)
 MEGABYTES = 1_048_576  # the most that anybody writes
@@ -21,6 +22,7 @@ class FlavorData(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    topology: Topology | None = None
     maxconn: int | None = None
     cpu_weight: int | None = None
     memory_max_mb: int | None = None
@@ -32,9 +34,12 @@ class _Told(BaseModel):
 
 class _Flavor(_Told):
     loadbalancer_topology: Annotated[
-        Literal["SINGLE", "ACTIVE_STANDBY"],
-        Field(description="The load balancer topology. One of: SINGLE - One agent serves it. (default)"),
-    ] = "SINGLE"
+        Literal["SINGLE", "ACTIVE_STANDBY"] | None,
+        Field(
+            description="The load balancer topology. One of: SINGLE - One agent serves it. ACTIVE_STANDBY - Two do, "
+            "in different failure domains, of which the other takes over at once."
+        ),
+    ] = None
     maxconn: Annotated[
         int | None, Field(ge=1, le=10_000_000, description="Connections that it takes at once, at most.")
     ] = None
@@ -77,9 +82,8 @@ class ZoneData(_Told):
     ] = None
 
 
-# What only virtual machines or two agents for one load balancer can do.
+# What only virtual machines can do.
 _NOT_YET: Mapping[str, Any] = {
-    "loadbalancer_topology": "ACTIVE_STANDBY",
     "sriov_vip": True,
     "allow_member_sriov": True,
 }
@@ -97,6 +101,7 @@ def flavor_data(text: str) -> FlavorData:
         if getattr(given, name) == value:
             raise Unsupported(f"{name} {value}")
     return FlavorData(
+        topology=None if given.loadbalancer_topology is None else Topology(given.loadbalancer_topology),
         maxconn=given.maxconn or given.connection_limit,
         cpu_weight=given.cpu_weight,
         memory_max_mb=given.memory_max_mb,

@@ -367,6 +367,13 @@ class Role(StrEnum):
     BACKUP = "BACKUP"
 
 
+class Topology(StrEnum):
+    """How many agents serve a load balancer: one, or two that have its addresses in turn."""
+
+    SINGLE = "SINGLE"
+    ACTIVE_STANDBY = "ACTIVE_STANDBY"
+
+
 class ProvisioningStatus(StrEnum):
     """How far the agents are with what the API was told."""
 

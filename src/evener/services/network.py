@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from evener.resources.caller import Caller
 from evener.resources.errors import Conflict, Unavailable
+from evener.resources.types import Role
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec, WiredPort
 
 
@@ -62,6 +63,14 @@ class VipPort:
 
     wiring: WiredPort
     security: tuple[PacketRule, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A port that one of two hosts of a load balancer has of its own, and its address of the VIP's version."""
+
+    port_id: str
+    address: str
 
 
 class NoFreeAddress(Conflict):
@@ -140,8 +149,24 @@ class Network(Protocol):
     def release_vip_port(self, loadbalancer_id: str) -> None:
         """Remove the port that was made for a load balancer, or leave the one that it was given to its user.
 
-        One that is gone, or never was, is fine.
+        One that is gone, or never was, is fine. Ports of hosts go too.
         """
+
+    def reserve_host_ports(self, loadbalancer_id: str, vip_port_id: str) -> Mapping[Role, HostPort]:
+        """Make a port for each of two hosts of a load balancer, where there is none, and return them.
+
+        Each has an address on each of the subnets that the VIP's port is on, and may use that one's addresses.
+
+        Raises:
+            Unsupported: where the service does not do that.
+            Conflict: when no address is free.
+        """
+
+    def release_host_ports(self, loadbalancer_id: str) -> None:
+        """Remove these, if there are any."""
+
+    def with_host_ports(self) -> Collection[str]:
+        """Return the load balancers, by their ids, for whose hosts there are ports."""
 
     def reserved(self) -> Collection[str]:
         """Return the load balancers, by their ids, for which there is a port that was made for or given to them."""
@@ -150,7 +175,7 @@ class Network(Protocol):
         """Give the port of a load balancer an address of the IP version of `member`, where it has none, and return it.
 
         On that subnet, or on another one of the port's network, and never `member`, which is to be reached; where
-        that has none, nothing is done.
+        that has none, nothing is done. Ports of hosts get one, too.
 
         Raises:
             Conflict: when none is free.
@@ -159,8 +184,10 @@ class Network(Protocol):
     def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:
         """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
 
-    def vip_port(self, port_id: str, host: str) -> VipPort | None:
+    def vip_port(self, port_id: str, host: str | None) -> VipPort | None:
         """Return what `host` needs to have the port, which is bound there from now on; None when it is gone.
+
+        With None, it is bound nowhere: hosts have other ports, and its addresses in turn.
 
         Raises:
             PortUnbound: when the service cannot have the port there, with its reason.

@@ -15,9 +15,10 @@ from oslo_config import cfg
 
 from evener.resources.agent import AGENT_TYPE
 from evener.resources.caller import Caller
-from evener.resources.errors import EvenerError, NotFound
+from evener.resources.errors import EvenerError, NotFound, Unsupported
+from evener.resources.types import Role
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
-from evener.services.network import Footing, SubnetInfo, Surroundings, VipAllocation, VipPort
+from evener.services.network import Footing, HostPort, SubnetInfo, Surroundings, VipAllocation, VipPort
 from evener.services.neutron_api import Json, Neutron, batched
 from evener.services.neutron_groups import VipGroups
 from evener.services.neutron_hosts import Hosts
@@ -121,6 +122,17 @@ class NeutronNetwork:
         self._ports.release(loadbalancer_id)
         self._groups.release(loadbalancer_id)
 
+    def reserve_host_ports(self, loadbalancer_id: str, vip_port_id: str) -> Mapping[Role, HostPort]:  # noqa: ARG002
+        """Refuse to: ports of pairs are not made in Neutron yet."""
+        raise Unsupported("topology ACTIVE_STANDBY next to Neutron")
+
+    def release_host_ports(self, loadbalancer_id: str) -> None:
+        """Do nothing: there are none."""
+
+    def with_host_ports(self) -> Collection[str]:
+        """Return none."""
+        return ()
+
     def reserved(self) -> Collection[str]:
         """Return the load balancers for which this Evener has a port or a security group."""
         return {*self._ports.reserved(), *self._groups.reserved()}
@@ -138,8 +150,10 @@ class NeutronNetwork:
             return frozenset(own)
         return frozenset(own) | {str(each["floating_ip_address"]) for each in floating}
 
-    def vip_port(self, port_id: str, host: str) -> VipPort | None:
+    def vip_port(self, port_id: str, host: str | None) -> VipPort | None:
         """Return what `host` needs to have the port, which is bound there from now on; None when it is gone."""
+        if host is None:
+            raise Unsupported("topology ACTIVE_STANDBY next to Neutron")
         groups: list[Json] = []
         also = partial(self._groups.at_binding, groups) if self._keeps_groups else None
         port = self._wiring.bound(port_id, host, also)

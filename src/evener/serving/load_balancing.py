@@ -17,6 +17,7 @@ from evener.bus.base import Bus
 from evener.control.administration import administration
 from evener.control.agent_notifier import AgentNotifier
 from evener.control.operations import LoadBalancing
+from evener.resources.types import Topology
 from evener.services.identity import Identity
 from evener.services.network import Network
 from evener.services.secrets import Secrets
@@ -67,6 +68,7 @@ def make_api(
         cloud.secrets,
         config.reserved_ips(conf),
         config.largest(conf),
+        Topology(conf.loadbalancer_topology),
     )
     administrative = administration(database, cloud.network, bus, providers, cloud.secrets, api.kinds)
     answers = AnswerCache(database.version)

@@ -227,6 +227,18 @@ bindings = Table(
 Index(None, bindings.c.loadbalancer_id, bindings.c.applied_generation)
 Index(None, bindings.c.failed_generation, bindings.c.loadbalancer_id)
 
+# Of a load balancer that two agents serve, the port that each of them has of its own, by its role there.
+host_ports = Table(
+    "host_ports",
+    metadata,
+    Column(
+        "loadbalancer_id", string(36), ForeignKey("loadbalancers.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("role", string(32), primary_key=True),
+    Column("port_id", string(36), nullable=False),
+    Column("address", string(64), nullable=False),
+)
+
 # How each agent sees each member.
 member_health = Table(
     "member_health",

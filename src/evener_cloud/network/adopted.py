@@ -60,12 +60,13 @@ def vip_on(
     return VipAllocation(port_id, str(found.ip_address), str(found.subnet_id), network_id, footing)
 
 
-def leave(tx: Transaction, loadbalancer_id: str) -> None:
-    """Give a port back to its user; a load balancer that has taken none over is fine."""
+def leave(tx: Transaction, loadbalancer_id: str) -> bool:
+    """Give a port back to its user; return whether the load balancer had taken one over."""
     taken = tx.execute(select(adopted_ports).where(_OURS.loadbalancer_id == loadbalancer_id)).first()
     if taken is not None:
         tx.execute(adopted_ports.delete().where(_OURS.port_id == taken.port_id))
         rows.update(tx, Port, taken.port_id, device_id="", device_owner=taken.device_owner)
+    return taken is not None
 
 
 def port_of(tx: Transaction, loadbalancer_id: str) -> str | None:

@@ -9,27 +9,35 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.errors import InvalidInput
+from evener.resources.types import Role
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
-from evener.services.network import Footing, Onlooker, SubnetInfo, Surroundings, VipAllocation, VipPort
+from evener.services.network import (
+    Footing,
+    HostPort,
+    Onlooker,
+    SubnetInfo,
+    Surroundings,
+    VipAllocation,
+    VipPort,
+)
 from evener.store import departures, quota_counts, rows
 from evener.store.database import Database, Transaction, retried
 from evener_cloud.network import (
     adopted,
     associations,
     errors,
-    floatingips,
     gateways,
+    host_ports,
     hosting,
     interfaces,
     networks,
     placement,
     port_groups,
-    ports,
     provider,
     router_specs,
     routers,
@@ -41,6 +49,7 @@ from evener_cloud.network import (
     vips,
 )
 from evener_cloud.network.interfaces import Interface
+from evener_cloud.network.kinds import OPERATIONS
 from evener_cloud.network.listing import listed
 from evener_cloud.network.resources.floatingip import FloatingIP
 from evener_cloud.network.resources.network import Network
@@ -54,23 +63,6 @@ from evener_cloud.network.visibility import find, find_subnet, owns
 R = TypeVar("R", bound=Resource)
 
 
-class _Operations(NamedTuple):
-    """What is done with a kind: in a transaction, by a project (None: an administrator), to an object by its id."""
-
-    create: Callable[[Transaction, str | None, Mapping[str, Any]], str]
-    delete: Callable[[Transaction, str | None, str], None]
-    update: Callable[[Transaction, str | None, str, Mapping[str, Any]], None] | None = None
-
-
-_OPERATIONS: dict[str, _Operations] = {
-    Network.KIND: _Operations(networks.create, networks.delete, networks.update),
-    Subnet.KIND: _Operations(subnets.create, subnets.delete, subnets.update),
-    Port.KIND: _Operations(ports.create, ports.delete, ports.update),
-    Router.KIND: _Operations(routers.create, routers.delete, routers.update),
-    FloatingIP.KIND: _Operations(floatingips.create, floatingips.delete, floatingips.update),
-    SecurityGroup.KIND: _Operations(security_groups.create, security_groups.delete, security_groups.update),
-    SecurityGroupRule.KIND: _Operations(security_group_rules.create, security_group_rules.delete),
-}
 # What agents realise of their own accord; ports come with load balancers and routers.
 _REALISED = frozenset({Network, Router, FloatingIP})
 
@@ -103,11 +95,7 @@ class BuiltinNetwork:
     # is None.
 
     def list(
-        self,
-        caller: Caller,
-        cls: type[R],
-        query: rows.ListQuery,
-        parent_id: str | None = None,
+        self, caller: Caller, cls: type[R], query: rows.ListQuery, parent_id: str | None = None
     ) -> Sequence[R]:
         """Return the objects that the caller sees and `query` asks for.
 
@@ -178,7 +166,7 @@ class BuiltinNetwork:
         if cls.KIND == SecurityGroupRule.KIND:
             project_id = security_group_rules.project_of(tx, caller.scope, values)
         quota_counts.take(tx, cls, project_id)
-        object_id = _OPERATIONS[cls.KIND].create(tx, caller.scope, {**values, "project_id": project_id})
+        object_id = OPERATIONS[cls.KIND].create(tx, caller.scope, {**values, "project_id": project_id})
         outside = cls is Subnet and gateways.take_in(tx, object_id)
         self._place(tx, cls, object_id)
         self._tell(tx, Router if outside else cls)
@@ -200,7 +188,7 @@ class BuiltinNetwork:
             Forbidden: when the caller sees the object, but it is another project's.
             NotFound, InvalidInput, Conflict: as the object's module says.
         """
-        change = _OPERATIONS[cls.KIND].update
+        change = OPERATIONS[cls.KIND].update
         if change is None:  # the API has no such operation
             raise TypeError(f"A {cls.KIND} is made and deleted, never changed")
         with self._database.write() as tx:
@@ -227,7 +215,7 @@ class BuiltinNetwork:
             found = _check_owner(tx, caller, cls, object_id, "delete")
             associated = cls is Port and associations.exist_on_port(tx, object_id)
             before = vip_filters.effect_of(tx, cls, object_id)
-            _OPERATIONS[cls.KIND].delete(tx, caller.scope, object_id)
+            OPERATIONS[cls.KIND].delete(tx, caller.scope, object_id)
             if cls in (Network, Router):
                 departures.note(tx, [object_id])
             self._tell_balancers(tx, before, vip_filters.NOTHING)
@@ -358,21 +346,38 @@ class BuiltinNetwork:
 
     @retried
     def release_vip_port(self, loadbalancer_id: str) -> None:
-        """Remove the port of a load balancer, for which floating IPs stand no more, or leave it to its user."""
+        """Remove the ports of a load balancer, for which floating IPs stand no more, or leave it to its user."""
         port_id = vip_port_id(loadbalancer_id)
         with self._database.read() as tx:
-            is_adopted = adopted.port_of(tx, loadbalancer_id) is not None
-            if not is_adopted and vips.describe(tx, port_id) is None:
+            if not vips.is_reserved(tx, loadbalancer_id):
                 return
         with self._database.write() as tx:
-            if is_adopted:
-                adopted.leave(tx, loadbalancer_id)
+            host_ports.remove(tx, loadbalancer_id)
+            if adopted.leave(tx, loadbalancer_id):
                 return
             if associations.exist_on_port(tx, port_id):
                 self._tell(tx, Router)
             before = vip_filters.effect_of(tx, Port, port_id)
             vips.delete(tx, port_id)
             self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
+
+    @retried
+    def reserve_host_ports(self, loadbalancer_id: str, vip_port_id: str) -> Mapping[Role, HostPort]:
+        """Make a port for each of two hosts of a load balancer, where there is none, and return them."""
+        with self._database.write() as tx:
+            return host_ports.ensure(tx, loadbalancer_id, vip_port_id)
+
+    @retried
+    def release_host_ports(self, loadbalancer_id: str) -> None:
+        """Remove these, if there are any."""
+        with self._database.write() as tx:
+            host_ports.remove(tx, loadbalancer_id)
+
+    @retried
+    def with_host_ports(self) -> Collection[str]:
+        """Return the load balancers, by their ids, for whose hosts there are ports."""
+        with self._database.read() as tx:
+            return host_ports.every(tx)
 
     @retried
     def set_vip_groups(self, caller: Caller, port_id: str, group_ids: Sequence[str]) -> tuple[str, ...]:
@@ -398,11 +403,9 @@ class BuiltinNetwork:
         if there:
             return there
         with self._database.write() as tx:
-            there = vips.of_version(tx, port_id, version)
-            if there:
-                return there
             before = vip_filters.effect_of(tx, Port, port_id)
-            vips.reach(tx, port_id, subnet, member)
+            if not vips.of_version(tx, port_id, version):  # else somebody else was quicker
+                vips.reach(tx, port_id, subnet, member)
             self._tell_balancers(tx, before, vip_filters.effect_of(tx, Port, port_id))
             return vips.of_version(tx, port_id, version)
 
@@ -413,7 +416,7 @@ class BuiltinNetwork:
             return associations.called_by(tx, port_id)
 
     @retried
-    def vip_port(self, port_id: str, _host: str) -> VipPort | None:
+    def vip_port(self, port_id: str, _host: str | None) -> VipPort | None:
         """Return what a host needs to have the port, or None when it is gone; it can be on any."""
         with self._database.read() as tx:
             wiring = vips.describe(tx, port_id)

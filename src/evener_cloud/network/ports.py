@@ -20,7 +20,7 @@ from evener_cloud.network.resources.port import (
     SERVICE_OWNERS,
     Port,
     PortAddress,
-    vip_port_id,
+    service_port_ids,
 )
 from evener_cloud.network.tables import floatingips, ip_allocations, ports, routers
 from evener_cloud.network.visibility import find, lock, may_use, right_on
@@ -164,7 +164,7 @@ def _mac_is_taken(tx: Transaction, network_id: str, mac_address: str) -> bool:
 def _serves(tx: Transaction, port: Port) -> bool:
     """Return whether the port belongs to what its `device_owner` says; who made it may have said anything."""
     if port.device_owner == LOADBALANCER_OWNER:
-        return port.id == vip_port_id(port.device_id) or adopted.is_adopted(tx, port.id)
+        return port.id in service_port_ids(port.device_id) or adopted.is_adopted(tx, port.id)
     if port.device_owner in ROUTER_OWNERS:
         users = select(routers.c.id).where(routers.c.id == port.device_id)
     elif port.device_owner == FLOATINGIP_OWNER:

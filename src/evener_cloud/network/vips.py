@@ -9,11 +9,17 @@ from evener.resources.wiring import FixedIP, Route, WiredPort
 from evener.services.network import SubnetInfo, VipAllocation
 from evener.store import quota_counts, rows
 from evener.store.database import Transaction
-from evener_cloud.network import adopted, associations, errors, hosting, ports, tables
+from evener_cloud.network import adopted, associations, errors, host_ports, hosting, ports, tables
 from evener_cloud.network.addresses import Right
 from evener_cloud.network.allocations import addresses_of, allocate, allocate_any, take
 from evener_cloud.network.resources.network import Network
-from evener_cloud.network.resources.port import LOADBALANCER_OWNER, Port, PortAddress, vip_port_id
+from evener_cloud.network.resources.port import (
+    LOADBALANCER_OWNER,
+    Port,
+    PortAddress,
+    service_port_ids,
+    vip_port_id,
+)
 from evener_cloud.network.resources.subnet import Subnet
 from evener_cloud.network.visibility import find, lock, may_use, right_on
 
@@ -69,6 +75,7 @@ def reach(tx: Transaction, port_id: str, subnet: SubnetInfo | None, avoid: str) 
     else:
         found = allocate_any(tx, network_id, ipaddress.ip_address(avoid).version, avoid)
     take(tx, port_id, found, position=1)  # behind the VIP
+    host_ports.extend(tx, port_id)
 
 
 def delete(tx: Transaction, port_id: str) -> None:
@@ -79,6 +86,13 @@ def delete(tx: Transaction, port_id: str) -> None:
         associations.end(tx, None, port_id)
         gone = tx.execute(tables.ports.delete().where(mine)).rowcount  # none, where somebody else was quicker
         quota_counts.give_back(tx, Port, project_id, gone)
+
+
+def is_reserved(tx: Transaction, loadbalancer_id: str) -> bool:
+    """Return whether there is any port that was made for a load balancer, or given to it."""
+    own = tables.ports.c.id.in_(sorted(service_port_ids(loadbalancer_id)))
+    made = tx.scalar(select(tables.ports.c.id).where(own).limit(1)) is not None
+    return made or adopted.port_of(tx, loadbalancer_id) is not None
 
 
 def reserved(tx: Transaction) -> frozenset[str]:

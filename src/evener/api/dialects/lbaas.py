@@ -110,7 +110,7 @@ FORM = WireForm(
     other={
         LoadBalancer: _hidden(
             *("tags", *lbaas_lists.MOMENTS),
-            *("availability_zone", "vip_sg_ids"),
+            *("availability_zone", "vip_sg_ids", "topology"),
             *("vip_qos_policy_id", "vip_vnic_type", "additional_vips"),
         ),
         Listener: _hidden(

@@ -6,6 +6,7 @@ session, write to files, and outlive us.
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -32,6 +33,11 @@ class Pair:
 
     parent: Process
     child: Process
+
+
+def is_installed(binary: str = "keepalived") -> bool:
+    """Return whether keepalived can be started here."""
+    return shutil.which(binary, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin") is not None
 
 
 def find(paths: Paths) -> Pair | None:

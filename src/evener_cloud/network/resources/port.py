@@ -7,7 +7,7 @@ from annotated_types import MaxLen
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from evener.resources.describe import CHANGEABLE, ONCE, SHOWN, Attr, Resource
-from evener.resources.types import Cidr, Description, IPAddress, MacAddress, Name, Text, Uuid
+from evener.resources.types import Cidr, Description, IPAddress, MacAddress, Name, Role, Text, Uuid
 from evener_cloud.network.resources.network import LinkStatus
 from evener_cloud.network.resources.tags import Tags
 
@@ -23,6 +23,7 @@ MAX_PAIRS = 10  # Neutron's max_allowed_address_pair
 MAX_GROUPS = 100  # ours
 
 
+HOST_ROLES = (Role.MASTER, Role.BACKUP)
 _OF_BALANCERS = uuid.UUID("7d5e2f0b-4f7c-4c55-9f5d-0e6a1c8b3d92")
 
 
@@ -32,6 +33,17 @@ def vip_port_id(loadbalancer_id: str) -> str:
     So it is known as what the service has made: users give ports any device id and owner, but choose no id.
     """
     return str(uuid.uuid5(_OF_BALANCERS, loadbalancer_id))
+
+
+def host_port_id(loadbalancer_id: str, role: Role) -> str:
+    """Return the id that the port of one of two hosts of a load balancer has, or would have."""
+    return str(uuid.uuid5(_OF_BALANCERS, f"{loadbalancer_id} {role}"))
+
+
+def service_port_ids(loadbalancer_id: str) -> frozenset[str]:
+    """Return the ids of the ports that the service makes for a load balancer."""
+    hosts = (host_port_id(loadbalancer_id, role) for role in HOST_ROLES)
+    return frozenset({vip_port_id(loadbalancer_id), *hosts})
 
 
 def _unicast(value: str) -> str:
