@@ -119,6 +119,12 @@ class Host:
         return f" {VIP}/" in self.addresses()
 
     @property
+    def says_it_has_vip(self) -> bool | None:
+        """What it reported last."""
+        seen = [each.observation for each in self.control.reports if each.observation is not None]
+        return seen[-1].has_vip if seen else None
+
+    @property
     def haproxy(self) -> int:
         """Its master's process id; 0 while it is started."""
         found = self.own / "haproxy.pid"
@@ -214,6 +220,12 @@ def test_both_serve_and_one_has_the_vip(two):
     assert two.owners() == [Role.MASTER]
 
 
+def test_both_report_who_has_the_vip(two):
+    eventually(lambda: (two.first.says_it_has_vip, two.second.says_it_has_vip) == (True, False))
+    os.kill(two.first.haproxy, signal.SIGKILL)
+    eventually(lambda: (two.first.says_it_has_vip, two.second.says_it_has_vip) == (False, True), 5)
+
+
 def test_a_killed_haproxy_gives_the_vip_away_and_is_started_again(two):
     killed = two.first.haproxy
     os.kill(killed, signal.SIGKILL)
@@ -228,7 +240,7 @@ def test_a_killed_haproxy_gives_the_vip_away_and_is_started_again(two):
 
 def test_a_frozen_haproxy_gives_the_vip_away(two):
     os.kill(two.first.haproxy, signal.SIGSTOP)
-    eventually(lambda: two.owners() == [Role.BACKUP], 6)
+    eventually(lambda: two.owners() == [Role.BACKUP], 2)
     assert two.get().startswith("member")
 
 

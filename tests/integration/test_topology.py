@@ -9,7 +9,7 @@ from sqlalchemy import select
 from test_octavia_amphorae import amphorae, operator, put
 
 from evener.control.reservations import Reservations
-from evener.resources.facts import Report
+from evener.resources.facts import Observation, Report
 from evener.resources.graph import Graph
 from evener.resources.types import Role
 from evener.store.database import now
@@ -130,6 +130,24 @@ def test_they_are_listed_as_octavia_lists_amphorae(site: Site) -> None:
     alone = site.create()
     (found,) = amphorae(site.cloud, f"loadbalancer_id={alone['id']}")
     assert (found["role"], found["vrrp_ip"]) == ("STANDALONE", alone["vip_address"])
+
+
+def test_who_has_the_vip_is_master_as_the_agents_say(site: Site) -> None:
+    balancer = site.create(topology=PAIR)
+
+    def says(host: str, *, has_vip: bool) -> None:
+        seen = Observation(has_vip=has_vip)
+        assert site.cloud.controller.report(host, Report(loadbalancer_id=balancer["id"], observation=seen))
+
+    says(HOST, has_vip=False)
+    says(OTHER, has_vip=True)
+    assert site.roles(balancer) == {HOST: "BACKUP", OTHER: "MASTER"}
+    says(HOST, has_vip=True)  # the other one may have died before it could say so
+    assert site.roles(balancer) == {HOST: "MASTER", OTHER: "BACKUP"}
+    (master,) = amphorae(site.cloud, "role=MASTER")
+    assert master["lb_network_ip"] == HOST
+    listed = [each["role"] for each in amphorae(site.cloud, "sort_key=role&sort_dir=desc")]
+    assert listed == ["MASTER", "BACKUP"]
 
 
 def test_what_says_nothing_is_served_by_one_and_lbaas_knows_nothing_of_two(site: Site) -> None:

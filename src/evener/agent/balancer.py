@@ -83,7 +83,7 @@ class Balancer:
             tools.watcher,
             self._drifted,
             health_changed=lambda: tools.events.health_changed(loadbalancer_id),
-            lost=lambda: self._router.tell(serves=False),
+            lost=self.give_way,
         )
         self.port_id = ""  # what the journal has
         self._plug = Plug(tools.driver, self.namespace, directory / PORT_NOTE)
@@ -338,6 +338,8 @@ class Balancer:
     def _on_network(self) -> None:
         if not self.leaving:
             self._tools.events.network_changed(self.id)
+            if self._router.is_one_of_two:  # the VIP may have come or gone
+                self._tools.events.health_changed(self.id)
 
     def _on_rules(self) -> None:
         if not self.leaving:
@@ -365,6 +367,20 @@ class Balancer:
         """Whether something of it computes now, other than to wait."""
         return not self.leaving and any(plane.is_working for plane in self._planes)
 
+    @property
+    def is_one_of_two(self) -> bool:
+        """Whether another host serves it too, and takes its addresses over."""
+        return self._router.is_one_of_two
+
+    def give_way(self) -> None:
+        """Have the other host take the addresses, where there is one, until this one is found to serve."""
+        self._router.tell(serves=False)
+
+    def _has_vip(self) -> bool | None:
+        with suppress(HostError):
+            return self._router.has_vip() if self._router.is_one_of_two else None
+        return None
+
     def observe(self, *, servers: bool = False, wait_s: float | None = None) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for, or None when nothing was applied.
 
@@ -375,7 +391,8 @@ class Balancer:
             raise Busy("It is being changed")
         try:
             found = [plane.observe(servers=servers) for plane in self._planes]
-            return together([each for each in found if each is not None])
+            seen = together([each for each in found if each is not None])
+            return seen if seen is None else seen.model_copy(update={"has_vip": self._has_vip()})
         finally:
             self._lock.release()
             if self.halted is not None:

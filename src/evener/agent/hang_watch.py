@@ -4,15 +4,17 @@ Asks for what the kernel says of them, and so waits for nobody. One that is at w
 or stuck in a loop or in the kernel: it is observed, which who is stuck does not answer.
 """
 
+import itertools
 import logging
 import threading
 
 from evener import threads
-from evener.agent.balancer import Events
+from evener.agent.balancer import Balancer, Events
 from evener.agent.balancers import Balancers
 
 LOG = logging.getLogger(__name__)
-INTERVAL_S = 3.0
+INTERVAL_S = 0.5
+EVERY = 6  # looks at those that another host could take over, one at all
 
 
 class HangWatch:
@@ -34,18 +36,30 @@ class HangWatch:
         if self._thread.is_alive():
             self._thread.join()
 
+    def look_at_pairs(self) -> None:
+        """Look once at what another host could take over: that has to be known sooner."""
+        for balancer in self._balancers.all():
+            if balancer.is_one_of_two:
+                self._find_halted(balancer)
+
+    def _find_halted(self, balancer: Balancer) -> bool:
+        halted = balancer.halted
+        if halted is not None:
+            balancer.give_way()
+            self._events.drifted(balancer.id, f"its {halted} does not answer")
+        return halted is not None
+
     def look(self) -> None:
         """Look once."""
         before, self._at_work = self._at_work, set()
         for balancer in self._balancers.all():
-            halted = balancer.halted
-            if halted is not None:
-                self._events.drifted(balancer.id, f"its {halted} does not answer")
-            elif balancer.is_working:
+            if not self._find_halted(balancer) and balancer.is_working:
                 self._at_work.add(balancer.id)
                 if balancer.id in before:
                     self._events.health_changed(balancer.id)
 
     def _run(self) -> None:
-        while not self._stopped.wait(INTERVAL_S):
-            self.look()
+        for number in itertools.count(1):
+            if self._stopped.wait(INTERVAL_S):
+                return
+            self.look_at_pairs() if number % EVERY else self.look()

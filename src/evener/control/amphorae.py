@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, select, true
 
 from evener.control.errors import AmphoraInUse
 from evener.control.failover import Failover
@@ -15,6 +15,7 @@ from evener.resources.caller import Caller
 from evener.resources.describe import Derived, descriptors
 from evener.resources.errors import Forbidden
 from evener.resources.facts import Counters
+from evener.resources.types import Role
 from evener.store import rows
 from evener.store.database import Database, Transaction
 from evener.store.filters import boolean
@@ -47,6 +48,12 @@ def _own(column: ColumnElement[Any], vip: ColumnElement[Any]) -> Any:
 _OWN = {
     "vrrp_ip": _own(host_ports.c.address, loadbalancers.c.vip_address),
     "vrrp_port_id": _own(host_ports.c.port_id, loadbalancers.c.vip_port_id),
+    # Who is called; which part of two it is, as long as it has not said.
+    "role": case(
+        (bindings.c.has_vip.is_(None), bindings.c.role),
+        (bindings.c.has_vip.is_(True), Role.MASTER.value),
+        else_=Role.BACKUP.value,
+    ),
 }
 
 
@@ -71,7 +78,11 @@ class Amphorae:
         self, caller: Caller, cls: type[Amphora], query: ListQuery, parent_id: str | None = None
     ) -> Sequence[Amphora]:
         """Return the places that `query` asks for."""
-        own = {name: values for name, values in query.filters.items() if not _is_derived(name)}
+        own = {
+            name: values
+            for name, values in query.filters.items()
+            if not _is_derived(name) and name not in _OWN
+        }
         conditions = [_having(name, values) for name, values in query.filters.items() if name not in own]
         sort = [(name, up) for name, up in query.sort if name in KEYS or not _is_derived(name)]
         asked = replace(query, filters=own, sort=sort)

@@ -82,6 +82,17 @@ def store_progress(tx: Transaction, known: Sender, report: Report) -> None:
         tx.execute(update(bindings).where(*mine).values(**values))
 
 
+def store_vip(tx: Transaction, known: Sender, loadbalancer_id: str, seen: Observation) -> None:
+    """Note whether an agent, of two that serve, has the VIP; who takes it has taken it from the other one."""
+    if seen.has_vip == known.binding.has_vip:
+        return
+    its = bindings.c.loadbalancer_id == loadbalancer_id
+    mine = bindings.c.agent_id == known.agent_id
+    tx.execute(update(bindings).where(its, mine).values(has_vip=seen.has_vip))
+    if seen.has_vip:
+        tx.execute(update(bindings).where(its, ~mine, bindings.c.has_vip.is_(True)).values(has_vip=False))
+
+
 def store_refusal(tx: Transaction, host: str, loadbalancer_id: str, generation: int, reason: str) -> None:
     """Note, for the agent on `host`, that nothing of `generation` can be applied there; what it has stays as it is."""
     agent = select(agents.c.id).where(agents.c.host == host).scalar_subquery()

@@ -216,7 +216,7 @@ def role_of(tx: Transaction, loadbalancer_id: str, agent_id: str) -> Role:
 def set_role(tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role) -> None:
     """Note what an agent is from now on among those that serve a load balancer."""
     mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
-    tx.execute(bindings.update().where(*mine).values(role=role.value, updated_at=now()))
+    tx.execute(bindings.update().where(*mine).values(role=role.value, has_vip=None, updated_at=now()))
 
 
 def applied(tx: Transaction, loadbalancer_id: str, agent_id: str) -> int:

@@ -33,13 +33,14 @@ class Observation(_Fact):
 
     `reasons` say why members are OFFLINE, each in a sentence without an end; it stays the same while the member does.
     `servers` are the members' counters by their ids. They begin anew with each of HAProxy's workers, so they are for
-    who watches, and never reported or added up.
+    who watches, and never reported or added up. `has_vip` says which of two hosts was called, None where one serves.
     """
 
     members: dict[str, OperatingStatus] = {}
     reasons: dict[str, str] = {}
     listeners: dict[str, Counters] = {}
     servers: dict[str, Counters] = {}
+    has_vip: bool | None = None
 
 
 class Traffic(_Fact):

@@ -220,6 +220,7 @@ bindings = Table(
     Column("failed_generation", Integer, nullable=True),
     Column("failure", string(2000), nullable=True),
     Column("failed_objects", JSON(none_as_null=True), nullable=True),
+    Column("has_vip", Boolean, nullable=True),  # of two that serve; what was said last
     # The last report that was taken, of those that an agent's run numbers.
     Column("reported_run", string(36), nullable=True),
     Column("reported_number", BigInteger, nullable=True),

@@ -103,6 +103,11 @@ class VirtualRouter:
     def _lives(self) -> bool:
         return all(map(processes.alive, self.processes))
 
+    @property
+    def is_one_of_two(self) -> bool:
+        """Whether there is another host, as of what was applied last."""
+        return self._side is not None
+
     def check(self) -> bool:
         """Return whether what was applied last still stands, as far as can be told cheaply."""
         if self._side is None:

@@ -1,4 +1,4 @@
-"""How many agents serve a load balancer, and the ports that two of them have of their own."""
+"""How many agents serve a load balancer, which of two is called, and the ports that these have of their own."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,8 @@ def upgrade() -> None:
         batch.add_column(
             sa.Column("topology", string(32), nullable=False, server_default=sa.text("'SINGLE'"))
         )
+    with op.batch_alter_table("bindings") as batch:
+        batch.add_column(sa.Column("has_vip", sa.Boolean(), nullable=True))
     op.create_table(
         "host_ports",
         sa.Column(
@@ -34,5 +36,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("host_ports")
+    with op.batch_alter_table("bindings") as batch:
+        batch.drop_column("has_vip")
     with op.batch_alter_table("loadbalancers") as batch:
         batch.drop_column("topology")
