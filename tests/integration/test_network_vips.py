@@ -82,6 +82,7 @@ def test_an_interface_driver_is_told_what_it_needs(service: Service) -> None:
         "mtu": 1400,
         "prefix": "ns-",
         "wired_elsewhere": False,
+        "moving": (),
         "fixed_ips": (
             {
                 "address": "10.0.0.9",
