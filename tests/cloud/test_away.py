@@ -93,6 +93,8 @@ def web(evener: Services, user: User, admin: Any) -> Iterator[Web]:
     made = eventually(lambda: accepted(user.ask("POST", f"{OCTAVIA}/loadbalancers", {"loadbalancer": tree})))
     made = made["loadbalancer"]
     eventually(lambda: user.balancers()["web"]["provisioning_status"] == "ACTIVE")
+    asking = ["ip", "netns", "exec", "client", "curl", "-sf", "-m", "2", f"http://{made['vip_address']}/"]
+    eventually(lambda: subprocess.run(asking, capture_output=True, check=False).returncode == 0)
     pool_id = made["listeners"][0]["default_pool_id"]
     member_id = user.got(f"{OCTAVIA}/pools/{pool_id}/members")["members"][0]["id"]
     yield Web(made["vip_address"], pool_id, member_id, subnet.id)
