@@ -114,6 +114,7 @@ def test_a_floating_ip_is_made_associated_and_taken_away(cloud: Cloud, page: Pag
 def test_names_are_shown_and_never_obeyed_in_both_themes_and_on_a_phone(
     cloud: Cloud, standalone: Standalone, browser: Browser
 ) -> None:
+    whole = cloud.balancer("whole")
     lb = cloud.api.create("loadbalancer", name=MARKUP, description=MARKUP, vip_subnet_id=cloud.subnet["id"])
     for theme, width in (("light", 1280), ("dark", 360)):
         page, wrong = opened(browser, color_scheme=theme, viewport={"width": width, "height": 700})
@@ -124,8 +125,13 @@ def test_names_are_shown_and_never_obeyed_in_both_themes_and_on_a_phone(
         page.get_by_role("link", name=MARKUP).wait_for()
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_role("link", name="whole").click()
+        page.get_by_role("heading", name="Picture").wait_for()
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.context.close()
         assert wrong == []
+    cloud.delete(whole)
     cloud.api.delete(lb)
     cloud.api.wait_gone(lb)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 WIDE, HIGH, GAP, BETWEEN = 230, 52, 14, 70  # pixels: a box, the gap below it, the room between columns
-LONGEST = 25  # characters of a line in a box
+LONGEST = 28  # characters of a line in a box
 MOST_MEMBERS = 24  # of one pool; the table has all
 
 
