@@ -91,8 +91,7 @@ class BuiltinNetwork:
         self._onlooker = onlooker
         self._physical_networks = frozenset(physical_networks)
 
-    # What the Networking API needs, called like control's operations. None of the kinds has a parent, so `parent_id`
-    # is None.
+    # What the Networking API needs, called like control's operations; `parent_id` is None, as no kind has a parent.
 
     def list(
         self, caller: Caller, cls: type[R], query: rows.ListQuery, parent_id: str | None = None
@@ -399,9 +398,8 @@ class BuiltinNetwork:
         """Give the port of a load balancer an address of a member's IP version, where it has none, and return it."""
         version = ip_address(member).version
         with self._database.read() as tx:
-            there = vips.of_version(tx, port_id, version)
-        if there:
-            return there
+            if there := vips.of_version(tx, port_id, version):
+                return there
         with self._database.write() as tx:
             before = vip_filters.effect_of(tx, Port, port_id)
             if not vips.of_version(tx, port_id, version):  # else somebody else was quicker
