@@ -19,8 +19,6 @@ from typing import Any
 
 import requests
 
-from integration.api_front import free_port
-
 # Debian's Neutron, or another one, by the directory of its programs.
 PROGRAMS = Path(os.environ.get("EVENER_TEST_NEUTRON", "/usr/bin"))
 INSTALLED = (PROGRAMS / "neutron-server").exists()
@@ -276,13 +274,29 @@ def json_of(answer: requests.Response, status: int = 200) -> Any:
     return json.loads(answer.text)
 
 
-__all__ = [
-    "INSTALLED",
-    "Answering",
-    "Asked",
-    "Neutron",
-    "answering",
-    "free_port",
-    "install_plugin",
-    "json_of",
-]
+def credentials(port: int) -> str:
+    """Return the settings of the plugin's own credentials; what stands in for evener-api has tokens as well."""
+    return (
+        f"auth_type = v3password\nauth_url = http://127.0.0.1:{port}/identity/v3\n"
+        "username = neutron\npassword = secret\nuser_domain_id = default\n"
+    )
+
+
+OWNER = "neutron:LOADBALANCERV2"
+
+
+def make_port(neutron: Neutron, network: str, **more: Any) -> dict[str, Any]:
+    """Make a port of a load balancer."""
+    wanted = {"network_id": network, "device_owner": OWNER, "device_id": "lb-1", **more}
+    port = json_of(neutron.ask("POST", "/ports", {"port": wanted}, user="evener"), 201)["port"]
+    return dict(port)
+
+
+def told(evener: Answering) -> list[str]:
+    """Return the ports that Evener was told of."""
+    return [
+        port
+        for asked in evener.asked
+        if asked.target == "/neutron/ports"
+        for port in json.loads(asked.body)["ports"]
+    ]
