@@ -11,6 +11,7 @@ import pytest
 
 from cloud.neutron_server import (
     INSTALLED,
+    OWNER,
     Answering,
     Neutron,
     answering,
@@ -28,7 +29,6 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="Neutron (python3-neutron)
 # What Neutron's core announces by itself.
 CORES = {"agent", "flavors", "pagination", "project-id", "quota-check-limit", "quota_details", "quotas"}
 CORES |= {"service-type", "sorting"}
-OWNER = "neutron:LOADBALANCERV2"
 
 
 @pytest.fixture(scope="module")
