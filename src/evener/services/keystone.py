@@ -10,12 +10,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 from keystoneauth1.exceptions import HttpError
 from keystonemiddleware.auth_token import AuthProtocol
+from keystonemiddleware.opts import list_auth_token_opts
 from oslo_config import cfg
 
 from evener.resources.caller import Caller
@@ -104,10 +104,9 @@ class KeystoneIdentity:
 
 def _caching(conf: cfg.ConfigOpts) -> dict[str, Any]:
     """Return settings without the middleware's own cache, but where that is memcached, which all processes share."""
-    with suppress(cfg.NoSuchOptError, cfg.NoSuchGroupError):
-        if conf.keystone_authtoken.memcached_servers:
-            return {}
-    return {"token_cache_time": -1}
+    for group, options in list_auth_token_opts():  # which the middleware itself declares later
+        conf.register_opts(options, group)
+    return {} if conf.keystone_authtoken.memcached_servers else {"token_cache_time": -1}
 
 
 def _environment(token: str, service_token: str | None) -> dict[str, Any]:
