@@ -136,6 +136,7 @@ OTHERS = {
     "key": "z",
     "value": "z",
     "invert": True,
+    "topology": "ACTIVE_STANDBY",  # alone; the pair that comes with it is another port
     "vip_sg_ids": (g.nth(90),),
     "vip_qos_policy_id": g.nth(91),
     "insert_headers": {"X-Forwarded-Port": "true"},

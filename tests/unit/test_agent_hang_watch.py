@@ -21,7 +21,15 @@ class Told:
 
 
 def balancer(name: str, *, halted: bool = False, working: bool = False) -> Any:
-    return SimpleNamespace(id=name, halted="HAProxy" if halted else None, is_working=working)
+    halted_part = "HAProxy" if halted else None
+    given_way: list[bool] = []
+    return SimpleNamespace(
+        id=name,
+        halted=halted_part,
+        is_working=working,
+        given_way=given_way,
+        give_way=lambda: given_way.append(True),
+    )
 
 
 def test_who_is_halted_is_repaired_and_who_is_always_at_work_is_read() -> None:
@@ -32,6 +40,7 @@ def test_who_is_halted_is_repaired_and_who_is_always_at_work_is_read() -> None:
     watch = HangWatch(SimpleNamespace(all=lambda: all_of_them), told)  # type: ignore[arg-type]
     watch.look()
     assert (told.drifts, told.readings) == (["halted"], [])
+    assert [each.id for each in all_of_them if each.given_way] == ["halted"]
     watch.look()
     assert (told.drifts, told.readings) == (["halted"] * 2, ["busy"])
     all_of_them[-1] = balancer("busy")

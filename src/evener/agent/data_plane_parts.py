@@ -61,12 +61,16 @@ def carried_by_none(graph: Graph, carried: Sequence[Collection[str]]) -> Mapping
 
 
 def together(observations: Sequence[Observation]) -> Observation | None:
-    """Return what several data planes observed of one load balancer; None where none did."""
+    """Return what several data planes observed of one load balancer; None where none did.
+
+    Which of two hosts has its addresses is no data plane's to say.
+    """
     if len(observations) < 2:
         return observations[0] if observations else None
     return Observation(
         **{
             name: {key: value for each in observations for key, value in getattr(each, name).items()}
-            for name in Observation.model_fields
+            for name, field in Observation.model_fields.items()
+            if isinstance(field.default, dict)
         }
     )
