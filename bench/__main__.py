@@ -13,6 +13,7 @@ from bench import (
     cloud,
     creation,
     crowd,
+    failover,
     large,
     membership,
     octavia,
@@ -75,6 +76,7 @@ PARTS: dict[str, Callable[[], Iterable[Result]]] = {
     "takeover": lambda: _on_a_network(
         lambda api, subnet, _bridge, _: takeover.measure(api, subnet), takeover.SETTINGS
     ),
+    "failover": failover.measure,
     "cloud": cloud.measure,
 }
 

@@ -1,17 +1,13 @@
 """Fixtures of the end-to-end tests: each module has an evener-standalone with a state of its own."""
 
 import itertools
-import re
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from rabbitmq import RabbitMQ
+from rabbitmq import RabbitMQ, with_a_node
 from standalone import PROGRAM, Cloud, Standalone, traces
 
 _numbers = itertools.count()
-AGENTS = Path(__file__).parents[2] / "docs" / "agents.md"
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +44,8 @@ def cloud(standalone: Standalone) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="module")
 def rabbitmq() -> Iterator[RabbitMQ]:
-    """Start RabbitMQ, with a user for a node as docs/agents.md makes one."""
-    with TemporaryDirectory(prefix="rabbitmq-") as directory:  # its user may not enter pytest's
-        server = RabbitMQ(Path(directory))
-        try:
-            server.start()
-            (script,) = re.findall(r"^```sh\n(NODE=.*?)^```$", AGENTS.read_text(), re.DOTALL | re.MULTILINE)
-            server.shell(script)
-            yield server
-        finally:
-            server.close()
+    with with_a_node() as server:
+        yield server
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,14 +1,19 @@
 """A real RabbitMQ for tests, on ports and directories of its own, that can be stopped and started again."""
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from waiting import eventually
 
+AGENTS = Path(__file__).parents[2] / "docs" / "agents.md"
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 USER = "rabbitmq"
 PORT, DIST_PORT, EPMD_PORT = 19672, 19673, 19674
@@ -105,3 +110,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextmanager
+def with_a_node() -> Iterator[RabbitMQ]:
+    """Run one, with a user for a node as docs/agents.md makes one."""
+    with TemporaryDirectory(prefix="rabbitmq-") as directory:  # its user may not enter pytest's
+        server = RabbitMQ(Path(directory))
+        try:
+            server.start()
+            (script,) = re.findall(r"^```sh\n(NODE=.*?)^```$", AGENTS.read_text(), re.DOTALL | re.MULTILINE)
+            server.shell(script)
+            yield server
+        finally:
+            server.close()

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from standalone import Balancer, Cloud, Host, Standalone, Thing, ip, traces
+from existing_bridge import BRIDGE, Existing, Machine, flat, make_bridge
+from standalone import Balancer, Cloud, Standalone, ip, traces
 
 from waiting import eventually
 
 pytestmark = pytest.mark.root
 
-BRIDGE = "virbr0"
 MOVING = ("fdb_n_learned", "hello_timer", "gc_timer", "topology_change_timer", "tcn_timer", "topology_change")
 REPAIRED_WITHIN_S = 5.0
 
@@ -32,16 +32,6 @@ def as_it_is() -> dict[str, Any]:
     return {**bridge, "linkinfo": settings, "ports": ports}
 
 
-def make_bridge() -> None:
-    """Make a bridge as libvirt makes one."""
-    ip(
-        f"link add {BRIDGE} address 52:54:00:aa:bb:cc type bridge mcast_snooping 1",
-        f"link set {BRIDGE} addrgenmode none",
-        f"link set {BRIDGE} up",
-        f"address add 10.44.0.1/24 dev {BRIDGE}",
-    )
-
-
 @pytest.fixture(scope="module")
 def settings() -> Iterator[str]:
     """Make the host's own bridge, and an interface that the host itself is reached by."""
@@ -55,28 +45,6 @@ bridge_mappings = virt:virbr0
 physical_interface_mappings = wire:eth1
 """
     ip(f"link delete {BRIDGE}", "link delete eth1")
-
-
-class Machine(Host):
-    """A virtual machine of somebody else's, on the host's bridge."""
-
-    def join(self) -> None:
-        self.bridge = BRIDGE
-        self.rejoin()
-
-
-class Existing(Cloud):
-    """A cloud whose network is the host's bridge."""
-
-    def make_subnet(self, name: str, cidr: str) -> Thing:
-        network = self.api.create("network", name=name, **flat("virt"))
-        pools = [{"start": "10.44.0.200", "end": "10.44.0.220"}]
-        given = {"cidr": cidr, "ip_version": 4, "gateway_ip": "10.44.0.1", "allocation_pools": pools}
-        return self.api.create("subnet", network_id=network["id"], **given)
-
-
-def flat(name: str) -> dict[str, str]:
-    return {"provider:network_type": "flat", "provider:physical_network": name}
 
 
 @pytest.fixture(scope="module")

@@ -9,62 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from node import HOST, PROGRAM, Node
+from node import HOST, Node
 from rabbitmq import RabbitMQ
-from standalone import Balancer, Cloud, Standalone, Traffic, haproxies, ip
-from test_existing_bridge import BRIDGE, Existing, Machine, make_bridge
+from standalone import Balancer, Cloud, Standalone, Traffic, haproxies
+from two_machines import MACHINE, OCTAVIA, WITHIN_S, cloud_of_both, joined, node_on
 
 from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
-OCTAVIA = "/load-balancer/v2"
-MACHINE = "machine2"
-# Its namespaces are in a directory that no other machine sees.
-ON_MACHINE = (
-    "ip",
-    "netns",
-    "exec",
-    MACHINE,
-    "sh",
-    "-c",
-    'mount -t tmpfs tmpfs /run/netns && exec "$@"',
-    "sh",
-)
-MAPPINGS = "[linux_bridge]\nphysical_interface_mappings = virt:eth1\n"
-WITHIN_S = 30.0
 
 
 @pytest.fixture(scope="module")
 def settings(rabbitmq: RabbitMQ) -> Iterator[str]:
-    """Make a bridge that both machines are on, and a way from the second one to RabbitMQ."""
-    make_bridge()
-    ip(
-        f"netns add {MACHINE}",
-        f"link add up1 type veth peer name eth1 netns {MACHINE}",
-        f"link set up1 master {BRIDGE} up",
-        f"link add manage type veth peer name eth0 netns {MACHINE}",
-        "address add 10.99.0.1/24 dev manage",
-        "link set manage up",
-    )
-    for command in (
-        "link set lo up",
-        "link set eth1 up",
-        "address add 10.99.0.2/24 dev eth0",
-        "link set eth0 up",
-    ):
-        subprocess.run(["ip", "-n", MACHINE, *command.split()], check=True)
-    yield f"""[DEFAULT]
-transport_url = {rabbitmq.url}
-[linux_bridge]
-bridge_mappings = virt:{BRIDGE}
-"""
-    ip(f"netns delete {MACHINE}", f"link delete {BRIDGE}")
+    with joined(rabbitmq) as lines:
+        yield lines
 
 
 @pytest.fixture(scope="module")
 def node(rabbitmq: RabbitMQ, tmp_path_factory, standalone: Standalone) -> Iterator[Node]:
-    url = rabbitmq.url_of(HOST, "PASSWORD", "10.99.0.1")
-    made = Node(tmp_path_factory.mktemp("node") / "etc", url, (*ON_MACHINE, PROGRAM), MAPPINGS)
+    made = node_on(rabbitmq, tmp_path_factory.mktemp("node") / "etc")
     made.start()
     yield made
     made.stop()
@@ -72,10 +35,7 @@ def node(rabbitmq: RabbitMQ, tmp_path_factory, standalone: Standalone) -> Iterat
 
 @pytest.fixture(scope="module")
 def cloud(standalone: Standalone, node: Node) -> Iterator[Cloud]:
-    made = Existing(standalone, "10.44.0.0/24", host=Machine)
-    eventually(
-        lambda: len(made.api.request("GET", "/networking/v2.0/agents").json()["agents"]) == 2, WITHIN_S
-    )
+    made = cloud_of_both(standalone)
     yield made
     made.remove()
 

@@ -1,0 +1,102 @@
+"""How long nobody answers for a load balancer that two hosts serve, when one of them is lost.
+
+A client opens a connection each 5 ms. The hosts are two namespaces with an agent of their own each; what is killed or
+cut off belongs to the one that has the VIP.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from bench import report
+from bench.report import Result
+
+sys.path += [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests" / "e2e")]
+from existing_bridge import BRIDGE
+from node import HOST
+from rabbitmq import with_a_node
+from standalone import Standalone
+from two_machines import WITHIN_S, Caller, Pair, cloud_of_both, joined, node_on, paired
+
+from waiting import eventually
+
+REPETITIONS = 20
+PORT = 19876
+LOST_MS, LOST_WORST_MS, KILLED_MS = 350, 400, 100
+
+
+def measure() -> Iterator[Result]:
+    """Lose one of the two, again and again, in each way."""
+    with TemporaryDirectory() as directory, _a_pair(Path(directory)) as pair:
+        for what, lose, find, aims in (
+            ("HAProxy killed", _kill, _nothing, (KILLED_MS, None)),
+            ("link cut", _cut, _heal, (LOST_MS, LOST_WORST_MS)),
+            ("host lost", _die, _live, (LOST_MS, LOST_WORST_MS)),
+        ):
+            outages = [_outage_ms(pair, lose, find) for _ in range(REPETITIONS)]
+            name = f"two hosts, {what}: until the other answers"
+            yield report.aimed(f"{name}, median", median(outages), "ms", report.AT_MOST, aims[0])
+            worst = f"  the longest of {REPETITIONS}"
+            if aims[1] is None:
+                yield report.result(worst, max(outages), "ms")
+            else:
+                yield report.aimed(worst, max(outages), "ms", report.AT_MOST, aims[1])
+
+
+@contextmanager
+def _a_pair(directory: Path) -> Iterator[Pair]:
+    with ExitStack() as stack:
+        rabbitmq = stack.enter_context(with_a_node())
+        server = Standalone(directory / "standalone", PORT, settings=stack.enter_context(joined(rabbitmq)))
+        stack.callback(server.purge)
+        server.start()
+        node = node_on(rabbitmq, directory / "node")
+        stack.callback(node.stop)
+        node.start()
+        cloud = cloud_of_both(server)
+        stack.callback(cloud.remove)
+        yield stack.enter_context(paired(cloud, server, node))
+
+
+def _outage_ms(pair: Pair, lose: Callable[[Pair], object], find: Callable[[Pair], object]) -> float:
+    eventually(pair.is_well, WITHIN_S)
+    pair.have(HOST)
+    with Caller(pair.cloud, pair.vip) as caller:
+        lose(pair)
+        eventually(lambda: pair.standalone_host in pair.owners(), WITHIN_S)
+        time.sleep(0.5)
+    find(pair)
+    return caller.longest_gap_s * 1000
+
+
+def _nothing(_: Pair) -> None:
+    """Let the agent start it again."""
+
+
+def _kill(pair: Pair) -> None:
+    pair.kill("haproxy", HOST)
+
+
+def _cut(_: Pair) -> None:
+    subprocess.run(["ip", "link", "set", "up1", "nomaster"], check=True)
+
+
+def _heal(_: Pair) -> None:
+    subprocess.run(["ip", "link", "set", "up1", "master", BRIDGE], check=True)
+
+
+def _die(pair: Pair) -> None:
+    subprocess.run(["ip", "link", "set", "up1", "down"], check=True)
+    pair.node.kill()
+    for name in ("keepalived", "haproxy"):
+        pair.kill(name, HOST)
+
+
+def _live(pair: Pair) -> None:
+    subprocess.run(["ip", "link", "set", "up1", "up"], check=True)
+    pair.node.start()

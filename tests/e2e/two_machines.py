@@ -1,0 +1,206 @@
+"""Two machines that serve load balancers of one control, on one network: how they are made, and who calls.
+
+The second machine is a network namespace with a view of its own of what is mounted.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+from existing_bridge import BRIDGE, Existing, Machine, make_bridge
+from node import HOST, PROGRAM, Node
+from rabbitmq import RabbitMQ
+from standalone import Balancer, Cloud, Standalone, haproxies, ip
+
+from waiting import eventually
+
+OCTAVIA = "/load-balancer/v2"
+MACHINE = "machine2"
+# Its namespaces are in a directory that no other machine sees.
+ON_MACHINE = (
+    "ip",
+    "netns",
+    "exec",
+    MACHINE,
+    "sh",
+    "-c",
+    'mount -t tmpfs tmpfs /run/netns && exec "$@"',
+    "sh",
+)
+MAPPINGS = "[linux_bridge]\nphysical_interface_mappings = virt:eth1\n"
+WITHIN_S = 30.0
+PAIR = "ACTIVE_STANDBY"
+EVERY_S, AT_ONCE_S, CALLS_AT_ONCE = 0.005, 0.3, 80
+
+
+@contextmanager
+def joined(rabbitmq: RabbitMQ) -> Iterator[str]:
+    """Make a bridge that both machines are on, and a way from the second one to RabbitMQ."""
+    make_bridge()
+    ip(
+        f"netns add {MACHINE}",
+        f"link add up1 type veth peer name eth1 netns {MACHINE}",
+        f"link set up1 master {BRIDGE} up",
+        f"link add manage type veth peer name eth0 netns {MACHINE}",
+        "address add 10.99.0.1/24 dev manage",
+        "link set manage up",
+    )
+    for command in (
+        "link set lo up",
+        "link set eth1 up",
+        "address add 10.99.0.2/24 dev eth0",
+        "link set eth0 up",
+    ):
+        subprocess.run(["ip", "-n", MACHINE, *command.split()], check=True)
+    try:
+        yield f"""[DEFAULT]
+transport_url = {rabbitmq.url}
+[linux_bridge]
+bridge_mappings = virt:{BRIDGE}
+"""
+    finally:
+        ip(f"netns delete {MACHINE}", f"link delete {BRIDGE}")
+
+
+def node_on(rabbitmq: RabbitMQ, directory: Path) -> Node:
+    """Return the agent of the second machine, which is not started."""
+    url = rabbitmq.url_of(HOST, "PASSWORD", "10.99.0.1")
+    return Node(directory, url, (*ON_MACHINE, PROGRAM), MAPPINGS)
+
+
+def cloud_of_both(standalone: Standalone) -> Cloud:
+    """Return the cloud once both agents are heard of."""
+    made = Existing(standalone, "10.44.0.0/24", host=Machine)
+    eventually(
+        lambda: len(made.api.request("GET", "/networking/v2.0/agents").json()["agents"]) == 2, WITHIN_S
+    )
+    return made
+
+
+class Caller:
+    """Opens a connection each 5 ms, whatever has become of those before, and notes when one was answered at once."""
+
+    def __init__(self, cloud: Cloud, vip: str) -> None:
+        self._cloud, self._vip = cloud, vip
+        self._ended, self._good = threading.Event(), deque[float]()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._calls = ThreadPoolExecutor(CALLS_AT_ONCE)
+
+    def _run(self) -> None:
+        while not self._ended.wait(EVERY_S):
+            self._calls.submit(self._call)
+
+    def _call(self) -> None:
+        with suppress(Exception):
+            self._cloud.client.get(self._vip, timeout_s=AT_ONCE_S)
+            self._good.append(time.monotonic())
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        eventually(lambda: len(self._good) > 20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        answered = len(self._good)
+        try:
+            eventually(lambda: len(self._good) > answered + 20, WITHIN_S)
+        finally:
+            self._ended.set()
+            self._thread.join()
+            self._calls.shutdown()
+
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest time without an answer."""
+        return max(after - before for before, after in pairwise(sorted(self._good)))
+
+
+class Pair:
+    """The load balancer, and where it is served."""
+
+    def __init__(self, cloud: Cloud, standalone: Standalone, node: Node, balancer: Balancer) -> None:
+        self.cloud, self.standalone, self.node, self.balancer = cloud, standalone, node, balancer
+        self.vip = balancer.vip
+
+    def serving(self, name: str) -> dict[str, list[int]]:
+        """Return the processes of a program that serve it, by host."""
+        found: dict[str, list[int]] = {HOST: [], self.standalone_host: []}
+        for pid, command in processes_of(name, self.balancer.lb["id"]).items():
+            found[HOST if str(self.node.state) in command else self.standalone_host].append(pid)
+        return found
+
+    @property
+    def standalone_host(self) -> str:
+        return os.uname().nodename
+
+    def owners(self) -> list[str]:
+        """Return the hosts that have the VIP."""
+        found = []
+        for host, pids in self.serving("haproxy").items():
+            for pid in pids[:1]:
+                command = ["nsenter", "-t", str(pid), "-n", "ip", "-o", "address"]
+                shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+                found += [host] if f" {self.vip}/" in shown else []
+        return found
+
+    def is_well(self) -> bool:
+        """Say whether both serve, and one has the VIP."""
+        both = all(self.serving("haproxy").values()) and all(self.serving("keepalived").values())
+        return both and len(self.owners()) == 1
+
+    def have(self, host: str) -> None:
+        """See that this host has the VIP, for a second at least."""
+        eventually(lambda: self._has(host), WITHIN_S)
+
+    def _has(self, host: str) -> bool:
+        """Return whether this host has the VIP; where the other has it, take it from there.
+
+        It may get it back at once: who was started a moment ago is told last that it serves.
+        """
+        eventually(self.is_well, WITHIN_S)
+        owners = self.owners()
+        if owners != [host]:
+            for each in owners:
+                self.kill("haproxy", each)
+        time.sleep(1)
+        return owners == [host] == self.owners() and self.is_well()
+
+    def kill(self, name: str, host: str, number: int = signal.SIGKILL) -> None:
+        """Send a program's processes on a host a signal."""
+        for pid in self.serving(name)[host]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def processes_of(name: str, balancer_id: str) -> dict[int, str]:
+    if name == "haproxy":
+        return haproxies(balancer_id)
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if command.startswith(name) and balancer_id in command:
+                found[int(entry.name)] = command
+    return found
+
+
+@contextmanager
+def paired(cloud: Cloud, standalone: Standalone, node: Node) -> Iterator[Pair]:
+    """Have a load balancer that both serve."""
+    balancer = cloud.balancer("paired")
+    change = {"loadbalancer": {"topology": PAIR}}
+    path = f"{OCTAVIA}/lbaas/loadbalancers/{balancer.lb['id']}"
+    assert cloud.api.request("PUT", path, change).json()["loadbalancer"]["topology"] == PAIR
+    cloud.api.wait_active(balancer.lb, WITHIN_S)
+    yield Pair(cloud, standalone, node, balancer)
+    cloud.delete(balancer, wait=False)
+    cloud.api.wait_gone(balancer.lb, WITHIN_S)
