@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from evener.dataplane import files
 from evener.dataplane.haproxy import access, runtime, stats
 from evener.dataplane.haproxy.errors import ReloadFailed, SocketError, StartFailed
 from evener.dataplane.haproxy.paths import Paths
-from evener.host import netns, processes, syscalls
+from evener.dataplane.launching import launch
+from evener.host import netns, processes
 from evener.host.processes import Process
 
 READY_S = 20.0  # a machine that starts hundreds at once after a boot is slow
@@ -148,7 +148,9 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     fd = os.open(paths.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, files.PRIVATE)
     served = access.opened(paths)
     try:
-        child = threads.aside(lambda: _launch(command, namespace, paths.directory, (served, fd)))
+        child = threads.aside(
+            lambda: launch(command, namespace, paths.directory, (served, fd), _CAPABILITIES)
+        )
     except (FileNotFoundError, PermissionError) as error:
         raise StartFailed(f"{binary}: {error.strerror}") from error
     finally:
@@ -170,24 +172,6 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     processes.kill(processes_of(paths) | {child.pid})
     child.wait()
     raise StartFailed(said(files.read(paths.stderr) or "", paths) or "HAProxy did not come up")
-
-
-def _launch(
-    command: list[str], namespace: str, directory: Path, outputs: tuple[int, int]
-) -> subprocess.Popen[bytes]:
-    """Start a process with the capabilities that a master needs; the thread that calls keeps no others either."""
-    with contextlib.suppress(PermissionError):  # who has few has nothing to give up
-        syscalls.keep_capabilities(_CAPABILITIES)
-    with netns.inside(namespace):
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=outputs[0],
-            stderr=outputs[1],
-            start_new_session=True,
-            umask=0o027,
-            cwd=directory,  # sockets are relative to it
-        )
 
 
 def _is_known_to(namespace: str, paths: Paths) -> bool:

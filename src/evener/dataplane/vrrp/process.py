@@ -8,16 +8,16 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from evener import threads
 from evener.dataplane import files
+from evener.dataplane.launching import launch
 from evener.dataplane.vrrp.errors import StartFailed
 from evener.dataplane.vrrp.paths import Paths
-from evener.host import netns, processes, syscalls
+from evener.host import processes
 from evener.host.processes import Process
 
 READY_S = 20.0
@@ -91,7 +91,7 @@ def start(paths: Paths, namespace: str, binary: str) -> Pair:
     fd = os.open(paths.log, os.O_RDWR | os.O_CREAT | os.O_APPEND, files.PRIVATE)
     try:
         offset = _begin_log(fd)
-        child = threads.aside(lambda: _launch(command, namespace, paths.directory, fd))
+        child = threads.aside(lambda: launch(command, namespace, paths.directory, (fd, fd), _CAPABILITIES))
         processes.keep(child)
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline and child.poll() is None:
@@ -116,22 +116,6 @@ def _begin_log(fd: int) -> int:
         return size
     os.truncate(fd, 0)
     return 0
-
-
-def _launch(command: list[str], namespace: str, directory: Path, output: int) -> subprocess.Popen[bytes]:
-    """Start a process with the capabilities that it needs; the thread that calls keeps no others either."""
-    with contextlib.suppress(PermissionError):  # who has few has nothing to give up
-        syscalls.keep_capabilities(_CAPABILITIES)
-    with netns.inside(namespace):
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            umask=0o027,
-            cwd=directory,
-        )
 
 
 def read_again(pair: Pair) -> None:
