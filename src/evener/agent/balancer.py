@@ -242,11 +242,12 @@ class Balancer:
 
     def _leave_other_port(self, port: WiredPort) -> None:
         """Unplug the port that was its own before, where it is to have another one."""
-        before = self._tools.journal.port_of(self.id)
+        before = self.port_id or self._tools.journal.port_of(self.id)
         if before not in (None, port.id):
             self._router.stop()
             self._tools.driver.unplug(self.namespace, str(before))
             self._tools.journal.forget_port(self.id)
+            self.port_id = ""
             self._doubted = self._doubted_closely = True
 
     def _ensure_port(self, port: WiredPort, *, look: bool) -> bool:
