@@ -7,9 +7,10 @@ from pathlib import Path
 import evener
 
 SOURCE = Path(evener.__file__).parents[1]  # of both roots
-DATAPLANE = SOURCE / "evener" / "dataplane" / "haproxy"
-# Those that run HAProxy: to serve, to check a file that is to be served, to ask its version.
-RUNS_PROGRAMS = {"config_files.py", "process.py", "settings.py"}
+DATAPLANE = SOURCE / "evener" / "dataplane"
+# Those that run a program: HAProxy or keepalived to serve, HAProxy to check a file that is to be served, or to ask its
+# version.
+RUNS_PROGRAMS = {"launching.py", "haproxy/config_files.py", "haproxy/settings.py"}
 
 
 def nodes(paths: Iterator[Path]) -> Iterator[tuple[Path, ast.AST]]:
@@ -29,7 +30,11 @@ def test_nothing_takes_lines_apart_at_more_than_line_feeds() -> None:
 
 
 def test_what_only_looks_runs_no_program() -> None:
-    found = {path.name for path, node in nodes(DATAPLANE.glob("*.py")) if "subprocess" in _imported(node)}
+    found = {
+        str(path.relative_to(DATAPLANE))
+        for path, node in nodes(DATAPLANE.rglob("*.py"))
+        if "subprocess" in _imported(node)
+    }
     assert found == RUNS_PROGRAMS
 
 
