@@ -282,5 +282,8 @@ def test_without_a_living_agent_there_is_no_new_load_balancer(cloud: Cloud) -> N
         tx.execute(agents.update().values(heartbeat_at=now() - timedelta(seconds=76)))
     body = {"loadbalancer": {"vip_subnet_id": subnet["id"]}}
     refuses(cloud, "POST", "/lbaas/loadbalancers", body, 409, "NoActiveLbaasAgent")
+    assert (
+        cloud.ann.octavia.send("POST", "/loadbalancers", body).status_code == 503
+    )  # agents or the bus are away
     cloud.controller.heartbeat(HOST, {})
     cloud.ann.ok("POST", "/lbaas/loadbalancers", body)

@@ -141,7 +141,11 @@ class NetworkNotFound(NamedNotFound):
 
 
 class NoActiveAgent(Conflict):
-    """No agent is heard of."""
+    """No agent gets new load balancers."""
+
+
+class NoAgentHeard(Unavailable):
+    """No agent is heard of that could get the load balancer: they, or the bus, are away."""
 
 
 class NoEligibleAgent(Conflict):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select
 
 from evener.control import reports
-from evener.control.errors import NoActiveAgent, NoEligibleAgent
+from evener.control.errors import NoActiveAgent, NoAgentHeard, NoEligibleAgent
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.types import Role
 from evener.services.network import ANYWHERE, Footing
@@ -24,7 +24,8 @@ class Candidate:
     """An agent: whether it is heard of and gets new work, what it has, which physical networks it reaches, where it is.
 
     An agent that does not say what it reaches (None) reaches everything. What fails at once with others of its `domain`
-    serves no load balancer together with them; `pairs` says whether it can serve one with another agent at all.
+    serves no load balancer together with them; `pairs` says whether it can serve one with another agent at all. One
+    that is `missed` would work if it were heard of.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Candidate:
     host: str = ""
     domain: str = ""
     pairs: bool = False
+    missed: bool = False
 
 
 def _reaches(agent: Candidate, name: str) -> bool:
@@ -53,12 +55,13 @@ def for_balancer(candidates: Iterable[Candidate], footing: Footing) -> str:
 
     Raises:
         Conflict: when none works, or none of these fits.
+        Unavailable: when none is heard of.
     """
+    candidates = list(candidates)
     working = [each for each in candidates if each.working]
     if not working:
-        raise NoActiveAgent(
-            "No active agent found to serve the load balancer: start an agent, or see its log",
-        )
+        refusal = NoAgentHeard if any(each.missed for each in candidates) else NoActiveAgent
+        raise refusal("No active agent found to serve the load balancer: start an agent, or see its log")
     fitting = [each for each in working if fits(each, footing)]
     if not fitting:
         raise NoEligibleAgent(f"No eligible agent found for the load balancer: {obstacles(working, footing)}")
@@ -134,6 +137,7 @@ def candidates(tx: Transaction, moment: datetime) -> list[Candidate]:
             row.host,
             str(row.configurations.get("failure_domain") or row.host),
             bool(row.configurations.get("keepalived")),
+            row.heartbeat_at <= heard_after and row.admin_state_up,
         )
         for row in tx.execute(_CANDIDATES)
     ]

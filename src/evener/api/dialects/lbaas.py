@@ -79,6 +79,7 @@ ANSWERS: Mapping[type[EvenerError], Answer] = {
     control.LoadBalancerInUse: Answer(409, "EntityInUse"),
     control.MemberOffSubnet: Answer(400, "MemberAddressTypeSubnetTypeMismatch"),
     control.NoActiveAgent: Answer(409, "NoActiveLbaasAgent"),
+    control.NoAgentHeard: Answer(409, "NoActiveLbaasAgent"),
     control.NoEligibleAgent: Answer(409, "NoEligibleLbaasAgent"),
     control.PolicyNeedsHttp: Answer(409, "ListenerProtocolMismatch"),
     control.PoolInUse: Answer(409, "EntityInUse"),
