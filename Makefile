@@ -1,11 +1,11 @@
 # The daily commands. Each installs what it needs and is missing; each is a short script.
 .DEFAULT_GOAL := help
-.PHONY: help demo cloud down check test bench lock
+.PHONY: help demo cloud down check test bench lock package
 
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 /p' Makefile | awk '{printf "  %s %-6s ", $$1, $$2; $$1 = $$2 = ""; print}'
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 /p' Makefile | awk '{printf "  %s %-7s ", $$1, $$2; $$1 = $$2 = ""; print}'
 
 demo: ## start Evener, build a load balancer, show its traffic, leave it running
 	@scripts/setup demo
@@ -29,6 +29,10 @@ test: check ## all of check, and all tests, in a sandbox
 bench: ## measure, and print a table
 	@scripts/setup bench
 	@$(AS_ROOT) tests/sandbox .venv/bin/python -m bench
+
+package: ## build wheel and sdist into dist/
+	@scripts/setup package
+	@scripts/package
 
 lock: ## write the lock files anew from pyproject.toml
 	@scripts/setup check

@@ -165,6 +165,9 @@ def _at(connection: Connection, version_table: str) -> tuple[str, ...]:
 
 def main(trees: Sequence[Tree] = (LOAD_BALANCING,)) -> None:
     """Run the program; exits 2 for a command that does not exist."""
+    if {"-h", "--help"}.intersection(sys.argv[1:]):
+        sys.stdout.write(f"{USAGE}\n")
+        return
     options = [each for each in sys.argv[1:] if each.startswith("--") and each not in PHASES]
     words = [each for each in sys.argv[1:] if each not in options]
     if "--config-file" in options:
