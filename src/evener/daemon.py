@@ -15,7 +15,7 @@ from oslo_config import cfg
 from oslo_log import log
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
-from evener import config_check, logs
+from evener import config_check, logs, service_manager
 from evener.threads import lasting
 
 LOG = logging.getLogger(__name__)
@@ -105,18 +105,37 @@ def show_metrics(conf: cfg.ConfigOpts, registry: CollectorRegistry) -> None:
 
 
 def on_signals(end: Callable[[], None], reload: Callable[[], None]) -> None:
-    """Call `end` at SIGTERM and SIGINT, and `reload` at SIGHUP, in a thread of their own.
+    """Call `end` at SIGTERM and SIGINT, and `reload` at SIGHUP, in a thread of their own; a service manager hears it.
 
     A handler would run inside of whatever the main thread does, and wait for ever for a lock that is held there. To
     be called in the main thread.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    actions: dict[int, Callable[[], None]] = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}
+
+    def say_and_end() -> None:
+        service_manager.stopping()
+        end()
+
+    def say_and_reload() -> None:
+        with service_manager.reloading():
+            reload()
+
+    actions: dict[int, Callable[[], None]] = {
+        signal.SIGTERM: say_and_end,
+        signal.SIGINT: say_and_end,
+        signal.SIGHUP: say_and_reload,
+    }
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in actions:
         signal.signal(number, _is_noted)
     lasting("signals", lambda: _hear(reading, actions)).start()
+
+
+def serving(what: str) -> None:
+    """Say in the log, and to a service manager, that this program does `what` from now on."""
+    LOG.info(what)
+    service_manager.ready(what)
 
 
 def _is_noted(_number: int, _frame: object) -> None:

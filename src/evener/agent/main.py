@@ -137,7 +137,7 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     daemon.show_metrics(conf, registry)
     daemon.pass_over_what_is_loaded()
     agent.start()  # it may take a while until control is heard, and end at once when the bus is closed
-    LOG.info("Serving load balancers as the agent on %s", conf.host)
+    daemon.serving(f"Serving load balancers as the agent on {conf.host}")
     if conf.neutron.report_state:
         telling = (bus, conf.host, conf.agent.report_interval, lambda: agent.configurations, ended)
         threads.lasting("neutron", lambda: keep_reporting(*telling)).start()

@@ -1,6 +1,5 @@
 """`evener-dashboard`: serves the dashboard, on an address of its own or a socket that standalone gives it."""
 
-import logging
 import socket
 import sys
 
@@ -13,7 +12,7 @@ from evener.dashboard.app import make_app
 from evener.dashboard.cloud import Cloud, Reached
 from evener.dashboard.sessions import Sessions
 
-LOG = logging.getLogger(__name__)
+BACKLOG = 2048
 GRACE_S = 1  # for answers that are on their way; events have no end
 
 
@@ -49,9 +48,10 @@ def main() -> None:
 
 
 def _serve(conf: cfg.ConfigOpts, serving: uvicorn.Config) -> None:
-    given = [socket.socket(fileno=conf.listen_fd)] if conf.listen_fd >= 0 else None
-    LOG.info("Serving the dashboard")
-    uvicorn.Server(serving).run(sockets=given)
+    listening = socket.socket(fileno=conf.listen_fd) if conf.listen_fd >= 0 else serving.bind_socket()
+    listening.listen(BACKLOG)  # so that who comes from now on is answered
+    daemon.serving("Serving the dashboard")
+    uvicorn.Server(serving).run(sockets=[listening])
 
 
 if __name__ == "__main__":

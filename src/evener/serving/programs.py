@@ -92,7 +92,7 @@ def _serve_api(conf: cfg.ConfigOpts) -> None:
         daemon.on_signals(server.leave, server.reload)
         daemon.pass_over_what_is_loaded()
         try:
-            server.serve(app, lambda: LOG.info("Serving on %s", config.public_url(conf)))
+            server.serve(app, lambda: daemon.serving(f"Serving on {config.public_url(conf)}"))
         finally:
             end()
 
@@ -106,7 +106,7 @@ def _serve_agents(conf: cfg.ConfigOpts) -> None:
     Reservations(database, cloud.network, cloud.secrets).keep_sweeping(ended).start()
     CloudWatch(database, cloud.network, AgentNotifier(database, bus)).keep_looking(ended).start()
     daemon.show_metrics(conf, CollectorRegistry())  # of load balancers the API tells
-    LOG.info("Answering agents")
+    daemon.serving("Answering agents")
     ended.wait()
     bus.close()
     database.close()

@@ -103,7 +103,7 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     assembly.start()
     beside = dashboard.start(conf, server)
     try:
-        server.serve(assembly.app, lambda: LOG.info("Serving on %s", config.public_url(conf)))
+        server.serve(assembly.app, lambda: daemon.serving(f"Serving on {config.public_url(conf)}"))
     finally:
         if beside is not None:
             beside.retire()
