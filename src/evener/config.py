@@ -14,7 +14,7 @@ from typing import Any
 from oslo_config import cfg, types
 from oslo_log import log
 
-from evener import config_check
+from evener import config_check, service_manager
 from evener.config_agent import AGENT_OPTS
 from evener.resources import bounds, destinations, provider
 from evener.resources.quota import default_limits
@@ -25,6 +25,7 @@ LOG_FORMAT = (
     "[%(request_id)s %(user)s %(project_id)s] %(message)s"
 )
 DEFAULT_FILE = Path("/etc/evener/evener.conf")
+STATE = "/var/lib/evener"
 
 # What the files of a cloud that came from Neutron call the interface drivers.
 INTERFACE_DRIVERS = {
@@ -53,7 +54,12 @@ def quota_opts(limits: Mapping[str, int]) -> list[cfg.Opt]:
 
 
 DEFAULT_OPTS = [
-    cfg.StrOpt("state_path", default="/var/lib/evener", help="Directory of all state."),
+    cfg.StrOpt(
+        "state_path",
+        default=service_manager.directory("STATE_DIRECTORY", STATE),
+        sample_default=STATE,
+        help="Directory of all state. A unit of systemd may have another default: its StateDirectory.",
+    ),
     cfg.StrOpt(
         "host",
         default=socket.gethostname(),

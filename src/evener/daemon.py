@@ -69,9 +69,13 @@ def pass_over_what_is_loaded() -> None:
 
 
 def log_to_file(conf: cfg.ConfigOpts, file: Path) -> None:
-    """Log to `file`, unless the settings say something else."""
+    """Log to `file`, unless the settings say something else.
+
+    A unit of systemd may have another directory for it.
+    """
     elsewhere = (conf.log_file, conf.log_dir, conf.use_stderr, conf.use_syslog, conf.use_journal)
     if not any(elsewhere):
+        file = Path(service_manager.directory("LOGS_DIRECTORY", str(file.parent))) / file.name
         file.parent.mkdir(parents=True, exist_ok=True)
         conf.set_default("log_file", str(file))
         conf.set_default("log_rotation_type", "size")

@@ -1,4 +1,4 @@
-"""What systemd, or another that has started us, is told: that we serve, read settings again, end, and live.
+"""What systemd, or another that has started us, is told and says: that we serve, read settings again, end, and live.
 
 The protocol is sd_notify(3)'s: lines `NAME=VALUE` in one datagram to the socket that the environment names. Where it
 names none, nobody is told. Knows nothing of what is served.
@@ -19,7 +19,15 @@ LOG = logging.getLogger(__name__)
 _SOCKET = os.environ.pop("NOTIFY_SOCKET", "")
 _WATCHDOG_US = os.environ.pop("WATCHDOG_USEC", "0")
 _WATCHED = os.environ.pop("WATCHDOG_PID", str(os.getpid()))
+_IS_OURS = os.environ.get("SYSTEMD_EXEC_PID") == str(
+    os.getpid()
+)  # what it says is not meant for who started us
 _IS_READY = Event()
+
+
+def directory(which: str, otherwise: str) -> str:
+    """Return the directory that systemd has made for our unit, by the name of its variable (systemd.exec(5))."""
+    return os.environ.get(which, otherwise) if _IS_OURS else otherwise
 
 
 def ready(status: str) -> None:

@@ -121,3 +121,22 @@ def test_a_daemon_serves_where_nobody_listens(tmp_path: Path) -> None:
             assert process.stdout.readline() == "\n"
             process.terminate()
             assert process.wait(HEARD_S) == 0
+
+
+WHERE = """
+import os, sys
+if len(sys.argv) > 1:
+    os.environ["SYSTEMD_EXEC_PID"] = str(os.getpid())
+from evener import config
+print(config.load([], "evener-api", files=()).state_path)
+"""
+
+
+@pytest.mark.parametrize(("ours", "path"), [([], "/var/lib/evener"), (["ours"], "/var/lib/evener-api")])
+def test_state_is_in_the_directory_of_the_unit_that_is_ours(ours: list[str], path: str) -> None:
+    variables = {"STATE_DIRECTORY": "/var/lib/evener-api", "SYSTEMD_EXEC_PID": "1"}
+    command = [sys.executable, "-c", WHERE, *ours]
+    done = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{path}\n"

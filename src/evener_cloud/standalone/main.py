@@ -58,9 +58,8 @@ def main() -> None:
             sys.exit(f"{PROGRAM}: {_of_database(conf, error)}")
         except Exception as error:
             LOG.exception("It cannot start, or go on")
-            sys.exit(
-                f"{PROGRAM}: {type(error).__name__}: {logs.escaped(str(error))}; the log has more: {state}/evener.log"
-            )
+            more = f"; the log has more: {conf.log_file}" if conf.log_file else ""
+            sys.exit(f"{PROGRAM}: {type(error).__name__}: {logs.escaped(str(error))}{more}")
 
 
 def _of_database(conf: cfg.ConfigOpts, error: Exception) -> str:
