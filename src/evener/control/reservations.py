@@ -32,6 +32,7 @@ from evener.control.errors import (
     VipNetworkInvalid,
     VipSubnetInvalid,
 )
+from evener.control.leader import ALONE, Leader, only
 from evener.control.services import named
 from evener.resources.caller import Caller
 from evener.resources.errors import EvenerError, Unavailable
@@ -264,8 +265,8 @@ class Reservations:
             }
         return ours - there
 
-    def keep_sweeping(self, ended: Event) -> Thread:
-        """Return a thread, not yet started, that sweeps from time to time until `ended`.
+    def keep_sweeping(self, ended: Event, leader: Leader = ALONE) -> Thread:
+        """Return a thread, not yet started, that sweeps from time to time until `ended`, as long as this process leads.
 
         More often it finishes what was left the time before, and so is not being finished by somebody else.
         """
@@ -279,7 +280,7 @@ class Reservations:
             before.clear()
             before.update(left)
 
-        return repeated("sweep", work, FINISH_EVERY_S, ended)
+        return repeated("sweep", only(leader, work), FINISH_EVERY_S, ended)
 
 
 def vip_subnets(network: Network, caller: Caller, values: Mapping[str, Any]) -> Sequence[str]:

@@ -17,6 +17,7 @@ from evener.api.app import App
 from evener.control.agent_notifier import AgentNotifier
 from evener.control.cloud_watch import CloudWatch
 from evener.control.controller import BusController
+from evener.control.leader import Lease
 from evener.control.metrics import DatabaseCollector
 from evener.control.reservations import Reservations
 from evener.resources.errors import EvenerError
@@ -103,10 +104,13 @@ def _serve_agents(conf: cfg.ConfigOpts) -> None:
     database, bus = parts.database(conf), parts.bus(conf)
     cloud = parts.cloud(conf, database)
     bus.serve_controller(BusController(database, cloud.network, cloud.secrets))
-    Reservations(database, cloud.network, cloud.secrets).keep_sweeping(ended).start()
+    leader = Lease(database)
+    leader.keep(ended).start()
+    Reservations(database, cloud.network, cloud.secrets).keep_sweeping(ended, leader).start()
     CloudWatch(database, cloud.network, AgentNotifier(database, bus)).keep_looking(ended).start()
     daemon.show_metrics(conf, CollectorRegistry())  # of load balancers the API tells
     daemon.serving("Answering agents")
     ended.wait()
+    leader.resign()
     bus.close()
     database.close()

@@ -298,5 +298,14 @@ departures = Table(
     Column("departed_at", timestamp(), nullable=False, index=True),
 )
 
+# Who of several processes does what only one may do: `beat` is counted up by the holder, "" is nobody.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", string(64), primary_key=True),
+    Column("holder", string(36), nullable=False),
+    Column("beat", BigInteger, nullable=False),
+)
+
 # Those of load balancing; whoever adds more to `metadata` has migrations of its own for them.
 OWN = frozenset(metadata.tables)

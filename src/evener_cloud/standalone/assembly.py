@@ -17,6 +17,7 @@ from evener.bus.base import Bus, load
 from evener.bus.combined import CombinedBus
 from evener.control.agent_notifier import AgentNotifier
 from evener.control.controller import BusController
+from evener.control.leader import ALONE, Lease
 from evener.control.metrics import DatabaseCollector
 from evener.control.reservations import Reservations
 from evener.host.linuxbridge import bridge_name
@@ -65,6 +66,7 @@ class Assembly:
         self._bus = _make_bus(conf)
         self.database = Database(config.database_url(conf), cloud.limits(conf))
         upgrade(self.database)
+        self._leader = Lease(self.database) if conf.database.connection else ALONE
         self.app = self._make_app()
         self._agent = self._make_agent()
         metrics.add_routes(self.app, self._registry(), conf.api.metrics)
@@ -130,13 +132,17 @@ class Assembly:
         if not self._conf.database.connection:
             # Nobody else makes load balancers in a database of our own: what is of none now was left by a crash.
             self._reservations.sweep(after_s=0)
-        self._reservations.keep_sweeping(self._ended).start()
+        if isinstance(self._leader, Lease):
+            self._leader.keep(self._ended).start()
+        self._reservations.keep_sweeping(self._ended, self._leader).start()
         if self._agent is not None:
             self._agent.start()
 
     def stop(self) -> None:
         """Stop everything; traffic goes on."""
         self._ended.set()
+        if isinstance(self._leader, Lease):
+            self._leader.resign()
         if self._agent is not None:
             self._agent.stop()
         self._bus.close()
