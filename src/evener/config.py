@@ -87,6 +87,12 @@ DEFAULT_OPTS = [
         ],
         help="Topology of new load balancers, where neither their flavor nor who makes them says one.",
     ),
+    cfg.IntOpt(
+        "heartbeat_timeout",
+        default=60,
+        min=0,
+        help="Seconds in which an agent is not heard of until others serve what it did; 0 is never.",
+    ),
     cfg.MultiStrOpt("device_driver", default=["haproxy"], help="What serves load balancers."),
     cfg.BoolOpt("ovs_use_veth", default=False, help="Ignored; of Neutron-LBaaS."),
     cfg.IntOpt("periodic_interval", default=10, min=1, help="Seconds between two readings of counters."),

@@ -60,7 +60,7 @@ def joined(rabbitmq: RabbitMQ) -> Iterator[str]:
         "address add 10.99.0.2/24 dev eth0",
         "link set eth0 up",
     ):
-        subprocess.run(["ip", "-n", MACHINE, *command.split()], check=True)
+        on_node("ip", *command.split())
     try:
         yield f"""[DEFAULT]
 transport_url = {rabbitmq.url}
@@ -69,6 +69,11 @@ bridge_mappings = virt:{BRIDGE}
 """
     finally:
         ip(f"netns delete {MACHINE}", f"link delete {BRIDGE}")
+
+
+def on_node(*command: str) -> None:
+    """Run a command in the network of the second machine."""
+    subprocess.run(["ip", "netns", "exec", MACHINE, *command], check=True)
 
 
 def node_on(rabbitmq: RabbitMQ, directory: Path) -> Node:

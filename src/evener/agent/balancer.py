@@ -109,8 +109,12 @@ class Balancer:
             lacking = {**outcome.lacking, **carried_by_none(graph, self._protocols)}
             return replace(outcome, lacking=lacking)
 
-    def _apply(self, graphs: Sequence[Graph]) -> Outcome:
-        """Make the host equal to the graphs of the data planes, one for each."""
+    def _apply(self, graphs: Sequence[Graph], *, unheard: bool = False) -> Outcome:
+        """Make the host equal to the graphs of the data planes, one for each.
+
+        What another host has of the port's addresses is not taken: it may have some where control is `unheard`, or had
+        given the load balancer to another one before.
+        """
         descriptors.ensure_room()
         graph = max(graphs, key=lambda each: each.generation)
         port = graph.port
@@ -127,6 +131,8 @@ class Balancer:
             self._shut(graph)  # until it listens
         else:
             changed |= self._let_in(graph, both, look=not in_place)
+        if graph.binding > 1 or unheard:
+            self._plug.ask_the_network(port)
         changed |= self._ensure_port(port, look=not in_place)
         try:
             applied = self._apply_parts(graphs)
@@ -181,14 +187,14 @@ class Balancer:
             if self.leaving or (never and not restore) or (not never and self.intact()):
                 return None
             graphs = self._last_graphs()
-            repaired = self._apply_last(graphs) if graphs else None
+            repaired = self._apply_last(graphs, unheard=never) if graphs else None
         if repaired:
             self._tools.events.health_changed(self.id)
         return repaired
 
     @explained("serve the load balancer")
-    def _apply_last(self, graphs: Sequence[Graph]) -> bool:
-        return self._apply(graphs).changed
+    def _apply_last(self, graphs: Sequence[Graph], *, unheard: bool = False) -> bool:
+        return self._apply(graphs, unheard=unheard).changed
 
     def adopt(self, generation: int) -> bool:
         """Make the host equal to what was applied last, if that is all that control wants of `generation`.

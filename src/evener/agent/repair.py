@@ -6,6 +6,7 @@ before the agent started is served again where control has not said yet what is 
 """
 
 import logging
+import random
 from collections.abc import Callable, Collection
 
 from evener.agent.balancer import Tools
@@ -115,7 +116,8 @@ class Repairer:
     def _failed(self, key: str, error: Exception) -> None:
         self._complain(key, error)
         if self._wanted is None:
-            self.workers.queue.put(key, RETRY_S)
+            # Not in step with another host that was started at the same moment, and asks for the same address.
+            self.workers.queue.put(key, RETRY_S * random.uniform(0.8, 1.2))  # noqa: S311
         else:
             self._compare(key)  # which tells control, and tries again
 

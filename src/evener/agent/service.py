@@ -35,7 +35,7 @@ from evener.bus.base import Controller
 from evener.dataplane.base import Busy, DataPlaneError, DeviceDriver
 from evener.host import netns
 from evener.host.driver import InterfaceDriver
-from evener.host.errors import HostError
+from evener.host.errors import AddressAnswers, HostError
 from evener.host.watch import Watcher
 from evener.resources.errors import Unavailable
 from evener.resources.facts import Observation
@@ -48,6 +48,8 @@ GATHERED_S = 0.3  # of changes that come faster than reloads, each further reloa
 BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
 AWAY_RETRY_S = 4.0  # the longest where control, or a service that it asks, was away
+ANSWERS_RETRY_S = 1.0  # the longest where another host has the address
+LETS_GO_S = 10.0  # what another host gets to let go of a load balancer that it was told to
 STOP_S = 10.0
 ANSWER_S = 3.0  # what control gets after a start, before what was served last is served again
 NETWORKS_RESYNC, FULL_RESYNC = 6, 60  # every so many resyncs look at networks too, and at everything
@@ -255,6 +257,8 @@ class AgentService:
             self._queue.put(key, BUSY_S)
             return
         longest_s = AWAY_RETRY_S if isinstance(error, Unavailable) else LONGEST_RETRY_S
+        if isinstance(error, AddressAnswers):
+            longest_s = FIRST_RETRY_S if error.since_s < LETS_GO_S else ANSWERS_RETRY_S
         delay_s = min(self._retries.get(key, FIRST_RETRY_S), longest_s)
         self._retries[key] = delay_s * 2
         expected = isinstance(error, Unavailable | HostError | DataPlaneError)
@@ -365,6 +369,10 @@ class AgentService:
             if outcome.costly:
                 self._queue.rest(graph.id, GATHERED_S)
         except Busy:
+            raise
+        except AddressAnswers as error:
+            if error.since_s > LETS_GO_S:
+                self._reporter.failed(balancer, graph.generation, error)
             raise
         except Exception as error:
             # Whatever it was: who waits for the load balancer is told why.

@@ -14,13 +14,13 @@ from evener.control import pairs, scheduling, zones
 from evener.control.change import Change
 from evener.control.errors import LoadBalancerInUse, NoEligibleAgent
 from evener.control.graphs import BELOW
+from evener.control.scheduling import Part
 from evener.control.services import Services
 from evener.resources.agent import Agent
 from evener.resources.errors import Conflict
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.pool import Pool
-from evener.resources.types import Role
 from evener.services.network import Footing
 from evener.store import departures, rows
 from evener.store.database import Transaction, now
@@ -96,25 +96,25 @@ def lose_agent(tx: Transaction, services: Services, agent_id: str, *, leave: boo
         Conflict: when no agent can take one of them.
     """
     own, moved, left = table(LoadBalancer), [], []
-    for balancer_id in tx.scalar_ids(_served_by(agent_id)):
+    for balancer_id in tx.scalar_ids(served_by(agent_id)):
         row = tx.execute(select(own).where(own.c.id == balancer_id).with_for_update()).one()
-        applied = scheduling.applied(tx, balancer_id, agent_id)
-        role = scheduling.role_of(tx, balancer_id, agent_id)
+        part = scheduling.part_of_agent(tx, balancer_id, agent_id)
         scheduling.unbind(tx, balancer_id, agent_id)
         if row.deleted_generation is not None:
             left.append(balancer_id)
         elif not leave and scheduling.hosts_of(tx, balancer_id):
-            if pairs.is_pair(row) and _replaced(tx, services, row, role, applied):
+            if pairs.is_pair(row) and _replaced(tx, services, row, part):
                 moved.append(balancer_id)
         elif not leave:
             rows.update(tx, LoadBalancer, balancer_id, generation=row.generation + 1)
-            _bind(tx, services, row, applied)
+            _bind(tx, services, row, part.applied, part.number + 1)
             moved.append(balancer_id)
     rows.delete(tx, Agent, [agent_id])
     return Lost(moved, left)
 
 
-def _served_by(agent_id: str) -> Select[tuple[str]]:
+def served_by(agent_id: str) -> Select[tuple[str]]:
+    """Return the statement for the load balancers that an agent serves, by their ids."""
     served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
     return served.order_by(bindings.c.loadbalancer_id)
 
@@ -122,7 +122,7 @@ def _served_by(agent_id: str) -> Select[tuple[str]]:
 def ports_served_by(tx: Transaction, agent_id: str) -> list[str]:
     """Return the ports of the load balancers that an agent serves, by their ids."""
     own = table(LoadBalancer)
-    return tx.scalar_ids(select(own.c.vip_port_id).where(own.c.id.in_(_served_by(agent_id))))
+    return tx.scalar_ids(select(own.c.vip_port_id).where(own.c.id.in_(served_by(agent_id))))
 
 
 def rehouse(tx: Transaction, services: Services, loadbalancer_id: str) -> None:
@@ -131,21 +131,21 @@ def rehouse(tx: Transaction, services: Services, loadbalancer_id: str) -> None:
     row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).one()
     if row.deleted_generation is None:
         with suppress(Conflict):
-            _bind(tx, services, row)
+            _bind(tx, services, row, number=2)  # whoever had it may be back
 
 
-def _replaced(tx: Transaction, services: Services, row: Row[Any], role: Role, applied: int) -> bool:
+def _replaced(tx: Transaction, services: Services, row: Row[Any], part: Part) -> bool:
     """Have another agent serve a load balancer together with the one that still does; return whether one can."""
     try:
-        pairs.replace(tx, services, row, role, applied)
+        pairs.replace(tx, services, row, part.role, part.applied, part.number + 1)
     except NoEligibleAgent:
         return False
     rows.update(tx, LoadBalancer, row.id, generation=row.generation + 1)
     return True
 
 
-def _bind(tx: Transaction, services: Services, row: Row[Any], applied: int = 0) -> None:
-    give(tx, services, row, services.footing(row.vip_port_id), applied)
+def _bind(tx: Transaction, services: Services, row: Row[Any], applied: int = 0, number: int = 1) -> None:
+    give(tx, services, row, services.footing(row.vip_port_id), applied, number)
 
 
 def give(
@@ -154,20 +154,21 @@ def give(
     balancer: Row[Any] | LoadBalancer,
     footing: Footing,
     applied: int = 0,
+    number: int = 1,
 ) -> None:
     """Give a load balancer to the agents that it is for, where networks and its availability zone leave a choice.
 
-    `applied` is the generation that was applied elsewhere.
+    `applied` is the generation that was applied elsewhere; they are the `number`-th that have it.
 
     Raises:
         Conflict: when there is none.
     """
     if pairs.is_pair(balancer):
-        pairs.give(tx, services, balancer, footing, applied)
+        pairs.give(tx, services, balancer, footing, applied, number)
         return
     zone = zones.of_agents(tx, balancer.availability_zone)
     agent = scheduling.choose_agent(tx, now(), footing, zone)
-    scheduling.bind(tx, balancer.id, agent, applied=applied)
+    scheduling.bind(tx, balancer.id, agent, applied=applied, number=number)
 
 
 def departed(tx: Transaction, host: str, ids: Collection[str]) -> frozenset[str]:

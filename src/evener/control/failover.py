@@ -1,7 +1,12 @@
 """Serving a load balancer anew: on another agent where one can take it, else by a new worker where it is."""
 
 import logging
+from contextlib import suppress
+from datetime import timedelta
 from functools import partial
+from typing import Any
+
+from sqlalchemy import Row
 
 from evener.bus.base import Bus
 from evener.control import pairs, scheduling, zones
@@ -9,15 +14,55 @@ from evener.control.agent_notifier import look
 from evener.control.certificates import Asked
 from evener.control.change import begin
 from evener.control.services import Services
+from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.bounds import DEFAULTS
 from evener.resources.caller import Caller
 from evener.resources.errors import Conflict
 from evener.resources.loadbalancer import LoadBalancer
 from evener.services.network import Network
 from evener.store import rows
-from evener.store.database import Database, now, retried
+from evener.store.database import Database, Transaction, now, retried
 
 LOG = logging.getLogger(__name__)
+
+
+def give_to_another(
+    tx: Transaction, services: Services, balancer: Row[Any], agent_id: str, quiet: timedelta
+) -> str:
+    """Give what an agent that is lost does of a load balancer to another one, and return the host of that.
+
+    It is at another generation afterwards. One that has been silent for `quiet` does not get it.
+
+    Raises:
+        Conflict: when there is none.
+    """
+    other = move(tx, services, balancer, agent_id, balancer.generation, quiet)
+    rows.update(tx, LoadBalancer, balancer.id, generation=balancer.generation + 1)
+    return scheduling.host_of(tx, other)
+
+
+def move(
+    tx: Transaction,
+    services: Services,
+    balancer: Row[Any],
+    agent_id: str,
+    applied: int,
+    quiet: timedelta = AGENT_DOWN_AFTER,
+) -> str:
+    """Give what an agent does of a load balancer to another one that fits, and return the id of that.
+
+    What is there was applied, as of that generation: only that it is elsewhere now is on its way.
+
+    Raises:
+        Conflict: when there is none.
+    """
+    zone = zones.of_agents(tx, balancer.availability_zone)
+    serving = set(scheduling.agents_of(tx, balancer.id).values())
+    partners = serving - {agent_id} if pairs.is_pair(balancer) else set()
+    footing = services.footing(balancer.vip_port_id)
+    other = scheduling.choose_agent(tx, now(), footing, zone, serving, partners, quiet)
+    scheduling.move(tx, balancer.id, agent_id, other, applied)
+    return other
 
 
 class Failover:
@@ -43,25 +88,14 @@ class Failover:
         with self._database.write() as tx:
             change = begin(tx, caller, services, Asked(), (), DEFAULTS, (LoadBalancer, loadbalancer_id))
             row = change.loadbalancer
-            footing = services.footing(row.vip_port_id)
-            zone = zones.of_agents(tx, row.availability_zone)
             before = scheduling.agents_of(tx, loadbalancer_id)
-            roles = scheduling.roles_of(tx, loadbalancer_id)
             leaving = {host: each for host, each in before.items() if agent_id in (None, each)}
-            pair = pairs.is_pair(row)
             moved = False
             # Of two, both at once would leave nobody with the addresses: they get new workers where they are.
-            for host, each in ({} if pair and len(leaving) > 1 else leaving).items():
-                others = set(before.values()) | set(scheduling.agents_of(tx, loadbalancer_id).values())
-                partners = set(before.values()) - {each} if pair else set()
-                try:
-                    other = scheduling.choose_agent(tx, now(), footing, zone, others, partners)
-                except Conflict:
-                    continue
-                scheduling.unbind(tx, loadbalancer_id, each)
-                # What is there was applied: only that it is elsewhere now is on its way.
-                scheduling.bind(tx, loadbalancer_id, other, roles[host], change.generation - 1)
-                moved = True
+            for each in () if pairs.is_pair(row) and len(leaving) > 1 else leaving.values():
+                with suppress(Conflict):
+                    move(tx, services, row, each, change.generation - 1)
+                    moved = True
             if not moved:
                 rows.update(tx, LoadBalancer, loadbalancer_id, failovers=row.failovers + 1)
                 scheduling.renew(tx, loadbalancer_id, leaving.values())

@@ -45,10 +45,12 @@ class Family:
     below: Mapping[type[Resource], Sequence[Row[Any]]]
     told: bool = False
 
-    def graph(self, port: VipPort, role: Role = Role.STANDALONE, *, served: bool = False) -> Graph:
+    def graph(
+        self, port: VipPort, role: Role = Role.STANDALONE, *, served: bool = False, binding: int = 1
+    ) -> Graph:
         """Return the rows as a graph for an agent of that role, with the load balancer's port.
 
-        `served` says whether any of it was before, anywhere.
+        `served` says whether any of it was before, anywhere, and `binding` how many agents have had that role.
         """
         return Graph(
             generation=self.balancer.generation,
@@ -56,6 +58,7 @@ class Family:
             security=port.security,
             role=role,
             served=served,
+            binding=binding,
             **self._parts(),
         )
 

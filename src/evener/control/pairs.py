@@ -36,6 +36,7 @@ def give(
     balancer: Row[Any] | LoadBalancer,
     footing: Footing,
     applied: int = 0,
+    number: int = 1,
 ) -> None:
     """Give a load balancer to two agents; `applied` is the generation that was applied elsewhere.
 
@@ -47,10 +48,12 @@ def give(
     chosen = scheduling.choose_pair(tx, now(), footing, zone)
     _note_ports(tx, balancer.id, services.host_ports(balancer.id, str(balancer.vip_port_id)))
     for role, agent_id in zip(PRIORITIES, chosen, strict=True):
-        scheduling.bind(tx, balancer.id, agent_id, role, applied)
+        scheduling.bind(tx, balancer.id, agent_id, role, applied, number)
 
 
-def replace(tx: Transaction, services: Services, balancer: Row[Any], role: Role, applied: int) -> None:
+def replace(
+    tx: Transaction, services: Services, balancer: Row[Any], role: Role, applied: int, number: int = 1
+) -> None:
     """Give the part of an agent that is gone to another one.
 
     Raises:
@@ -60,7 +63,7 @@ def replace(tx: Transaction, services: Services, balancer: Row[Any], role: Role,
     others = scheduling.agents_of(tx, balancer.id).values()
     footing = services.footing(str(balancer.vip_port_id))
     agent_id = scheduling.choose_agent(tx, now(), footing, zone, others, others)
-    scheduling.bind(tx, balancer.id, agent_id, role, applied)
+    scheduling.bind(tx, balancer.id, agent_id, role, applied, number)
 
 
 def change_topology(change: Change, wanted: Topology) -> None:
@@ -124,7 +127,7 @@ def graph(
     if vip is None:
         return None
     network.let_in(family.balancer.id, vip.wiring.id, family.openings(vip.wiring))
-    made = family.graph(vip, part.role, served=part.applied > 0)
+    made = family.graph(vip, part.role, served=part.applied > 0, binding=part.number)
     if own is None:
         return made
     plugged = network.vip_port(own.port_id, host)

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -124,9 +124,9 @@ def obstacles(candidates: Sequence[Candidate], footing: Footing) -> str:
     return "; ".join(found) or "none reaches all of its networks"
 
 
-def candidates(tx: Transaction, moment: datetime) -> list[Candidate]:
-    """Return all agents."""
-    heard_after = moment - AGENT_DOWN_AFTER
+def candidates(tx: Transaction, moment: datetime, quiet: timedelta = AGENT_DOWN_AFTER) -> list[Candidate]:
+    """Return all agents, of which those work that have been heard of within the time `quiet`."""
+    heard_after = moment - quiet
     return [
         Candidate(
             row.id,
@@ -156,10 +156,11 @@ def choose_agent(
     zone: str | None = None,
     besides: Collection[str] = (),
     partners: Collection[str] = (),
+    quiet: timedelta = AGENT_DOWN_AFTER,
 ) -> str:
     """Return the id of the agent for a load balancer, of that zone and none of `besides`; see `for_balancer`.
 
-    With `partners`, it serves it together with these.
+    With `partners`, it serves it together with these. It has been heard of within the time `quiet`.
     """
     if partners:
         refuse_one_host(footing)
@@ -167,7 +168,7 @@ def choose_agent(
         tx.execute(select(agents.c.id).order_by(agents.c.id).with_for_update())
         homes = {each: frozenset(tx.scalar_ids(_balancing(each))) for each in footing.alone}
         footing = replace(footing, homes={**footing.homes, **{each: at for each, at in homes.items() if at}})
-    known = candidates(tx, moment)
+    known = candidates(tx, moment, quiet)
     able = apart_from(known, partners) if partners else known
     others = [each for each in able if each.id not in besides]
     return for_balancer([each for each in others if zone in (None, each.zone)], footing)
@@ -186,9 +187,17 @@ def _balancing(network_id: str) -> Select[tuple[str]]:
 
 
 def bind(
-    tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role = Role.STANDALONE, applied: int = 0
+    tx: Transaction,
+    loadbalancer_id: str,
+    agent_id: str,
+    role: Role = Role.STANDALONE,
+    applied: int = 0,
+    number: int = 1,
 ) -> None:
-    """Give a load balancer to an agent; generations up to `applied` are on their way to nobody any more."""
+    """Give a load balancer to an agent; generations up to `applied` are on their way to nobody any more.
+
+    It is the `number`-th that has it in that role.
+    """
     moment = now()
     tx.execute(
         bindings.insert(),
@@ -200,8 +209,16 @@ def bind(
             "updated_at": moment,
             "agent_id": agent_id,
             "applied_generation": applied,
+            "number": number,
         },
     )
+
+
+def move(tx: Transaction, loadbalancer_id: str, agent_id: str, other: str, applied: int) -> None:
+    """Give what one agent does of a load balancer to another one."""
+    before = part_of_agent(tx, loadbalancer_id, agent_id)
+    unbind(tx, loadbalancer_id, agent_id)
+    bind(tx, loadbalancer_id, other, before.role, applied, before.number + 1)
 
 
 def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
@@ -211,22 +228,10 @@ def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
     tx.execute(bindings.delete().where(*mine))
 
 
-def role_of(tx: Transaction, loadbalancer_id: str, agent_id: str) -> Role:
-    """Return what an agent is among those that serve a load balancer."""
-    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
-    return Role(tx.scalar(select(bindings.c.role).where(*mine)) or Role.STANDALONE)
-
-
 def set_role(tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role) -> None:
     """Note what an agent is from now on among those that serve a load balancer."""
     mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
     tx.execute(bindings.update().where(*mine).values(role=role.value, has_vip=None, updated_at=now()))
-
-
-def applied(tx: Transaction, loadbalancer_id: str, agent_id: str) -> int:
-    """Return which generation of a load balancer an agent that serves it has applied."""
-    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
-    return tx.scalar(select(bindings.c.applied_generation).where(*mine)) or 0
 
 
 def renew(tx: Transaction, loadbalancer_id: str, agent_ids: Iterable[str]) -> None:
@@ -245,18 +250,29 @@ def roles_of(tx: Transaction, loadbalancer_id: str) -> dict[str, Role]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an agent does of a load balancer: in which role, and which generation of it was applied, there or before."""
+    """What an agent does of a load balancer: in which role, and which generation of it was applied, there or before.
+
+    `number` says how many agents have had that role, it included.
+    """
 
     role: Role
     applied: int
+    number: int = 1
 
 
 def part_of(tx: Transaction, loadbalancer_id: str, host: str) -> Part | None:
     """Return the part of the agent on `host`; None where it has none."""
     for row in tx.execute(_HOSTS, {"served": loadbalancer_id}):
         if row.host == host:
-            return Part(Role(row.role), row.applied_generation)
+            return Part(Role(row.role), row.applied_generation, row.number)
     return None
+
+
+def part_of_agent(tx: Transaction, loadbalancer_id: str, agent_id: str) -> Part:
+    """Return the part of an agent that has one."""
+    mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
+    row = tx.execute(select(bindings).where(*mine)).one()
+    return Part(Role(row.role), row.applied_generation, row.number)
 
 
 def agent_on(tx: Transaction, host: str | None) -> str | None:
@@ -268,6 +284,11 @@ def living_hosts(tx: Transaction, moment: datetime) -> list[str]:
     """Return the hosts of all agents that are alive, those that get no new load balancers included."""
     living = select(agents.c.host).where(agents.c.heartbeat_at > moment - AGENT_DOWN_AFTER)
     return [row.host for row in tx.execute(living)]
+
+
+def host_of(tx: Transaction, agent_id: str) -> str:
+    """Return the host of an agent."""
+    return str(tx.scalar(select(agents.c.host).where(agents.c.id == agent_id)))
 
 
 def hosts_of(tx: Transaction, loadbalancer_id: str) -> list[str]:
@@ -308,7 +329,7 @@ _CANDIDATES = select(
     _balancers.label("balancers"),
 )
 _HOSTS = (
-    select(agents.c.host, agents.c.id, bindings.c.role, bindings.c.applied_generation)
+    select(agents.c.host, agents.c.id, bindings.c.role, bindings.c.applied_generation, bindings.c.number)
     .join(bindings, bindings.c.agent_id == agents.c.id)
     .where(bindings.c.loadbalancer_id == bindparam("served"))
 )

@@ -13,6 +13,7 @@ HostError
   SwitchUnavailable       Open vSwitch does not answer, or refuses
   LibraryMissing          a library of the system is not installed
   HostAddressRefused      the host would hide from itself what it reaches
+  AddressAnswers          another host has an address that a port is to have
   DiskUnusable            files cannot be written where they are kept
 ```
 """
@@ -83,6 +84,17 @@ class LibraryMissing(HostError):
 
 class HostAddressRefused(HostError):
     """An address of the host on a network would hide what the host reaches by itself."""
+
+
+class AddressAnswers(HostError):
+    """Somebody on the network has an address of a port: it is not taken. `since_s` seconds ago that was found first."""
+
+    def __init__(self, address: str, mac: str, since_s: float) -> None:
+        super().__init__(
+            f"{address} answers on the network, from {mac}: another host still serves it. It is taken over once it does"
+            " not; see docs/agents.md"
+        )
+        self.since_s = since_s
 
 
 class DiskUnusable(HostError):

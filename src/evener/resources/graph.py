@@ -91,7 +91,8 @@ class Graph(Tree):
     """A load balancer as a host realises it: at one generation, on its port, with its certificates.
 
     `role` is what its agent is among those that serve it, `pair` what it knows of the other one, where there is one.
-    `served` says whether any of it was before, anywhere.
+    `served` says whether any of it was before, anywhere; `binding`, how many hosts have been told to serve it in that
+    role, this one included: where it was another one before, that may still have its addresses.
     """
 
     generation: int
@@ -99,6 +100,7 @@ class Graph(Tree):
     pair: Pair | None = None
     role: Role = Role.STANDALONE
     served: bool = False
+    binding: int = 1
     security: tuple[PacketRule, ...] | None = (
         None  # what the port's security groups let in; None where it has none
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Event
 
 from oslo_config import cfg
 from sqlalchemy import text
@@ -16,6 +17,8 @@ from evener.api.policy import Policy
 from evener.bus.base import Bus
 from evener.control.administration import administration
 from evener.control.agent_notifier import AgentNotifier
+from evener.control.leader import Leader
+from evener.control.lost_hosts import LostHosts
 from evener.control.operations import LoadBalancing
 from evener.resources.types import Topology
 from evener.services.identity import Identity
@@ -78,6 +81,14 @@ def make_api(
     octavia.add_routes(app, balancing, administrative, theirs, largest, answers)
     neutron.add_routes(app, AgentNotifier(database, bus).owned_ports_changed, largest)
     return app
+
+
+def look_for_lost_hosts(
+    conf: cfg.ConfigOpts, database: Database, network: Network, bus: Bus, leader: Leader, ended: Event
+) -> None:
+    """Have others serve what lost hosts did, where settings say so, until `ended`."""
+    if conf.heartbeat_timeout:
+        LostHosts(database, network, bus, conf.heartbeat_timeout, leader).keep_looking(ended).start()
 
 
 def _unwell(database: Database) -> str | None:

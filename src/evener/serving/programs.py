@@ -23,7 +23,7 @@ from evener.control.reservations import Reservations
 from evener.resources.errors import EvenerError
 from evener.serving import parts, settings
 from evener.serving.errors import StartError
-from evener.serving.load_balancing import make_api
+from evener.serving.load_balancing import look_for_lost_hosts, make_api
 from evener.serving.server import Server
 from evener.store.database import Database
 
@@ -107,6 +107,7 @@ def _serve_agents(conf: cfg.ConfigOpts) -> None:
     leader = Lease(database)
     leader.keep(ended).start()
     Reservations(database, cloud.network, cloud.secrets).keep_sweeping(ended, leader).start()
+    look_for_lost_hosts(conf, database, cloud.network, bus, leader, ended)
     CloudWatch(database, cloud.network, AgentNotifier(database, bus)).keep_looking(ended).start()
     daemon.show_metrics(conf, CollectorRegistry())  # of load balancers the API tells
     daemon.serving("Answering agents")

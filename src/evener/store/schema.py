@@ -216,6 +216,8 @@ bindings = Table(
     Column("created_at", timestamp(), nullable=False),
     Column("updated_at", timestamp(), nullable=False),
     Column("agent_id", string(36), ForeignKey("agents.id"), primary_key=True, index=True),
+    # The how manieth agent it is in that role: what one says that had it before comes late.
+    Column("number", Integer, nullable=False, default=1),
     Column("applied_generation", Integer, nullable=False),
     Column("failed_generation", Integer, nullable=True),
     Column("failure", string(2000), nullable=True),

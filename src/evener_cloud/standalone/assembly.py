@@ -21,7 +21,7 @@ from evener.control.leader import ALONE, Lease
 from evener.control.metrics import DatabaseCollector
 from evener.control.reservations import Reservations
 from evener.host.linuxbridge import bridge_name
-from evener.serving.load_balancing import Cloud, make_api
+from evener.serving.load_balancing import Cloud, look_for_lost_hosts, make_api
 from evener.store.database import Database
 from evener.store.departures import database_id
 from evener_cloud import config as cloud
@@ -86,9 +86,8 @@ class Assembly:
             database = database_id(tx)
         identity.bootstrap(lambda password: deliver_credentials(state, auth_url, password, database, project))
         follow_address(state, auth_url)
-        network = BuiltinNetwork(
-            self.database, AgentNotifier(self.database, self._bus), config.physical_networks(conf)
-        )
+        notifier = AgentNotifier(self.database, self._bus)
+        self._network = network = BuiltinNetwork(self.database, notifier, config.physical_networks(conf))
         secrets = BuiltinSecrets(
             self.database, cloud.secrets_key_file(conf), Bounds(**cloud.secret_bounds(conf))
         )
@@ -135,6 +134,7 @@ class Assembly:
         if isinstance(self._leader, Lease):
             self._leader.keep(self._ended).start()
         self._reservations.keep_sweeping(self._ended, self._leader).start()
+        look_for_lost_hosts(self._conf, self.database, self._network, self._bus, self._leader, self._ended)
         if self._agent is not None:
             self._agent.start()
 

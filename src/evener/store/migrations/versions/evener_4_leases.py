@@ -1,4 +1,4 @@
-"""Who of several controllers does the housekeeping."""
+"""Who of several controllers does the housekeeping, and the how manieth agent it is that serves a load balancer."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,8 @@ phase = "expand"
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("bindings") as batch:
+        batch.add_column(sa.Column("number", sa.Integer(), nullable=False, server_default=sa.text("1")))
     op.create_table(
         "leases",
         sa.Column("name", string(64), primary_key=True),
@@ -24,3 +26,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("leases")
+    with op.batch_alter_table("bindings") as batch:
+        batch.drop_column("number")

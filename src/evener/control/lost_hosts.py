@@ -1,0 +1,151 @@
+"""Gives what a host serves to others once it has been away for a time: decided by one controller, in a pure function.
+
+That a host is not heard does not say that it serves no more: who gets a load balancer asks the network before it takes
+an address (design/lost-hosts.md).
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Event
+
+from sqlalchemy import select
+
+from evener.bus.base import Bus
+from evener.control import departing, failover
+from evener.control.agent_notifier import look
+from evener.control.leader import ALONE, Leader, only
+from evener.control.services import Services
+from evener.resources.caller import ADMIN, Caller
+from evener.resources.errors import Conflict, Unavailable
+from evener.resources.loadbalancer import LoadBalancer
+from evener.services.network import Network
+from evener.store.database import Database, Transaction, ask, now, retried
+from evener.store.rows import table
+from evener.store.schema import agents, bindings
+from evener.threads import Thread, repeated
+
+LOG = logging.getLogger(__name__)
+WHO = Caller("evener", "", frozenset({ADMIN}))
+EVERY_S = 0.5
+HEARD_WITHIN = timedelta(seconds=30)  # agents are heard each 25 seconds at least
+AGAIN_S = 15.0  # until another try with what no agent could take
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An agent, when it was heard last, and whether it has any load balancers."""
+
+    id: str
+    host: str
+    at: datetime
+    serves: bool
+
+
+def lost(heard: Iterable[Heard], moment: datetime, after: timedelta, listening: timedelta) -> list[Heard]:
+    """Return the agents that have load balancers and have been silent for longer than `after`.
+
+    `listening` says for how long some agent has been heard all the time. While that is short, control or the bus was
+    away, and agents may have been well and not heard: then none is lost.
+    """
+    if listening < min(after, HEARD_WITHIN):
+        return []
+    return [each for each in heard if each.serves and moment - each.at > after]
+
+
+class LostHosts:
+    """Looks for such hosts. One thread at a time calls."""
+
+    def __init__(
+        self, database: Database, network: Network, bus: Bus, after_s: int, leader: Leader = ALONE
+    ) -> None:
+        self._database, self._network, self._bus, self._leader = database, network, bus, leader
+        self._after = timedelta(seconds=after_s)
+        self._listening_since: float | None = None  # on the monotonic clock
+        self._looked_at = 0.0
+        self._tried: dict[str, float] = {}  # load balancers that no agent could take, and when that was tried
+
+    def look(self) -> None:
+        """Look once, and give what lost hosts serve to others."""
+        heard = ask(self._database, _heard)
+        moment = time.monotonic()
+        for agent in lost(heard, now(), self._after, self._listening(heard, moment)):
+            self._take_from(agent)
+
+    def _listening(self, heard: Sequence[Heard], moment: float) -> timedelta:
+        paused = (
+            moment - self._looked_at > HEARD_WITHIN.total_seconds()
+        )  # another process led meanwhile, or none
+        self._looked_at = moment
+        if paused or all(now() - each.at > HEARD_WITHIN for each in heard):
+            self._listening_since = None
+            return timedelta(0)
+        self._listening_since = self._listening_since or moment
+        return timedelta(seconds=moment - self._listening_since)
+
+    def _take_from(self, agent: Heard) -> None:
+        due = [each for each in ask(self._database, partial(_of, agent.id)) if self._is_due(each[0])]
+        if not due:
+            return
+        services = Services(WHO, self._network)
+        try:
+            services.know_footings([port_id for _, port_id in due])
+        except Unavailable as error:
+            LOG.warning(
+                "The agent on %s is lost; its load balancers go to others later: %s", agent.host, error
+            )
+            return
+        moved = [each for each, _ in due if services.run(partial(self._move, services, each, agent))]
+        if moved:
+            LOG.warning(
+                "The agent on %s has not been heard of since %sZ: %d of its load balancers go to others",
+                *(agent.host, agent.at.isoformat(timespec="seconds"), len(moved)),
+            )
+
+    def _is_due(self, loadbalancer_id: str) -> bool:
+        tried = self._tried.get(loadbalancer_id)
+        return tried is None or time.monotonic() - tried > AGAIN_S
+
+    @retried
+    def _move(self, services: Services, loadbalancer_id: str, agent: Heard) -> bool:
+        own = table(LoadBalancer)
+        with self._database.write() as tx:
+            self._leader.fence(tx)
+            row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).first()
+            mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent.id)
+            heard_at = tx.scalar(
+                select(agents.c.heartbeat_at).join(bindings, bindings.c.agent_id == agents.c.id).where(*mine)
+            )
+            if row is None or row.deleted_generation is not None or heard_at != agent.at:
+                return False  # it went, somebody else gave it to another one, or its agent is back
+            quiet = min(self._after, HEARD_WITHIN)
+            try:
+                host = failover.give_to_another(tx, services, row, agent.id, quiet)
+            except Conflict as error:
+                LOG.error("Load balancer %s is of a lost host: %s", loadbalancer_id, error)
+                self._tried[loadbalancer_id] = time.monotonic()
+                return False
+            tx.after_commit(partial(look, self._bus, [host], loadbalancer_id))
+            self._tried.pop(loadbalancer_id, None)
+            return True
+
+    def keep_looking(self, ended: Event) -> Thread:
+        """Return a thread, not yet started, that looks until `ended`, as long as this process leads."""
+        return repeated("lost-hosts", only(self._leader, self.look), EVERY_S, ended)
+
+
+def _heard(tx: Transaction) -> list[Heard]:
+    serves = select(bindings.c.id).where(bindings.c.agent_id == agents.c.id).exists()
+    found = tx.execute(select(agents.c.id, agents.c.host, agents.c.heartbeat_at, serves.label("serves")))
+    return [Heard(row.id, row.host, row.heartbeat_at, bool(row.serves)) for row in found]
+
+
+def _of(agent_id: str, tx: Transaction) -> list[tuple[str, str]]:
+    """Return the load balancers that an agent serves and that stay, with their ports."""
+    own = table(LoadBalancer)
+    staying = select(own.c.id, own.c.vip_port_id).where(own.c.deleted_generation.is_(None))
+    served = staying.where(own.c.id.in_(departing.served_by(agent_id)))
+    return [(row.id, row.vip_port_id) for row in tx.execute(served.order_by(own.c.created_at, own.c.id))]

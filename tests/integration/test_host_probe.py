@@ -1,0 +1,94 @@
+"""Whether another host has an address: a port that is to have it asks, though its MAC address is there too."""
+
+import subprocess
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from evener.agent.plug import Plug
+from evener.host import netns, probe
+from evener.host.errors import AddressAnswers
+from evener.host.linuxbridge import LinuxBridgeDriver, inner_name
+from evener.resources.wiring import FixedIP, WiredPort
+from waiting import eventually
+
+pytestmark = pytest.mark.root
+
+NETWORK = "0c4a77d2-77aa-4b21-8e5a-0d8a8f0a9e11"
+# A bridge has one port of a name: the other host's is of another id, and alike but for that.
+HERE, THERE = (f"{number:08x}-5c1e-4c58-9a80-3a3f3d4a1b2c" for number in (1, 2))
+MAC = "fa:16:3e:00:00:05"
+ADDRESSES = ("10.9.0.5", "fd00:9::5")
+
+
+def port(port_id: str, *addresses: str, mac: str = MAC) -> WiredPort:
+    lengths = {4: 24, 6: 64}
+    fixed = (FixedIP(address=each, prefix_length=lengths[ip_address(each).version]) for each in addresses)
+    return WiredPort(id=port_id, network_id=NETWORK, mac_address=mac, fixed_ips=tuple(fixed))
+
+
+@pytest.fixture
+def driver() -> Iterator[LinuxBridgeDriver]:
+    made = LinuxBridgeDriver(announcements=0)
+    for name in ("here", "there"):
+        netns.ensure(name)
+    yield made
+    for name, port_id in (("here", HERE), ("there", THERE)):
+        made.unplug(name, port_id)
+        netns.delete(name)
+    made.remove_network(NETWORK)
+
+
+def links(namespace: str) -> str:
+    command = ["ip", "-n", namespace, "-br", "link"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def bridge_knows(mac: str) -> str:
+    """Return behind which interface the bridge has seen a MAC address last."""
+    command = ["bridge", "fdb", "show", "dynamic"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return next(line.split()[2] for line in lines if line.startswith(mac))
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_who_has_an_address_is_found_though_it_has_our_mac_address_and_keeps_its_packets(
+    driver: LinuxBridgeDriver, tmp_path: Path, address: str
+) -> None:
+    driver.plug("there", port(THERE, address))
+    plug = Plug(driver, "here", tmp_path / "note")
+    with pytest.raises(AddressAnswers, match=f"{address} answers on the network, from {MAC}"):
+        plug.ask_the_network(port(HERE, address))
+    assert bridge_knows(MAC) == f"tap{THERE[:11]}"
+    assert "ns-" not in links("here")  # what asked is gone
+    driver.unplug("there", THERE)
+    plug.ask_the_network(port(HERE, address))
+    plug.ensure(port(HERE, address))
+    plug.ask_the_network(port(HERE, address))  # it has it itself
+
+
+def test_what_is_there_already_is_not_asked_for(driver: LinuxBridgeDriver, tmp_path: Path) -> None:
+    driver.plug("there", port(THERE, *ADDRESSES))
+    driver.plug("here", port(HERE, *ADDRESSES))
+    Plug(driver, "here", tmp_path / "note").ask_the_network(port(HERE, *ADDRESSES))
+
+
+def test_of_two_that_ask_at_once_none_takes_it(driver: LinuxBridgeDriver) -> None:
+    found = []
+
+    def ask(namespace: str, port_id: str, mac: str) -> None:
+        asking = port(port_id, mac=mac)
+        driver.plug(namespace, asking)
+        found.append(probe.in_use(namespace, inner_name(asking), mac, [ip_address(ADDRESSES[0])]))
+
+    threads = [
+        Thread(target=ask, args=each)
+        for each in (("here", HERE, "02:00:00:00:00:01"), ("there", THERE, "02:00:00:00:00:02"))
+    ]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(found) == 2)
+    assert any(found)
