@@ -227,7 +227,7 @@ def test_the_wizard_says_at_a_field_what_is_wrong_with_it_and_keeps_what_was_typ
 
 
 def test_the_wizard_makes_one_request_of_all_steps() -> None:
-    given = dict.fromkeys(wizard.FIELDS, "") | wizard.FIRST
+    given = dict(wizard.FIRST)
     given |= {
         "loadbalancer.name": "lb",
         "loadbalancer.vip_subnet_id": "s",

@@ -5,7 +5,7 @@ What a page shows is decided elsewhere: a page is a function of `Asked`.
 
 import asyncio
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -14,9 +14,10 @@ import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
-from evener.dashboard import balancer, changes, listing, live, wizard
-from evener.dashboard.asked import MOUNT, Asked, Html, Redirect, Reply
+from evener.dashboard import balancer, editing, floating_ips, listing, live, members, wizard
+from evener.dashboard.asked import MOUNT, Asked, Html, Redirect, Reply, View
 from evener.dashboard.cloud import Away, Cloud, Credentials, LoggedOut, Refused
+from evener.dashboard.editing import BALANCER
 from evener.dashboard.sessions import Session, Sessions
 from evener.dashboard.templates import HERE, render
 
@@ -32,16 +33,13 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-View = Callable[[Asked], Reply]
-BALANCER = "/balancers/{balancer_id:uuid}"
-MEMBER = BALANCER + "/pools/{pool_id:uuid}/members/{member_id:uuid}"
 PAGES: Sequence[tuple[str, View, View | None]] = (
     ("/balancers", listing.view, None),
     ("/balancers/create", wizard.show, wizard.create),
     (BALANCER, balancer.view, None),
-    (f"{BALANCER}/delete", changes.ask_delete, changes.delete),
-    (f"{BALANCER}/floating-ip", changes.show_floating_ip, changes.change_floating_ip),
-    (MEMBER, changes.show_member, changes.change_member),
+    (f"{BALANCER}/floating-ip", floating_ips.show, floating_ips.change),
+    (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add", members.show, members.add),
+    *editing.pages(),
 )
 
 
@@ -140,15 +138,24 @@ class Page:
 
 
 class FormPage(Page):
-    """One that has a form."""
+    """One that has a form, for those who may change something."""
 
     def __init__(self, site: Site, view: View, change: View) -> None:
-        super().__init__(site, view)
-        self._change = change
+        super().__init__(site, _for_who_may_change(view))
+        self._change = _for_who_may_change(change)
 
     async def on_post(self, req: Request, resp: Response, **parts: Any) -> None:
         """Do what its form says."""
         await self._answer(self._change, req, resp, parts, await _form(req))
+
+
+def _for_who_may_change(view: View) -> View:
+    def checked(asked: Asked) -> Reply:
+        if not asked.session.login.may_change:
+            raise Refused(403, "Your roles are for reading only.")
+        return view(asked)
+
+    return checked
 
 
 class Events:

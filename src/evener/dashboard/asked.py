@@ -1,6 +1,6 @@
 """What a page is made from, and what it may answer. No HTTP: a page is a function of `Asked`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,3 +50,6 @@ class Asked:
     def network(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Ask Neutron's API; see `Cloud.ask`."""
         return self.cloud.ask(self.session.login, method, NETWORK, path, body, **query)
+
+
+View = Callable[[Asked], Reply]

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What the APIs said; pools have their `members` and `healthmonitor`, listeners their `policies`."""
+    """What the APIs said; pools have their `members` and `healthmonitor`, listeners their `policies` with `rules`."""
 
     balancer: Json
     listeners: list[Json]
@@ -44,6 +44,9 @@ def read(asked: Asked) -> Tree:
         if listener.get("l7policies"):
             found = asked.balancing("GET", "/l7policies", listener_id=listener["id"], sort="position:asc")
             listener["policies"] = found["l7policies"]
+        for policy in listener["policies"]:
+            if policy["rules"]:
+                policy["rules"] = asked.balancing("GET", f"/l7policies/{policy['id']}/rules")["rules"]
     return Tree(balancer, listeners, pools, floating_ip(asked, balancer))
 
 

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from evener.dashboard.asked import MOUNT
 from evener.dashboard.sessions import Session
+from evener.dashboard.words import say
 
 HERE = Path(__file__).parent
 _environment = Environment(
@@ -17,7 +18,7 @@ _environment = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_environment.globals["mount"] = MOUNT
+_environment.globals |= {"mount": MOUNT, "_": say, "zip": zip}
 
 
 def render(template: str, session: Session | None, values: Mapping[str, Any], query_string: str = "") -> str:

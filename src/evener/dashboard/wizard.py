@@ -1,40 +1,47 @@
 """The wizard: a load balancer, its listener, pool, members and monitor, made by one request of Octavia's API."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from evener.dashboard import choices, commands, forms, members
 from evener.dashboard.asked import Asked, Html, Redirect, Reply
-from evener.dashboard.cloud import CloudError, Refused
+from evener.dashboard.cloud import Refused
+from evener.dashboard.fields import HEALTHMONITOR, LISTENER, LOADBALANCER, POOL, Field, Kind
 
 Json = dict[str, Any]
-PROTOCOLS = ("HTTP", "TCP", "HTTPS", "PROXY")
-ALGORITHMS = ("ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP")
-MONITORS = ("", "HTTP", "HTTPS", "PING", "TCP", "TLS-HELLO")
-FIRST = {
-    "listener.protocol": "HTTP",
-    "listener.protocol_port": "80",
-    "pool.lb_algorithm": "ROUND_ROBIN",
-    "members.protocol_port": "80",
-    "members.weight": "1",
-    "healthmonitor.type": "TCP",
-    "healthmonitor.delay": "5",
-    "healthmonitor.timeout": "4",
-    "healthmonitor.max_retries": "3",
+COMMAND = ("--name", "NAME", "--vip-subnet-id", "SUBNET", "--wait")
+OF_HTTP = frozenset({"url_path", "expected_codes"})
+
+
+def _some(kind: Kind, *names: str) -> Sequence[Field]:
+    return tuple(field for name in names for field in kind.fields if field.name == name)
+
+
+def _monitor() -> Iterable[Field]:
+    names = ("name", "type", "delay", "timeout", "max_retries", "url_path", "expected_codes")
+    for field in _some(HEALTHMONITOR, *names):
+        yield replace(field, options=("", *field.options)) if field.name == "type" else field
+
+
+STEPS: Mapping[str, Sequence[Field]] = {
+    "loadbalancer": _some(LOADBALANCER, "name", "vip_subnet_id", "vip_address"),
+    "listener": _some(LISTENER, "name", "protocol", "protocol_port"),
+    "pool": _some(
+        POOL, "name", "lb_algorithm", "session_persistence.type", "session_persistence.cookie_name"
+    ),
+    "members": members.FIELDS,
+    "healthmonitor": tuple(_monitor()),
 }
-FIELDS = (
-    "loadbalancer.name",
-    "loadbalancer.vip_address",
-    "loadbalancer.vip_subnet_id",
-    "listener.name",
-    *FIRST,
-    "pool.name",
-    "healthmonitor.name",
-    "healthmonitor.url_path",
-    "members.addresses",
-)
-NUMBERS = {"protocol_port", "weight", "delay", "timeout", "max_retries"}
-STEPS = ("loadbalancer", "listener", "pool", "members", "healthmonitor")
+TITLES = {
+    "loadbalancer": "1. Load balancer",
+    "listener": "2. Listener",
+    "pool": "3. Pool",
+    "members": "4. Members",
+    "healthmonitor": "5. Monitor",
+}
+FIRST = {f"{step}.{field.name}": field.first for step, fields in STEPS.items() for field in fields}
+SPOKEN_TO_MEMBERS = {"TERMINATED_HTTPS": "HTTP", "PROMETHEUS": "HTTP"}
 
 
 def show(asked: Asked) -> Html:
@@ -44,8 +51,8 @@ def show(asked: Asked) -> Html:
 
 def create(asked: Asked) -> Reply:
     """Make it, or show what is wrong where it is wrong."""
-    given = {name: asked.said(name) for name in FIELDS}
-    picked = list(asked.form.get("members.picked", ()))
+    given = typed(asked)
+    picked = list(asked.form.get(members.PICKED, ()))
     try:
         made = asked.balancing("POST", "/loadbalancers", {"loadbalancer": body(given, picked)})
     except Refused as refusal:
@@ -53,96 +60,57 @@ def create(asked: Asked) -> Reply:
     return Redirect(f"/balancers/{made['loadbalancer']['id']}")
 
 
+def typed(asked: Asked) -> dict[str, str]:
+    """Return what stands in the form, by step and field."""
+    return {
+        f"{step}.{name}": text
+        for step, fields in STEPS.items()
+        for name, text in forms.given(fields, asked.form, f"{step}.").items()
+    }
+
+
 def place(refusal: Refused) -> str:
     """Return the field that a refusal is about, or nothing where it names none of ours."""
-    attribute = refusal.attribute.rpartition(".")[2]
-    return next((field for field in sorted(FIELDS, key=_order) if field.endswith(f".{attribute}")), "")
+    for step, fields in STEPS.items():
+        found = forms.place(refusal, [field.name for field in fields])
+        if found:
+            return f"{step}.{found}"
+    return ""
 
 
-def _order(field: str) -> int:
-    return STEPS.index(field.partition(".")[0])
-
-
-def body(given: Json, picked: Sequence[str]) -> Json:
+def body(given: Mapping[str, str], picked: Sequence[str]) -> Json:
     """Return what the API is to make of what was typed; numbers that are none go as they are, for it to refuse."""
-    pool = _of(given, "pool") | {"protocol": _pool_protocol(given["listener.protocol"])}
-    pool["members"] = [*map(json.loads, picked), *addresses(given["members.addresses"])]
-    for member in pool["members"]:
-        for name in ("protocol_port", "weight"):
-            member.setdefault(name, _value(name, given[f"members.{name}"]))
+    listener = _of(given, "listener")
+    protocol = given["listener.protocol"]
+    pool = _of(given, "pool") | {"protocol": SPOKEN_TO_MEMBERS.get(protocol, protocol)}
+    pool["members"] = members.wanted_of(dict(given), picked)
     if given["healthmonitor.type"]:
         monitor = _of(given, "healthmonitor")
         if monitor["type"] not in ("HTTP", "HTTPS"):
-            monitor.pop("url_path", None)
+            monitor = {name: value for name, value in monitor.items() if name not in OF_HTTP}
         pool["healthmonitor"] = monitor
-    listener = _of(given, "listener") | {"default_pool": pool}
-    return _of(given, "loadbalancer") | {"listeners": [listener]}
+    return _of(given, "loadbalancer") | {"listeners": [listener | {"default_pool": pool}]}
 
 
-def _pool_protocol(listener: str) -> str:
-    return "HTTP" if listener == "TERMINATED_HTTPS" else listener
-
-
-def _of(given: Json, step: str) -> Json:
+def _of(given: Mapping[str, str], step: str) -> Json:
     """Return the attributes of one step that were given."""
-    found = {name.partition(".")[2]: value for name, value in given.items() if name.startswith(f"{step}.")}
-    return {name: _value(name, value) for name, value in found.items() if value != ""}
+    return forms.body(STEPS[step], {field.name: given[f"{step}.{field.name}"] for field in STEPS[step]})
 
 
-def _value(name: str, text: str) -> Any:
-    return int(text) if name in NUMBERS and text.isdecimal() and text.isascii() else text
-
-
-def addresses(text: str) -> list[Json]:
-    """Return the members of lines as `ADDRESS`, `ADDRESS PORT` or `ADDRESS PORT WEIGHT`."""
-    found = []
-    for line in text.replace("\r", "").split("\n"):
-        if words := line.split():
-            names = ("address", "protocol_port", "weight")
-            found.append({name: _value(name, word) for name, word in zip(names, words, strict=False)})
-    return found
-
-
-def _page(asked: Asked, given: Json, picked: Sequence[str], wrong: Json, status: int = 200) -> Html:
-    subnets = _network(asked, "subnets", "id", "name", "cidr", "network_id")
-    wrong_step = next((each.partition(".")[0] for each in wrong if each), STEPS[0])
+def _page(
+    asked: Asked, given: Mapping[str, str], picked: Sequence[str], wrong: Json, status: int = 200
+) -> Html:
     values = {
         "title": "Create a load balancer",
         "given": given,
         "picked": picked,
         "wrong": wrong,
-        "wrong_step": wrong_step,
-        "subnets": subnets,
-        "ports": candidates(_network(asked, "ports", "name", "fixed_ips", "device_owner"), subnets),
-        "protocols": PROTOCOLS,
-        "algorithms": ALGORITHMS,
-        "monitors": MONITORS,
-        "commands": ["openstack loadbalancer create --name NAME --vip-subnet-id SUBNET --wait"],
+        "wrong_step": next((each.partition(".")[0] for each in wrong if each), "loadbalancer"),
+        "steps": STEPS,
+        "titles": TITLES,
+        "member_fields": members.FIELDS,
+        "ports": members.candidates_of(asked),
+        "choices": choices.of(asked, [field for fields in STEPS.values() for field in fields]),
+        "commands": [str(commands.create(LOADBALANCER, COMMAND))],
     }
     return Html("wizard.html", values, status)
-
-
-def _network(asked: Asked, kind: str, *fields: str) -> list[Json]:
-    """Return the project's objects of a kind; none where the network service does not say."""
-    try:
-        found: list[Json] = asked.network("GET", f"/{kind}", fields=fields)[kind]
-    except CloudError:
-        return []
-    return found
-
-
-def candidates(ports: Sequence[Json], subnets: Sequence[Json]) -> list[Json]:
-    """Return what can be picked as a member: addresses of ports that are not the network's own or a VIP's."""
-    names = {each["id"]: each["name"] or each["cidr"] for each in subnets}
-    found = []
-    for port in ports:
-        owner = port.get("device_owner") or ""
-        if owner.startswith("network:") or "loadbalancer" in owner.lower() or owner == "Octavia":
-            continue
-        for each in port["fixed_ips"]:
-            if each["subnet_id"] not in names:
-                continue
-            member = {"address": each["ip_address"], "subnet_id": each["subnet_id"]}
-            member |= {"name": port["name"]} if port["name"] else {}
-            found.append({**member, "subnet": names[each["subnet_id"]], "value": json.dumps(member)})
-    return sorted(found, key=lambda each: (each.get("name", ""), each["address"]))

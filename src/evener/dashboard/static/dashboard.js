@@ -81,3 +81,42 @@ if (navigator.clipboard) {
     });
   }
 }
+
+// The command below a form says what has been typed, too.
+const commanded = document.querySelector("[data-commanded]");
+if (commanded) {
+  const shown = document.querySelector(".commands code");
+  const quoted = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : "'" + word.replaceAll("'", `'"'"'`) + "'";
+  const whole = [...commanded.querySelectorAll("[data-flag]")];
+  const text = (part) => [...(part.tagName === "FIELDSET" ? part.querySelectorAll("input:checked") : [part])]
+    .map((each) => each.type === "checkbox" && !each.checked ? "" : each.value).join("\n").trim();
+  const first = new Map(whole.map((part) => [part, text(part)]));
+  const options = (part) => {
+    const said = text(part), [on, off] = part.dataset.flag.split(" "), lines = said.split("\n");
+    if (part.dataset.how === "yes") return said ? ["--" + on] : off ? ["--" + off] : [];
+    if (part.dataset.how === "headers") return ["--" + on, lines.map((each) => each + "=true").join(",")];
+    if (["lines", "many"].includes(part.dataset.how)) return lines.flatMap((each) => ["--" + on, each]);
+    return part.dataset.inner ? ["--" + on.split(".")[0], part.dataset.inner + "=" + said] : ["--" + on, said];
+  };
+  const isSaid = (part) => text(part) !== first.get(part)
+    || (commanded.dataset.makes && part.dataset.how !== "yes" && text(part) !== "");
+  commanded.addEventListener("input", () => {
+    const words = [];
+    for (const part of whole.filter(isSaid)) {
+      const more = options(part);
+      if (part.dataset.inner && words.at(-2) === more[0]) words.push(words.pop() + "," + more[1]); // parts of one
+      else words.push(...more);
+    }
+    shown.textContent = [commanded.dataset.head, ...words.map(quoted), commanded.dataset.tail].join(" ");
+  });
+}
+
+// A weight can be slid.
+const weight = document.querySelector("input#weight");
+if (weight) {
+  const slider = Object.assign(document.createElement("input"), { type: "range", max: 256, value: weight.value, tabIndex: -1 });
+  slider.setAttribute("aria-hidden", "true"); // the field itself says and takes the same
+  slider.addEventListener("input", () => { weight.value = slider.value; weight.dispatchEvent(new Event("input", { bubbles: true })); });
+  weight.addEventListener("change", () => { slider.value = weight.value; });
+  weight.after(slider);
+}

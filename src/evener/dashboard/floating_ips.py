@@ -1,0 +1,61 @@
+"""A load balancer's floating IP: one that is free or a new one is associated, or taken away."""
+
+import shlex
+from typing import Any
+
+from evener.dashboard.asked import Asked, Html, Redirect, Reply
+from evener.dashboard.cloud import Refused
+
+Json = dict[str, Any]
+
+
+def _balancer(asked: Asked) -> Json:
+    found: Json = asked.balancing("GET", f"/loadbalancers/{asked.parts['balancer_id']}")["loadbalancer"]
+    return found
+
+
+def show(asked: Asked) -> Html:
+    """Show which floating IP the VIP has, or which it can have."""
+    return _page(asked, {})
+
+
+def change(asked: Asked) -> Reply:
+    """Take the floating IP away, or associate one: one that is free, or a new one of a network."""
+    balancer = _balancer(asked)
+    kind, _, identity = asked.said("choice").partition(":")
+    port = balancer["vip_port_id"]
+    try:
+        if kind == "none":
+            asked.network("PUT", f"/floatingips/{identity}", {"floatingip": {"port_id": None}})
+        elif kind == "free":
+            asked.network("PUT", f"/floatingips/{identity}", {"floatingip": {"port_id": port}})
+        elif kind == "new":
+            new = {"floating_network_id": identity, "port_id": port}
+            asked.network("POST", "/floatingips", {"floatingip": new})
+        else:
+            return _page(asked, {"choice": "Choose one"}, 400)
+    except Refused as refusal:
+        return _page(asked, {"choice": str(refusal)}, refusal.status)
+    return Redirect(f"/balancers/{balancer['id']}")
+
+
+def _page(asked: Asked, wrong: Json, status: int = 200) -> Html:
+    balancer = _balancer(asked)
+    port = balancer["vip_port_id"]
+    addresses = asked.network("GET", "/floatingips")["floatingips"]
+    networks = asked.network("GET", "/networks", **{"router:external": "true"})["networks"]
+    has = next((each for each in addresses if each["port_id"] == port), None)
+    if has is None:
+        command = ["openstack", "floating", "ip", "set", "--port", port, "FLOATING_IP"]
+    else:
+        command = ["openstack", "floating", "ip", "unset", "--port", has["floating_ip_address"]]
+    values = {
+        "title": f"Floating IP of {balancer['name'] or balancer['id']}",
+        "balancer": balancer,
+        "has": has,
+        "free": [each for each in addresses if not each["port_id"]],
+        "networks": networks,
+        "wrong": wrong,
+        "commands": [shlex.join(command)],
+    }
+    return Html("floating_ip.html", values, status)
