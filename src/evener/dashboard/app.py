@@ -8,21 +8,21 @@ import hmac
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
-from evener.dashboard import balancer, editing, floating_ips, listing, live, members, wizard
+from evener.dashboard import balancer, certificates, editing, floating_ips, listing, live, members, wizard
 from evener.dashboard.asked import MOUNT, Asked, Html, Redirect, Reply, View
 from evener.dashboard.cloud import Away, Cloud, Credentials, LoggedOut, Refused
 from evener.dashboard.editing import BALANCER
+from evener.dashboard.sent import Sent, read_form
 from evener.dashboard.sessions import Session, Sessions
 from evener.dashboard.templates import HERE, render
 
 COOKIE = "evener_dashboard"
-LARGEST = 1_048_576  # bytes of a form
 LOGINS_AT_ONCE = 2  # each costs the identity service a password's hash
 STREAMS = 20  # of events, of one session
 HEADERS = {
@@ -40,6 +40,9 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
     (f"{BALANCER}/floating-ip", floating_ips.show, floating_ips.change),
     (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add", members.show, members.add),
     *editing.pages(),
+    ("/certificates", certificates.view, None),
+    ("/certificates/upload", certificates.show_upload, certificates.upload),
+    ("/certificates/{container_id:uuid}/delete", certificates.ask_delete, certificates.delete),
 )
 
 
@@ -56,32 +59,11 @@ class Site:
         """Return the session that the browser names."""
         return self.sessions.find((req.get_cookie_values(COOKIE) or [""])[0])
 
-    def asked(
-        self, req: Request, session: Session, parts: Mapping[str, Any], form: Mapping[str, Any]
-    ) -> Asked:
+    def asked(self, req: Request, session: Session, parts: Mapping[str, Any], sent: Sent) -> Asked:
         """Return what pages are made from."""
         query = {name: value if isinstance(value, str) else value[-1] for name, value in req.params.items()}
-        return Asked(self.cloud, session, {name: str(value) for name, value in parts.items()}, query, form)
-
-
-async def _form(req: Request) -> dict[str, list[str]]:
-    """Return what a form of ours sent.
-
-    Raises:
-        falcon.HTTPError: for what is none, or comes from another site.
-    """
-    origin = req.get_header("Origin")
-    if (origin is not None and urlsplit(origin).netloc != req.netloc) or req.get_header(
-        "Sec-Fetch-Site"
-    ) not in (
-        None,
-        "same-origin",
-    ):
-        raise falcon.HTTPForbidden(description="This was sent by a page of another site.")
-    if (req.content_length or 0) > LARGEST:
-        raise falcon.HTTPContentTooLarge(description="That is too much for one form.")
-    sent = await req.stream.read(LARGEST)
-    return parse_qs(sent.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5000)
+        names = {name: str(value) for name, value in parts.items()}
+        return Asked(self.cloud, session, names, query, sent.form, sent.files)
 
 
 def _write(resp: Response, reply: Reply, session: Session | None, req: Request) -> None:
@@ -115,18 +97,16 @@ class Page:
         req: Request,
         resp: Response,
         parts: Mapping[str, Any],
-        form: Mapping[str, Any] | None,
+        sent: Sent | None,
     ) -> None:
         session = self._site.session_of(req)
         if session is None:
             _to_login(req, resp)
             return
-        if form is not None and not hmac.compare_digest(
-            form.get("csrf", [""])[0].encode(), session.csrf.encode()
-        ):
+        if sent is not None and not hmac.compare_digest(sent.csrf.encode(), session.csrf.encode()):
             raise falcon.HTTPForbidden(description="This form is not of this session; open it again.")
         try:
-            reply = await asyncio.to_thread(view, self._site.asked(req, session, parts, form or {}))
+            reply = await asyncio.to_thread(view, self._site.asked(req, session, parts, sent or Sent()))
             _write(resp, reply, session, req)
         except LoggedOut:
             self._site.sessions.end(session)
@@ -146,7 +126,7 @@ class FormPage(Page):
 
     async def on_post(self, req: Request, resp: Response, **parts: Any) -> None:
         """Do what its form says."""
-        await self._answer(self._change, req, resp, parts, await _form(req))
+        await self._answer(self._change, req, resp, parts, await read_form(req))
 
 
 def _for_who_may_change(view: View) -> View:
@@ -172,7 +152,10 @@ class Events:
             return
         if site.streams.get(session.key, 0) >= STREAMS:
             raise falcon.HTTPTooManyRequests(description="Too many open pages.")
-        asked, query = site.asked(req, session, parts, {}), f"?{req.query_string}" if req.query_string else ""
+        asked, query = (
+            site.asked(req, session, parts, Sent()),
+            f"?{req.query_string}" if req.query_string else "",
+        )
         resp.sse = self._counted(session.key, live.events(site.shared, self._kind, asked, query))
 
     async def _counted(self, key: str, events: Any) -> Any:
@@ -204,7 +187,7 @@ class LoginPage:
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Log in, and go on to the page that was asked for."""
-        form = await _form(req)
+        form = (await read_form(req)).form
         given = {name: form.get(name, [""])[0] for name in ("user", "password", "project", "domain", "next")}
         credentials = Credentials(given["user"], given["password"], given["project"], given["domain"])
         try:
@@ -245,9 +228,9 @@ class Logout:
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """End the session and its token."""
-        form, session = await _form(req), self._site.session_of(req)
+        sent, session = await read_form(req), self._site.session_of(req)
         if session is not None:
-            if not hmac.compare_digest(form.get("csrf", [""])[0].encode(), session.csrf.encode()):
+            if not hmac.compare_digest(sent.csrf.encode(), session.csrf.encode()):
                 raise falcon.HTTPForbidden(description="This form is not of this session; open it again.")
             self._site.sessions.end(session)
             with suppress(Away):  # the token ends by itself

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from evener.dashboard import certificates
 from evener.dashboard.asked import Asked
 from evener.dashboard.cloud import CloudError
 from evener.dashboard.fields import Field
@@ -41,4 +42,8 @@ def network(asked: Asked, kind: str, *fields: str) -> list[Json]:
     return found
 
 
-FOUND: dict[str, Callable[[Asked], Options]] = {"pool": pools, "subnet": subnets}
+FOUND: dict[str, Callable[[Asked], Options]] = {
+    "pool": pools,
+    "subnet": subnets,
+    "secret": certificates.options,
+}

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,9 +17,9 @@ from evener.dashboard.local import LocalPool
 Json = dict[str, Any]
 TIMEOUT_S = 60.0
 POOLED = 16  # connections that stay open
-BALANCING, NETWORK = "load-balancer", "network"
+BALANCING, NETWORK, KEYS, IDENTITY = "load-balancer", "network", "key-manager", "identity"
 # What stands below the catalogue's URL, whether or not that ends in a version already.
-VERSIONS = {BALANCING: "/v2", NETWORK: "/v2.0"}
+VERSIONS = {BALANCING: "/v2", NETWORK: "/v2.0", KEYS: "/v1", IDENTITY: "/v3"}
 READ_ONLY = frozenset({"reader", "load-balancer_observer", "load-balancer_global_observer"})
 _ATTRIBUTE = re.compile(r"Invalid input for field/attribute ([\w.\[\]]+?)\.? ")
 
@@ -96,7 +97,13 @@ class Cloud:
         self.reached = reached
         # Pools wait rather than open more, so that one page cannot take all of the API's threads.
         self._local = LocalPool(reached.socket, maxsize=POOLED) if reached.socket else None
+        self._workers = ThreadPoolExecutor(POOLED, "asking")
         self._others = urllib3.PoolManager(maxsize=POOLED, ca_certs=reached.cafile or None)
+
+    def together(self, *calls: Callable[[], Any]) -> list[Any]:
+        """Return what each returns, all asked at once. None of them may call this."""
+        begun = [self._workers.submit(each) for each in calls]
+        return [each.result() for each in begun]
 
     def log_in(self, given: Credentials, address: str) -> Login:
         """Return what the identity service says of a user who asks from `address`.
@@ -146,6 +153,23 @@ class Cloud:
         Raises:
             LoggedOut, Refused, Away: when it does not do what is asked.
         """
+        answer = self._answer(login, method, service, path, body, query)
+        return answer.json() if answer.data else None
+
+    def fetch(self, login: Login, service: str, path: str) -> bytes:
+        """Return what a service has at a path, whatever it is. Raises what `ask` does."""
+        return self._answer(login, "GET", service, path, None, {}, {"Accept": "*/*"}).data
+
+    def _answer(
+        self,
+        login: Login,
+        method: str,
+        service: str,
+        path: str,
+        body: Any,
+        query: Mapping[str, Any],
+        more: Mapping[str, str] | None = None,
+    ) -> urllib3.BaseHTTPResponse:
         base, version = login.endpoints.get(service), VERSIONS[service]
         if base is None:
             raise Refused(404, f"The cloud has no service of type {service}")
@@ -153,12 +177,12 @@ class Cloud:
             {name: value for name, value in query.items() if value not in (None, "")}, doseq=True
         )
         url = f"{base.removesuffix(version)}{version}{path}{'?' if asked else ''}{asked}"
-        answer = self._send(method, url, body, login.token, "")
+        answer = self._send(method, url, body, login.token, "", more)
         if answer.status == 401:
             raise LoggedOut(_message(answer))
         if answer.status >= 400:
             raise Refused(answer.status, _message(answer))
-        return answer.json() if answer.data else None
+        return answer
 
     def _send(
         self,
@@ -211,7 +235,7 @@ def _retries(method: str) -> urllib3.Retry:
 
 
 def _message(answer: urllib3.BaseHTTPResponse) -> str:
-    """Return the words of an error as Octavia, Neutron or Keystone say it."""
+    """Return the words of an error as Octavia, Neutron, Keystone or Barbican say it."""
     try:
         said = answer.json()
     except ValueError:
@@ -220,7 +244,7 @@ def _message(answer: urllib3.BaseHTTPResponse) -> str:
         inner = next(
             (said[each] for each in ("error", "NeutronError") if isinstance(said.get(each), dict)), said
         )
-        found = inner.get("faultstring") or inner.get("message")
+        found = inner.get("faultstring") or inner.get("message") or inner.get("description")
         if found:
             return str(found)
     return f"The API answered {answer.status}"

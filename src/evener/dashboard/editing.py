@@ -139,7 +139,7 @@ def _deletion(kind: Kind, asked: Asked, wrong: Json, status: int = 200) -> Html:
         "title": say("Delete {kind} {name}?").format(kind=say(kind.label), name=name),
         "kind": kind,
         "address": found.get("vip_address"),
-        "balancer_id": asked.parts["balancer_id"],
+        "back": f"/balancers/{asked.parts['balancer_id']}",
         "wrong": wrong,
         "commands": [commands.delete(kind, _parent(kind, asked), found["id"])],
     }

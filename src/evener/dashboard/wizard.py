@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evener.dashboard import choices, commands, forms, members
+from evener.dashboard import certificates, choices, commands, forms, members
 from evener.dashboard.asked import Asked, Html, Redirect, Reply
 from evener.dashboard.cloud import Refused
-from evener.dashboard.fields import HEALTHMONITOR, LISTENER, LOADBALANCER, POOL, Field, Kind
+from evener.dashboard.fields import HEALTHMONITOR, L7POLICY, LISTENER, LOADBALANCER, POOL, RULE, Field, Kind
 
 Json = dict[str, Any]
 COMMAND = ("--name", "NAME", "--vip-subnet-id", "SUBNET", "--wait")
@@ -26,7 +26,7 @@ def _monitor() -> Iterable[Field]:
 
 STEPS: Mapping[str, Sequence[Field]] = {
     "loadbalancer": _some(LOADBALANCER, "name", "vip_subnet_id", "vip_address"),
-    "listener": _some(LISTENER, "name", "protocol", "protocol_port"),
+    "listener": _some(LISTENER, "name", "protocol", "protocol_port", "default_tls_container_ref"),
     "pool": _some(
         POOL, "name", "lb_algorithm", "session_persistence.type", "session_persistence.cookie_name"
     ),
@@ -40,7 +40,16 @@ TITLES = {
     "members": "4. Members",
     "healthmonitor": "5. Monitor",
 }
-FIRST = {f"{step}.{field.name}": field.first for step, fields in STEPS.items() for field in fields}
+RULE_FIELDS = _some(RULE, "type", "key", "compare_type", "value", "invert")
+POLICY_FIELDS = (
+    *(replace(field, options=("", *field.options), first="") for field in _some(L7POLICY, "action")),
+    *_some(L7POLICY, "redirect_url", "redirect_prefix"),
+    replace(members.FIELDS[0], label="Members of the pool, of REDIRECT_TO_POOL, one a line: ADDRESS PORT"),
+)
+ALL: Mapping[str, Sequence[Field]] = {**STEPS, "rule": RULE_FIELDS, "l7policy": POLICY_FIELDS}
+STEP_OF = {"rule": "listener", "l7policy": "listener", "upload": "listener"}
+FIRST = {f"{step}.{field.name}": field.first for step, fields in ALL.items() for field in fields}
+POOL_OF_POLICY = "ROUND_ROBIN"
 SPOKEN_TO_MEMBERS = {"TERMINATED_HTTPS": "HTTP", "PROMETHEUS": "HTTP"}
 
 
@@ -54,6 +63,14 @@ def create(asked: Asked) -> Reply:
     given = typed(asked)
     picked = list(asked.form.get(members.PICKED, ()))
     try:
+        given["listener.default_tls_container_ref"] = (
+            certificates.stored(asked) or given["listener.default_tls_container_ref"]
+        )
+    except Refused as refusal:
+        return _page(
+            asked, given, picked, {f"{certificates.PREFIX}certificate": str(refusal)}, refusal.status
+        )
+    try:
         made = asked.balancing("POST", "/loadbalancers", {"loadbalancer": body(given, picked)})
     except Refused as refusal:
         return _page(asked, given, picked, {place(refusal): str(refusal)}, refusal.status)
@@ -64,14 +81,14 @@ def typed(asked: Asked) -> dict[str, str]:
     """Return what stands in the form, by step and field."""
     return {
         f"{step}.{name}": text
-        for step, fields in STEPS.items()
+        for step, fields in ALL.items()
         for name, text in forms.given(fields, asked.form, f"{step}.").items()
     }
 
 
 def place(refusal: Refused) -> str:
     """Return the field that a refusal is about, or nothing where it names none of ours."""
-    for step, fields in STEPS.items():
+    for step, fields in ALL.items():
         found = forms.place(refusal, [field.name for field in fields])
         if found:
             return f"{step}.{found}"
@@ -89,12 +106,29 @@ def body(given: Mapping[str, str], picked: Sequence[str]) -> Json:
         if monitor["type"] not in ("HTTP", "HTTPS"):
             monitor = {name: value for name, value in monitor.items() if name not in OF_HTTP}
         pool["healthmonitor"] = monitor
+    if given["l7policy.action"]:
+        listener["l7policies"] = [_policy(given, pool["protocol"])]
     return _of(given, "loadbalancer") | {"listeners": [listener | {"default_pool": pool}]}
+
+
+def _policy(given: Mapping[str, str], protocol: str) -> Json:
+    """Return the policy of the listener, with its rule, and its pool where it leads to one."""
+    policy = _of(given, "l7policy")
+    addresses = members.addresses("\n".join(policy.pop("addresses", ())))
+    if policy["action"] == "REDIRECT_TO_POOL":
+        pool = {"protocol": protocol, "lb_algorithm": POOL_OF_POLICY, "members": addresses}
+        policy["redirect_pool"] = pool
+    return policy | {"rules": [_of(given, "rule")]}
 
 
 def _of(given: Mapping[str, str], step: str) -> Json:
     """Return the attributes of one step that were given."""
-    return forms.body(STEPS[step], {field.name: given[f"{step}.{field.name}"] for field in STEPS[step]})
+    return forms.body(ALL[step], {field.name: given[f"{step}.{field.name}"] for field in ALL[step]})
+
+
+def _step(wrong: Json) -> str:
+    part = next((each.partition(".")[0] for each in wrong if each), "loadbalancer")
+    return STEP_OF.get(part, part)
 
 
 def _page(
@@ -105,12 +139,14 @@ def _page(
         "given": given,
         "picked": picked,
         "wrong": wrong,
-        "wrong_step": next((each.partition(".")[0] for each in wrong if each), "loadbalancer"),
+        "wrong_step": _step(wrong),
         "steps": STEPS,
         "titles": TITLES,
+        "rule": RULE_FIELDS,
+        "l7policy": POLICY_FIELDS,
         "member_fields": members.FIELDS,
         "ports": members.candidates_of(asked),
-        "choices": choices.of(asked, [field for fields in STEPS.values() for field in fields]),
+        "choices": choices.of(asked, [field for fields in ALL.values() for field in fields]),
         "commands": [str(commands.create(LOADBALANCER, COMMAND))],
     }
     return Html("wizard.html", values, status)

@@ -1,0 +1,194 @@
+"""Certificates for listeners that end TLS: what the key manager has, until when it is good, and new ones put there.
+
+No private key is read here: what is uploaded goes on as it came, but for PEM, which is taken apart by its lines.
+"""
+
+import base64
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from evener.dashboard import expiry
+from evener.dashboard.asked import Asked, Html, Redirect, Reply, id_of
+from evener.dashboard.cloud import CloudError, Refused
+
+Json = dict[str, Any]
+Parts = Mapping[str, tuple[str, bytes]]
+ON_A_PAGE = 25
+LISTED = 100  # in a menu
+KINDS = {"certificate": "certificate", "private_key": "private", "intermediates": "certificate"}
+FILES = ("certificate", "private_key", "intermediates")
+PREFIX = "upload."
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----\r?\n?", re.DOTALL)
+
+
+def view(asked: Asked) -> Html:
+    """Show the containers of certificates, and until when these are good."""
+    text = asked.query.get("offset", "0")
+    offset = int(text) if text.isascii() and text.isdecimal() else 0
+    found = asked.keys("GET", "/containers", type="certificate", limit=ON_A_PAGE, offset=offset)
+    rows = asked.cloud.together(*(lambda each=each: _row(asked, each) for each in found["containers"]))
+    last = offset + ON_A_PAGE
+    values = {
+        "title": "Certificates",
+        "rows": rows,
+        "before": f"?offset={max(0, offset - ON_A_PAGE)}" if offset else None,
+        "after": f"?offset={last}" if found.get("total", 0) > last else None,
+        "commands": ["openstack secret container list --type certificate"],
+    }
+    return Html("certificates.html", values)
+
+
+def _row(asked: Asked, container: Json) -> Json:
+    parts = {each["name"]: each["secret_ref"] for each in container["secret_refs"]}
+    seen = None
+    with suppress(CloudError):
+        seen = expiry.read(asked.payload(parts["certificate"])) if "certificate" in parts else None
+    identity = id_of(container["container_ref"])
+    users = [each["name"] for each in container.get("consumers", ())]
+    return {"id": identity, "name": container["name"] or identity, "seen": seen, "users": users}
+
+
+def show_upload(asked: Asked) -> Html:
+    """Show the form for a new one."""
+    return _upload(asked, {})
+
+
+def upload(asked: Asked) -> Reply:
+    """Put it into the key manager."""
+    try:
+        if not stored(asked):
+            return _upload(asked, {f"{PREFIX}certificate": "Choose the file with the certificate."}, 400)
+    except Refused as refusal:
+        return _upload(asked, {"": str(refusal)}, refusal.status)
+    return Redirect("/certificates")
+
+
+def _upload(asked: Asked, wrong: Json, status: int = 200) -> Html:
+    command = [
+        "openstack",
+        "secret",
+        "store",
+        "--name",
+        "NAME",
+        "-t",
+        "application/octet-stream",
+        "-e",
+        "base64",
+    ]
+    values = {
+        "title": "Upload a certificate",
+        "given": {f"{PREFIX}name": asked.said(f"{PREFIX}name")},
+        "wrong": wrong,
+        "commands": [f'{shlex.join(command)} --payload "$(base64 < FILE.p12)"'],
+    }
+    return Html("certificate_upload.html", values, status)
+
+
+def ask_delete(asked: Asked) -> Html:
+    """Ask whether it is really meant."""
+    return _deletion(asked, {})
+
+
+def delete(asked: Asked) -> Reply:
+    """Delete a container with its secrets."""
+    path = f"/containers/{asked.parts['container_id']}"
+    try:
+        container = asked.keys("GET", path)
+        asked.keys("DELETE", path)
+    except Refused as refusal:
+        return _deletion(asked, {"": str(refusal)}, refusal.status)
+    for each in container["secret_refs"]:
+        with suppress(Refused):  # another container may hold it
+            asked.keys("DELETE", f"/secrets/{id_of(each['secret_ref'])}")
+    return Redirect("/certificates")
+
+
+def _deletion(asked: Asked, wrong: Json, status: int = 200) -> Html:
+    container = asked.keys("GET", f"/containers/{asked.parts['container_id']}")
+    values = {
+        "title": f"Delete {container['name'] or container['container_ref']}?",
+        "back": "/certificates",
+        "wrong": wrong,
+        "commands": [shlex.join(["openstack", "secret", "container", "delete", container["container_ref"]])],
+    }
+    return Html("delete.html", values, status)
+
+
+def options(asked: Asked) -> Sequence[tuple[str, str]]:
+    """Return what can be named: containers, and secrets that are in none; nothing without a key manager."""
+    try:
+        containers, secrets = asked.cloud.together(
+            lambda: asked.keys("GET", "/containers", type="certificate", limit=LISTED)["containers"],
+            lambda: asked.keys("GET", "/secrets", limit=LISTED)["secrets"],
+        )
+    except CloudError:
+        return []
+    held = {part["secret_ref"] for each in containers for part in each["secret_refs"]}
+    own = [(each["secret_ref"], each["name"]) for each in secrets if each["secret_ref"] not in held]
+    found = [*((each["container_ref"], each["name"]) for each in containers), *own]
+    return [(reference, name or id_of(reference)) for reference, name in found]
+
+
+def stored(asked: Asked) -> str:
+    """Return the reference of what came with a form, stored in the key manager; nothing where nothing came.
+
+    Raises:
+        Refused: in the key manager's words; then nothing is stored.
+    """
+    files = {name: asked.files.get(f"{PREFIX}{name}", b"") for name in FILES}
+    if not files["certificate"].strip():
+        return ""
+    name, passphrase = asked.said(f"{PREFIX}name"), asked.said(f"{PREFIX}passphrase")
+    if b"-----BEGIN " in files["certificate"]:
+        files = _taken_apart(files)
+    elif not passphrase and not files["private_key"]:
+        return _stored_secret(
+            asked, name, "opaque", files["certificate"]
+        )  # PKCS12, which Octavia takes as it is
+    parts = {each: (KINDS[each], content) for each, content in files.items() if content.strip()}
+    if passphrase:
+        parts["private_key_passphrase"] = ("passphrase", passphrase.encode())
+    return _stored_container(asked, name, parts)
+
+
+def _taken_apart(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the certificate, key and intermediates of files of PEM, whichever of them stand in one."""
+    blocks = [(match[1], match[0]) for match in _BLOCK.finditer(files["certificate"])]
+    certificates = [block for kind, block in blocks if kind.endswith(b"CERTIFICATE")]
+    keys = [block for kind, block in blocks if kind.endswith(b"PRIVATE KEY")]
+    return {
+        "certificate": certificates[0] if certificates else files["certificate"],
+        "private_key": files["private_key"] or b"".join(keys[:1]),
+        "intermediates": b"".join(certificates[1:]) + files["intermediates"],
+    }
+
+
+def _stored_secret(asked: Asked, name: str, kind: str, content: bytes) -> str:
+    body: Json = {"name": name or None, "secret_type": kind}
+    try:
+        body |= {"payload": content.decode("ascii"), "payload_content_type": "text/plain"}
+    except UnicodeDecodeError:
+        body |= {
+            "payload": base64.b64encode(content).decode(),
+            "payload_content_type": "application/octet-stream",
+            "payload_content_encoding": "base64",
+        }
+    return str(asked.keys("POST", "/secrets", body)["secret_ref"])
+
+
+def _stored_container(asked: Asked, name: str, parts: Parts) -> str:
+    made: dict[str, str] = {}
+    try:
+        for part, (kind, content) in parts.items():
+            made[part] = _stored_secret(asked, f"{name} {part}" if name else part, kind, content)
+        listed = [{"name": part, "secret_ref": reference} for part, reference in made.items()]
+        body = {"type": "certificate", "name": name or None, "secret_refs": listed}
+        return str(asked.keys("POST", "/containers", body)["container_ref"])
+    except CloudError:
+        for reference in made.values():
+            with suppress(CloudError):
+                asked.keys("DELETE", f"/secrets/{id_of(reference)}")
+        raise
