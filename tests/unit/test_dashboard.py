@@ -61,6 +61,7 @@ class Said(Cloud):
         super().__init__(Reached("http://192.0.2.250/identity/v3"))
         self.answers, self.roles = answers, roles
         self.asked: list[tuple[str, str, Any]] = []
+        self.queries: list[tuple[str, Any]] = []
 
     def log_in(self, given: Credentials, address: str) -> Login:
         if given.password != "right":
@@ -69,12 +70,17 @@ class Said(Cloud):
 
     def ask(self, login: Login, method: str, service: str, path: str, body: Any = None, **query: Any) -> Any:
         self.asked.append((method, path, body))
+        self.queries.append((path, query))
         answer = self.answers.get(f"{method} {path}")
         if isinstance(answer, Exception):
             raise answer
         if answer is None:
             raise Refused(404, f"{path} not found")
         return answer
+
+    def fetch(self, login: Login, service: str, path: str) -> bytes:
+        found: bytes = self.ask(login, "GET", service, path)
+        return found
 
 
 ONE = {

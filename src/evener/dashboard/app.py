@@ -18,12 +18,15 @@ from evener.dashboard import balancer, certificates, editing, floating_ips, list
 from evener.dashboard.asked import MOUNT, Asked, Html, Redirect, Reply, View
 from evener.dashboard.cloud import Away, Cloud, Credentials, LoggedOut, Refused
 from evener.dashboard.editing import BALANCER
-from evener.dashboard.sent import Sent, read_form
+from evener.dashboard.sent import Sent, kept_form, read_form
 from evener.dashboard.sessions import Session, Sessions
 from evener.dashboard.templates import HERE, render
 
 COOKIE = "evener_dashboard"
 LOGINS_AT_ONCE = 2  # each costs the identity service a password's hash
+ENDED = "The session has ended. Log in again: what you typed comes back; files have to be chosen again."
+ANOTHER_TITLE = "This form is of another session"
+ANOTHER = "Nothing has been done. Send it again if you want it done now."
 STREAMS = 20  # of events, of one session
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -76,9 +79,17 @@ def _write(resp: Response, reply: Reply, session: Session | None, req: Request) 
 
 
 def _problem(
-    resp: Response, req: Request, session: Session | None, status: int, title: str, words: str
+    resp: Response,
+    req: Request,
+    session: Session | None,
+    status: int,
+    title: str,
+    words: str,
+    sent: Sent | None = None,
 ) -> None:
-    _write(resp, Html("problem.html", {"title": title, "words": words}, status), session, req)
+    """Say what is wrong; what was sent can be sent again."""
+    values = {"title": title, "words": words, "again": {} if sent is None else kept_form(sent.kept)}
+    _write(resp, Html("problem.html", values, status), session, req)
 
 
 class Page:
@@ -89,32 +100,30 @@ class Page:
 
     async def on_get(self, req: Request, resp: Response, **parts: Any) -> None:
         """Show it."""
-        await self._answer(self._view, req, resp, parts, None)
+        await self._answer(self._view, req, resp, parts, Sent())
 
     async def _answer(
-        self,
-        view: View,
-        req: Request,
-        resp: Response,
-        parts: Mapping[str, Any],
-        sent: Sent | None,
+        self, view: View, req: Request, resp: Response, parts: Mapping[str, Any], sent: Sent
     ) -> None:
         session = self._site.session_of(req)
         if session is None:
-            _to_login(req, resp)
+            _to_login(req, resp, sent)
             return
-        if sent is not None and not hmac.compare_digest(sent.csrf.encode(), session.csrf.encode()):
-            raise falcon.HTTPForbidden(description="This form is not of this session; open it again.")
+        if req.method == "GET":
+            sent = Sent(session.take_kept(req.relative_uri))
+        elif not hmac.compare_digest(sent.csrf.encode(), session.csrf.encode()):
+            _problem(resp, req, session, 403, ANOTHER_TITLE, ANOTHER, sent)
+            return
         try:
-            reply = await asyncio.to_thread(view, self._site.asked(req, session, parts, sent or Sent()))
+            reply = await asyncio.to_thread(view, self._site.asked(req, session, parts, sent))
             _write(resp, reply, session, req)
         except LoggedOut:
             self._site.sessions.end(session)
-            _to_login(req, resp)
+            _to_login(req, resp, sent)
         except Refused as refusal:
             _problem(resp, req, session, refusal.status, "The API has refused", str(refusal))
         except Away as error:
-            _problem(resp, req, session, 503, "The API does not answer", str(error))
+            _problem(resp, req, session, 503, "The API does not answer", str(error), sent)
 
 
 class FormPage(Page):
@@ -170,9 +179,18 @@ class Events:
                 del streams[key]
 
 
-def _to_login(req: Request, resp: Response) -> None:
-    where = req.relative_uri if req.method == "GET" else req.path
-    _write(resp, Redirect(f"/login?next={quote(where)}"), None, req)
+def _to_login(req: Request, resp: Response, sent: Sent) -> None:
+    """Lead to the login, and with what was typed back again."""
+    if not sent.form:
+        _write(resp, Redirect(f"/login?next={quote(req.relative_uri)}"), None, req)
+        return
+    values = {
+        "given": {"domain": "Default"},
+        "next": req.relative_uri,
+        "kept": sent.kept,
+        "wrong": {"": ENDED},
+    }
+    _write(resp, Html("login.html", {"title": "Log in", **values}, 401), None, req)
 
 
 class LoginPage:
@@ -183,21 +201,22 @@ class LoginPage:
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Show the form."""
-        self._show(req, resp, {"domain": "Default"}, req.get_param("next") or "", {}, 200)
+        self._show(req, resp, {"domain": "Default", "next": req.get_param("next") or ""}, {}, 200)
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Log in, and go on to the page that was asked for."""
         form = (await read_form(req)).form
-        given = {name: form.get(name, [""])[0] for name in ("user", "password", "project", "domain", "next")}
+        names = ("user", "password", "project", "domain", "next", "kept")
+        given = {name: form.get(name, [""])[0] for name in names}
         credentials = Credentials(given["user"], given["password"], given["project"], given["domain"])
         try:
             async with self._site.logins:
                 login = await asyncio.to_thread(self._site.cloud.log_in, credentials, req.remote_addr)
         except Refused as refusal:
-            self._show(req, resp, given, given["next"], {"": str(refusal)}, refusal.status)
+            self._show(req, resp, given, {"": str(refusal)}, refusal.status)
             return
         except Away as error:
-            self._show(req, resp, given, given["next"], {"": str(error)}, 503)
+            self._show(req, resp, given, {"": str(error)}, 503)
             return
         session = self._site.sessions.begin(login)
         resp.set_cookie(
@@ -205,6 +224,8 @@ class LoginPage:
         )
         wanted = given["next"]
         inside = wanted.startswith(f"{MOUNT}/") and "\\" not in wanted and wanted.isprintable()
+        if inside and given["kept"]:
+            session.kept = wanted, kept_form(given["kept"])
         _write(resp, Redirect(wanted.removeprefix(MOUNT) if inside else "/balancers"), None, req)
 
     def _show(
@@ -212,11 +233,11 @@ class LoginPage:
         req: Request,
         resp: Response,
         given: Mapping[str, str],
-        wanted: str,
         wrong: Mapping[str, str],
         status: int,
     ) -> None:
-        values = {"title": "Log in", "given": given, "next": wanted, "wrong": wrong}
+        values: dict[str, Any] = {"title": "Log in", "given": given, "wrong": wrong}
+        values |= {"next": given["next"], "kept": given.get("kept")}
         _write(resp, Html("login.html", values, status), None, req)
 
 

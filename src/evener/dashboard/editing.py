@@ -39,7 +39,8 @@ def pages() -> list[tuple[str, View, View]]:
 
 def show_new(kind: Kind, asked: Asked) -> Html:
     """Show the form of one that is to be made."""
-    return _new(kind, asked, {field.name: field.first for field in kind.fields}, {})
+    first = {field.name: field.first for field in kind.fields}
+    return _new(kind, asked, forms.given(kind.fields, asked.form) if asked.form else first, {})
 
 
 def create(kind: Kind, asked: Asked) -> Reply:
@@ -65,7 +66,10 @@ def _new(kind: Kind, asked: Asked, given: Mapping[str, str], wrong: Json, status
 def show(kind: Kind, asked: Asked) -> Html:
     """Show the form of one that is there."""
     texts = forms.texts_of(kind.fields, _read(kind, asked))
-    return _one(kind, asked, texts, texts, {})
+    if not asked.form:
+        return _one(kind, asked, texts, texts, {})
+    typed = {field.name: texts[field.name] for field in kind.fields if field.is_fixed}
+    return _one(kind, asked, forms.given(kind.fields, asked.form) | typed, texts, {})
 
 
 def change(kind: Kind, asked: Asked) -> Reply:

@@ -25,6 +25,8 @@ FIRST = {f"{PREFIX}{field.name}": field.first for field in FIELDS}
 
 def show(asked: Asked) -> Html:
     """Show the form."""
+    if asked.form:
+        return _page(asked, typed(asked), list(asked.form.get(PICKED, ())), {})
     return _page(asked, FIRST, [], {})
 
 

@@ -1,5 +1,6 @@
 """What a browser sends by a form, once it is known to be one of ours."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -8,6 +9,7 @@ import falcon
 from falcon.asgi import Request
 
 LARGEST = 1_048_576  # bytes of a form
+UNKEPT = ("csrf", "upload.passphrase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,22 @@ class Sent:
     def csrf(self) -> str:
         """What says that the form is of a session."""
         return self.form.get("csrf", [""])[0]
+
+    @property
+    def kept(self) -> str:
+        """What a browser can bring along until it may be used."""
+        return json.dumps({name: values for name, values in self.form.items() if name not in UNKEPT})
+
+
+def kept_form(text: str) -> Mapping[str, list[str]]:
+    """Return what `kept` said, or nothing."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(found, dict) or not all(isinstance(each, list) for each in found.values()):
+        return {}
+    return {name: [str(each) for each in values] for name, values in found.items()}
 
 
 async def read_form(req: Request) -> Sent:

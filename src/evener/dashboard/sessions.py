@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,13 +15,19 @@ MOST = 10_000  # sessions at once; the one longest unused goes
 
 @dataclass(slots=True)
 class Session:
-    """One browser's; `csrf` is what its forms must say."""
+    """One browser's; `csrf` is what its forms must say, `kept` what had been typed at an address before."""
 
     login: Login
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     used_s: float = field(default_factory=time.monotonic)
     was_ended: bool = False
+    kept: tuple[str, Mapping[str, list[str]]] | None = None
+
+    def take_kept(self, address: str) -> Mapping[str, list[str]]:
+        """Return what stood in the form at an address, once."""
+        kept, self.kept = self.kept, None
+        return kept[1] if kept is not None and kept[0] == address else {}
 
     @property
     def has_ended(self) -> bool:

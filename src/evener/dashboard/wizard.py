@@ -55,6 +55,8 @@ SPOKEN_TO_MEMBERS = {"TERMINATED_HTTPS": "HTTP", "PROMETHEUS": "HTTP"}
 
 def show(asked: Asked) -> Html:
     """Show the first step."""
+    if asked.form:
+        return _page(asked, typed(asked), list(asked.form.get(members.PICKED, ())), {})
     return _page(asked, FIRST, [], {})
 
 
