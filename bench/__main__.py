@@ -13,6 +13,7 @@ from bench import (
     cloud,
     creation,
     crowd,
+    dashboard,
     failover,
     large,
     membership,
@@ -73,6 +74,7 @@ PARTS: dict[str, Callable[[], Iterable[Result]]] = {
     "others": lambda: _on_a_network(lambda api, subnet, _bridge, _: others.measure(api, subnet)),
     "octavia": lambda: _on_a_network(lambda api, subnet, bridge, _: octavia.measure(api, subnet, bridge)),
     "scale": scale.measure,
+    "dashboard": dashboard.measure,
     "takeover": lambda: _on_a_network(
         lambda api, subnet, _bridge, _: takeover.measure(api, subnet), takeover.SETTINGS
     ),

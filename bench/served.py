@@ -1,10 +1,11 @@
 """The API of standalone on a directory and port of its own, without its agent; or constant bodies, served alike.
 
-    python -m bench.served CONFIGURATION_FILE [constant]
+    python -m bench.served CONFIGURATION_FILE [constant | counting]
 
 Nothing serves the load balancers there: there can be ten thousand of them, and none of them on this host.
 """
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -66,12 +67,31 @@ def constant(environ: dict[str, Any], start_response: Callable[..., Any]) -> Ite
     return [b"x" * size]
 
 
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def counting(app: Wsgi) -> Wsgi:
+    """Return the application, which also answers `/requests` with how many others it has answered."""
+    numbers = itertools.count()
+
+    def counted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/requests":
+            next(numbers)
+            return app(environ, start_response)
+        number = str(numbers).removeprefix("count(").removesuffix(")").encode()
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(number)))])
+        return [number]
+
+    return counted
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     settings, *mode = sys.argv[1:]
     conf = cloud.load(["--config-file", settings], "bench-served")
     daemon.log_to_file(conf, config.state_path(conf) / "evener.log")
-    Server(conf).serve(constant if mode else Assembly(conf).app)
+    app: Wsgi = constant if "constant" in mode else Assembly(conf).app
+    Server(conf).serve(counting(app) if "counting" in mode else app)
 
 
 if __name__ == "__main__":

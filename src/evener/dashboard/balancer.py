@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from evener.dashboard import picture
@@ -28,26 +29,38 @@ def read(asked: Asked) -> Tree:
         CloudError: Refused with 404 where there is none.
     """
     balancer_id = asked.parts["balancer_id"]
-    balancer = asked.balancing("GET", f"/loadbalancers/{balancer_id}")["loadbalancer"]
-    listeners = asked.balancing("GET", "/listeners", loadbalancer_id=balancer_id)["listeners"]
-    pools = asked.balancing("GET", "/pools", loadbalancer_id=balancer_id)["pools"]
-    monitored = {each["healthmonitor_id"] for each in pools if each.get("healthmonitor_id")}
-    monitors = [
-        asked.balancing("GET", f"/healthmonitors/{each}")["healthmonitor"] for each in sorted(monitored)
-    ]
-    by_id = {each["id"]: each for each in monitors}
+    get, together = partial(asked.balancing, "GET"), asked.cloud.together
+    shown, listeners, pools = together(
+        lambda: get(f"/loadbalancers/{balancer_id}")["loadbalancer"],
+        lambda: get("/listeners", loadbalancer_id=balancer_id)["listeners"],
+        lambda: get("/pools", loadbalancer_id=balancer_id)["pools"],
+    )
+    with_policies = [each for each in listeners if each.get("l7policies")]
+    monitors = sorted({each["healthmonitor_id"] for each in pools if each.get("healthmonitor_id")})
+    found = iter(
+        together(
+            lambda: floating_ip(asked, shown),
+            *(partial(get, f"/pools/{each['id']}/members") for each in pools),
+            *(partial(get, f"/healthmonitors/{each}") for each in monitors),
+            *(
+                partial(get, "/l7policies", listener_id=each["id"], sort="position:asc")
+                for each in with_policies
+            ),
+        )
+    )
+    floating = next(found)
     for pool in pools:
-        pool["members"] = asked.balancing("GET", f"/pools/{pool['id']}/members")["members"]
+        pool["members"] = next(found)["members"]
+    by_id = {each: next(found)["healthmonitor"] for each in monitors}
+    for pool in pools:
         pool["healthmonitor"] = by_id.get(pool.get("healthmonitor_id"))
     for listener in listeners:
-        listener["policies"] = []
-        if listener.get("l7policies"):
-            found = asked.balancing("GET", "/l7policies", listener_id=listener["id"], sort="position:asc")
-            listener["policies"] = found["l7policies"]
-        for policy in listener["policies"]:
-            if policy["rules"]:
-                policy["rules"] = asked.balancing("GET", f"/l7policies/{policy['id']}/rules")["rules"]
-    return Tree(balancer, listeners, pools, floating_ip(asked, balancer))
+        listener["policies"] = next(found)["l7policies"] if listener in with_policies else []
+    policies = [policy for each in listeners for policy in each["policies"] if policy["rules"]]
+    rules = together(*(partial(get, f"/l7policies/{each['id']}/rules") for each in policies))
+    for policy, its in zip(policies, rules, strict=True):
+        policy["rules"] = its["rules"]
+    return Tree(shown, listeners, pools, floating)
 
 
 def floating_ip(asked: Asked, balancer: Json) -> Json | None:

@@ -15,7 +15,7 @@ Options = Sequence[tuple[str, str]]  # value and words
 def of(asked: Asked, fields: Iterable[Field]) -> dict[str, Options]:
     """Return the options of fields, by how these are chosen; asks nothing that no field needs."""
     wanted = {field.how for field in fields}
-    return {how: find(asked) for how, find in FOUND.items() if how in wanted}
+    return {how: FOUND[how](asked) for how in FOUND if how in wanted}
 
 
 def pools(asked: Asked) -> Options:

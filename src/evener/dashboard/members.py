@@ -92,8 +92,11 @@ def addresses(text: str) -> list[Json]:
 
 def candidates_of(asked: Asked) -> list[Json]:
     """Return what can be picked, as the network service says now."""
-    subnets = choices.network(asked, "subnets", "id", "name", "cidr")
-    return candidates(choices.network(asked, "ports", "name", "fixed_ips", "device_owner"), subnets)
+    ports, subnets = asked.cloud.together(
+        lambda: choices.network(asked, "ports", "name", "fixed_ips", "device_owner"),
+        lambda: choices.network(asked, "subnets", "id", "name", "cidr"),
+    )
+    return candidates(ports, subnets)
 
 
 def candidates(ports: Sequence[Json], subnets: Sequence[Json]) -> list[Json]:

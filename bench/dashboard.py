@@ -1,0 +1,172 @@
+"""What the dashboard takes with a thousand load balancers of ten members: its pages, and one that is merely open.
+
+The API is one without an agent, reached as any cloud's is: over TCP, with a user's token.
+"""
+
+import http.client
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlencode
+
+import psutil
+import yaml
+
+from bench import report, seeding
+from bench.api import LBAAS, Api
+from bench.report import Result
+from bench.served import Served, served
+from bench.topology import API_HOST, END_S, START_S, wait_for
+from evener.store.database import Database
+
+API_PORT, PORT = 9880, 9881
+NUMBER = 1000
+MEMBERS = tuple(("10.64.0.9", port) for port in range(8001, 8011))
+CIDR, FIRST, LAST = "10.64.0.0/15", "10.64.16.0", "10.65.255.254"
+TIMES, IDLE_S = 30, 30.0
+LIST_AT_MOST_MS, PAGE_AT_MOST_MS, REQUESTS_AT_MOST, CORE_AT_MOST = 1000, 500, 2, 1
+PROGRAM = str(Path(sys.executable).with_name("evener-dashboard"))
+
+
+@dataclass(frozen=True)
+class Browser:
+    """Who is logged in: `cookie` says so."""
+
+    cookie: str
+
+    def get(self, path: str) -> bytes:
+        """Return a page."""
+        connection = http.client.HTTPConnection(API_HOST, PORT, timeout=60)
+        connection.request("GET", f"/dashboard{path}", headers={"Cookie": self.cookie})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status} {text[:200]!r}")
+        return text
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[http.client.HTTPResponse]:
+        """Follow what changes on a page."""
+        connection = http.client.HTTPConnection(API_HOST, PORT, timeout=60)
+        connection.request("GET", f"/dashboard{path}/events", headers={"Cookie": self.cookie})
+        answer = connection.getresponse()
+        try:
+            yield answer
+        finally:
+            connection.close()
+
+
+def measure() -> Iterator[Result]:
+    """Measure all of it."""
+    with served(API_PORT, "counting") as server:
+        balancer = _fill(server)
+        with _dashboard(server) as process:
+            browser = Browser(_log_in(server))
+            yield from _pages(browser, server, balancer)
+            yield from _idle(browser, server, process, balancer)
+
+
+def _fill(server: Served) -> str:
+    api, database = Api(server.port, server.directory), Database(f"sqlite:///{server.database}")
+    api.lift_quotas()
+    try:
+        controller = seeding.agent(database)
+        _, subnet = api.network(CIDR, FIRST, LAST)
+        made = api.balancer(subnet, MEMBERS)
+        seeding.report(controller, made)
+        seeding.copies(api, database, made, NUMBER - 1)
+    finally:
+        database.close()
+    return made.loadbalancer
+
+
+@contextmanager
+def _dashboard(server: Served) -> Iterator[psutil.Process]:
+    settings = server.directory / "dashboard.conf"
+    settings.write_text(
+        f"[DEFAULT]\nstate_path = {server.directory}\n"
+        f"[dashboard]\nauth_url = {server.url}/identity/v3\nbind_port = {PORT}\n"
+    )
+    process = subprocess.Popen([PROGRAM, "--config-file", str(settings)], stdin=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: _answers() or process.poll() is not None, START_S, "The dashboard does not answer")
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=END_S)
+
+
+def _answers() -> bool:
+    connection = http.client.HTTPConnection(API_HOST, PORT, timeout=5)
+    try:
+        connection.request("GET", "/dashboard/login")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _log_in(server: Served) -> str:
+    auth = yaml.safe_load((server.directory / "clouds.yaml").read_text())["clouds"]["evener"]["auth"]
+    form = {"user": auth["username"], "password": auth["password"], "project": auth["project_name"]}
+    connection = http.client.HTTPConnection(API_HOST, PORT, timeout=30)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/dashboard/login", urlencode(form | {"domain": "Default"}), headers)
+    answer = connection.getresponse()
+    if answer.status != 303:
+        raise RuntimeError(f"Logging in: {answer.status}")
+    return str(answer.headers["Set-Cookie"]).partition(";")[0]
+
+
+def _pages(browser: Browser, server: Served, balancer: str) -> Iterator[Result]:
+    """Each page again and again, after a change each time, so that the API remembers no answer."""
+    api = Api(server.port, server.directory)
+    for what, path, aim in (
+        (f"the list, of {NUMBER} load balancers", "/balancers", LIST_AT_MOST_MS),
+        (f"a load balancer of {len(MEMBERS)} members", f"/balancers/{balancer}", PAGE_AT_MOST_MS),
+    ):
+        seconds = []
+        for turn in range(TIMES + 1):
+            changed = {"loadbalancer": {"description": str(turn)}}
+            api.call("PUT", f"{LBAAS}/loadbalancers/{balancer}", changed)
+            start = time.perf_counter()
+            browser.get(path)
+            if turn:
+                seconds.append(time.perf_counter() - start)
+        yield report.aimed(f"dashboard: {what}", median(seconds) * 1000, "ms", report.AT_MOST, aim)
+
+
+def _idle(browser: Browser, server: Served, process: psutil.Process, balancer: str) -> Iterator[Result]:
+    """A page that is open while nothing happens: what it asks of the API, and what that and the dashboard take."""
+    api = next(each for each in psutil.Process().children() if "bench.served" in each.cmdline())
+    for what, path in (("the list", "/balancers"), ("a load balancer", f"/balancers/{balancer}")):
+        with browser.open(path) as events:
+            events.readline()  # the first, with all of the page
+            before, used_s = _asked(server), _processor_s(process)
+            api_used_s = _processor_s(api)
+            time.sleep(IDLE_S)
+            asked = (_asked(server) - before) / IDLE_S
+            share = (_processor_s(process) - used_s) / IDLE_S * 100
+            api_share = (_processor_s(api) - api_used_s) / IDLE_S * 100
+        name = f"dashboard: {what} open and idle"
+        yield report.aimed(f"{name}, requests to the API", asked, "1/s", report.AT_MOST, REQUESTS_AT_MOST)
+        yield report.aimed("  processor of the API", api_share, "% of one", report.AT_MOST, CORE_AT_MOST)
+        yield report.aimed("  processor of the dashboard", share, "% of one", report.AT_MOST, CORE_AT_MOST)
+
+
+def _asked(server: Served) -> int:
+    with urllib.request.urlopen(f"{server.url}/requests", timeout=10) as answer:
+        return int(answer.read())
+
+
+def _processor_s(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return used.user + used.system
