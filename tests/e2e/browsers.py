@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from standalone import Standalone
@@ -30,6 +31,12 @@ def opened(browser: Browser, **how: object) -> tuple[Page, list[str]]:
     )
     page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
     return page, wrong
+
+
+def administrator(server: Standalone) -> tuple[str, str, str]:
+    """Return name, password and project of the one whom the first start made."""
+    auth = yaml.safe_load((server.state / "clouds.yaml").read_text())["clouds"]["evener"]["auth"]
+    return auth["username"], auth["password"], auth["project_name"]
 
 
 def log_in(page: Page, server: Standalone, user: str, password: str, project: str, path: str = "/") -> None:

@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+from browsers import administrator, chromium, log_in, opened
+from playwright.sync_api import Browser, Page
 from rabbitmq import RabbitMQ, with_a_node
 from standalone import PROGRAM, Cloud, Standalone, traces
 
@@ -40,6 +42,22 @@ def cloud(standalone: Standalone) -> Iterator[Cloud]:
     made = Cloud(standalone, "192.168.200.0/24")
     yield made
     made.remove()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, standalone: Standalone) -> Iterator[Page]:
+    """Open the dashboard as the administrator; at the end, see that nothing on the page went wrong."""
+    made, wrong = opened(browser)
+    log_in(made, standalone, *administrator(standalone))
+    yield made
+    made.context.close()
+    assert wrong == []
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,7 @@
 """The handbook's dashboard section, step by step in a real Chromium, and what must hold on every page."""
 
-from collections.abc import Iterator
-
 import pytest
-import yaml
-from browsers import chromium, log_in, opened, violations
+from browsers import administrator, log_in, opened, violations
 from playwright.sync_api import Browser, Page, expect
 from projects import project_api
 from standalone import Cloud, Standalone, eventually
@@ -13,26 +10,6 @@ pytestmark = pytest.mark.root
 MARKUP = (
     "<img src=x onerror=alert(1)> \"quoted\" 'name' \N{BALLOON} \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-def admin(standalone: Standalone) -> tuple[str, str, str]:
-    auth = yaml.safe_load((standalone.state / "clouds.yaml").read_text())["clouds"]["evener"]["auth"]
-    return auth["username"], auth["password"], auth["project_name"]
-
-
-@pytest.fixture
-def page(browser: Browser, standalone: Standalone) -> Iterator[Page]:
-    made, wrong = opened(browser)
-    log_in(made, standalone, *admin(standalone))
-    yield made
-    made.context.close()
-    assert wrong == []
 
 
 def test_the_handbooks_load_balancer_is_made_by_the_wizard_and_deleted(
@@ -118,7 +95,7 @@ def test_names_are_shown_and_never_obeyed_in_both_themes_and_on_a_phone(
     lb = cloud.api.create("loadbalancer", name=MARKUP, description=MARKUP, vip_subnet_id=cloud.subnet["id"])
     for theme, width in (("light", 1280), ("dark", 360)):
         page, wrong = opened(browser, color_scheme=theme, viewport={"width": width, "height": 700})
-        log_in(page, standalone, *admin(standalone), path=f"/balancers/{lb['id']}")
+        log_in(page, standalone, *administrator(standalone), path=f"/balancers/{lb['id']}")
         expect(page.get_by_role("heading", name=MARKUP)).to_be_visible()  # the page that was asked for
         assert violations(page) == []
         page.get_by_role("link", name="Load balancers", exact=True).first.click()
@@ -142,7 +119,7 @@ def test_two_users_of_two_projects_see_only_their_own(
     lb = cloud.api.create("loadbalancer", name="of the first", vip_subnet_id=cloud.subnet["id"])
     project_api(standalone, "second", tmp_path)
     first, second = opened(browser)[0], opened(browser)[0]
-    log_in(first, standalone, *admin(standalone))
+    log_in(first, standalone, *administrator(standalone))
     log_in(second, standalone, "second", "password of second", "second")
     expect(first.get_by_role("link", name="of the first")).to_be_visible()
     expect(second.get_by_text("There is no load balancer yet.")).to_be_visible()

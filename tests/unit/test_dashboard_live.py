@@ -1,0 +1,48 @@
+"""What an open page is sent: changes and nothing else, that the API is away, and that it is back."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from test_dashboard import BALANCER, LB, ONE, Said
+
+from evener.dashboard import live
+from evener.dashboard.asked import Asked
+from evener.dashboard.cloud import Away, Login
+from evener.dashboard.sessions import Session
+
+STATUS = f"GET /lbaas/loadbalancers/{LB}/status"
+
+
+def asked(cloud: Said) -> Asked:
+    end = datetime.now(UTC) + timedelta(hours=1)
+    login = Login("t", "u", "p", "i", frozenset({"member"}), {}, end)
+    return Asked(cloud, Session(login), {"balancer_id": LB})
+
+
+def news(page: live._Open) -> Sequence[str]:
+    return [str(each.event) for each in asyncio.run(page.news())]
+
+
+def test_a_page_is_sent_what_changes_and_told_when_the_api_is_away_and_back() -> None:
+    answers = {**ONE, STATUS: {"statuses": 1}}
+    page = live._Open(live.Shared(), live.BALANCER, asked(Said(answers)), "")
+    page._shared = Fresh()
+    assert news(page) == ["changed"]
+    assert news(page) == []
+    answers[STATUS] = Away("it does not answer")
+    assert news(page) == ["away"]
+    answers[STATUS] = {"statuses": 1}
+    assert news(page) == ["well"]
+    answers[STATUS] = {"statuses": 2}
+    assert news(page) == []  # nothing that is shown is otherwise
+    answers[f"GET /lbaas/loadbalancers/{LB}"] = {"loadbalancer": BALANCER | {"operating_status": "ERROR"}}
+    answers[STATUS] = {"statuses": 3}
+    assert news(page) == ["changed"]
+
+
+class Fresh(live.Shared):
+    """Remembers nothing, so that a test need not wait."""
+
+    async def get(self, key, work):  # type: ignore[no-untyped-def]
+        return work()
