@@ -44,5 +44,5 @@ def test_a_page_is_sent_what_changes_and_told_when_the_api_is_away_and_back() ->
 class Fresh(live.Shared):
     """Remembers nothing, so that a test need not wait."""
 
-    async def get(self, key, work):  # type: ignore[no-untyped-def]
+    async def get(self, key, work, stands_s=0.0):  # type: ignore[no-untyped-def]
         return work()

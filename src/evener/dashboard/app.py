@@ -14,7 +14,19 @@ import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
 
-from evener.dashboard import balancer, certificates, editing, floating_ips, listing, live, members, wizard
+from evener.dashboard import (
+    agents,
+    balancer,
+    certificates,
+    editing,
+    floating_ips,
+    listing,
+    live,
+    members,
+    overview,
+    quotas,
+    wizard,
+)
 from evener.dashboard.asked import MOUNT, Asked, Html, Redirect, Reply, View
 from evener.dashboard.cloud import Away, Cloud, Credentials, LoggedOut, Refused
 from evener.dashboard.editing import BALANCER
@@ -36,6 +48,26 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def _for_who_may_change(view: View) -> View:
+    def checked(asked: Asked) -> Reply:
+        if not asked.session.login.may_change:
+            raise Refused(403, "Your roles are for reading only.")
+        return view(asked)
+
+    return checked
+
+
+def _administrators(view: View) -> View:
+    def checked(asked: Asked) -> Reply:
+        if not asked.session.login.is_admin:
+            raise Refused(403, "This is for administrators.")
+        return view(asked)
+
+    return checked
+
+
 PAGES: Sequence[tuple[str, View, View | None]] = (
     ("/balancers", listing.view, None),
     ("/balancers/create", wizard.show, wizard.create),
@@ -43,6 +75,12 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
     (f"{BALANCER}/floating-ip", floating_ips.show, floating_ips.change),
     (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add", members.show, members.add),
     *editing.pages(),
+    (f"{BALANCER}/failover", _administrators(agents.ask_failover), _administrators(agents.failover)),
+    ("/overview", overview.view, None),
+    ("/quotas", quotas.view, None),
+    ("/quotas/{project_id}", _administrators(quotas.show), _administrators(quotas.change)),
+    ("/agents", _administrators(agents.view), None),
+    ("/agents/{agent_id:uuid}", _administrators(agents.view), _administrators(agents.change)),
     ("/certificates", certificates.view, None),
     ("/certificates/upload", certificates.show_upload, certificates.upload),
     ("/certificates/{container_id:uuid}/delete", certificates.ask_delete, certificates.delete),
@@ -136,15 +174,6 @@ class FormPage(Page):
     async def on_post(self, req: Request, resp: Response, **parts: Any) -> None:
         """Do what its form says."""
         await self._answer(self._change, req, resp, parts, await read_form(req))
-
-
-def _for_who_may_change(view: View) -> View:
-    def checked(asked: Asked) -> Reply:
-        if not asked.session.login.may_change:
-            raise Refused(403, "Your roles are for reading only.")
-        return view(asked)
-
-    return checked
 
 
 class Events:
@@ -284,6 +313,7 @@ def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
         app.add_route(MOUNT + path, Page(site, view) if change is None else FormPage(site, view, change))
     app.add_route(f"{MOUNT}/balancers/events", Events(site, live.LIST))
     app.add_route(f"{MOUNT}{BALANCER}/events", Events(site, live.BALANCER))
+    app.add_route(f"{MOUNT}/overview/events", Events(site, live.OVERVIEW))
     app.add_route(f"{MOUNT}/login", LoginPage(site))
     app.add_route(f"{MOUNT}/logout", Logout(site))
     for path in (MOUNT, f"{MOUNT}/"):

@@ -97,6 +97,9 @@ class Cloud:
         self.reached = reached
         # Pools wait rather than open more, so that one page cannot take all of the API's threads.
         self._local = LocalPool(reached.socket, maxsize=POOLED) if reached.socket else None
+        self.counts_members: bool | None = (
+            None  # whether LBaaS v2 is there, as Evener has it; None before it was asked
+        )
         self._workers = ThreadPoolExecutor(POOLED, "asking")
         self._others = urllib3.PoolManager(maxsize=POOLED, ca_certs=reached.cafile or None)
 

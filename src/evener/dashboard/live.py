@@ -1,22 +1,25 @@
 """What keeps an open page true: the API is asked once a second for all pages that show the same, and changes are sent.
 
-Server-sent events: `changed` with the new part of the page, `away` and `well` of the API, `gone`, `ended`.
+Server-sent events: `changed` with the new part of the page, `rates` with the traffic, `away` and `well` of the API,
+`gone`, `ended`.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from falcon.asgi import SSEvent
 
-from evener.dashboard import balancer, listing
+from evener.dashboard import balancer, listing, overview, rates
 from evener.dashboard.asked import Asked
 from evener.dashboard.cloud import Away, LoggedOut, Refused
 from evener.dashboard.templates import render
 
 EVERY_S = 0.9
-WHOLE_EVERY_S = 10.0  # of what the tree of statuses does not tell; longer where there is much to ask
+RATES_EVERY_S = 3.0
+WHOLE_EVERY_S = 15.0  # of what the tree of statuses does not tell; longer where there is much to ask
 OF_A_POOL_S = 2.0
 SIGN_OF_LIFE_S = 5.0  # who has gone is noticed by then
 OLD_S = 60.0
@@ -33,6 +36,7 @@ class Kind:
     probe: Callable[[Asked], Any]
     show: Callable[[Asked, Any], dict[str, Any]]
     whole_every_s: Callable[[dict[str, Any]], float] | None = None
+    has_rates: bool = False
 
 
 def _whole_every_s(values: dict[str, Any]) -> float:
@@ -40,11 +44,13 @@ def _whole_every_s(values: dict[str, Any]) -> float:
 
 
 LIST = Kind("list_live.html", listing.ask, listing.values)
+OVERVIEW = Kind("overview_live.html", overview.ask, lambda _, found: overview.values(found))
 BALANCER = Kind(
     "balancer_live.html",
     balancer.probe,
     lambda asked, _: balancer.values(balancer.read(asked)),
     _whole_every_s,
+    has_rates=True,
 )
 
 
@@ -54,11 +60,23 @@ class Shared:
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[float, asyncio.Task[Any]]] = {}
 
-    async def get(self, key: Hashable, work: Callable[[], Any]) -> Any:
-        """Return what `work` does in a thread, or what it returned for the same `key` a moment ago."""
+        self._samples: dict[Hashable, deque[rates.Sample]] = {}
+
+    def samples(self, key: Hashable) -> deque[rates.Sample]:
+        """Return the traffic of late; what nobody has looked at for a minute is forgotten."""
+        now_s = asyncio.get_running_loop().time()
+        self._samples = {
+            each: kept
+            for each, kept in self._samples.items()
+            if each == key or (kept and now_s - kept[-1].at_s < OLD_S)
+        }
+        return self._samples.setdefault(key, deque(maxlen=rates.KEPT))
+
+    async def get(self, key: Hashable, work: Callable[[], Any], stands_s: float = EVERY_S) -> Any:
+        """Return what `work` does in a thread, or what it returned for the same `key` within `stands_s`."""
         now_s = asyncio.get_running_loop().time()
         known = self._known.get(key)
-        if known is None or now_s - known[0] >= EVERY_S:
+        if known is None or now_s - known[0] >= stands_s:
             self._known = {each: entry for each, entry in self._known.items() if now_s - entry[0] < OLD_S}
             known = self._known[key] = now_s, asyncio.create_task(asyncio.to_thread(work))
         return await asyncio.shield(known[1])
@@ -77,6 +95,7 @@ class _Open:
         )
         self._found: Any = None
         self._sent, self._is_away, self._whole_at_s = "", False, 0.0
+        self._rates_at_s, self._members = 0.0, dict[str, str]()
 
     async def news(self) -> Sequence[SSEvent]:
         """Return what it has to be sent now.
@@ -86,7 +105,7 @@ class _Open:
         """
         try:
             found = await self._shared.get(self._key, lambda: self._kind.probe(self._asked))
-            changed = await self._changed(found)
+            changed = [*await self._changed(found), *await self._rates()]
         except Away:
             self._is_away = True
             return [SSEvent(event="away", text="")]
@@ -103,11 +122,32 @@ class _Open:
         self._found = found
         if self._kind.whole_every_s is not None:
             self._whole_at_s = now_s + self._kind.whole_every_s(values)
+            self._members = {
+                each["id"]: each["name"] or each["address"]
+                for pool in values["pools"]
+                for each in pool["members"]
+            }
         text = render(self._kind.template, self._asked.session, values, self._query)
         if text == self._sent:
             return []
         self._sent = text
         return [SSEvent(event="changed", json=text)]
+
+    async def _rates(self) -> Sequence[SSEvent]:
+        now_s = asyncio.get_running_loop().time()
+        if not self._kind.has_rates or now_s < self._rates_at_s:
+            return []
+        self._rates_at_s = now_s + RATES_EVERY_S
+        key = ("rates", *self._key)
+        try:
+            found = await self._shared.get(key, lambda: rates.ask(self._asked, now_s), RATES_EVERY_S)
+        except Refused:
+            return []
+        samples = self._shared.samples(key)
+        if not samples or samples[-1] is not found:
+            samples.append(found)
+        values = rates.values(list(samples), self._members)
+        return [SSEvent(event="rates", json=render("rates.html", self._asked.session, values))]
 
 
 async def events(shared: Shared, kind: Kind, asked: Asked, query_string: str) -> AsyncIterator[SSEvent]:

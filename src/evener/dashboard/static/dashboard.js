@@ -20,11 +20,14 @@ if (live && window.EventSource) {
         setTimeout(follow, AGAIN_MS);
       }
     };
+    const put = (part, event) => {
+      part.replaceChildren(...new DOMParser().parseFromString(JSON.parse(event.data), "text/html").body.childNodes);
+    };
+    source.addEventListener("rates", (event) => put(document.getElementById("rates"), event));
     source.addEventListener("changed", (event) => {
       say("");
-      const parsed = new DOMParser().parseFromString(JSON.parse(event.data), "text/html");
       const place = [...live.querySelectorAll("a")].indexOf(document.activeElement);
-      live.replaceChildren(...parsed.body.childNodes);
+      put(live, event);
       if (place >= 0) live.querySelectorAll("a")[place]?.focus({ preventScroll: true });
     });
     source.addEventListener("away", () => say("The API does not answer. It is asked again."));

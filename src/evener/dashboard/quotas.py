@@ -1,0 +1,85 @@
+"""How many load balancers and parts of them a project may have; administrators change it."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from evener.dashboard import forms
+from evener.dashboard.asked import Asked, Html, Redirect, Reply
+from evener.dashboard.cloud import Refused
+from evener.dashboard.fields import Field
+
+Json = dict[str, Any]
+FIELDS = (
+    Field("load_balancer", "Load balancers", "number", option="loadbalancer"),
+    Field("listener", "Listeners", "number"),
+    Field("pool", "Pools", "number"),
+    Field("member", "Members", "number"),
+    Field("health_monitor", "Monitors", "number", option="healthmonitor"),
+    Field("l7policy", "Policies", "number"),
+    Field("l7rule", "Rules", "number"),
+)
+
+
+def view(asked: Asked) -> Html:
+    """Show the limits of the project; to administrators, also those of projects that have their own."""
+    login = asked.session.login
+    own = _read(asked, login.project_id)
+    others = asked.balancing("GET", "/quotas")["quotas"] if login.is_admin else []
+    values = {
+        "title": "Quotas",
+        "own": own,
+        "others": [each for each in others if each["project_id"] != login.project_id],
+        "fields": FIELDS,
+        "commands": [shlex.join(["openstack", "loadbalancer", "quota", "show", login.project_id])],
+    }
+    return Html("quotas.html", values)
+
+
+def show(asked: Asked) -> Html:
+    """Show the form."""
+    texts = forms.texts_of(FIELDS, _read(asked, asked.parts["project_id"]))
+    return _page(asked, forms.given(FIELDS, asked.form) if asked.form else texts, texts, {})
+
+
+def change(asked: Asked) -> Reply:
+    """Change the limits that were typed otherwise; one that is empty becomes the default."""
+    given = forms.given(FIELDS, asked.form)
+    was = forms.given(FIELDS, asked.form, before=forms.WAS)
+    wanted = forms.body(FIELDS, given, was)
+    try:
+        if wanted:
+            asked.balancing("PUT", _path(asked.parts["project_id"]), {"quota": wanted})
+    except Refused as refusal:
+        names = [field.name for field in FIELDS]
+        return _page(asked, given, was, {forms.place(refusal, names): str(refusal)}, refusal.status)
+    return Redirect("/quotas")
+
+
+def _page(
+    asked: Asked, given: Mapping[str, str], was: Mapping[str, str], wrong: Json, status: int = 200
+) -> Html:
+    project = asked.parts["project_id"]
+    values = {
+        "title": "Change the quotas",
+        "project": project,
+        "fields": FIELDS,
+        "given": given,
+        "was": was,
+        "wrong": wrong,
+        "choices": {},
+        "commands": [
+            shlex.join(["openstack", "loadbalancer", "quota", "set", "--loadbalancer", "NUMBER", project])
+        ],
+    }
+    return Html("quota.html", values, status)
+
+
+def _read(asked: Asked, project: str) -> Json:
+    found: Json = asked.balancing("GET", _path(project))["quota"]
+    return found
+
+
+def _path(project: str) -> str:
+    return f"/quotas/{quote(project, safe='')}"

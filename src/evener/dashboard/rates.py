@@ -1,0 +1,105 @@
+"""What goes through a load balancer, from counters that were read one after the other: rates, and plots of them.
+
+Plain data in and out, but for `ask`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from evener.dashboard.asked import Asked
+from evener.dashboard.cloud import Refused
+
+Json = dict[str, Any]
+KEPT = 60  # samples
+WIDE, HIGH = 320, 80  # pixels of a plot
+TITLES = (
+    ("total_connections", "Connections per second", True),
+    ("active_connections", "Connections now", False),
+    ("bytes_out", "Bytes per second to clients", True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Counters at a moment, in seconds of a clock that never goes back; members' where the API has them."""
+
+    at_s: float
+    total: Mapping[str, int]
+    members: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One line: the points of an SVG polyline, and what it says in words."""
+
+    title: str
+    points: str
+    now: float
+    most: float
+    wide: int = WIDE
+    high: int = HIGH
+
+
+def ask(asked: Asked, at_s: float) -> Sample:
+    """Return the counters now; with members', where the network service has LBaaS v2 as Evener has it."""
+    balancer_id = asked.parts["balancer_id"]
+    if asked.cloud.counts_members is not False:
+        try:
+            path = f"/lbaas/loadbalancers/{balancer_id}/stats"
+            stats = asked.network("GET", path, detail="true")["stats"]
+        except Refused:
+            asked.cloud.counts_members = False
+        else:
+            return Sample(at_s, stats, stats.get("members", {}))
+    return Sample(at_s, asked.balancing("GET", f"/loadbalancers/{balancer_id}/stats")["stats"])
+
+
+def plots(samples: Sequence[Sample]) -> list[Plot]:
+    """Return a plot of each of `TITLES`; none before there are two samples."""
+    if len(samples) < 2:
+        return []
+    return [_plot(title, samples, name, is_counter=is_counter) for name, title, is_counter in TITLES]
+
+
+def _plot(title: str, samples: Sequence[Sample], name: str, *, is_counter: bool) -> Plot:
+    count: Callable[[Sample], int] = lambda sample: sample.total.get(name, 0)  # noqa: E731
+    if is_counter:
+        values = [_rate(count(a), count(b), b.at_s - a.at_s) for a, b in pairwise(samples)]
+    else:
+        values = [float(count(each)) for each in samples[1:]]
+    most = max(values)
+    step = WIDE / max(1, KEPT - 2)
+    left = WIDE - step * (len(values) - 1)  # the newest is at the right edge
+    heights = [HIGH - 2 - (HIGH - 6) * (value / most if most else 0) for value in values]
+    points = " ".join(f"{left + step * index:.1f},{height:.1f}" for index, height in enumerate(heights))
+    return Plot(title, points, values[-1], most)
+
+
+def _rate(before: int, after: int, seconds: float) -> float:
+    """Return how many a second; none where a counter has begun anew."""
+    return max(0, after - before) / seconds if seconds > 0 else 0.0
+
+
+def members(samples: Sequence[Sample]) -> dict[str, tuple[int, float]]:
+    """Return the connections of each member now, and those it gets a second, by its id."""
+    if len(samples) < 2:
+        return {}
+    before, now = samples[-2:]
+    seconds = now.at_s - before.at_s
+    found = {}
+    for key, counted in now.members.items():
+        old = before.members.get(key, {}).get("total_connections", counted["total_connections"])
+        rate = _rate(old, counted["total_connections"], seconds)
+        found[key] = counted["active_connections"], rate
+    return found
+
+
+def values(samples: Sequence[Sample], names: Mapping[str, str]) -> Json:
+    """Return what is shown; `names` are those of members."""
+    found = members(samples)
+    return {
+        "plots": plots(samples),
+        "members": [(name, *found[key]) for key, name in names.items() if key in found],
+    }
