@@ -7,7 +7,6 @@ from evener.dashboard.asked import Asked, Html, Redirect, Reply
 from evener.dashboard.cloud import Refused
 
 Json = dict[str, Any]
-TYPE = "Loadbalancerv2 agent"
 SHOWN = 20  # load balancers of each agent
 
 
@@ -17,7 +16,10 @@ def view(asked: Asked) -> Html:
 
 
 def _page(asked: Asked, wrong: Json, status: int = 200) -> Html:
-    agents = sorted(asked.network("GET", "/agents", agent_type=TYPE)["agents"], key=lambda each: each["host"])
+    agents = sorted(
+        asked.network("GET", "/agents", agent_type="Loadbalancerv2 agent")["agents"],
+        key=lambda each: each["host"],
+    )
     path = "/agents/{}/agent-loadbalancers"
     served = asked.cloud.together(
         *(partial(asked.network, "GET", path.format(each["id"])) for each in agents)

@@ -33,6 +33,7 @@ from evener.dashboard.editing import BALANCER
 from evener.dashboard.sent import Sent, kept_form, read_form
 from evener.dashboard.sessions import Session, Sessions
 from evener.dashboard.templates import HERE, render
+from evener.dashboard.words import LANGUAGE, LANGUAGES, THEME, THEMES, language_of, say, theme_of
 
 COOKIE = "evener_dashboard"
 LOGINS_AT_ONCE = 2  # each costs the identity service a password's hash
@@ -40,6 +41,8 @@ ENDED = "The session has ended. Log in again: what you typed comes back; files h
 ANOTHER_TITLE = "This form is of another session"
 ANOTHER = "Nothing has been done. Send it again if you want it done now."
 STREAMS = 20  # of events, of one session
+YEAR_S = 31_536_000
+PREFERENCES = {"language": LANGUAGES, "theme": THEMES}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
     " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -113,7 +116,8 @@ def _write(resp: Response, reply: Reply, session: Session | None, req: Request) 
         return
     query = f"?{req.query_string}" if req.query_string else ""
     resp.status, resp.content_type = reply.status, falcon.MEDIA_HTML
-    resp.text = render(reply.template, session, reply.values, query)
+    here = req.relative_uri if req.method == "GET" else req.path
+    resp.text = render(reply.template, session, {"here": here, **reply.values}, query)
 
 
 def _problem(
@@ -217,7 +221,7 @@ def _to_login(req: Request, resp: Response, sent: Sent) -> None:
         "given": {"domain": "Default"},
         "next": req.relative_uri,
         "kept": sent.kept,
-        "wrong": {"": ENDED},
+        "wrong": {"": say(ENDED)},
     }
     _write(resp, Html("login.html", {"title": "Log in", **values}, 401), None, req)
 
@@ -252,7 +256,7 @@ class LoginPage:
             COOKIE, session.key, path=MOUNT, http_only=True, same_site="Strict", secure=req.scheme == "https"
         )
         wanted = given["next"]
-        inside = wanted.startswith(f"{MOUNT}/") and "\\" not in wanted and wanted.isprintable()
+        inside = _is_inside(wanted)
         if inside and given["kept"]:
             session.kept = wanted, kept_form(given["kept"])
         _write(resp, Redirect(wanted.removeprefix(MOUNT) if inside else "/balancers"), None, req)
@@ -297,8 +301,34 @@ class Start:
         _write(resp, Redirect("/balancers"), None, req)
 
 
+class Preferences:
+    """Colours and language, which a browser keeps."""
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        """Keep them for a year."""
+        form = (await read_form(req)).form
+        for name, known in PREFERENCES.items():
+            value = form.get(name, [""])[0]
+            if value in dict(known):
+                resp.set_cookie(
+                    f"evener_{name}", value, path=MOUNT, same_site="Strict", secure=False, max_age=YEAR_S
+                )
+        wanted = form.get("next", [""])[0]
+        _write(resp, Redirect(wanted.removeprefix(MOUNT) if _is_inside(wanted) else "/balancers"), None, req)
+
+
+def _is_inside(address: str) -> bool:
+    return address.startswith(f"{MOUNT}/") and "\\" not in address and address.isprintable()
+
+
 class Headers:
-    """What every answer tells a browser."""
+    """What every answer tells a browser, and how its pages are to look."""
+
+    async def process_request(self, req: Request, _resp: Response) -> None:
+        """See what the browser keeps."""
+        chosen = {name: (req.get_cookie_values(f"evener_{name}") or [""])[0] for name in PREFERENCES}
+        LANGUAGE.set(language_of(chosen["language"], req.get_header("Accept-Language") or ""))
+        THEME.set(theme_of(chosen["theme"]))
 
     async def process_response(self, _req: Request, resp: Response, *_: object) -> None:
         """Add it."""
@@ -315,6 +345,7 @@ def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
     app.add_route(f"{MOUNT}{BALANCER}/events", Events(site, live.BALANCER))
     app.add_route(f"{MOUNT}/overview/events", Events(site, live.OVERVIEW))
     app.add_route(f"{MOUNT}/login", LoginPage(site))
+    app.add_route(f"{MOUNT}/preferences", Preferences())
     app.add_route(f"{MOUNT}/logout", Logout(site))
     for path in (MOUNT, f"{MOUNT}/"):
         app.add_route(path, Start())

@@ -13,6 +13,7 @@ from typing import Any
 from evener.dashboard import expiry
 from evener.dashboard.asked import Asked, Html, Redirect, Reply, id_of
 from evener.dashboard.cloud import CloudError, Refused
+from evener.dashboard.words import say
 
 Json = dict[str, Any]
 Parts = Mapping[str, tuple[str, bytes]]
@@ -60,7 +61,7 @@ def upload(asked: Asked) -> Reply:
     """Put it into the key manager."""
     try:
         if not stored(asked):
-            return _upload(asked, {f"{PREFIX}certificate": "Choose the file with the certificate."}, 400)
+            return _upload(asked, {f"{PREFIX}certificate": say("Choose the file with the certificate.")}, 400)
     except Refused as refusal:
         return _upload(asked, {"": str(refusal)}, refusal.status)
     return Redirect("/certificates")
@@ -109,7 +110,9 @@ def delete(asked: Asked) -> Reply:
 def _deletion(asked: Asked, wrong: Json, status: int = 200) -> Html:
     container = asked.keys("GET", f"/containers/{asked.parts['container_id']}")
     values = {
-        "title": f"Delete {container['name'] or container['container_ref']}?",
+        "title": say("Delete {kind} {name}?").format(
+            kind=say("certificate"), name=container["name"] or container["container_ref"]
+        ),
         "back": "/certificates",
         "wrong": wrong,
         "commands": [shlex.join(["openstack", "secret", "container", "delete", container["container_ref"]])],

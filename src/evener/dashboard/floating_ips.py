@@ -5,6 +5,7 @@ from typing import Any
 
 from evener.dashboard.asked import Asked, Html, Redirect, Reply
 from evener.dashboard.cloud import Refused
+from evener.dashboard.words import say
 
 Json = dict[str, Any]
 
@@ -33,7 +34,7 @@ def change(asked: Asked) -> Reply:
             new = {"floating_network_id": identity, "port_id": port}
             asked.network("POST", "/floatingips", {"floatingip": new})
         else:
-            return _page(asked, {"choice": "Choose one"}, 400)
+            return _page(asked, {"choice": say("Choose one")}, 400)
     except Refused as refusal:
         return _page(asked, {"choice": str(refusal)}, refusal.status)
     return Redirect(f"/balancers/{balancer['id']}")

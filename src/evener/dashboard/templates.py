@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from evener.dashboard.asked import MOUNT
 from evener.dashboard.sessions import Session
-from evener.dashboard.words import say
+from evener.dashboard.words import LANGUAGE, LANGUAGES, THEME, THEMES, say
 
 HERE = Path(__file__).parent
 _environment = Environment(
@@ -18,7 +18,15 @@ _environment = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_environment.globals |= {"mount": MOUNT, "_": say, "zip": zip}
+_environment.globals |= {
+    "mount": MOUNT,
+    "_": say,
+    "zip": zip,
+    "language": LANGUAGE.get,
+    "languages": LANGUAGES,
+    "theme": THEME.get,
+    "themes": THEMES,
+}
 
 
 def render(template: str, session: Session | None, values: Mapping[str, Any], query_string: str = "") -> str:

@@ -2,8 +2,9 @@
 // Every page works without it. It makes no markup: what it puts into a page comes whole from the server.
 "use strict";
 
+const words = document.body.dataset; // in the reader's language
 const connection = document.getElementById("connection");
-const say = (words) => { if (connection.textContent !== words) connection.textContent = words; };
+const say = (text) => { if (connection.textContent !== text) connection.textContent = text; };
 
 const live = document.getElementById("live");
 if (live && window.EventSource) {
@@ -14,7 +15,7 @@ if (live && window.EventSource) {
     source = new EventSource(live.dataset.events);
     source.onopen = () => say("");
     source.onerror = () => {
-      say("The connection to the dashboard is lost. It is tried again.");
+      say(words.lost);
       if (source?.readyState === EventSource.CLOSED) { // after an answer that was no stream, a browser gives up
         source = null;
         setTimeout(follow, AGAIN_MS);
@@ -30,10 +31,10 @@ if (live && window.EventSource) {
       put(live, event);
       if (place >= 0) live.querySelectorAll("a")[place]?.focus({ preventScroll: true });
     });
-    source.addEventListener("away", () => say("The API does not answer. It is asked again."));
+    source.addEventListener("away", () => say(words.away));
     source.addEventListener("well", () => say(""));
-    source.addEventListener("gone", () => { say("This does not exist any more."); over(); });
-    source.addEventListener("ended", () => { say("You are logged out. Reload the page to log in."); over(); });
+    source.addEventListener("gone", () => { say(words.gone); over(); });
+    source.addEventListener("ended", () => { say(words.ended); over(); });
   };
   const over = () => { isOver = true; close(); };
   const close = () => { source?.close(); source = null; };
@@ -80,7 +81,7 @@ if (navigator.clipboard) {
     button.hidden = false;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
-      button.textContent = "Copied";
+      button.textContent = words.copied;
     });
   }
 }
@@ -104,13 +105,13 @@ if (commanded) {
   const isSaid = (part) => text(part) !== first.get(part)
     || (commanded.dataset.makes && part.dataset.how !== "yes" && text(part) !== "");
   commanded.addEventListener("input", () => {
-    const words = [];
+    const said = [];
     for (const part of whole.filter(isSaid)) {
       const more = options(part);
-      if (part.dataset.inner && words.at(-2) === more[0]) words.push(words.pop() + "," + more[1]); // parts of one
-      else words.push(...more);
+      if (part.dataset.inner && said.at(-2) === more[0]) said.push(said.pop() + "," + more[1]); // parts of one
+      else said.push(...more);
     }
-    shown.textContent = [commanded.dataset.head, ...words.map(quoted), commanded.dataset.tail].join(" ");
+    shown.textContent = [commanded.dataset.head, ...said.map(quoted), commanded.dataset.tail].join(" ");
   });
 }
 
@@ -123,3 +124,5 @@ if (weight) {
   weight.addEventListener("change", () => { slider.value = weight.value; });
   weight.after(slider);
 }
+
+for (const part of document.querySelectorAll(".preferences select")) part.addEventListener("change", () => part.form.submit());
