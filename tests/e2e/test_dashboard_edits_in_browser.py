@@ -22,7 +22,9 @@ def at(standalone: Standalone, path: str) -> str:
 def balancer(cloud: Cloud) -> Balancer:
     made = cloud.balancer("edited")
     yield made
-    cloud.delete(made)
+    whole = f"/load-balancer/v2/lbaas/loadbalancers/{made.lb['id']}?cascade=true"
+    assert cloud.api.request("DELETE", whole).ok
+    cloud.api.wait_gone(made.lb)
 
 
 def test_listeners_pools_members_monitors_policies_and_rules_are_made_changed_and_deleted(
@@ -67,7 +69,9 @@ def test_listeners_pools_members_monitors_policies_and_rules_are_made_changed_an
     page.get_by_label("X-Forwarded-For").check()
     assert violations(page) == []
     page.get_by_role("button", name="Add").click()
-    expect(page.get_by_role("region", name="Listeners").get_by_text("second", exact=True)).to_be_visible()
+    expect(
+        page.get_by_role("region", name="Listeners").get_by_role("rowheader", name="second")
+    ).to_be_visible()
     eventually(lambda: cloud.client.answers(balancer.vip, 81))
 
     page.get_by_role("link", name="Add a policy second").click()
@@ -188,7 +192,7 @@ def test_who_may_only_read_has_no_button_that_fails(
     assert admin.request("PUT", grant).ok
     page, wrong = opened(browser)
     log_in(page, standalone, "reads", "a password of theirs", project, f"/balancers/{balancer.lb['id']}")
-    expect(page.get_by_role("heading", name="edited")).to_be_visible()
+    expect(page.get_by_role("heading", name="edited", exact=True)).to_be_visible()
     assert page.get_by_role("link", name=re.compile("Add|Change|Delete")).count() == 0
     for each in page.get_by_role("button").all_inner_texts():
         assert each in ("Log out", "Copy")

@@ -105,6 +105,7 @@ def test_the_wizard_makes_a_policy_with_its_rule() -> None:
     assert policy == {
         "action": "REDIRECT_TO_POOL",
         "redirect_pool": {
+            "name": "other pool",
             "protocol": "HTTP",
             "lb_algorithm": "ROUND_ROBIN",
             "members": [{"address": "192.0.2.9", "protocol_port": 8080}],

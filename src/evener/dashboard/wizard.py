@@ -101,7 +101,8 @@ def body(given: Mapping[str, str], picked: Sequence[str]) -> Json:
     """Return what the API is to make of what was typed; numbers that are none go as they are, for it to refuse."""
     listener = _of(given, "listener")
     protocol = given["listener.protocol"]
-    pool = _of(given, "pool") | {"protocol": SPOKEN_TO_MEMBERS.get(protocol, protocol)}
+    # Octavia wants pools named that come with a load balancer.
+    pool = {"name": "pool", **_of(given, "pool"), "protocol": SPOKEN_TO_MEMBERS.get(protocol, protocol)}
     pool["members"] = members.wanted_of(dict(given), picked)
     if given["healthmonitor.type"]:
         monitor = _of(given, "healthmonitor")
@@ -118,7 +119,12 @@ def _policy(given: Mapping[str, str], protocol: str) -> Json:
     policy = _of(given, "l7policy")
     addresses = members.addresses("\n".join(policy.pop("addresses", ())))
     if policy["action"] == "REDIRECT_TO_POOL":
-        pool = {"protocol": protocol, "lb_algorithm": POOL_OF_POLICY, "members": addresses}
+        pool = {
+            "name": "other pool",
+            "protocol": protocol,
+            "lb_algorithm": POOL_OF_POLICY,
+            "members": addresses,
+        }
         policy["redirect_pool"] = pool
     return policy | {"rules": [_of(given, "rule")]}
 
