@@ -1,0 +1,101 @@
+"""Each page in both colours, in English and Chinese: free of violations, as wide as its window, and as a picture.
+
+With SCREENSHOTS=docs/images, the pictures of the documentation are made.
+"""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from browsers import administrator, log_in, opened, violations
+from playwright.sync_api import Browser, Page, expect
+from standalone import Cloud, Standalone
+
+pytestmark = pytest.mark.root
+LARGEST = 60_000  # bytes of a picture
+SIZE = {"width": 1080, "height": 720}
+PAGES = {
+    "overview": "/overview",
+    "list": "/balancers",
+    "load-balancer": "/balancers/{id}",
+    "create": "/balancers/create#pool",
+    "listener": "/balancers/{id}/listeners/create",
+    "members": "/balancers/{id}/pools/{pool}/members/add",
+    "certificates": "/certificates",
+    "quotas": "/quotas",
+    "agents": "/agents",
+}
+DOCUMENTED = ("list", "load-balancer", "create")
+
+
+def picture(page: Page, name: str, directory: Path) -> None:
+    file = directory / f"dashboard-{name}.jpg"
+    page.screenshot(path=file, type="jpeg", quality=70)
+    if name.startswith(DOCUMENTED):
+        assert file.stat().st_size < LARGEST
+
+
+def in_colours(page: Page, theme: str, language: str) -> None:
+    page.get_by_role("combobox").nth(-1).select_option(language)
+    page.wait_for_load_state()
+    page.get_by_role("combobox").nth(-2).select_option(theme)
+    page.wait_for_load_state()
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
+    expect(page.locator("html")).to_have_attribute("lang", language)
+
+
+def test_every_page_is_well_in_both_colours_and_languages(
+    cloud: Cloud, standalone: Standalone, browser: Browser, tmp_path: Path
+) -> None:
+    balancer = cloud.balancer("web")
+    names = {"id": balancer.lb["id"], "pool": balancer.pool["id"]}
+    directory = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.wait(0.02):
+            cloud.client.answers(balancer.vip)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    try:
+        for theme, language, width in (
+            ("light", "en", SIZE["width"]),
+            ("dark", "zh-Hans", 360),
+            ("dark", "en", SIZE["width"]),
+        ):
+            page, wrong = opened(browser, viewport={**SIZE, "width": width})
+            log_in(page, standalone, *administrator(standalone), path="/quotas")
+            in_colours(page, theme, language)
+            for name, path in PAGES.items():
+                page.goto(f"{standalone.url}/dashboard{path.format(**names)}")
+                if name == "load-balancer" and language == "en":
+                    page.locator(".plot").first.wait_for()
+                    time.sleep(10 if "SCREENSHOTS" in os.environ else 0)
+                assert violations(page) == [], name
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+                if language == "en":
+                    picture(page, f"{name}-{theme}", directory)
+            page.context.close()
+            assert wrong == []
+    finally:
+        ended.set()
+        client.join()
+        cloud.delete(balancer)
+
+
+def test_traffic_is_seen_in_plots_and_by_member_and_a_page_says_when_all_of_it_is_gone(
+    cloud: Cloud, standalone: Standalone, page: Page
+) -> None:
+    balancer = cloud.balancer("busy")
+    page.goto(f"{standalone.url}/dashboard/balancers/{balancer.lb['id']}")
+    page.locator(".plot").first.wait_for()
+    for _ in range(20):
+        cloud.client.answers(balancer.vip)
+    rates = page.get_by_role("region", name="Traffic of members")
+    expect(rates.get_by_role("row")).to_have_count(len(cloud.webs) + 1)
+    expect(page.locator("figcaption").first).not_to_contain_text("at most 0", timeout=10_000)
+    cloud.delete(balancer)
+    expect(page.locator("#connection")).to_contain_text("does not exist", timeout=10_000)
