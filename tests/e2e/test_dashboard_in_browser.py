@@ -1,5 +1,6 @@
 """The handbook's dashboard section, step by step in a real Chromium, and what must hold on every page."""
 
+import psutil
 import pytest
 from browsers import administrator, log_in, opened, violations
 from playwright.sync_api import Browser, Page, expect
@@ -139,3 +140,14 @@ def test_an_open_page_says_that_the_dashboard_is_away_and_goes_on_when_it_is_bac
     expect(page.locator("#connection")).to_contain_text("lost")
     standalone.start()
     expect(page.locator("#connection")).to_contain_text("logged out", timeout=30_000)
+
+
+def test_the_process_beside_standalone_has_no_rights_but_nobodys(cloud: Cloud, page: Page) -> None:
+    (process,) = [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if "evener.dashboard.main" in (each.info["cmdline"] or ())
+    ]
+    assert set(process.uids()) == {65534}
+    assert not set(process.gids()) & {0}
+    assert page.goto(page.url) is not None  # and serves

@@ -41,6 +41,7 @@ ENDED = "The session has ended. Log in again: what you typed comes back; files h
 ANOTHER_TITLE = "This form is of another session"
 ANOTHER = "Nothing has been done. Send it again if you want it done now."
 STREAMS = 20  # of events, of one session
+STATIC = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 YEAR_S = 31_536_000
 PREFERENCES = {"language": LANGUAGES, "theme": THEMES}
 HEADERS = {
@@ -293,6 +294,20 @@ class Logout:
         _write(resp, Redirect("/login"), None, req)
 
 
+class Static:
+    """Files of ours, read once."""
+
+    def __init__(self) -> None:
+        self._files = {each.name: each.read_bytes() for each in (HERE / "static").iterdir()}
+
+    async def on_get(self, req: Request, resp: Response, name: str) -> None:
+        """Return one."""
+        del req
+        if name not in self._files:
+            raise falcon.HTTPNotFound
+        resp.data, resp.content_type = self._files[name], STATIC[name.rpartition(".")[2]]
+
+
 class Start:
     """The address without a page."""
 
@@ -349,7 +364,7 @@ def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
     app.add_route(f"{MOUNT}/logout", Logout(site))
     for path in (MOUNT, f"{MOUNT}/"):
         app.add_route(path, Start())
-    app.add_static_route(f"{MOUNT}/static", HERE / "static")
+    app.add_route(f"{MOUNT}/static/{{name}}", Static())
 
     async def show_error(
         req: Request, resp: Response, error: falcon.HTTPError, _params: Mapping[str, Any]

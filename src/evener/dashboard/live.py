@@ -141,8 +141,8 @@ class _Open:
         key = ("rates", *self._key)
         try:
             found = await self._shared.get(key, lambda: rates.ask(self._asked, now_s), RATES_EVERY_S)
-        except Refused:
-            return []
+        except (Away, Refused):
+            return []  # what else has changed is sent all the same
         samples = self._shared.samples(key)
         if not samples or samples[-1] is not found:
             samples.append(found)

@@ -7,7 +7,7 @@ import uvicorn
 from oslo_config import cfg
 
 from evener import config, config_check, daemon
-from evener.dashboard import settings
+from evener.dashboard import rights, settings, templates
 from evener.dashboard.app import make_app
 from evener.dashboard.cloud import Cloud, Reached
 from evener.dashboard.sessions import Sessions
@@ -50,6 +50,10 @@ def main() -> None:
 def _serve(conf: cfg.ConfigOpts, serving: uvicorn.Config) -> None:
     listening = socket.socket(fileno=conf.listen_fd) if conf.listen_fd >= 0 else serving.bind_socket()
     listening.listen(BACKLOG)  # so that who comes from now on is answered
+    if conf.socket_group >= 0:
+        templates.load_all()
+        serving.load()
+        rights.leave(conf.socket_group)
     daemon.serving("Serving the dashboard")
     uvicorn.Server(serving).run(sockets=[listening])
 

@@ -25,6 +25,9 @@ OPTS = [
 STARTED_BY_OTHERS = [
     cfg.IntOpt("listen-fd", default=-1, help="Descriptor of a socket that listens, instead of an address."),
     cfg.StrOpt("api-socket", default="", help="Socket of the API on this machine, for all its services."),
+    cfg.IntOpt(
+        "socket-group", default=-1, help="Group that may speak with that socket; all other rights are left."
+    ),
     cfg.StrOpt("identity-url", default="", help="Instead of [dashboard] auth_url."),
 ]
 

@@ -29,6 +29,12 @@ _environment.globals |= {
 }
 
 
+def load_all() -> None:
+    """Read all templates now, rather than when they are first needed."""
+    for name in _environment.list_templates():
+        _environment.get_template(name)
+
+
 def render(template: str, session: Session | None, values: Mapping[str, Any], query_string: str = "") -> str:
     """Return a page, or a part of one, as a user may see it."""
     may_change = session is not None and session.login.may_change

@@ -1,5 +1,7 @@
 """The dashboard beside standalone: a process of its own, which asks the API as everybody does, by its socket."""
 
+import grp
+import os
 import subprocess
 import sys
 from typing import Any
@@ -13,6 +15,13 @@ from evener.serving.server import DIRECTORY, Server
 ERRORS = "dashboard.err"
 
 
+def _group(conf: cfg.ConfigOpts) -> list[str]:
+    """Say which group may speak with the API's socket, so that the dashboard needs no right of root's."""
+    if os.geteuid() != 0 or not conf.haproxy.user_group:
+        return []
+    return ["--socket-group", str(grp.getgrnam(conf.haproxy.user_group).gr_gid)]
+
+
 def start(conf: cfg.ConfigOpts, server: Server) -> front.Kept | None:
     """Start it, and again whenever it ends; None where it is not wanted, or no HAProxy leads to it."""
     listening = server.dashboard_socket
@@ -23,6 +32,7 @@ def start(conf: cfg.ConfigOpts, server: Server) -> front.Kept | None:
         *(sys.executable, "-m", "evener.dashboard.main", *files),
         *("--listen-fd", str(listening.fileno())),
         *("--api-socket", f"/proc/self/fd/{server.api_directory}/{front.SOCKET}"),
+        *_group(conf),
         *("--identity-url", f"{config.public_url(conf)}/identity/v3"),
     ]
 
