@@ -326,7 +326,12 @@ class Preferences:
             value = form.get(name, [""])[0]
             if value in dict(known):
                 resp.set_cookie(
-                    f"evener_{name}", value, path=MOUNT, same_site="Strict", secure=False, max_age=YEAR_S
+                    f"evener_{name}",
+                    value,
+                    path=MOUNT,
+                    same_site="Strict",
+                    secure=req.scheme == "https",
+                    max_age=YEAR_S,
                 )
         wanted = form.get("next", [""])[0]
         _write(resp, Redirect(wanted.removeprefix(MOUNT) if _is_inside(wanted) else "/balancers"), None, req)
