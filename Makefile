@@ -30,7 +30,7 @@ bench: ## measure, and print a table
 	@scripts/setup bench
 	@$(AS_ROOT) tests/sandbox .venv/bin/python -m bench
 
-package: ## build wheel and sdist into dist/
+package: ## build wheels, and on Debian its packages, into dist/
 	@scripts/setup package
 	@scripts/package
 
