@@ -183,7 +183,7 @@ class Cloud:
         onlooker = AgentNotifier(database, self.bus)
         self.network = BuiltinNetwork(database, onlooker, PHYSICAL_NETWORKS)
         self.balancing = LoadBalancing(database, self.network, self.bus, secrets=secrets, bounds=bounds)
-        self.controller = BusController(database, self.network, secrets)
+        self.controller = BusController(database, self.network, secrets, self.bus)
         self.bus.serve_controller(self.controller)
         self.agent = RecordingAgent()
         self.bus.serve_agent(HOST, self.agent)

@@ -9,7 +9,8 @@ from api_cloud import HOST, Cloud
 from test_topology import OTHER, PAIR, THIRD, Site
 
 from evener.control.leader import Lease, NotLeading
-from evener.control.lost_hosts import HEARD_WITHIN, LostHosts
+from evener.control.lost_hosts import LostHosts
+from evener.control.scheduling import HEARD_WITHIN
 from evener.resources.facts import Report
 from evener.resources.types import Role
 from evener.store.database import now

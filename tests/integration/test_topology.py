@@ -72,6 +72,10 @@ class Site:
             report = Report(loadbalancer_id=balancer["id"], applied_generation=generation)
             assert self.cloud.controller.report(host, report)
 
+    def sees_vip(self, balancer: Json, host: str, *, has_vip: bool) -> None:
+        seen = Observation(members={}, listeners={}, has_vip=has_vip)
+        assert self.cloud.controller.report(host, Report(loadbalancer_id=balancer["id"], observation=seen))
+
     def status(self, balancer: Json) -> str:
         shown = self.cloud.ann.octavia.ok("GET", f"/loadbalancers/{balancer['id']}")["loadbalancer"]
         return str(shown["provisioning_status"])
@@ -267,6 +271,26 @@ def test_both_get_new_workers_where_they_are_when_all_of_it_fails_over(site: Sit
     after = site.graphs(balancer)
     assert after.keys() == before.keys()
     assert all(graph.loadbalancer.failovers == 1 for graph in after.values())
+
+
+def test_of_two_that_are_served_anew_the_one_with_the_vip_is_the_second(site: Site) -> None:
+    balancer = site.create(topology=PAIR)
+    site.applied(balancer)
+    (first, second) = sorted(site.graphs(balancer), key=lambda host: site.roles(balancer)[host])
+    for host, has_vip in ((first, False), (second, True)):
+        site.sees_vip(balancer, host, has_vip=has_vip)
+    told = {host: len(agent.looked) for host, agent in site.agents.items()}
+    put(site.cloud.admin.octavia, f"/loadbalancers/{balancer['id']}/failover")
+    assert len(site.agents[first].looked) > told[first]
+    assert len(site.agents[second].looked) == told[second]
+    assert not site.graphs(balancer)[second].pair.peer_ready
+    site.applied(balancer, first)
+    assert site.agents[second].looked[told[second] :] == [balancer["id"]]
+    graphs = site.graphs(balancer)
+    assert (graphs[first].pair.peer_ready, graphs[second].pair.peer_ready) == (False, True)
+    site.applied(balancer, second)
+    assert all(graph.pair.peer_ready for graph in site.graphs(balancer).values())
+    assert site.status(balancer) == "ACTIVE"
 
 
 def test_a_lost_agent_s_part_goes_to_another_one(site: Site) -> None:

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.control.lost_hosts import HEARD_WITHIN, Heard, lost
+from evener.control.lost_hosts import Heard, lost
+from evener.control.scheduling import HEARD_WITHIN
 
 NOW = datetime(2026, 1, 1, 12)  # noqa: DTZ001 - as the tables hold it
 SECONDS = st.integers(0, 10_000).map(lambda each: timedelta(seconds=each))

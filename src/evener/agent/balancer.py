@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ from evener.resources.wiring import WiredPort
 
 LOG = logging.getLogger(__name__)
 NAMESPACE_PREFIX = "qlbaas-"
+ANSWERED_S = (
+    0.02  # for what was asked until the VIP goes to the other host: all that is short is answered in it
+)
 # In its directory: the port as it was plugged, and what the kernel showed of it; the packet rules, in the same way.
 PORT_NOTE, RULES_NOTE = "port.json", "rules.json"
 
@@ -90,6 +94,7 @@ class Balancer:
         self._doubted = self._doubted_closely = True
         self._doubts = threading.Lock()  # guards the two
         self.generation: int | None = None  # that was applied last
+        self._failovers: int | None = None  # of what was applied last: how often it was to be served anew
         self._cut_off = False  # the last look at its port could not make it right
         self._rules = Keeper(self.namespace, directory / RULES_NOTE)
         self._openings: frozenset[Opening] = frozenset()  # nobody listens on another port
@@ -135,6 +140,8 @@ class Balancer:
             self._plug.ask_the_network(port)
         changed |= self._ensure_port(port, look=not in_place)
         try:
+            if self._is_to_hand_over(graph):
+                self._hand_over(graph)
             applied = self._apply_parts(graphs)
             changed |= self._let_in(graph, openings)  # what no longer listens is closed afterwards
             changed |= self._router.apply(side_of(graph, self._tools.driver.interface(port)))
@@ -144,8 +151,21 @@ class Balancer:
         steps = [step for each in applied for step in each.steps]
         if steps and graph.generation == self.generation:
             LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, ", ".join(steps))
-        self.generation = graph.generation
+        self.generation, self._failovers = graph.generation, graph.loadbalancer.failovers
         return _outcome(applied, changed=changed or bool(steps))
+
+    def _is_to_hand_over(self, graph: Graph) -> bool:
+        """Return whether the other host is to have the VIP from now on: it was served anew, and this one is next."""
+        ready = graph.pair is not None and graph.pair.peer_ready
+        renewed = self._failovers not in (None, graph.loadbalancer.failovers)
+        return ready and renewed and bool(self._has_vip())
+
+    def _hand_over(self, graph: Graph | None) -> None:
+        """Have the other host take the VIP, once what was asked here is answered; who calls meanwhile calls again."""
+        with suppress(HostError):
+            self._shut(graph)
+            time.sleep(ANSWERED_S)
+        self._router.give_up()
 
     def _apply_parts(self, graphs: Sequence[Graph]) -> list[Applied]:
         """Have each data plane apply its graph, whatever becomes of the others; raise what failed, not what waits."""
@@ -424,6 +444,8 @@ class Balancer:
         with self._lock:
             self.leaving = True
             self.forget()
+            if self._has_vip():
+                self._hand_over(next(iter(self._last_graphs()), None))
             self._router.stop()  # first: who takes the addresses over is to have them at once
             with suppress(HostError):
                 self._shut()

@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select
 
+from evener.bus.base import Bus
 from evener.control import departing, heartbeats, pairs, reports, scheduling
+from evener.control.agent_notifier import look
 from evener.control.certificates import with_certificates
 from evener.control.graphs import load_family
 from evener.control.reservations import Reservations
@@ -29,8 +31,11 @@ LOG = logging.getLogger(__name__)
 class BusController:
     """Implements `evener.bus.base.Controller` on the database."""
 
-    def __init__(self, database: Database, network: Network, secrets: Secrets | None = None) -> None:
+    def __init__(
+        self, database: Database, network: Network, secrets: Secrets | None = None, bus: Bus | None = None
+    ) -> None:
         self._database = database
+        self._bus = bus  # to tell the other one of two
         self._network = network
         self._secrets = secrets
         self._reservations = Reservations(database, network, secrets)
@@ -158,6 +163,9 @@ class BusController:
             reports.store_vip(tx, sender, balancer_id, report.observation)
         if report.applied_generation is not None:
             reports.remove_what_went(tx, self._secrets, balancer_id)
+            if self._bus is not None and Role(sender.binding.role) is not Role.STANDALONE:
+                hosts = pairs.waiting(tx, balancer_id, agent_id, report.applied_generation)
+                tx.after_commit(partial(look, self._bus, hosts, balancer_id))
 
 
 def check(tx: Transaction, host: str, asker: Asker) -> None:

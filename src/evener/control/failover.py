@@ -99,8 +99,11 @@ class Failover:
             if not moved:
                 rows.update(tx, LoadBalancer, loadbalancer_id, failovers=row.failovers + 1)
                 scheduling.renew(tx, loadbalancer_id, leaving.values())
-            # Who lets go first hears it first.
-            hosts = dict.fromkeys([*leaving, *scheduling.hosts_of(tx, loadbalancer_id)])
+            # Who lets go first hears it first; of two that stay, who has the VIP hears it from the other's report.
+            hosts = [*leaving, *scheduling.hosts_of(tx, loadbalancer_id)]
+            if not moved and len(leaving) > 1:
+                hosts = pairs.first_to_renew(tx, loadbalancer_id)
+            hosts = list(dict.fromkeys(hosts))
             tx.after_commit(partial(look, self._bus, hosts, loadbalancer_id))
         LOG.info("Load balancer %s: %s", loadbalancer_id, "goes to another agent" if moved else "served anew")
 

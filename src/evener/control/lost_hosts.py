@@ -18,6 +18,7 @@ from evener.bus.base import Bus
 from evener.control import departing, failover
 from evener.control.agent_notifier import look
 from evener.control.leader import ALONE, Leader, only
+from evener.control.scheduling import HEARD_WITHIN
 from evener.control.services import Services
 from evener.resources.caller import ADMIN, Caller
 from evener.resources.errors import Conflict, Unavailable
@@ -31,7 +32,6 @@ from evener.threads import Thread, repeated
 LOG = logging.getLogger(__name__)
 WHO = Caller("evener", "", frozenset({ADMIN}))
 EVERY_S = 0.5
-HEARD_WITHIN = timedelta(seconds=30)  # agents are heard each 25 seconds at least
 AGAIN_S = 15.0  # until another try with what no agent could take
 
 

@@ -18,7 +18,7 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import Role, Topology
 from evener.services.network import Footing, HostPort, Network
 from evener.store.database import Transaction, now
-from evener.store.schema import host_ports
+from evener.store.schema import agents, bindings, host_ports
 
 # The higher one keeps the VIP where both have it. High ones: the higher, the sooner a silent one is replaced.
 PRIORITIES = {Role.MASTER: 254, Role.BACKUP: 250}
@@ -114,6 +114,29 @@ def ports_of(tx: Transaction, loadbalancer_id: str) -> dict[Role, HostPort]:
     return {Role(row.role): HostPort(row.port_id, row.address) for row in tx.execute(statement)}
 
 
+def waiting(tx: Transaction, loadbalancer_id: str, agent_id: str, applied: int) -> list[str]:
+    """Return the host of the agent that serves a load balancer with another, has its VIP, and has yet to apply that.
+
+    It does so after the other one, in case that the VIP goes over meanwhile.
+    """
+    others = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id != agent_id)
+    waits = (bindings.c.has_vip.is_(True), bindings.c.applied_generation < applied)
+    found = select(agents.c.host).join(bindings, bindings.c.agent_id == agents.c.id).where(*others, *waits)
+    return tx.scalar_ids(found)
+
+
+def first_to_renew(tx: Transaction, loadbalancer_id: str) -> list[str]:
+    """Return the hosts that get a new worker first: not the one with the VIP, where that is known."""
+    its = bindings.c.loadbalancer_id == loadbalancer_id
+    found = (
+        select(agents.c.host, bindings.c.has_vip)
+        .join(bindings, bindings.c.agent_id == agents.c.id)
+        .where(its)
+    )
+    hosts = {row.host: bool(row.has_vip) for row in tx.execute(found)}
+    return [host for host, has_vip in hosts.items() if not has_vip] or list(hosts)
+
+
 def graph(
     network: Network, family: Family, part: Part, ports: Mapping[Role, HostPort], host: str
 ) -> Graph | None:
@@ -138,5 +161,6 @@ def graph(
         port=plugged.wiring.model_copy(update={"moving": moving}),
         peer=ports[OTHER[part.role]].address,
         priority=PRIORITIES[part.role],
+        peer_ready=part.partner_applied == family.balancer.generation,
     )
     return made.model_copy(update={"pair": pair})

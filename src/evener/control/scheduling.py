@@ -18,6 +18,8 @@ from evener.store import rows
 from evener.store.database import Transaction, now
 from evener.store.schema import agents, bindings, loadbalancers
 
+HEARD_WITHIN = timedelta(seconds=30)  # who is well: agents are heard each 25 seconds at least
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -252,20 +254,24 @@ def roles_of(tx: Transaction, loadbalancer_id: str) -> dict[str, Role]:
 class Part:
     """What an agent does of a load balancer: in which role, and which generation of it was applied, there or before.
 
-    `number` says how many agents have had that role, it included.
+    `number` says how many agents have had that role, it included; `partner_applied`, which generation the other one of
+    two has applied, where that is heard of.
     """
 
     role: Role
     applied: int
     number: int = 1
+    partner_applied: int | None = None
 
 
 def part_of(tx: Transaction, loadbalancer_id: str, host: str) -> Part | None:
     """Return the part of the agent on `host`; None where it has none."""
-    for row in tx.execute(_HOSTS, {"served": loadbalancer_id}):
-        if row.host == host:
-            return Part(Role(row.role), row.applied_generation, row.number)
-    return None
+    found = {row.host: row for row in tx.execute(_HOSTS, {"served": loadbalancer_id})}
+    mine = found.pop(host, None)
+    if mine is None:
+        return None
+    heard = [row.applied_generation for row in found.values() if row.heartbeat_at > now() - HEARD_WITHIN]
+    return Part(Role(mine.role), mine.applied_generation, mine.number, min(heard, default=None))
 
 
 def part_of_agent(tx: Transaction, loadbalancer_id: str, agent_id: str) -> Part:
@@ -329,7 +335,14 @@ _CANDIDATES = select(
     _balancers.label("balancers"),
 )
 _HOSTS = (
-    select(agents.c.host, agents.c.id, bindings.c.role, bindings.c.applied_generation, bindings.c.number)
+    select(
+        agents.c.host,
+        agents.c.id,
+        agents.c.heartbeat_at,
+        bindings.c.role,
+        bindings.c.applied_generation,
+        bindings.c.number,
+    )
     .join(bindings, bindings.c.agent_id == agents.c.id)
     .where(bindings.c.loadbalancer_id == bindparam("served"))
 )

@@ -78,13 +78,15 @@ class Pair(Document):
 
     `port` is this host's own, with an address of each version that the VIP's port has; that one is plugged nowhere.
     `peer` is the other's address, of the VIP's version. Who has the higher `priority` keeps the VIP where both have it.
-    On `peer_port` of its own address each tells the other which clients belong to which members.
+    On `peer_port` of its own address each tells the other which clients belong to which members. `peer_ready` says
+    whether the other one has applied this generation, and is heard of.
     """
 
     port: WiredPort
     peer: str
     priority: int = Field(ge=1, le=254)
     peer_port: int = PEER_PORT
+    peer_ready: bool = False
 
 
 class Graph(Tree):

@@ -103,7 +103,7 @@ def _serve_agents(conf: cfg.ConfigOpts) -> None:
     daemon.on_signals(ended.set, lambda: daemon.reload(conf))
     database, bus = parts.database(conf), parts.bus(conf)
     cloud = parts.cloud(conf, database)
-    bus.serve_controller(BusController(database, cloud.network, cloud.secrets))
+    bus.serve_controller(BusController(database, cloud.network, cloud.secrets, bus))
     leader = Lease(database)
     leader.keep(ended).start()
     Reservations(database, cloud.network, cloud.secrets).keep_sweeping(ended, leader).start()

@@ -92,7 +92,7 @@ class Assembly:
             self.database, cloud.secrets_key_file(conf), Bounds(**cloud.secret_bounds(conf))
         )
         self._reservations = Reservations(self.database, network, secrets)
-        self._bus.serve_controller(BusController(self.database, network, secrets))
+        self._bus.serve_controller(BusController(self.database, network, secrets, self._bus))
         largest = conf.api.max_body_bytes
         app = make_api(
             conf,

@@ -147,8 +147,8 @@ class VirtualRouter:
             for vip in side.vips:
                 addresses.remove_address(netlink, link, ip_interface(f"{vip}/{vip.max_prefixlen}"))
 
-    def stop(self) -> None:
-        """Give the VIP up, and end keepalived. Harmless when there is nothing."""
+    def give_up(self) -> None:
+        """Tell keepalived that this host does not serve, and return once it has the VIP no more, or after a second."""
         self.tell(serves=False)
         deadline = time.monotonic() + GIVEN_UP_S
         with suppress(HostError):
@@ -156,6 +156,10 @@ class VirtualRouter:
                 time.sleep(SAID_S)
             while self.has_vip() and self._lives() and time.monotonic() < deadline:
                 time.sleep(POLL_S)
+
+    def stop(self) -> None:
+        """Give the VIP up, and end keepalived. Harmless when there is nothing."""
+        self.give_up()
         process.end(self.paths)
         if self._side is not None:
             with suppress(HostError):
