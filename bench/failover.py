@@ -21,14 +21,14 @@ from existing_bridge import BRIDGE
 from node import HOST
 from rabbitmq import with_a_node
 from standalone import Standalone
-from two_machines import WITHIN_S, Caller, Pair, cloud_of_both, joined, node_on, paired
+from two_machines import OCTAVIA, WITHIN_S, Caller, Pair, cloud_of_both, joined, node_on, paired
 
 from waiting import eventually
 
 REPETITIONS = 20
 WELL_WITHIN_S = 120.0  # after many deaths one after the other
 PORT = 19876
-LOST_MS, LOST_WORST_MS, KILLED_MS = 350, 400, 100
+LOST_MS, LOST_WORST_MS, KILLED_MS, PLANNED_MS = 350, 400, 100, 50
 
 
 def measure() -> Iterator[Result]:
@@ -36,6 +36,7 @@ def measure() -> Iterator[Result]:
     with TemporaryDirectory() as directory, _a_pair(Path(directory)) as pair:
         for what, lose, find, aims in (
             ("HAProxy killed", _kill, _nothing, (KILLED_MS, None)),
+            ("planned failover", _fail_over, _nothing, (PLANNED_MS, None)),
             ("link cut", _cut, _heal, (LOST_MS, LOST_WORST_MS)),
             ("host lost", _die, _live, (LOST_MS, LOST_WORST_MS)),
         ):
@@ -81,6 +82,10 @@ def _nothing(_: Pair) -> None:
 
 def _kill(pair: Pair) -> None:
     pair.kill("haproxy", HOST)
+
+
+def _fail_over(pair: Pair) -> None:
+    pair.cloud.api.request("PUT", f"{OCTAVIA}/{pair.path}/failover")
 
 
 def _cut(_: Pair) -> None:

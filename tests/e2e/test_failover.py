@@ -3,7 +3,10 @@
 The second machine is a network namespace with a view of its own of what is mounted, on the same physical network.
 """
 
+import os
 import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,3 +137,46 @@ def test_what_is_changed_after_a_failover_is_done_where_it_is(cloud: Cloud, bala
     eventually(lambda: set(cloud.client.spread(balancer.vip, 6)) == {"web1"}, WITHIN_S)
     cloud.api.update(balancer.members["web2"], weight=1)
     cloud.api.wait_active(balancer.lb, WITHIN_S)
+
+
+def evener(standalone: Standalone, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the client as administrator."""
+    own = {"OS_CLOUD": "evener", "OS_CLIENT_CONFIG_FILE": str(standalone.state / "clouds.yaml")}
+    command = [str(Path(sys.executable).parent / "evener"), *arguments]
+    return subprocess.run(
+        command, env={**os.environ, **own}, capture_output=True, text=True, timeout=200, check=False
+    )
+
+
+def test_a_host_is_emptied_by_one_command_and_filled_again_by_another(
+    cloud: Cloud, standalone: Standalone, places: list[Place]
+) -> None:
+    many = [cloud.balancer(f"many-{number}") for number in range(3)]
+    before = Counter(amphora(cloud, each)["lb_network_ip"] for each in many)
+    emptied = evener(standalone, "agent-evacuate", HOST)
+    assert emptied.returncode == 0, emptied.stdout + emptied.stderr
+    assert f"Host {HOST} gets no new load balancers; " in emptied.stdout
+    assert emptied.stdout.count(" went to ") >= before[HOST]
+    assert {amphora(cloud, each)["lb_network_ip"] for each in many} == {
+        place.host for place in places if place.host != HOST
+    }
+    nobody = evener(
+        standalone, "agent-evacuate", places[0].host if places[0].host != HOST else places[1].host
+    )
+    assert nobody.returncode == 1  # there is no other
+    assert "stays: no other agent can take it" in nobody.stdout
+    for place in places:
+        agent = cloud.api.request("GET", f"/networking/v2.0/agents?host={place.host}").json()["agents"][0]
+        up = {"agent": {"admin_state_up": True}}
+        assert cloud.api.request("PUT", f"/networking/v2.0/agents/{agent['id']}", up).ok
+    shown = evener(standalone, "agent-balance")
+    assert f"to {HOST}\n" in shown.stdout
+    assert "--yes does it" in shown.stdout
+    assert evener(standalone, "agent-balance", "--yes").returncode == 0
+    after = Counter(amphora(cloud, each)["lb_network_ip"] for each in many)
+    assert len(after) == 2
+    assert evener(standalone, "agent-balance").stdout.endswith(": even\n")
+    for each in many:
+        assert set(cloud.client.spread(each.vip, 6)) == {"web1", "web2"}
+        cloud.delete(each, wait=False)
+        cloud.api.wait_gone(each.lb, WITHIN_S)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from existing_bridge import BRIDGE
 from node import HOST, Node
-from standalone import Cloud, Standalone, eventually
-from test_failover import cloud, node, settings
+from standalone import Cloud, Standalone, Traffic, eventually
+from test_failover import cloud, failed_over, node, settings
 from two_machines import OCTAVIA, WITHIN_S, Caller, Pair, paired
 
 __all__ = ["cloud", "node", "settings"]
@@ -69,6 +69,19 @@ def test_a_killed_agent_changes_nothing(pair: Pair) -> None:
     assert (pair.serving("haproxy"), pair.serving("keepalived")) == before
     assert pair.owners() == [HOST]
     assert caller.longest_gap_s < LONGEST_S
+
+
+def test_a_failover_of_all_of_it_hands_the_vip_over_and_fails_no_request(pair: Pair) -> None:
+    pair.have(HOST)
+    before = {host: set(pids) for host, pids in pair.serving("haproxy").items()}
+    with Traffic(pair.cloud.client, pair.vip) as traffic, Caller(pair.cloud, pair.vip) as caller:
+        assert failed_over(pair.cloud, pair.balancer, pair.path) <= {"PENDING_UPDATE", "ACTIVE"}
+        eventually(lambda: pair.owners() == [pair.standalone_host], 5)
+        time.sleep(1.5)
+    assert not traffic.failures
+    assert caller.longest_gap_s < LONGEST_S
+    for host, pids in pair.serving("haproxy").items():
+        assert set(pids) - before[host], "it has a new worker"
 
 
 def test_a_cut_link_moves_the_vip_and_one_has_it_when_it_is_healed(pair: Pair) -> None:

@@ -136,6 +136,11 @@ class Pair:
         self.cloud, self.standalone, self.node, self.balancer = cloud, standalone, node, balancer
         self.vip = balancer.vip
 
+    @property
+    def path(self) -> str:
+        """Where Octavia's API has it."""
+        return f"lbaas/loadbalancers/{self.balancer.lb['id']}"
+
     def serving(self, name: str) -> dict[str, list[int]]:
         """Return the processes of a program that serve it, by host."""
         found: dict[str, list[int]] = {HOST: [], self.standalone_host: []}

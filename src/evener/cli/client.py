@@ -72,6 +72,22 @@ class Client:
             raise refusal(answer.status_code, document, answer.text)
         return document
 
+    def load_balancing(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return what Octavia's API answers to `method` on `path` below /v2; {} for no body.
+
+        Raises:
+            Unreachable: when the catalogue has no such service.
+        """
+        base = self._base("load-balancer", "/v2")
+        if base is None:
+            raise Unreachable("The catalogue has no endpoint for load balancing (load-balancer)")
+        answer, document = self._exchange(method, f"{base}/{path}", body, query)
+        if answer.status_code >= 400 or not isinstance(document, dict):
+            raise refusal(answer.status_code, document, answer.text)
+        return document
+
     def projects(self, name: str) -> list[str]:
         """Return the ids of the projects of that name, as far as the identity service tells the caller."""
         base = self._base("identity", "/v3")

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from cliff.complete import CompleteCommand
 
-from evener.cli import arguments, output, quotas, scheduling
+from evener.cli import arguments, moving, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, KINDS
 from evener.cli.command import AnyCommand, CommandSet, ShowOne, Table, client_of, say
@@ -104,7 +104,9 @@ def _described(
 OWN = CommandSet(
     KINDS,
     {
+        "agent-balance": moving.Balance,
         "agent-delete": scheduling.DeleteAgent,
+        "agent-evacuate": moving.Evacuate,
         "flavor-associate": scheduling.AssociateFlavor,
         "flavor-disassociate": scheduling.DisassociateFlavor,
         "lbaas-agent-hosting-loadbalancer": scheduling.HostingAgent,

@@ -1,0 +1,94 @@
+"""What evens out where load balancers are: whatever the hosts and their failure domains."""
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evener.cli.places import Move, Place, domains_of, evening, places_of
+
+HOSTS = [f"host-{number}" for number in range(5)]
+
+
+@st.composite
+def sites(draw: st.DrawFn) -> tuple[list[Place], dict[str, str]]:
+    """Draw hosts with their domains, and load balancers on one of them, or on two of different domains."""
+    hosts = HOSTS[: draw(st.integers(1, 5))]
+    domains = {host: draw(st.sampled_from(["rack 1", "rack 2", host])) for host in hosts}
+    places = []
+    for number in range(draw(st.integers(0, 20))):
+        first = draw(st.sampled_from(HOSTS))  # some on hosts that are not to be touched
+        apart = [each for each in hosts if domains[each] != domains.get(first, first)]
+        if apart and draw(st.booleans()):
+            second = draw(st.sampled_from(apart))
+            places.append(Place(f"{number}b", f"lb-{number}", second, "BACKUP"))
+            places.append(Place(f"{number}a", f"lb-{number}", first, "MASTER"))
+        else:
+            places.append(Place(f"{number}a", f"lb-{number}", first))
+    return places, domains
+
+
+def after(places: list[Place], moves: list[Move]) -> list[Place]:
+    now = {each.id: each for each in places}
+    for move in moves:
+        now[move.place.id] = replace(now[move.place.id], host=move.to)
+    return list(now.values())
+
+
+@given(sites())
+def test_moves_end_and_keep_two_apart_and_touch_no_other_host(
+    site: tuple[list[Place], dict[str, str]],
+) -> None:
+    places, domains = site
+    moves = list(evening(places, domains))
+    assert len(moves) <= len(places) * len(places)
+    now = after(places, moves)
+    for loadbalancer in {each.loadbalancer for each in now}:
+        where = [domains.get(each.host, each.host) for each in now if each.loadbalancer == loadbalancer]
+        assert len(set(where)) == len(where)
+    untouched = [each for each in places if each.host not in domains]
+    assert all(each in now for each in untouched)
+
+
+@given(st.integers(0, 40), st.integers(1, 5))
+def test_where_nothing_is_in_the_way_hosts_differ_by_one_at_most(number: int, hosts: int) -> None:
+    domains = {host: host for host in HOSTS[:hosts]}
+    places = [Place(str(each), f"lb-{each}", HOSTS[0]) for each in range(number)]
+    moves = list(evening(places, domains))
+    count = Counter(each.host for each in after(places, moves))
+    assert not number or max(count.values()) - min(count[host] for host in domains) <= 1
+    assert len(moves) == sum(count[host] for host in domains if host != HOSTS[0])  # each is moved once
+
+
+@given(sites())
+def test_what_is_even_stays_and_so_does_what_cannot_be_moved(
+    site: tuple[list[Place], dict[str, str]],
+) -> None:
+    places, domains = site
+    assert not list(evening(after(places, list(evening(places, domains))), domains))
+    assert not list(evening(places, domains, {each.loadbalancer for each in places}))
+
+
+def test_who_stands_by_is_moved_rather_than_who_serves() -> None:
+    domains = {host: host for host in HOSTS[:3]}
+    places = [
+        Place("1", "lb-1", HOSTS[0]),
+        Place("2", "lb-2", HOSTS[0], "MASTER"),
+        Place("3", "lb-2", HOSTS[1], "BACKUP"),
+        Place("4", "lb-3", HOSTS[0], "BACKUP"),
+        Place("5", "lb-3", HOSTS[1], "MASTER"),
+    ]
+    assert next(iter(evening(places, domains))) == Move(places[3], HOSTS[2])
+
+
+def test_agents_that_are_dead_or_get_none_do_not_count() -> None:
+    agents = [
+        {"host": "a", "alive": True, "admin_state_up": True, "configurations": {"failure_domain": "rack 1"}},
+        {"host": "b", "alive": True, "admin_state_up": True, "configurations": {}},
+        {"host": "c", "alive": False, "admin_state_up": True},
+        {"host": "d", "alive": True, "admin_state_up": False},
+    ]
+    assert domains_of(agents) == {"a": "rack 1", "b": "b"}
+    shown = {"id": "1", "loadbalancer_id": "2", "lb_network_ip": "a", "role": "MASTER"}
+    assert places_of([shown]) == [Place("1", "2", "a", "MASTER")]
