@@ -34,7 +34,12 @@ NETWORKING = (
     "net-external-list",
 )
 # Ours alone; neutron has its own kind of complete, without a dash and outside of its list.
-OURS = {"top", *(f"lbaas-certificate-{verb}" for verb in ("create", "delete", "list"))}
+OURS = {
+    "agent-balance",
+    "agent-evacuate",
+    "top",
+    *(f"lbaas-certificate-{verb}" for verb in ("create", "delete", "list")),
+}
 # Prints, for each command of neutron with one of the prefixes or names in argv, what its parser takes.
 DUMP = """
 import json, sys

@@ -56,6 +56,7 @@ def rows_of(name: str, project: str) -> Found:
         loadbalancer_id="1",
         pool_id="1",
         weight=1,
+        shown_role="STANDALONE",
         default_pool_id="1",
         admin_state_up=True,
         created_generation=1,

@@ -7,14 +7,15 @@ that was interrupted is given again.
 import argparse
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 
 from evener.cli.catalogue import BY_KIND
 from evener.cli.client import Client, Object
 from evener.cli.command import Command, client_of, say
-from evener.cli.errors import CliError, Refused
+from evener.cli.errors import CliError, Refused, Unreachable
 from evener.cli.escaping import visible
-from evener.cli.places import Place, domains_of, evening, places_of
+from evener.cli.places import Place, domains_of, evening, places_of, words
 
 INTERVAL_S = 0.2
 PATIENCE_S = 120.0  # for one load balancer
@@ -28,6 +29,27 @@ def _agents(client: Client) -> list[Object]:
 def _places(client: Client, **which: str) -> list[Place]:
     found = client.load_balancing("GET", "octavia/amphorae", query=which)
     return places_of(found["amphorae"])
+
+
+def served(client: Client, loadbalancer_id: str | None = None) -> dict[str, str]:
+    """Return in words who serves a load balancer, or each, by their ids: of those that two agents do.
+
+    Nothing, where the caller may not see that, or nobody tells.
+    """
+    with suppress(Refused, Unreachable):
+        if client.is_admin():
+            places = _places(
+                client, **({} if loadbalancer_id is None else {"loadbalancer_id": loadbalancer_id})
+            )
+            paired = [each for each in places if each.role != "STANDALONE"]
+            missing = (
+                {str(each["host"]) for each in _agents(client) if not each["alive"]} if paired else set()
+            )
+            return {
+                balancer: words((each for each in paired if each.loadbalancer == balancer), missing)
+                for balancer in dict.fromkeys(each.loadbalancer for each in paired)
+            }
+    return {}
 
 
 def _name(client: Client, loadbalancer_id: str) -> str:

@@ -35,6 +35,13 @@ def places_of(amphorae: Iterable[Mapping[str, Any]]) -> list[Place]:
     ]
 
 
+def words(places: Iterable[Place], missing: Collection[str] = ()) -> str:
+    """Return who serves a load balancer that two do. `missing` are hosts that are not heard of."""
+    first = sorted(places, key=lambda each: (each.role != "MASTER", each.host))
+    said = (f"{each.role} {each.host}{' (not heard of)' if each.host in missing else ''}" for each in first)
+    return ", ".join(said)
+
+
 def domains_of(agents: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the failure domains of the agents, by host, that are alive and get new load balancers."""
     return {

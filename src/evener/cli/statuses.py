@@ -12,6 +12,7 @@ from evener.cli.arguments import TARGET, add_request_format
 from evener.cli.catalogue import BY_KIND
 from evener.cli.command import Command, client_of, say
 from evener.cli.escaping import visible
+from evener.cli.moving import served
 from evener.cli.resource import Resource
 from evener.cli.status_tree import Node, children, title, top_level
 
@@ -53,11 +54,16 @@ def _grow(tree: "Tree", below: Iterator[tuple[str, Node]] | list[tuple[str, Node
         _grow(tree.add(_label(kind, node)), children(node))
 
 
-def draw(balancer: Node) -> "Tree":
-    """Return the drawing of a load balancer and everything below it, each with its two statuses."""
+def draw(balancer: Node, served: str = "") -> "Tree":
+    """Return the drawing of a load balancer and everything below it, each with its two statuses.
+
+    `served` says by whom, where two agents do.
+    """
     from rich.tree import Tree
 
     tree = Tree(_label("load balancer", balancer))
+    if served:
+        tree.add(f"served by {visible(served)}")
     _grow(tree, top_level(balancer))
     return tree
 
@@ -92,4 +98,5 @@ class Status(Command):
             return
         from rich.console import Console
 
-        Console(file=self.app.stdout, highlight=False, soft_wrap=True).print(draw(statuses["loadbalancer"]))
+        drawn = draw(statuses["loadbalancer"], served(client, object_id).get(object_id, ""))
+        Console(file=self.app.stdout, highlight=False, soft_wrap=True).print(drawn)

@@ -17,6 +17,7 @@ from evener.cli.catalogue import BY_KIND
 from evener.cli.client import Client
 from evener.cli.command import Command, client_of
 from evener.cli.errors import Refused
+from evener.cli.moving import served
 from evener.cli.statuses import STYLES
 from evener.cli.top_rows import HEADINGS, Row, Sample, cells, counters_by_id, fitting, rows
 
@@ -61,6 +62,7 @@ def _count(text: str) -> int:
 def sample(client: Client, ids: Sequence[str]) -> dict[str, Sample]:
     """Return a sample of each load balancer of `ids` that there is."""
     found = {}
+    who = served(client)
     for balancer_id in ids:
         path = f"lbaas/loadbalancers/{balancer_id}"
         try:
@@ -70,7 +72,8 @@ def sample(client: Client, ids: Sequence[str]) -> dict[str, Sample]:
             if refused.status == 404:
                 continue
             raise
-        found[balancer_id] = Sample(time.monotonic(), balancer, counters_by_id(balancer_id, stats))
+        by_two = who.get(balancer_id, "")
+        found[balancer_id] = Sample(time.monotonic(), balancer, counters_by_id(balancer_id, stats), by_two)
     return found
 
 

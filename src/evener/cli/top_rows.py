@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evener.cli.escaping import visible
 from evener.cli.status_tree import Node, children, title, top_level
 
 Counters = Mapping[str, int]
@@ -15,12 +16,13 @@ class Sample:
     """One load balancer at the moment `at_s` (seconds of a monotonic clock).
 
     `balancer` is its tree of statuses; `counters` are by id of the load balancer, and of those listeners and
-    members for which the server has counters.
+    members for which the server has counters. `served` says by which two agents it is served, where there are two.
     """
 
     at_s: float
     balancer: Node
     counters: Mapping[str, Counters] = field(default_factory=dict)
+    served: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ def rows(before: Sample | None, now: Sample) -> list[Row]:
     result = []
     for depth, kind, node in _walk("load balancer", now.balancer, 0):
         status = str(node.get("operating_status") or node.get("provisioning_status") or "")
-        row = Row(depth, kind, title(node), status)
+        served = f" ({visible(now.served)})" if depth == 0 and now.served else ""
+        row = Row(depth, kind, title(node) + served, status)
         counters = now.counters.get(node["id"])
         if counters is not None:
             earlier = before.counters.get(node["id"]) if before else None

@@ -45,15 +45,16 @@ def _own(column: ColumnElement[Any], vip: ColumnElement[Any]) -> Any:
     return func.coalesce(_looked_up(column, *mine), of_vip)
 
 
+# Who is called; which part of two it is, as long as it has not said.
+ROLE: ColumnElement[str] = case(
+    (bindings.c.has_vip.is_(None), bindings.c.role),
+    (bindings.c.has_vip.is_(True), Role.MASTER.value),
+    else_=Role.BACKUP.value,
+)
 _OWN = {
     "vrrp_ip": _own(host_ports.c.address, loadbalancers.c.vip_address),
     "vrrp_port_id": _own(host_ports.c.port_id, loadbalancers.c.vip_port_id),
-    # Who is called; which part of two it is, as long as it has not said.
-    "role": case(
-        (bindings.c.has_vip.is_(None), bindings.c.role),
-        (bindings.c.has_vip.is_(True), Role.MASTER.value),
-        else_=Role.BACKUP.value,
-    ),
+    "role": ROLE,
 }
 
 

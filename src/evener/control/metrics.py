@@ -14,9 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import Row, and_, select
 
+from evener.control.amphorae import ROLE
 from evener.control.operating import Seen, operating_tree
 from evener.control.status_filters import OF_BINDINGS
 from evener.control.statuses import (
+    AGENT_DOWN_AFTER,
     Lifetime,
     Progress,
     combined_health,
@@ -109,6 +111,7 @@ _STATEMENTS = {
     ),
     "bindings": select(
         bindings.c.loadbalancer_id,
+        ROLE.label("shown_role"),
         *OF_BINDINGS,
     ).join(agents, agents.c.id == bindings.c.agent_id),
     "agents": select(agents.c.host, agents.c.heartbeat_at),
@@ -136,6 +139,7 @@ def measured(found: Found, moment: datetime) -> Iterator[Metric]:
     """Yield every metric that follows from rows read at `moment`."""
     yield from _agents(found, moment)
     yield from _balancers(found, moment)
+    yield from _places(found, moment)
     yield from _traffic(found)
 
 
@@ -233,6 +237,21 @@ def _balancers(found: Found, moment: datetime) -> Iterator[Metric]:
     for each in statuses.values():
         yield from (each.provisioning, each.operating)
     yield up
+
+
+def _places(found: Found, moment: datetime) -> Iterator[Metric]:
+    """Yield who serves each load balancer, in which role, and whether that one is heard of."""
+    there = GaugeMetricFamily(
+        "evener_loadbalancer_agent",
+        "1 for an agent that serves the load balancer, 0 for one that is to and is not heard of",
+        labels=(*_BALANCER, "host", "role"),
+    )
+    bound = _grouped(found.bindings, "loadbalancer_id")
+    for balancer in found.balancers:
+        for row in bound.get(balancer.id, []):
+            labels = [*_values(balancer, _BALANCER), row.host, row.shown_role]
+            there.add_metric(labels, row.heartbeat_at > moment - AGENT_DOWN_AFTER)
+    yield there
 
 
 def _checked(family: _Family) -> Iterator[Any]:
