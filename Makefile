@@ -7,9 +7,9 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 /p' Makefile | awk '{printf "  %s %-7s ", $$1, $$2; $$1 = $$2 = ""; print}'
 
-demo: ## start Evener, build a load balancer, show its traffic, leave it running
-	@scripts/setup demo
-	@$(AS_ROOT) demo/run
+demo: ## start Evener, build a load balancer, show its traffic, leave it running; with HA=1 on two hosts
+	@scripts/setup $(if $(HA),ha,demo)
+	@$(AS_ROOT) demo/$(if $(HA),run-ha,run)
 
 cloud: ## start a real Keystone, Neutron and Barbican, put Evener into it by the handbook's steps, leave it running
 	@scripts/setup cloud

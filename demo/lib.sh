@@ -1,9 +1,12 @@
-# What demo/run and scripts/down share: the demonstration's namespaces and the server's process. Sourced, never run.
+# What the demonstrations and scripts/down share: the demonstration's namespaces and the server's process. Sourced, never run.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 OURS=$STATE/demo # a file for each namespace that is the demonstration's own, so that no other is touched
 MADE=$STATE/demo.made # KIND ID of what the demonstration made below LB_WEB
 PIDFILE=$STATE/standalone.pid
+HA=$STATE/ha # of the demonstration with two hosts: their agents' files, RabbitMQ's, and a file PROCESS.pid for each
+HA_HOSTS="node-1 node-2"
+HA_BRIDGES="evener-data evener-manage"
 
 # wait_until SECONDS COMMAND...: tries it until it succeeds, ten times a second.
 wait_until() {
@@ -69,4 +72,37 @@ standalone_pid() {
   local pid=
   [ ! -s "$PIDFILE" ] || read -r pid <"$PIDFILE" || true
   if [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q evener-standalone; then say "$pid"; fi
+}
+
+# Ends at once all that runs on a host of the demonstration: its agent, and the load balancers that it serves.
+kill_host() {
+  local pids
+  pids=$(pgrep -f "$HA/$1/" | xargs)
+  # shellcheck disable=SC2086 # one word per process
+  [ -z "$pids" ] || kill -9 $pids 2>/dev/null || true
+}
+
+# Removes the demonstration with two hosts, where it is; says so.
+remove_ha() {
+  local each pid
+  [ -e $HA ] || return 0
+  for each in $HA_HOSTS; do
+    kill_host "$each"
+    if has_namespace "$each"; then
+      ip netns delete "$each"
+      say "Removed host $each"
+    fi
+  done
+  for each in rabbitmq epmd; do
+    [ ! -s "$HA/$each.pid" ] || {
+      pid=$(<"$HA/$each.pid")
+      kill "$pid" 2>/dev/null || true
+      wait_until 30 has_ended "$pid" || kill -9 "$pid"
+    }
+  done
+  for each in $HA_BRIDGES; do
+    ! has_link "$each" || ip link delete "$each"
+  done
+  rm -rf "$HA"
+  say "Removed RabbitMQ, bridges and $HA"
 }
