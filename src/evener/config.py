@@ -15,7 +15,7 @@ from oslo_config import cfg, types
 from oslo_log import log
 
 from evener import config_check, service_manager
-from evener.config_agent import AGENT_OPTS
+from evener.config_agent import AGENT_OPTS, LINUX_BRIDGE_OPTS, OVS_OPTS
 from evener.resources import bounds, destinations, provider
 from evener.resources.quota import default_limits
 from evener.resources.types import validate_uuid
@@ -261,16 +261,6 @@ HAPROXY_OPTS = [
         "beside or in place of those that docs/host.md lists.",
     ),
 ]
-LINUX_BRIDGE_OPTS = [
-    cfg.DictOpt(
-        "bridge_mappings", default={}, help="PHYSICAL_NETWORK:BRIDGE,…: Linux bridges that the host has."
-    ),
-    cfg.DictOpt(
-        "physical_interface_mappings",
-        default={},
-        help="PHYSICAL_NETWORK:INTERFACE,…: interfaces that become ports of our own bridges.",
-    ),
-]
 NETWORKING_OPTS = [
     cfg.ListOpt(
         "reserved_ips",
@@ -283,30 +273,6 @@ NEUTRON_AGENT_OPTS = [
         "report_state",
         default=False,
         help="Whether the agent tells Neutron, over the same RabbitMQ, that it lives; neutron-lbaasv2-agent does.",
-    ),
-]
-OVS_OPTS = [
-    cfg.DictOpt(
-        "bridge_mappings",
-        default={},
-        help="PHYSICAL_NETWORK:BRIDGE,…: Open vSwitch bridges that the host has.",
-    ),
-    cfg.StrOpt(
-        "integration_bridge",
-        default="br-int",
-        deprecated_name="ovs_integration_bridge",
-        deprecated_group="DEFAULT",
-        help="Open vSwitch bridge that ports are on.",
-    ),
-    cfg.StrOpt(
-        "ovsdb_connection", default="unix:/run/openvswitch/db.sock", help="Where ovsdb-server listens."
-    ),
-    cfg.IntOpt("ovsdb_timeout", default=10, min=1, help="Seconds Open vSwitch may take for a change."),
-    cfg.StrOpt(
-        "datapath_type",
-        default="system",
-        choices=[("system", "the kernel's"), ("netdev", "in user space")],
-        help="Datapath of the integration bridge, where we make it.",
     ),
 ]
 SERVICES_OPTS = [

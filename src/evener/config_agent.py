@@ -1,4 +1,4 @@
-"""The settings `[agent]`: what a node's agent is to others."""
+"""The settings of a node: what its agent is to others, and what it has of networks."""
 
 from oslo_config import cfg
 
@@ -19,5 +19,39 @@ AGENT_OPTS = [
         default=30,
         min=1,
         help="Seconds between two words to Neutron that the agent lives.",
+    ),
+]
+LINUX_BRIDGE_OPTS = [
+    cfg.DictOpt(
+        "bridge_mappings", default={}, help="PHYSICAL_NETWORK:BRIDGE,…: Linux bridges that the host has."
+    ),
+    cfg.DictOpt(
+        "physical_interface_mappings",
+        default={},
+        help="PHYSICAL_NETWORK:INTERFACE,…: interfaces that become ports of our own bridges.",
+    ),
+]
+OVS_OPTS = [
+    cfg.DictOpt(
+        "bridge_mappings",
+        default={},
+        help="PHYSICAL_NETWORK:BRIDGE,…: Open vSwitch bridges that the host has.",
+    ),
+    cfg.StrOpt(
+        "integration_bridge",
+        default="br-int",
+        deprecated_name="ovs_integration_bridge",
+        deprecated_group="DEFAULT",
+        help="Open vSwitch bridge that ports are on.",
+    ),
+    cfg.StrOpt(
+        "ovsdb_connection", default="unix:/run/openvswitch/db.sock", help="Where ovsdb-server listens."
+    ),
+    cfg.IntOpt("ovsdb_timeout", default=10, min=1, help="Seconds Open vSwitch may take for a change."),
+    cfg.StrOpt(
+        "datapath_type",
+        default="system",
+        choices=[("system", "the kernel's"), ("netdev", "in user space")],
+        help="Datapath of the integration bridge, where we make it.",
     ),
 ]
