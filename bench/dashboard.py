@@ -80,6 +80,7 @@ def _fill(server: Served) -> str:
         controller = seeding.agent(database)
         _, subnet = api.network(CIDR, FIRST, LAST)
         made = api.balancer(subnet, MEMBERS)
+        seeding.tag(api, made)
         seeding.report(controller, made)
         seeding.copies(api, database, made, NUMBER - 1)
     finally:

@@ -53,6 +53,7 @@ def _serve(conf: cfg.ConfigOpts, serving: uvicorn.Config) -> None:
     if conf.socket_group >= 0:
         templates.load_all()
         serving.load()
+        serving.get_loop_factory()
         rights.leave(conf.socket_group)
     daemon.serving("Serving the dashboard")
     uvicorn.Server(serving).run(sockets=[listening])
