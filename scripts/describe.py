@@ -21,6 +21,7 @@ import evener_cloud.all_tables  # noqa: F401 - the tables are known once they ar
 from evener.api.dialects.lbaas import LBAAS
 from evener.resources.agent import Agent
 from evener.resources.describe import Attr, Child, Derived, Descriptor, Resource, descriptors
+from evener.resources.event import Event
 from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -46,7 +47,7 @@ Kinds = tuple[type[Resource], ...]
 FILES: dict[str, Kinds] = {
     "evener/cli/resources.json": (
         *(LoadBalancer, Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule),
-        *(Agent, Flavor, ServiceProfile),
+        *(Event, Agent, Flavor, ServiceProfile),
     ),
     "evener_cloud/cli/resources.json": (
         *(Network, Subnet, Port, Router, FloatingIP, SecurityGroup, SecurityGroupRule),

@@ -284,6 +284,10 @@ SERVICES_OPTS = [
         help="Who keeps certificates; with nothing, there is no TLS termination.",
     ),
 ]
+EVENTS_OPTS = [
+    cfg.IntOpt("days", default=30, min=1, help="Days that events of load balancers are kept."),
+    cfg.IntOpt("per_loadbalancer", default=1000, min=10, help="Events kept of a load balancer, the newest."),
+]
 QUOTA_OPTS = quota_opts(default_limits())
 LIMIT_OPTS = [
     cfg.IntOpt(name, default=getattr(bounds.DEFAULTS, name), min=1, help=f"At most so many {what}.")
@@ -317,6 +321,7 @@ GROUPS: dict[str, Any] = {
     "agent": AGENT_OPTS,
     "api": API_OPTS,
     "database": DATABASE_OPTS,
+    "events": EVENTS_OPTS,
     "haproxy": HAPROXY_OPTS,
     "limits": LIMIT_OPTS,
     "linux_bridge": LINUX_BRIDGE_OPTS,

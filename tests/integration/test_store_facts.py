@@ -47,4 +47,4 @@ def test_a_load_balancer_lives_and_goes_without_a_trace(any_cloud: Cloud) -> Non
     cloud.ann.ok("DELETE", paths["subnet"])
     cloud.ann.ok("DELETE", paths["network"])
     left = {name: rows for name, rows in cloud.contents().items() if rows}
-    assert left.keys() == {"agents", "database_identity", "departures"}, "and nothing is counted"
+    assert left.keys() == {"agents", "database_identity", "departures", "events"}, "and nothing is counted"

@@ -166,6 +166,7 @@ def test_every_resource_has_a_command_for_each_of_its_verbs():
     assert wanted <= set(all_commands())
     assert {resource.kind for resource in RESOURCES if set(resource.verbs) < set(VERBS)} == {
         "agent",
+        "event",
         "extension",
         "floatingip",
         "security_group_rule",

@@ -4,6 +4,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import falcon
@@ -80,7 +81,7 @@ class Authentication:
             raise Unauthorized("The request you have made requires authentication.")
         self._be_there()
         caller = self._identity.validate(token, request.get_header("X-Service-Token"))
-        request.context.caller = caller
+        request.context.caller = replace(caller, request_id=request_id)
         RequestContext(
             request_id=request_id, user_id=caller.user_id, project_id=caller.project_id, overwrite=True
         )

@@ -143,6 +143,7 @@ HANDLERS = {
     "set": "on_put",
 }
 USUAL = frozenset(HANDLERS) - {"set"}
+READ_ONLY = frozenset({"list", "show"})
 
 
 @dataclass(frozen=True, slots=True)

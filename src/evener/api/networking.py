@@ -9,7 +9,7 @@ import falcon
 from evener.api.agents import AgentCollection, SchedulerViews
 from evener.api.answer_cache import AnswerCache
 from evener.api.balancer_views import LoadBalancerViews
-from evener.api.collections import Collection, Operations, Served, add_collections
+from evener.api.collections import READ_ONLY, Collection, Operations, Served, add_collections
 from evener.api.dialects.lbaas import ADMINISTRATION, READING
 from evener.api.dialects.lbaas import LBAAS as LBAAS_V2
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
@@ -23,6 +23,7 @@ from evener.control.operations import LoadBalancing
 from evener.resources.agent import Agent
 from evener.resources.describe import Resource
 from evener.resources.errors import NotFound
+from evener.resources.event import Event
 from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -45,6 +46,7 @@ LBAAS_COLLECTIONS = (
     Served(Member, LBAAS, parent=Pool),
     Served(L7Rule, LBAAS, parent=L7Policy),
 )
+EVENTS = Served(Event, LBAAS, parent=LoadBalancer, verbs=READ_ONLY)
 ADMINISTRATION_COLLECTIONS = (
     Served(Agent, V2, verbs=frozenset({"list", "show", "update", "delete"})),  # agents register themselves
     Served(Flavor, V2),
@@ -214,7 +216,7 @@ VIEWS = (
     View(f"{V2}/quotas/{{project_id}}/details", QuotaViews, "details"),
     View(f"{V2}/quotas/{{project_id}}/details.json", QuotaViews, "details"),
 )
-LOAD_BALANCING = Api((*LBAAS_COLLECTIONS, *ADMINISTRATION_COLLECTIONS), VIEWS, EXTENSIONS, RULES)
+LOAD_BALANCING = Api((*LBAAS_COLLECTIONS, EVENTS, *ADMINISTRATION_COLLECTIONS), VIEWS, EXTENSIONS, RULES)
 
 
 def add_routes(
@@ -231,6 +233,7 @@ def add_routes(
     """Add everything below `/networking`: `api`, of which `others` do what is not load balancing."""
     operations: dict[type[Resource], Operations] = {
         **{served.cls: balancing for served in LBAAS_COLLECTIONS},
+        Event: administration.events,
         Agent: administration.agents,
         Flavor: administration.flavors,
         ServiceProfile: administration.flavors,

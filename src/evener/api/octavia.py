@@ -6,7 +6,7 @@ from evener.api import octavia_admin, octavia_creation, octavia_statuses
 from evener.api.answer_cache import AnswerCache
 from evener.api.app import App
 from evener.api.batch import Members
-from evener.api.collections import USUAL, Operations, Served, add_collections
+from evener.api.collections import READ_ONLY, USUAL, Operations, Served, add_collections
 from evener.api.dialects import octavia_policy
 from evener.api.dialects.octavia import OCTAVIA
 from evener.api.dialects.octavia_paths import LBAAS, PREFIX, V2
@@ -16,6 +16,7 @@ from evener.api.policy import Policy
 from evener.control.administration import Administration
 from evener.control.operations import LoadBalancing
 from evener.resources.describe import Resource
+from evener.resources.event import Event
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
 from evener.resources.l7rule import L7Rule
@@ -37,6 +38,7 @@ COLLECTIONS = (
     ),
     Served(Member, LBAAS, parent=Pool, verbs=USUAL | {"set"}, dialect=OCTAVIA),
     Served(L7Rule, LBAAS, parent=L7Policy, dialect=OCTAVIA),
+    Served(Event, LBAAS, parent=LoadBalancer, verbs=READ_ONLY, dialect=OCTAVIA),
     *octavia_admin.COLLECTIONS,
 )
 KINDS = tuple(served.cls for served in COLLECTIONS)
@@ -124,6 +126,7 @@ def add_routes(
     ours = balancing.in_manner(OCTAVIA.manner)
     operations: dict[type[Resource], Operations] = {
         **dict.fromkeys(KINDS, ours),
+        Event: administration.events,
         **octavia_admin.operations_of(administration),
     }
     handlers = (

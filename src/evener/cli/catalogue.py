@@ -94,6 +94,13 @@ L7RULE = _lbaas(
         }
     ),
 )
+EVENT = _described(  # ours
+    "event",
+    prefix="lbaas/",
+    command="lbaas-event",
+    verbs=("list", "show"),
+    columns="id created_at type resource_type resource_name generation reason",
+)
 AGENT = _described(
     "agent",
     verbs=("delete", "list", "show", "update"),
@@ -147,7 +154,7 @@ EXTENSION = Resource(
     columns=("alias", "name"),
 )
 KINDS = (
-    *(LOADBALANCER, LISTENER, POOL, MEMBER, HEALTHMONITOR, L7POLICY, L7RULE),
+    *(LOADBALANCER, LISTENER, POOL, MEMBER, HEALTHMONITOR, L7POLICY, L7RULE, EVENT),
     *(AGENT, FLAVOR, SERVICE_PROFILE, SERVICE_PROVIDER, EXTENSION),
     *(reference("network", "networks"), reference("subnet", "subnets")),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from evener.bus.base import Bus
 from evener.control.agents import Agents
 from evener.control.amphorae import Amphorae
+from evener.control.events import Events
 from evener.control.failover import Failover
 from evener.control.flavor_profiles import FlavorsWithProfiles
 from evener.control.flavors import Flavors
@@ -25,6 +26,7 @@ class Administration:
 
     agents: Agents
     amphorae: Amphorae
+    events: Events
     failover: Failover
     flavors: Flavors
     profiled_flavors: FlavorsWithProfiles
@@ -47,6 +49,7 @@ def administration(
     return Administration(
         agents,
         Amphorae(database, failover),
+        Events(database),
         failover,
         Flavors(database, providers),
         FlavorsWithProfiles(database, providers),

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 
 from evener.bus.base import Bus
-from evener.control import departing, scheduling, status_filters
+from evener.control import departing, events, scheduling, status_filters
 from evener.control.errors import AgentInUse, AgentNotFound
 from evener.control.operating import WORDS
 from evener.control.reservations import Reservations
@@ -22,6 +22,7 @@ from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
 from evener.resources.caller import Caller
 from evener.resources.errors import Forbidden, NotFound, Unavailable
+from evener.resources.event import EventType
 from evener.resources.loadbalancer import LoadBalancer
 from evener.services.network import Network
 from evener.services.secrets import Secrets
@@ -145,6 +146,10 @@ class Agents:
                     f" for {AGENT_DOWN_AFTER.total_seconds():.0f} seconds",
                 )
             lost = departing.lose_agent(tx, services, agent_id, leave=leave)
+            for each in lost.moved:
+                row = rows.get_row(tx, LoadBalancer, each)
+                moved = {"generation": row.generation, "reason": f"the agent on {agent.host} was removed"}
+                events.note(tx, caller, row, EventType.MOVED, (LoadBalancer, row), **moved)
             told = [(host, each) for each in lost.moved for host in scheduling.hosts_of(tx, each)]
             tx.after_commit(lambda: self._tell(told))
             for each in lost.left:

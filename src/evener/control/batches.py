@@ -52,8 +52,8 @@ class Given:
         return {**has, **wanted} if differs else {}
 
 
-def set_members(change: Change, pool_id: str, wanted: Sequence[Given], *, additive: bool) -> None:
-    """Let a pool have these members, and where it is not `additive` no others.
+def set_members(change: Change, pool_id: str, wanted: Sequence[Given], *, additive: bool) -> str:
+    """Let a pool have these members, and where it is not `additive` no others; return what was done, in words.
 
     Raises:
         NothingChanged: when it has them already.
@@ -74,6 +74,7 @@ def set_members(change: Change, pool_id: str, wanted: Sequence[Given], *, additi
     quota_counts.give_back(change.tx, Member, change.loadbalancer.project_id, len(gone))
     change.update_all(Member, [(row, changed[row.id]) for row in there.values() if row.id in changed])
     create(change, new)
+    return f"members: {len(new)} new, {len(changed)} changed, {len(gone)} gone"
 
 
 def _by_place(change: Change, pool_id: str) -> dict[Place, Row[Any]]:

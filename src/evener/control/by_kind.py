@@ -43,8 +43,10 @@ DELETES: Mapping[type[Resource], Callable[[Change, Row[Any]], None]] = {
 }
 
 
-def refuse_if_same(change: Change, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]) -> None:
-    """Let pass a change that changes something.
+def refuse_if_same(
+    change: Change, cls: type[Resource], row: Row[Any], values: Mapping[str, Any]
+) -> frozenset[str]:
+    """Let pass a change that changes something, and return which attributes.
 
     Raises:
         NothingChanged: where the object is what `values` are to make it, and may be.
@@ -55,6 +57,7 @@ def refuse_if_same(change: Change, cls: type[Resource], row: Row[Any], values: M
     if not brought:
         check(change.manner, cls, row, values)
         raise NothingChanged
+    return brought
 
 
 # An attribute of a new object that names another one, by which its load balancer is found.

@@ -159,7 +159,7 @@ class BusController:
             )
         reports.store_progress(tx, sender, report)
         if report.observation is not None:
-            reports.store_observation(tx, balancer_id, agent_id, report.observation)
+            reports.store_observation(tx, balancer_id, sender, report.observation)
             reports.store_vip(tx, sender, balancer_id, report.observation)
         if report.applied_generation is not None:
             reports.remove_what_went(tx, self._secrets, balancer_id)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from evener.bus.base import Bus
-from evener.control import pairs, scheduling, zones
+from evener.control import events, pairs, scheduling, zones
 from evener.control.agent_notifier import look
 from evener.control.certificates import Asked
 from evener.control.change import begin
@@ -18,6 +18,7 @@ from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.bounds import DEFAULTS
 from evener.resources.caller import Caller
 from evener.resources.errors import Conflict
+from evener.resources.event import EventType
 from evener.resources.loadbalancer import LoadBalancer
 from evener.services.network import Network
 from evener.store import rows
@@ -38,7 +39,11 @@ def give_to_another(
     """
     other = move(tx, services, balancer, agent_id, balancer.generation, quiet)
     rows.update(tx, LoadBalancer, balancer.id, generation=balancer.generation + 1)
-    return scheduling.host_of(tx, other)
+    host = scheduling.host_of(tx, other)
+    more = {"generation": balancer.generation + 1, "reason": "the agent that served it is lost"}
+    moved: events.Said = (EventType.MOVED, LoadBalancer.KIND, balancer.id, balancer.name, more)
+    events.report(tx, balancer.id, host, [moved])
+    return host
 
 
 def move(
@@ -99,8 +104,14 @@ class Failover:
             if not moved:
                 rows.update(tx, LoadBalancer, loadbalancer_id, failovers=row.failovers + 1)
                 scheduling.renew(tx, loadbalancer_id, leaving.values())
+            serving = scheduling.hosts_of(tx, loadbalancer_id)
+            done = (
+                f"from {', '.join(before)} to {', '.join(serving)}" if moved else "by new workers where it is"
+            )
+            more: dict[str, Any] = {"generation": change.generation, "reason": done}
+            events.note(tx, caller, row, EventType.FAILED_OVER, (LoadBalancer, row), **more)
             # Who lets go first hears it first; of two that stay, who has the VIP hears it from the other's report.
-            hosts = [*leaving, *scheduling.hosts_of(tx, loadbalancer_id)]
+            hosts = [*leaving, *serving]
             if not moved and len(leaving) > 1:
                 hosts = pairs.first_to_renew(tx, loadbalancer_id)
             hosts = list(dict.fromkeys(hosts))

@@ -7,7 +7,7 @@ committed the agents are told to look again.
 import copy
 import logging
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -19,6 +19,7 @@ from evener.control import (
     batches,
     certificates,
     departing,
+    events,
     named_addresses,
     pairs,
     placing,
@@ -43,6 +44,7 @@ from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
 from evener.resources.errors import ObjectNotFound
+from evener.resources.event import EventType
 from evener.resources.facts import Traffic
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
@@ -168,6 +170,7 @@ class LoadBalancing:
             row = self._insert_loadbalancer(tx, caller, services, values, reservation)
             # Before the commit: nothing can fail afterwards, and it is one transaction less.
             created = self._shown(tx, caller, LoadBalancer, row.id)
+            events.note(tx, caller, row, EventType.CREATED, (LoadBalancer, row), generation=row.generation)
             self._tell_agents(tx, services, row.id)
             reservation.check()
         LOG.info("Load balancer %s: created", row.id)
@@ -182,6 +185,7 @@ class LoadBalancing:
             change = self._change(tx, caller, services, asked, owner_of_new(cls, values))
             owner, created = change.loadbalancer.id, cast("R", CREATES[cls](change, values))
             services.settle()
+            _note(change, EventType.CREATED, cls, created)
             self._tell_agents(tx, services, owner)
             (created,) = self._finished(tx, cls, [created])
         LOG.info("Load balancer %s: created %s %s", owner, cls.KIND, created.id)
@@ -227,6 +231,7 @@ class LoadBalancing:
             )
             made = single_call.create_below(change, found)
             services.settle()
+            _note(change, EventType.CREATED, LoadBalancer, row, reason=single_call.summary(found))
             self._tell_agents(tx, services, row.id)
             balancer = self._shown(tx, caller, LoadBalancer, row.id)
             made = {cls: self._finished(tx, cls, each) for cls, each in made.items()}
@@ -266,6 +271,7 @@ class LoadBalancing:
             services.settle()
             self._tell_agents(tx, services, change.loadbalancer.id)
             created = self._shown(tx, caller, cls, found[cls][0]["id"])
+            _note(change, EventType.CREATED, cls, created, reason=single_call.summary(found))
         LOG.info(
             "Load balancer %s: created %s %s and all below it", change.loadbalancer.id, cls.KIND, created.id
         )
@@ -306,7 +312,7 @@ class LoadBalancing:
     ) -> R:
         with self._database.write() as tx:
             row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
-            refuse_if_same(change, cls, row, values)
+            brought = refuse_if_same(change, cls, row, values)
             before = scheduling.hosts_of(tx, change.loadbalancer.id) if "topology" in values else ()
             if cls is LoadBalancer:
                 named_addresses.refuse_both(tx, object_id, values)
@@ -315,6 +321,7 @@ class LoadBalancing:
                     pairs.change_topology(change, values["topology"])
             else:
                 UPDATES[cls](change, row, values)
+            _note(change, EventType.UPDATED, cls, row, brought)
             self._tell_agents(tx, services, change.loadbalancer.id, before)
             shown = self._shown(tx, caller, cls, object_id)
         LOG.info("Load balancer %s: updated %s %s", change.loadbalancer.id, cls.KIND, object_id)
@@ -344,9 +351,10 @@ class LoadBalancing:
         additive: bool,
     ) -> None:
         with self._database.write() as tx:
-            _, change = self._begin(tx, caller, services, Pool, pool_id, None, Asked(self._secrets))
-            batches.set_members(change, pool_id, wanted, additive=additive)
+            pool, change = self._begin(tx, caller, services, Pool, pool_id, None, Asked(self._secrets))
+            done = batches.set_members(change, pool_id, wanted, additive=additive)
             services.settle()
+            _note(change, EventType.UPDATED, Pool, pool, ["members"], reason=done)
             self._tell_agents(tx, services, change.loadbalancer.id)
         LOG.info("Load balancer %s: set the members of pool %s", change.loadbalancer.id, pool_id)
 
@@ -386,6 +394,7 @@ class LoadBalancing:
                 change.remove(LoadBalancer, row.id)
             else:
                 DELETES[cls](change, row)
+            _note(change, EventType.DELETED, cls, row)
             self._tell_agents(tx, services, change.loadbalancer.id)
         LOG.info("Load balancer %s: deleting %s %s", change.loadbalancer.id, cls.KIND, object_id)
 
@@ -462,6 +471,13 @@ class LoadBalancing:
             hosts = scheduling.hosts_of(tx, loadbalancer_id)
             tx.after_commit(partial(self._reservations.finish, loadbalancer_id))
         tx.after_commit(partial(look, self._bus, dict.fromkeys([*hosts, *before]), loadbalancer_id))
+
+
+def _note(
+    change: Change, kind: EventType, cls: type[Resource], it: Any, attributes: Iterable[str] = (), **more: Any
+) -> None:
+    more["generation"] = change.generation
+    events.note(change.tx, change.caller, change.loadbalancer, kind, (cls, it), attributes, **more)
 
 
 def _check_parent(cls: type[Resource], found: Resource, parent_id: str | None) -> None:

@@ -8,9 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, bindparam, func, literal, select, union_all, update
 
+from evener.control import events
 from evener.control.certificates import held
 from evener.control.graphs import BELOW
+from evener.resources.event import LONGEST_REASON, EventType
 from evener.resources.facts import Counters, Observation, Report
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
 from evener.resources.types import OperatingStatus
 from evener.services.secrets import Secrets
 from evener.store.database import Transaction, now
@@ -18,7 +22,6 @@ from evener.store.rows import table
 from evener.store.schema import NOBODY, agents, bindings, counters, listeners, member_health, members
 
 LOG = logging.getLogger(__name__)
-LONGEST_REASON = 2000
 LONGEST_WHY = 255
 CUMULATIVE = Counters.model_fields.keys() - {"active_connections"}
 
@@ -28,6 +31,7 @@ class Sender:
     """Who has reported, and how far it was before: its row of `bindings`, locked."""
 
     agent_id: str
+    host: str
     binding: Row[Any]
 
 
@@ -50,7 +54,7 @@ def sender(tx: Transaction, host: str, report: Report) -> Sender | None:
     if is_late(report, binding.reported_run, binding.reported_number):
         LOG.warning("Load balancer %s: a report of the agent on %s came too late", balancer_id, host)
         return None
-    return Sender(str(agent_id), binding)
+    return Sender(str(agent_id), host, binding)
 
 
 def is_late(report: Report, known_run: str | None, known_number: int | None) -> bool:
@@ -80,6 +84,20 @@ def store_progress(tx: Transaction, known: Sender, report: Report) -> None:
     if values:
         mine = (bindings.c.loadbalancer_id == report.loadbalancer_id, bindings.c.agent_id == known.agent_id)
         tx.execute(update(bindings).where(*mine).values(**values))
+    _note_progress(tx, known, report)
+
+
+def _note_progress(tx: Transaction, known: Sender, said: Report) -> None:
+    """Note a generation that is the first time applied, or not to be; what is said again is no event."""
+    before, found = known.binding, list[events.Said]()
+    whole = (LoadBalancer.KIND, said.loadbalancer_id, "")
+    if said.failure is not None:
+        failed = {"generation": said.failure.generation, "reason": said.failure.reason[:LONGEST_REASON]}
+        if (before.failed_generation, before.failure) != (failed["generation"], failed["reason"]):
+            found.append((EventType.FAILED, *whole, failed))
+    if (said.applied_generation or 0) > before.applied_generation:
+        found.append((EventType.APPLIED, *whole, {"generation": said.applied_generation}))
+    events.report(tx, said.loadbalancer_id, known.host, found)
 
 
 def store_vip(tx: Transaction, known: Sender, loadbalancer_id: str, seen: Observation) -> None:
@@ -90,6 +108,8 @@ def store_vip(tx: Transaction, known: Sender, loadbalancer_id: str, seen: Observ
     mine = bindings.c.agent_id == known.agent_id
     tx.execute(update(bindings).where(its, mine).values(has_vip=seen.has_vip))
     if seen.has_vip:
+        event: events.Said = (EventType.VIP_TAKEN, LoadBalancer.KIND, loadbalancer_id, "", {})
+        events.report(tx, loadbalancer_id, known.host, [event])
         tx.execute(update(bindings).where(its, ~mine, bindings.c.has_vip.is_(True)).values(has_vip=False))
 
 
@@ -183,14 +203,15 @@ def _gather(tx: Transaction, loadbalancer_id: str, heirs: Mapping[str, str]) -> 
         tx.execute(counters.insert(), retired)
 
 
-def store_observation(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
+def store_observation(tx: Transaction, loadbalancer_id: str, known: Sender, seen: Observation) -> None:
     """Store how an agent sees members, and what it counted; only what differs is written."""
-    store_health(tx, loadbalancer_id, agent_id, seen)
-    store_counters(tx, loadbalancer_id, agent_id, seen)
+    store_health(tx, loadbalancer_id, known, seen)
+    store_counters(tx, loadbalancer_id, known.agent_id, seen)
 
 
-def store_health(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
-    """Store members' health."""
+def store_health(tx: Transaction, loadbalancer_id: str, sender: Sender, seen: Observation) -> None:
+    """Store members' health, and note who went out or came back."""
+    agent_id = sender.agent_id
     known = _known(
         tx, member_health.c.member_id, ("status", "reason", "changed_at"), loadbalancer_id, agent_id
     )
@@ -200,6 +221,25 @@ def store_health(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Obs
         if _is_said_anew(status, seen.reasons.get(key), known.get(key))
     }
     _store(tx, member_health.c.member_id, members, (loadbalancer_id, agent_id), known, news)
+    moved = {key: kind for key in news if (kind := _moved(seen.members[key], known.get(key))) is not None}
+    if moved:
+        of_it = select(members).where(members.c.loadbalancer_id == loadbalancer_id)
+        there = {row.id: events.label(row) for row in tx.execute(of_it)}
+        found: list[events.Said] = [
+            (kind, Member.KIND, key, there[key], {"reason": seen.reasons.get(key)})
+            for key, kind in moved.items()
+            if key in there
+        ]
+        events.report(tx, loadbalancer_id, sender.host, found)
+
+
+def _moved(status: OperatingStatus, known: Mapping[str, Any] | None) -> EventType | None:
+    """Return what happened to a member; one that is there for the first time, and well, only came."""
+    before = None if known is None else known["status"]
+    if status == OperatingStatus.OFFLINE != before:
+        return EventType.MEMBER_OUT
+    back = status == OperatingStatus.ONLINE and before == OperatingStatus.OFFLINE
+    return EventType.MEMBER_IN if back else None
 
 
 def _is_said_anew(status: OperatingStatus, reason: str | None, known: Mapping[str, Any] | None) -> bool:

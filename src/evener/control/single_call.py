@@ -158,6 +158,13 @@ def check(bounds: Bounds, new: New) -> None:
         check_listener(bounds, listener)
 
 
+def summary(new: New) -> str:
+    """Return how many of each kind are to be made, in words."""
+    return ", ".join(
+        f"{len(each)} {cls.PLURAL if len(each) > 1 else cls.KIND}" for cls, each in new.items() if each
+    )
+
+
 def create_below(change: Change, new: New) -> Made:
     """Make everything below a load balancer that was just made: in a constant number of statements for each kind."""
     pools = {pool["id"]: pool for pool in new[Pool]}

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 
 from evener.bus.base import Bus
-from evener.control import certificates, departing, pairs, placing, scheduling, single_call
+from evener.control import certificates, departing, events, pairs, placing, scheduling, single_call
 from evener.control.agent_notifier import look
 from evener.control.certificates import Asked
 from evener.control.change import Change
@@ -26,6 +26,7 @@ from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import ADMIN, Caller
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
 from evener.resources.errors import EvenerError
+from evener.resources.event import EventType
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.provider import DEFAULT_PROVIDERS, Provider, with_aliases
@@ -166,6 +167,8 @@ class Takeover:
                 ),
                 foreign.below,
             )
+            more = {"generation": row.generation, "reason": "taken over"}
+            events.note(tx, caller, row, EventType.CREATED, (LoadBalancer, row), **more)
             hosts[:] = scheduling.hosts_of(tx, foreign.id)
             if self._rehearse:
                 raise _Rehearsed

@@ -13,7 +13,8 @@ class Caller:
     """An authenticated user in a project, with the names of the user's roles there.
 
     `everywhere` says whether an operation reaches every project, where a policy has decided that; else the role does.
-    `token` is what the user has proved it with, for services that are to decide themselves what the user may.
+    `token` is what the user has proved it with, for services that are to decide themselves what the user may, and
+    `request_id` which request it is.
     """
 
     user_id: str
@@ -21,6 +22,7 @@ class Caller:
     roles: frozenset[str]
     everywhere: bool | None = None
     token: str = field(default="", repr=False, compare=False)
+    request_id: str = field(default="", compare=False)
 
     @property
     def is_admin(self) -> bool:

@@ -122,6 +122,7 @@ class Resource(BaseModel):
     LIMIT: ClassVar[int | None] = None  # so many a project may have, unless told otherwise; None: not counted
     QUOTA: ClassVar[str] = ""  # what that limit is called; KIND where empty
     SOMETIMES: ClassVar[Sometimes] = Sometimes()
+    NEWEST_FIRST: ClassVar[bool] = False  # in lists whose order nobody says
 
     @classmethod
     def check(cls, values: dict[str, Any]) -> None:

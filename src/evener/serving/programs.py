@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from evener import config, config_check, daemon
 from evener.api import metrics
 from evener.api.app import App
+from evener.control import events
 from evener.control.agent_notifier import AgentNotifier
 from evener.control.cloud_watch import CloudWatch
 from evener.control.controller import BusController
@@ -108,6 +109,7 @@ def _serve_agents(conf: cfg.ConfigOpts) -> None:
     leader.keep(ended).start()
     Reservations(database, cloud.network, cloud.secrets).keep_sweeping(ended, leader).start()
     look_for_lost_hosts(conf, database, cloud.network, bus, leader, ended)
+    events.keep_sweeping(database, conf.events.days, conf.events.per_loadbalancer, ended, leader).start()
     CloudWatch(database, cloud.network, AgentNotifier(database, bus)).keep_looking(ended).start()
     daemon.show_metrics(conf, CollectorRegistry())  # of load balancers the API tells
     daemon.serving("Answering agents")

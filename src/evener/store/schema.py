@@ -35,6 +35,7 @@ from evener.resources.agent import Agent
 from evener.resources.availability_zone import AvailabilityZone
 from evener.resources.availability_zone_profile import AvailabilityZoneProfile
 from evener.resources.describe import Attr, Resource, columns
+from evener.resources.event import Event
 from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -307,6 +308,15 @@ leases = Table(
     Column("name", string(64), primary_key=True),
     Column("holder", string(36), nullable=False),
     Column("beat", BigInteger, nullable=False),
+)
+
+# What happened to load balancers, also to those that are gone. Each change adds a row: no index that is not needed.
+events = Table(
+    Event.table(),
+    metadata,
+    *(_column(name, field, mark) for name, (field, mark) in columns(Event).items()),
+    Index(None, "loadbalancer_id", "created_at", "id"),
+    Index(None, "created_at"),
 )
 
 # Those of load balancing; whoever adds more to `metadata` has migrations of its own for them.

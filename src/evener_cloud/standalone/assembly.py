@@ -15,6 +15,7 @@ from evener.agent.service import AgentService
 from evener.api import metrics
 from evener.bus.base import Bus, load
 from evener.bus.combined import CombinedBus
+from evener.control import events
 from evener.control.agent_notifier import AgentNotifier
 from evener.control.controller import BusController
 from evener.control.leader import ALONE, Lease
@@ -135,6 +136,10 @@ class Assembly:
             self._leader.keep(self._ended).start()
         self._reservations.keep_sweeping(self._ended, self._leader).start()
         look_for_lost_hosts(self._conf, self.database, self._network, self._bus, self._leader, self._ended)
+        kept = self._conf.events
+        events.keep_sweeping(
+            self.database, kept.days, kept.per_loadbalancer, self._ended, self._leader
+        ).start()
         if self._agent is not None:
             self._agent.start()
 

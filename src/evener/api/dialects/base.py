@@ -10,6 +10,15 @@ from evener.control.manner import STRICT, Manner
 from evener.resources import errors
 from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
+from evener.resources.event import Event
+from evener.resources.healthmonitor import HealthMonitor
+from evener.resources.l7policy import L7Policy
+from evener.resources.l7rule import L7Rule
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.pool import Pool
+from evener.resources.wire import on_wire
 from evener.resources.wire_form import WireForm
 
 Json = dict[str, Any]
@@ -69,6 +78,16 @@ UNAUTHORIZED = exactly(code={"type": "integer"}, title=_STRING, message=_STRING)
 def unauthorized_body(message: str) -> Json:
     """Return the body that Keystone's middleware puts in front of every service, for who has no valid token."""
     return {"error": {"code": 401, "title": "Unauthorized", "message": message}}
+
+
+_KINDS = {cls.KIND: cls for cls in (LoadBalancer, Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule)}
+
+
+def changed_attributes(event: Event, form: WireForm) -> list[str]:
+    """Return what the attributes that an event changed are called on a wire; those that are not there are left out."""
+    cls = _KINDS.get(event.resource_type)
+    called = {} if cls is None else on_wire(cls, form)
+    return sorted(called[name] for name in event.attributes if name in called)
 
 
 class ReadList(Protocol):

@@ -19,6 +19,7 @@ from evener.api.dialects.base import (
     Grants,
     Json,
     Lists,
+    changed_attributes,
     unauthorized_body,
 )
 from evener.api.documented import STRING, exactly
@@ -27,6 +28,7 @@ from evener.control import errors as control
 from evener.resources import errors
 from evener.resources.describe import Resource
 from evener.resources.errors import EvenerError
+from evener.resources.event import Event
 from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HealthMonitor
 from evener.resources.l7policy import L7Policy
@@ -107,7 +109,7 @@ def _without(kinds: type[StrEnum], *later: str) -> Any:
 LATER = ("provisioning_status", "operating_status", "tags", *lbaas_lists.MOMENTS)
 Seconds = Annotated[int, Between(1, MAX_INT // 1000)]
 # What came with later APIs, and what is stricter here.
-FORM = WireForm(
+FORM: WireForm = WireForm(
     other={
         LoadBalancer: _hidden(
             *("tags", *lbaas_lists.MOMENTS),
@@ -154,6 +156,7 @@ FORM = WireForm(
     not_given={LoadBalancer: frozenset({"vip_port_id"})},
     defaults={Member: {"subnet_id": REQUIRED}},
     unlimited=frozenset({L7Rule}),
+    shows={Event: {"attributes": lambda it: changed_attributes(it, FORM)}},
     unseen={LoadBalancer: frozenset({"vip_network_id"})},
 )
 

@@ -76,7 +76,7 @@ def _sorting(
         raise InvalidInput(
             f"Invalid input for sort_key. Reason: {len(sort)} are given; at most {MOST_SORT_KEYS} are allowed."
         )
-    return list(sort.items())
+    return list(sort.items()) or ([("created_at", False)] if cls.NEWEST_FIRST else [])
 
 
 def _limit(value: str) -> int | None:

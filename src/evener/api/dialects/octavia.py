@@ -17,6 +17,7 @@ from evener.api.dialects.base import (
     ErrorForm,
     Json,
     Lists,
+    changed_attributes,
     unauthorized_body,
 )
 from evener.api.dialects.octavia_manner import MANNER
@@ -28,6 +29,7 @@ from evener.control import errors as control
 from evener.resources import errors, tls_rules
 from evener.resources.availability_zone import AvailabilityZone
 from evener.resources.errors import EvenerError
+from evener.resources.event import Event
 from evener.resources.flavor import Flavor
 from evener.resources.healthmonitor import HTTP_TYPES, ONLY_HTTP, HealthMonitor
 from evener.resources.l7policy import USUAL_CODE, WITH_CODE, L7Policy
@@ -132,7 +134,7 @@ def _tls_defaults(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: usual for name, usual in tls_rules.DEFAULTS.items() if given.get(name, usual) is None}
 
 
-FORM = WireForm(
+FORM: WireForm = WireForm(
     other={
         Pool: {"l7_policies": None},
         L7Policy: {"listeners": None},
@@ -155,6 +157,7 @@ FORM = WireForm(
     },
     left_out={Pool: frozenset({"healthmonitor_id"})},
     shows={
+        Event: {"attributes": lambda it: changed_attributes(it, FORM)},
         Listener: {"insert_headers": lambda it: dict(it.headers)},
         Pool: {"session_persistence": _shown_persistence},
         HealthMonitor: {"http_version": lambda it: it.http_version and float(it.http_version)},
