@@ -1,5 +1,6 @@
 """What happened to a load balancer: who changed what, what agents said of it, and how long that is known."""
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -115,8 +116,17 @@ def test_members_that_go_out_and_come_back_are_told_with_the_reason(any_cloud: C
     found = listed(cloud.ann, tree.loadbalancer, "resource_type=member&host=" + HOST)
     assert told(found, "type", "resource_id", "resource_name", "reason") == [
         ("MEMBER_IN", tree.member, "10.0.0.9:80", None),
-        ("MEMBER_OUT", tree.member, "10.0.0.9:80", why[tree.member]),
+        ("MEMBER_OUT", tree.member, "10.0.0.9:80", found[1]["reason"]),
     ]
+    was = rf"{why[tree.member]}; it was in from 20..-..-.. ..:..:.. UTC until now"
+    assert re.fullmatch(was, found[1]["reason"])
+
+
+def test_a_member_that_never_passed_its_checks_is_told_as_such(cloud: Cloud) -> None:
+    tree = cloud.tree()
+    cloud.seen(tree.loadbalancer, [(tree.member, "OFFLINE")])
+    (event,) = listed(cloud.ann, tree.loadbalancer, "type=MEMBER_OUT")
+    assert event["reason"] == "Its checks fail; it was never in before"
 
 
 def test_which_of_two_agents_has_the_vip_is_told_when_it_changes(cloud: Cloud) -> None:

@@ -12,6 +12,7 @@ from evener.cli import arguments, moving, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, KINDS
 from evener.cli.command import AnyCommand, CommandSet, ShowOne, Table, client_of, say
+from evener.cli.explain import Explain
 from evener.cli.resource import Resource
 from evener.cli.statuses import Status
 from evener.cli.top import Top
@@ -107,6 +108,7 @@ OWN = CommandSet(
         "agent-balance": moving.Balance,
         "agent-delete": scheduling.DeleteAgent,
         "agent-evacuate": moving.Evacuate,
+        "explain": Explain,
         "flavor-associate": scheduling.AssociateFlavor,
         "flavor-disassociate": scheduling.DisassociateFlavor,
         "lbaas-agent-hosting-loadbalancer": scheduling.HostingAgent,

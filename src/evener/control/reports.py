@@ -226,11 +226,27 @@ def store_health(tx: Transaction, loadbalancer_id: str, sender: Sender, seen: Ob
         of_it = select(members).where(members.c.loadbalancer_id == loadbalancer_id)
         there = {row.id: events.label(row) for row in tx.execute(of_it)}
         found: list[events.Said] = [
-            (kind, Member.KIND, key, there[key], {"reason": seen.reasons.get(key)})
+            (
+                kind,
+                Member.KIND,
+                key,
+                there[key],
+                {"reason": _why(kind, seen.reasons.get(key), known.get(key))},
+            )
             for key, kind in moved.items()
             if key in there
         ]
         events.report(tx, loadbalancer_id, sender.host, found)
+
+
+def _why(kind: EventType, reason: str | None, before: Mapping[str, Any] | None) -> str | None:
+    """Return why a member went out, and until then how it was; nobody asks why one came back."""
+    if kind is not EventType.MEMBER_OUT:
+        return None
+    why = f"{reason or 'Its checks fail'}; it was "
+    if before is None or before["status"] != OperatingStatus.ONLINE:
+        return f"{why}never in before"
+    return f"{why}in from {before['changed_at']:%Y-%m-%d %H:%M:%S} UTC until now"
 
 
 def _moved(status: OperatingStatus, known: Mapping[str, Any] | None) -> EventType | None:
