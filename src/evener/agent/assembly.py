@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from importlib.metadata import version
 
 from oslo_config import cfg
 
@@ -47,6 +48,7 @@ def make_agent(
         device_drivers=device_drivers,
         intervals=Intervals(conf.periodic_interval, conf.resync_interval),
         configurations={
+            "version": version("evener"),
             "device_drivers": [each.name for each in device_drivers],
             "interface_driver": conf.interface_driver,
             "physical_networks": list(config.physical_networks(conf)),

@@ -426,7 +426,8 @@ class AgentService:
     def _beat(self) -> None:
         """Say that the agent lives; where that was not heard before, messages have been lost as well: look at all."""
         try:
-            self._control.heartbeat(self.configurations)
+            moment = datetime.now(UTC).replace(tzinfo=None).isoformat()
+            self._control.heartbeat({**self.configurations, "moment": moment})
             self._refused = None
         except Exception as error:  # noqa: BLE001 - the next heartbeat comes soon
             self._heard = False

@@ -12,6 +12,7 @@ from evener.cli import arguments, moving, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, KINDS
 from evener.cli.command import AnyCommand, CommandSet, ShowOne, Table, client_of, say
+from evener.cli.doctor import Doctor
 from evener.cli.explain import Explain
 from evener.cli.resource import Resource
 from evener.cli.statuses import Status
@@ -108,6 +109,7 @@ OWN = CommandSet(
         "agent-balance": moving.Balance,
         "agent-delete": scheduling.DeleteAgent,
         "agent-evacuate": moving.Evacuate,
+        "doctor": Doctor,
         "explain": Explain,
         "flavor-associate": scheduling.AssociateFlavor,
         "flavor-disassociate": scheduling.DisassociateFlavor,

@@ -14,6 +14,8 @@ from evener.store import rows
 from evener.store.database import Transaction, now
 from evener.store.schema import agents
 
+CLOCK_S = 3  # so much later than it was sent a heartbeat may well be heard
+
 
 def record(
     tx: Transaction, host: str, configurations: Mapping[str, Any], run: Run | None = None
@@ -21,12 +23,13 @@ def record(
     """Note that the agent on `host` is alive, and return None; or why it is not taken for the one of that name.
 
     An agent never seen before is registered. Among the configurations `started_at` is when the agent started, in
-    ISO 8601, UTC, and `availability_zone` where it is.
+    ISO 8601, UTC, `moment` what its clock says now, and `availability_zone` where it is.
     """
     moment = now()
     shown = dict(configurations)
     started = shown.pop("started_at", None)
     zone = shown.pop("availability_zone", None)
+    shown |= _clock(shown.pop("moment", None), moment)
     values: dict[str, Any] = {"heartbeat_at": moment, "configurations": shown, "availability_zone": zone}
     if started is not None:
         values["started_at"] = datetime.fromisoformat(started)
@@ -42,6 +45,12 @@ def record(
         values = {"host": host, "created_at": moment, "started_at": moment, **values}
         rows.insert(tx, Agent.model_validate({"id": str(uuid.uuid4()), **values}), **identity)
     return None
+
+
+def _clock(theirs: str | None, ours: datetime) -> dict[str, int]:
+    """Return by how many seconds an agent's clock is ahead of ours, where that is more than a message takes."""
+    ahead_s = 0 if theirs is None else round((datetime.fromisoformat(theirs) - ours).total_seconds())
+    return {"clock_ahead_s": ahead_s} if abs(ahead_s) >= CLOCK_S else {}
 
 
 class Known(Protocol):

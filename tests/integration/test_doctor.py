@@ -1,0 +1,294 @@
+"""`evener-doctor` names what is broken: each set-up here is made broken in one way, and nothing else is bad."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evener.doctor import kernel, machine
+from evener.doctor.findings import Finding, Level
+from evener.doctor.main import look
+from evener.store import manage
+from evener.store.database import Database, now
+from evener.store.schema import agents
+from made_certificates import DAY, NOW, ec_key, make
+
+VERSIONS = {"haproxy": "HAProxy version 2.6.12-1 2026/10/17", "keepalived": "Keepalived v2.2.7"}
+
+
+class Host:
+    """A host on which all is well, until a test breaks something of it."""
+
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
+        self.patch, self.directory, self.state = patch, directory, directory / "state"
+        self.programs = directory / "bin"
+        self.settings: dict[tuple[str, str], Any] = {
+            ("DEFAULT", "state_path"): self.state,
+            ("api", "bind_port"): self.free_port(),
+            ("api", "max_connections"): 10,
+            ("haproxy", "user_group"): "root",
+        }
+        self.state.mkdir()
+        self.programs.mkdir()
+        for name, says in VERSIONS.items():
+            self.program(name, says)
+        patch.setenv("PATH", str(self.programs))
+        patch.setattr(machine, "SBIN", "")
+        patch.setattr(kernel, "ask", lambda: dict.fromkeys(kernel.FEATURES))
+        patch.setattr(machine.cgroups, "root", lambda: Path("/"))
+        for name in ("token.key", "secrets.key", "openrc", "clouds.yaml"):
+            (self.state / name).touch(0o600)
+        database = Database(f"sqlite:///{self.state / 'evener.sqlite'}")
+        manage.upgrade(database)
+        database.close()
+        self.agent()
+
+    @staticmethod
+    def free_port() -> int:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            return int(one.getsockname()[1])
+
+    def program(self, name: str, says: str) -> None:
+        file = self.programs / name
+        file.write_text(f"#!/bin/sh\necho '{says}'\n")
+        file.chmod(0o755)
+
+    def set(self, group: str, name: str, value: Any) -> None:
+        self.settings[group, name] = value
+
+    def agent(self, **values: Any) -> None:
+        """Let there be an agent that is as it should be, but for what is given."""
+        row = {
+            **dict.fromkeys(("id",), str(uuid.uuid4())),
+            "agent_type": "a",
+            "binary": "b",
+            "topic": "t",
+            "host": "node-1",
+            "admin_state_up": True,
+            **dict.fromkeys(("created_at", "updated_at", "started_at", "heartbeat_at"), now()),
+            "configurations": {},
+        }
+        self.change(agents.delete())
+        self.change(agents.insert().values({**row, **values}))
+
+    def change(self, statement: Any) -> None:
+        database = Database(f"sqlite:///{self.state / 'evener.sqlite'}")
+        with database.write() as tx:
+            tx.execute(statement)
+        database.close()
+
+    def certificate(self, **more: Any) -> None:
+        made = make("api.example.org", ec_key(1), **more)
+        (self.directory / "api.pem").write_bytes(made.pem)
+        (self.directory / "api.key").write_bytes(made.key_pem())
+        (self.directory / "api.key").chmod(0o600)
+        self.set("api", "certificate", self.directory / "api.pem")
+        self.set("api", "key", self.directory / "api.key")
+
+    @property
+    def file(self) -> Path:
+        """The settings, written."""
+        groups: dict[str, list[str]] = {}
+        for (group, name), value in self.settings.items():
+            groups.setdefault(group, []).append(f"{name} = {value}")
+        file = self.directory / "evener.conf"
+        file.write_text("".join("\n".join([f"[{group}]", *lines, ""]) for group, lines in groups.items()))
+        return file
+
+    def wrong(self) -> list[Finding]:
+        return [each for each in look([str(self.file)], None) if each.level is not Level.GOOD]
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(tmp_path, monkeypatch)
+
+
+def nowhere(host: Host) -> None:
+    host.set("DEFAULT", "transport_url", f"rabbit://guest:s3cret@127.0.0.1:{host.free_port()}/")
+
+
+def no_state(host: Host) -> None:
+    host.set("DEFAULT", "state_path", host.directory / "nothing")
+
+
+def taken_port(host: Host) -> None:
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    host.set("api", "bind_port", taken.getsockname()[1])
+    host.patch.setattr(host, "taken", taken, raising=False)  # as long as the test
+
+
+def no_database_server(host: Host) -> None:
+    url = f"postgresql+psycopg://evener:s3cret@127.0.0.1:{host.free_port()}/evener"
+    host.set("database", "connection", url)
+
+
+def behind(host: Host) -> None:
+    (host.state / "evener.sqlite").unlink()
+    Database(f"sqlite:///{host.state / 'evener.sqlite'}").close()
+
+
+def corrupt(host: Host) -> None:
+    (host.state / "evener.sqlite").write_bytes(b"no database at all" * 500)
+
+
+def another_key(host: Host) -> None:
+    host.certificate()
+    (host.directory / "api.key").write_bytes(make("other", ec_key(2)).key_pem())
+
+
+def open_key(host: Host) -> None:
+    host.certificate()
+    (host.directory / "api.key").chmod(0o644)
+
+
+def full(host: Host) -> None:
+    room = os.statvfs(host.state)
+    full = os.statvfs_result((*room[:3], 0, 0, *room[5:]))
+    host.patch.setattr(machine.os, "statvfs", lambda _: full)
+
+
+def no_inodes(host: Host) -> None:
+    room = list(os.statvfs(host.state))
+    room[5], room[6], room[7] = 1_000_000, 0, 0
+    host.patch.setattr(machine.os, "statvfs", lambda _: os.statvfs_result(room))
+
+
+def no_bridges(host: Host) -> None:
+    answers = {**dict.fromkeys(kernel.FEATURES), "bridge": "Operation not supported"}
+    host.patch.setattr(kernel, "ask", lambda: answers)
+    host.patch.setattr(kernel, "is_root", lambda: True)
+
+
+def of_cgroups_1(host: Host) -> None:
+    def refuse() -> Path:
+        raise machine.cgroups.CgroupsMissing("cgroup v2 is not mounted")
+
+    host.patch.setattr(machine.cgroups, "root", refuse)
+
+
+Break = Callable[[Host], object]
+BROKEN: dict[str, tuple[Break, str, str]] = {
+    "no HAProxy": (lambda it: (it.programs / "haproxy").unlink(), "HAProxy", "is not installed"),
+    "an old HAProxy": (lambda it: it.program("haproxy", "HAProxy version 2.4.22"), "HAProxy", "is too old"),
+    "another haproxy": (lambda it: it.program("haproxy", "hello"), "HAProxy", "names no version"),
+    "no keepalived": (lambda it: (it.programs / "keepalived").unlink(), "keepalived", "is not installed"),
+    "no bridges": (no_bridges, "bridge", "Operation not supported"),
+    "no cgroup v2": (of_cgroups_1, "cgroup v2", "is not mounted"),
+    "no such group": (lambda it: it.set("haproxy", "user_group", "nobodys"), "group", "there is none"),
+    "no state": (no_state, "state", "is not there yet"),
+    "tokens' key": (lambda it: (it.state / "token.key").chmod(0o644), "token.key", "mode 0644"),
+    "secrets' key": (lambda it: (it.state / "secrets.key").chmod(0o640), "secrets.key", "mode 0640"),
+    "the password": (lambda it: (it.state / "openrc").chmod(0o604), "openrc", "mode 0604"),
+    "the database": (lambda it: (it.state / "evener.sqlite").chmod(0o644), "evener.sqlite", "mode 0644"),
+    "a full disk": (full, "disk", "is full"),
+    "no inodes": (no_inodes, "disk", "is full"),
+    "a misspelt setting": (lambda it: it.set("api", "bind_prot", 1), "settings", "[api] bind_prot"),
+    "a wrong value": (lambda it: it.set("api", "threads", "many"), "settings", "threads"),
+    "no such bridge": (
+        lambda it: it.set("linux_bridge", "bridge_mappings", "wire:br-none"),
+        *("network wire", "br-none"),
+    ),
+    "no Open vSwitch": (
+        lambda it: (
+            it.set("DEFAULT", "interface_driver", "openvswitch"),
+            it.set("ovs", "ovsdb_connection", f"unix:{it.directory}/db.sock"),
+        ),
+        *("Open vSwitch", "No such file"),
+    ),
+    "no certificate": (
+        lambda it: it.set("api", "certificate", it.directory / "none.pem"),
+        *("certificate", "No such file"),
+    ),
+    "an old certificate": (
+        lambda it: it.certificate(begin=NOW - 9 * DAY, end=NOW - DAY),
+        *("certificate", "ended"),
+    ),
+    "a certificate that ends": (lambda it: it.certificate(end=NOW + DAY), "certificate", "ends"),
+    "another's key": (another_key, "certificate", "key"),
+    "a key for all": (open_key, "api.key", "mode 0644"),
+    "a port that is taken": (taken_port, "API", "in use"),
+    "no database server": (no_database_server, "database", "refused"),
+    "a broken database": (corrupt, "database", "not a database"),
+    "no tables": (behind, "database", "lacks tables"),
+    "no bus": (nowhere, "bus", "refused"),
+    "no URL of a bus": (lambda it: it.set("DEFAULT", "transport_url", "rabbit:/x"), "bus", ""),
+    "no agent": (lambda it: it.change(agents.delete()), "agents", "none is known"),
+    "a silent agent": (
+        lambda it: it.agent(heartbeat_at=now() - timedelta(hours=1)),
+        *("agent node-1", "has not been heard of for 36"),
+    ),
+    "an agent out of use": (
+        lambda it: it.agent(admin_state_up=False),
+        *("agent node-1", "gets no new load balancers"),
+    ),
+    "another clock": (
+        lambda it: it.agent(configurations={"clock_ahead_s": -40}),
+        *("clock of node-1", "is 40 s behind"),
+    ),
+    "another version": (
+        lambda it: it.agent(configurations={"version": "0.0.1"}),
+        *("agent node-1", "is of version 0.0.1"),
+    ),
+}
+
+
+def test_where_all_is_well_nothing_is_wrong(host: Host) -> None:
+    host.certificate(end=NOW + 300 * DAY)
+    assert [each for each in host.wrong() if each.what != "user"] == []
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_is_broken_is_named_with_what_to_do(host: Host, broken: str) -> None:
+    break_it, what, says = BROKEN[broken]
+    break_it(host)
+    named = [each for each in host.wrong() if each.what == what and says in each.says]
+    assert named, host.wrong()
+    assert all(each.advice for each in named)
+    assert not [each for each in host.wrong() if "s3cret" in each.says + each.advice]
+
+
+def doctor(host: Host, *words: str, limit: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the program as an operator does."""
+    program = Path(sys.executable).with_name("evener-doctor")
+    command = f"{limit} exec {program} --config-file {host.file} {' '.join(words)}"
+    return subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_program_ends_with_1_where_something_is_bad_and_tells_programs_too(host: Host) -> None:
+    host.set("api", "max_connections", 8000)
+    bad = doctor(host, "-f", "json", limit="ulimit -n 64 && ")
+    assert bad.returncode == 1, bad.stderr
+    found = {each["what"]: each for each in json.loads(bad.stdout)}
+    assert (found["open files"]["level"], "64" in found["open files"]["says"]) == ("bad", True)
+
+
+def test_of_what_a_host_is_not_for_nothing_is_said(host: Host) -> None:
+    (host.programs / "haproxy").unlink()
+    assert not [each for each in look([str(host.file)], ["control"]) if each.what == "HAProxy"]
+    assert not [each for each in look([str(host.file)], ["agent"]) if each.what == "database"]
+
+
+def test_lines_fit_a_terminal(host: Host) -> None:
+    host.set("haproxy", "user_group", "nobodys")
+    told = doctor(host).stdout
+    assert "-> groupadd --system nobodys" in told
+    assert all(len(line) <= 80 for line in told.splitlines() if str(host.directory) not in line)
+
+
+@pytest.mark.root
+def test_the_kernel_is_tried_and_nothing_of_that_is_left() -> None:
+    links = set(Path("/sys/class/net").iterdir())
+    assert kernel.ask() == dict.fromkeys(kernel.FEATURES)
+    assert set(Path("/sys/class/net").iterdir()) == links
