@@ -12,7 +12,7 @@ from evener.cli import arguments, moving, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, KINDS
 from evener.cli.command import AnyCommand, CommandSet, ShowOne, Table, client_of, say
-from evener.cli.doctor import Doctor
+from evener.cli.doctor import Doctor, SupportBundle
 from evener.cli.explain import Explain
 from evener.cli.resource import Resource
 from evener.cli.statuses import Status
@@ -122,6 +122,7 @@ OWN = CommandSet(
         "quota-list": quotas.ListQuotas,
         "quota-show": quotas.ShowQuota,
         "quota-update": quotas.UpdateQuota,
+        "support-bundle": SupportBundle,
         "top": Top,
     },
 )

@@ -47,8 +47,7 @@ class Doctor(Command):
         return 1 if ended or any(line.startswith("bad") for line in lines) else 0
 
     def _host(self, files: Sequence[str]) -> int:
-        beside = Path(sys.argv[0]).resolve().with_name(PROGRAM)
-        program = str(beside) if beside.exists() else shutil.which(PROGRAM)
+        program = _program()
         if program is None:
             say(self.app, f"note this host          is not looked at: {PROGRAM} is not installed here")
             return 0
@@ -56,6 +55,33 @@ class Doctor(Command):
         run = subprocess.run([program, *words], stdout=subprocess.PIPE, text=True, check=False)
         say(self.app, run.stdout.rstrip("\n"))
         return run.returncode
+
+
+class SupportBundle(Command):
+    """Write all of this host that helps who helps from afar into a tar.gz, without secrets.
+
+    Settings, versions, statuses, the ends of logs, what doctor finds. It is evener-doctor that does, as root.
+    """
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="What to write, as evener-support.tar.gz.")
+        parser.add_argument(
+            "--config-file", action="append", default=[], help="Settings of the daemons on this host."
+        )
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        program = _program()
+        if program is None:
+            raise CliError(f"{PROGRAM} is not installed on this host, and so is nothing to tell of")
+        words = [word for file in parsed_args.config_file for word in ("--config-file", file)]
+        command = [program, *words, "--bundle", parsed_args.file]
+        return subprocess.run(command, check=False).returncode
+
+
+def _program() -> str | None:
+    """Return what looks at this host: beside the client, or wherever programs are."""
+    beside = Path(sys.argv[0]).resolve().with_name(PROGRAM)
+    return str(beside) if beside.exists() else shutil.which(PROGRAM)
 
 
 def told(agents: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:

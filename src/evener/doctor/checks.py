@@ -38,7 +38,7 @@ def keepalived(said: str | None) -> Finding:
             "is not installed: this host serves no load balancer of topology ACTIVE_STANDBY",
             "apt install keepalived, where it is to",
         )
-    return good(what, said.splitlines()[0][:60] if said else "installed")
+    return good(what, said.split("\n")[0][:60] if said else "installed")
 
 
 FEATURES: Mapping[str, str] = {

@@ -55,7 +55,7 @@ def _nftables() -> None:
     answer = nft_process._run_all(library, [{"nftables": [{"add": {"table": TABLE}}]}])  # noqa: SLF001
     for failed, said in answer or ():
         if failed:
-            raise OSError(said.strip().splitlines()[0])
+            raise OSError(said.strip().split("\n")[0])
 
 
 ATTEMPTS: dict[str, Callable[[], object]] = {

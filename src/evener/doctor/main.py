@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 from oslo_config import cfg
 
@@ -26,6 +27,9 @@ def main() -> None:
     asked = _parser().parse_args()
     logging.disable(logging.CRITICAL)  # libraries complain of what is told here in other words
     found = list(look(asked.config_file, asked.parts))
+    if asked.bundle is not None:
+        _bundle(asked.config_file, found, Path(asked.bundle))
+        return
     sys.stdout.write((as_json(found) if asked.format == "json" else text(found)) + "\n")
     sys.exit(1 if any(each.level is Level.BAD for each in found) else 0)
 
@@ -41,8 +45,24 @@ def _parser() -> argparse.ArgumentParser:
         choices=PARTS,
         help="what this host is for: serving load balancers, or the API; both where neither was seen here yet",
     )
+    parser.add_argument(
+        "--bundle",
+        metavar="FILE",
+        help="write all that helps who helps from afar to a tar.gz, without secrets",
+    )
     parser.add_argument("-f", "--format", choices=("text", "json"), default="text")
     return parser
+
+
+def _bundle(files: Sequence[str], found: Sequence[Finding], file: Path) -> None:
+    from evener.doctor import bundle
+
+    conf, _ = _settings([word for each in files for word in ("--config-file", each)])
+    try:
+        bundle.write(conf, found, file)
+    except OSError as error:
+        sys.exit(f"{PROGRAM}: {file}: {error.strerror}")
+    sys.stdout.write(f"Wrote {file}. Look into it before you send it: names and addresses are in it.\n")
 
 
 def look(files: Sequence[str], parts: Sequence[str] | None) -> Iterator[Finding]:
