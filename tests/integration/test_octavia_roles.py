@@ -125,6 +125,7 @@ class Estate:
         self.numbers = itertools.count(1000)
         cloud.unlimited("ann")
         self.above = {"pools": f"pools/{self.tree.pool}"}
+        self.above["loadbalancers"] = f"loadbalancers/{self.tree.loadbalancer}"
         self.above["l7policies"] = f"l7policies/{self.id_of('l7policy')}"
 
     def body(self, kind: str) -> dict[str, Any]:
@@ -168,6 +169,9 @@ class Estate:
         if kind == "amphora":
             below = replace(self.cloud.admin.octavia, below=f"{V2}/octavia")
             return str(below.ok("GET", "/amphorae")["amphorae"][0]["id"])
+        if kind == "event":
+            events = f"/loadbalancers/{self.tree.loadbalancer}/events"
+            return str(self.cloud.ann.octavia.ok("GET", events)["events"][0]["id"])
         path = next(each.path for each in operations() if (each.verb, each.kind) == ("create", kind))
         made = self.cloud.user("ann", "admin").octavia.ok(
             "POST", self.filled(path.removeprefix(LBAAS)), {kind: self.body(kind)}
@@ -177,7 +181,7 @@ class Estate:
     def filled(self, path: str, kind: str = "") -> str:
         """Return a path with the ids of objects: above, those that there are, and of a `kind` a new one."""
         for above, one in self.above.items():
-            for below in ("members", "rules"):
+            for below in ("members", "rules", "events"):
                 path = path.replace(f"{above}/{{object_id}}/{below}", f"{one}/{below}")
         for name, value in (("project_id", "ann"), ("provider", "amphora")):
             path = path.replace(f"{{{name}}}", value)

@@ -71,7 +71,7 @@ class Estate:
             "flavor": {"service_type": "LOADBALANCERV2"},
             "service_profile": {"driver": "evener"},
         }
-        self.parents = {"pools": tree.pool, "l7policies": ""}
+        self.parents = {"pools": tree.pool, "l7policies": "", "loadbalancers": tree.loadbalancer}
         self.parents["l7policies"] = self.make("l7policy", "/lbaas/l7policies")
 
     def fill(self, kind: str) -> None:
@@ -95,6 +95,8 @@ class Estate:
             self.cloud.controller.heartbeat("node-2", {})
             agents = self.cloud.admin.entries(path)
             return f"{path}/{next(entry['id'] for entry in agents if entry['host'] == 'node-2')}"
+        if served.cls.KIND == "event":
+            return f"{path}/{self.cloud.ann.ids(path)[0]}"
         return f"{path}/{self.make(served.cls.KIND, path)}"
 
 
