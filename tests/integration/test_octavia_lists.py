@@ -52,6 +52,7 @@ def grown(cloud: Cloud) -> dict[str, str]:
     cloud.applied(tree.loadbalancer)
     assert len(policies) == 4
     below = {"members": f"/pools/{tree.pool}/members", "rules": f"/l7policies/{first}/rules"}
+    below["events"] = f"/loadbalancers/{tree.loadbalancer}/events"
     return {name: below.get(name, f"/{name}") for name in KINDS}
 
 
@@ -89,7 +90,8 @@ def test_everything_shown_is_sorted_by_both_ways_and_page_by_page(cloud: Cloud) 
         entries = whole(ann, path)
         moments = [(each["created_at"], each["id"]) for each in entries]
         assert len(entries) >= 4
-        assert [each[0] for each in moments] == sorted(each[0] for each in moments)
+        in_order = sorted((each[0] for each in moments), reverse=cls.NEWEST_FIRST)
+        assert [each[0] for each in moments] == in_order
         given = [item for each in entries for item in each.items() if item[1] is not None]
         scalars = {key for key, value in given if not isinstance(value, list | dict)}
         called = on_wire(cls, FORM)
@@ -164,8 +166,9 @@ def test_moments_are_seconds_without_a_zone_and_never_null(cloud: Cloud) -> None
     for path in paths.values():
         for each in whole(ann, path):
             assert MOMENT.fullmatch(each["created_at"])
-            assert MOMENT.fullmatch(each["updated_at"])
-            assert each["updated_at"] >= each["created_at"]
+            if path != paths["events"]:  # which nobody changes
+                assert MOMENT.fullmatch(each["updated_at"])
+                assert each["updated_at"] >= each["created_at"]
 
 
 def test_a_change_moves_updated_at_alone(cloud: Cloud, at: Callable[[datetime], None]) -> None:

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from evener.resources.describe import SHOWN, Attr, Resource
-from evener.resources.types import Moment, Name, ProjectId, Text, Uuid
+from evener.resources.describe import SHOWN, Attr, KeptMoment, Resource
+from evener.resources.types import Name, ProjectId, Text, Uuid
 
 LONGEST_REASON = 2000
 MAYBE = Attr(nullable=True)
@@ -37,7 +37,7 @@ class Event(Resource):
     PARENT: ClassVar[str | None] = "loadbalancer_id"
     NEWEST_FIRST: ClassVar[bool] = True
 
-    created_at: Annotated[Moment, SHOWN]
+    created_at: KeptMoment = None
     type: Annotated[EventType, SHOWN]
     resource_type: Annotated[Name, SHOWN]
     resource_id: Annotated[Uuid, SHOWN]

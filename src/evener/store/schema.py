@@ -315,6 +315,7 @@ events = Table(
     Event.table(),
     metadata,
     *(_column(name, field, mark) for name, (field, mark) in columns(Event).items()),
+    Column("created_at", timestamp(), nullable=False),
     Index(None, "loadbalancer_id", "created_at", "id"),
     Index(None, "created_at"),
 )
