@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import falcon.testing
 import pytest
+from markupsafe import escape
 
 from evener.dashboard import picture, wizard
 from evener.dashboard.app import COOKIE, make_app
@@ -269,3 +270,23 @@ def test_no_boxes_of_a_picture_overlap_and_each_line_joins_two() -> None:
             assert y + picture.HIGH <= drawn.height
         right = {(box.x + picture.WIDE, box.y + picture.HIGH // 2) for box in drawn.boxes}
         assert all((line.x1, line.y1) in right for line in drawn.lines)
+
+
+def test_what_is_the_same_until_the_next_version_is_kept_by_browsers_and_no_page_is() -> None:
+    browser = logged_in(Said(ONE))
+    page = browser.simulate_get("/dashboard/balancers")
+    assert page.headers["Cache-Control"] == "no-store"
+    address = page.text.partition('<script src="')[2].partition('"')[0]
+    assert "immutable" in browser.simulate_get(address).headers["Cache-Control"]
+
+
+def test_a_pool_of_500_members_with_names_of_all_kinds_is_shown_whole() -> None:
+    names = ["x" * 255, "\N{HEBREW LETTER ALEF}" * 20, "\N{BALLOON}", MARKUP, "'quoted' & \"so\""]
+    members = [
+        {**MEMBER, "id": str(number), "name": f"{names[number % 5]} {number}"} for number in range(500)
+    ]
+    browser = logged_in(Said(ONE | {"GET /lbaas/pools/p/members": {"members": members}}))
+    text = browser.simulate_get(f"/dashboard/balancers/{LB}").text
+    for each in members:
+        assert f"<bdi>{escape(each['name'])}</bdi>" in text
+    assert text.count('<g class="box') < 50

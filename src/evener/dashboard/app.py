@@ -42,6 +42,7 @@ ANOTHER_TITLE = "This form is of another session"
 ANOTHER = "Nothing has been done. Send it again if you want it done now."
 STREAMS = 20  # of events, of one session
 STATIC = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+KEPT = "private, max-age=31536000, immutable"
 YEAR_S = 31_536_000
 PREFERENCES = {"language": LANGUAGES, "theme": THEMES}
 HEADERS = {
@@ -306,6 +307,7 @@ class Static:
         if name not in self._files:
             raise falcon.HTTPNotFound
         resp.data, resp.content_type = self._files[name], STATIC[name.rpartition(".")[2]]
+        resp.set_header("Cache-Control", KEPT)  # pages name it with its version
 
 
 class Start:
@@ -352,7 +354,8 @@ class Headers:
 
     async def process_response(self, _req: Request, resp: Response, *_: object) -> None:
         """Add it."""
-        resp.set_headers(HEADERS)
+        kept = resp.get_header("Cache-Control")
+        resp.set_headers(HEADERS if kept is None else HEADERS | {"Cache-Control": kept})
 
 
 def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:

@@ -1,5 +1,6 @@
 """Pages as text. What a name holds is never markup: all values are escaped."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from evener.dashboard.sessions import Session
 from evener.dashboard.words import LANGUAGE, LANGUAGES, THEME, THEMES, say
 
 HERE = Path(__file__).parent
+VERSION = hashlib.sha256(
+    b"".join(sorted(each.read_bytes() for each in (HERE / "static").iterdir()))
+).hexdigest()[:12]
 _environment = Environment(
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -20,6 +24,7 @@ _environment = Environment(
 )
 _environment.globals |= {
     "mount": MOUNT,
+    "version": VERSION,
     "_": say,
     "zip": zip,
     "language": LANGUAGE.get,
