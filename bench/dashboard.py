@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,21 +146,35 @@ def _pages(browser: Browser, server: Served, balancer: str) -> Iterator[Result]:
 
 
 def _idle(browser: Browser, server: Served, process: psutil.Process, balancer: str) -> Iterator[Result]:
-    """A page that is open while nothing happens: what it asks of the API, and what that and the dashboard take."""
+    """A page that is open while nothing happens: what it asks of the API, and what both take for it."""
     api = next(each for each in psutil.Process().children() if "bench.served" in each.cmdline())
+    nothing = _taken(server, (api, process))
+    yield report.result("  processor of API and dashboard, no page open", nothing.share, "% of one")
     for what, path in (("the list", "/balancers"), ("a load balancer", f"/balancers/{balancer}")):
         with browser.open(path) as events:
             events.readline()  # the first, with all of the page
-            before, used_s = _asked(server), _processor_s(process)
-            api_used_s = _processor_s(api)
-            time.sleep(IDLE_S)
-            asked = (_asked(server) - before) / IDLE_S
-            share = (_processor_s(process) - used_s) / IDLE_S * 100
-            api_share = (_processor_s(api) - api_used_s) / IDLE_S * 100
+            taken = _taken(server, (api, process))
         name = f"dashboard: {what} open and idle"
-        yield report.aimed(f"{name}, requests to the API", asked, "1/s", report.AT_MOST, REQUESTS_AT_MOST)
-        yield report.aimed("  processor of the API", api_share, "% of one", report.AT_MOST, CORE_AT_MOST)
-        yield report.aimed("  processor of the dashboard", share, "% of one", report.AT_MOST, CORE_AT_MOST)
+        yield report.aimed(
+            f"{name}, requests to the API", taken.asked, "1/s", report.AT_MOST, REQUESTS_AT_MOST
+        )
+        more = "  processor of API and dashboard for it"
+        yield report.aimed(more, taken.share - nothing.share, "% of one", report.AT_MOST, CORE_AT_MOST)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Requests a second, and the share of a processor in percent."""
+
+    asked: float
+    share: float
+
+
+def _taken(server: Served, processes: Sequence[psutil.Process]) -> Taken:
+    asked, used_s = _asked(server), sum(map(_processor_s, processes))
+    time.sleep(IDLE_S)
+    share = (sum(map(_processor_s, processes)) - used_s) / IDLE_S * 100
+    return Taken((_asked(server) - asked) / IDLE_S, share)
 
 
 def _asked(server: Served) -> int:

@@ -32,7 +32,7 @@ DOCUMENTED = ("list", "load-balancer", "create")
 
 def picture(page: Page, name: str, directory: Path) -> None:
     file = directory / f"dashboard-{name}.jpg"
-    page.screenshot(path=file, type="jpeg", quality=70)
+    page.screenshot(path=file, type="jpeg", quality=55)
     if name.startswith(DOCUMENTED):
         assert file.stat().st_size < LARGEST
 
