@@ -20,6 +20,7 @@ PAGES = {
     "overview": "/overview",
     "list": "/balancers",
     "load-balancer": "/balancers/{id}",
+    "events": "/balancers/{id}/history",
     "create": "/balancers/create#pool",
     "listener": "/balancers/{id}/listeners/create",
     "members": "/balancers/{id}/pools/{pool}/members/add",

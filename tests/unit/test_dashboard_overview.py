@@ -113,3 +113,24 @@ def test_an_administrator_changes_limits_and_moves_load_balancers() -> None:
     assert cloud.asked[-1] == ("PUT", f"/agents/{AGENT}", {"agent": {"admin_state_up": False}})
     assert sent(browser, f"/balancers/{LB}/failover", {"csrf": csrf(browser)}).status_code == 303
     assert cloud.asked[-1][:2] == ("PUT", f"/lbaas/loadbalancers/{LB}/failover")
+
+
+def test_what_happened_is_told_the_newest_first_and_names_are_no_markup() -> None:
+    event = {
+        "id": AGENT,
+        "created_at": "2026-01-01T00:00:00",
+        "type": "MEMBER_OUT",
+        "resource_type": "member",
+        "resource_id": "m",
+        "resource_name": "<b>web1</b>",
+        "attributes": [],
+        "reason": "it refuses connections",
+    }
+    link = {"rel": "next", "href": "x"}
+    found = {"events": [event], "events_links": [link]}
+    browser = logged_in(Said(ONE | {f"GET /lbaas/loadbalancers/{LB}/events": found}))
+    text = browser.simulate_get(f"/dashboard/balancers/{LB}/history").text
+    assert "&lt;b&gt;web1" in text
+    assert "it refuses connections" in text
+    assert f'href="?marker={AGENT}"' in text
+    assert f"/balancers/{LB}/history" in browser.simulate_get(f"/dashboard/balancers/{LB}").text

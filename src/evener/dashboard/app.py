@@ -20,6 +20,7 @@ from evener.dashboard import (
     certificates,
     editing,
     floating_ips,
+    history,
     listing,
     live,
     members,
@@ -77,6 +78,7 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
     ("/balancers", listing.view, None),
     ("/balancers/create", wizard.show, wizard.create),
     (BALANCER, balancer.view, None),
+    (f"{BALANCER}/history", history.view, None),
     (f"{BALANCER}/floating-ip", floating_ips.show, floating_ips.change),
     (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add", members.show, members.add),
     *editing.pages(),
@@ -366,6 +368,7 @@ def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
         app.add_route(MOUNT + path, Page(site, view) if change is None else FormPage(site, view, change))
     app.add_route(f"{MOUNT}/balancers/events", Events(site, live.LIST))
     app.add_route(f"{MOUNT}{BALANCER}/events", Events(site, live.BALANCER))
+    app.add_route(f"{MOUNT}{BALANCER}/history/events", Events(site, live.HISTORY))
     app.add_route(f"{MOUNT}/overview/events", Events(site, live.OVERVIEW))
     app.add_route(f"{MOUNT}/login", LoginPage(site))
     app.add_route(f"{MOUNT}/preferences", Preferences())

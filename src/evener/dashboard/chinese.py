@@ -239,4 +239,13 @@ CHINESE: dict[str, str] = {
     "switched off": "已停用",
     "unknown": "未知",
     "yes": "是",
+    "Events": "事件",
+    "When": "时间",
+    "What": "事件类型",
+    "Of": "对象",
+    "Why, or which attributes": "原因或属性",
+    "By whom, or where": "操作者或主机",
+    "Nothing is known to have happened.": "没有记录到事件。",
+    "Older": "更早",
+    "What happened to it": "发生过的事件",
 }

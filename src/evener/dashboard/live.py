@@ -12,7 +12,7 @@ from typing import Any
 
 from falcon.asgi import SSEvent
 
-from evener.dashboard import balancer, listing, overview, rates
+from evener.dashboard import balancer, history, listing, overview, rates
 from evener.dashboard.asked import Asked
 from evener.dashboard.cloud import Away, LoggedOut, Refused
 from evener.dashboard.templates import render
@@ -44,6 +44,7 @@ def _whole_every_s(values: dict[str, Any]) -> float:
 
 
 LIST = Kind("list_live.html", listing.ask, listing.values)
+HISTORY = Kind("history_live.html", history.ask, history.values)
 OVERVIEW = Kind("overview_live.html", overview.ask, lambda _, found: overview.values(found))
 BALANCER = Kind(
     "balancer_live.html",
