@@ -86,3 +86,19 @@ def test_its_files_are_in_directories_of_its_own(unit: Path) -> None:
     said = service(unit)
     expected = "evener" if unit.stem in HAVE_TRAFFIC else unit.stem
     assert said["StateDirectory"] == said["LogsDirectory"] == expected
+
+
+DEBIAN = ROOT / "packaging" / "debian"
+
+
+def test_each_program_is_in_a_package() -> None:
+    build = (DEBIAN / "build").read_text()
+    packages = {file.name for file in (DEBIAN / "control").iterdir()}
+    assert packages >= {unit.stem for unit in UNITS}
+    for name in set(PROGRAMS) - packages - {"evener"}:
+        assert name.removeprefix("evener-") in build
+
+
+@pytest.mark.parametrize("script", sorted((DEBIAN / "scripts").iterdir()), ids=lambda script: script.name)
+def test_scripts_of_packages_are_of_any_shell(script: Path) -> None:
+    subprocess.run(["sh", "-n", script], check=True)
