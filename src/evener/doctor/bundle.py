@@ -30,7 +30,7 @@ from evener.store.database import Database
 from evener.store.schema import agents, bindings, events, loadbalancers, member_health
 
 TAIL = 500_000  # bytes of a file's end
-LOGS = Path("/var/log/evener")
+LOGS = "evener*/*.log"  # below /var/log: of each unit of systemd
 NEWEST = 500  # events
 # Of a load balancer's directory; others are its sockets, keys, requests, and what knows clients.
 OF_BALANCER = ("haproxy.conf", "haproxy.err", "haproxy.log", "keepalived.conf", "keepalived.log", "port")
@@ -77,7 +77,7 @@ def contents(conf: cfg.ConfigOpts, found: Sequence[Finding]) -> Iterator[tuple[s
     for name, command in COMMANDS.items():
         yield name, _said(command)
     state = config.state_path(conf)
-    for log in sorted({*state.glob("*.log"), *LOGS.glob("*.log")}):
+    for log in sorted({*state.glob("*.log"), *Path("/var/log").glob(LOGS)}):
         yield f"logs/{log.name}", tail(log)
     home = config.loadbalancer_path(conf)
     for directory in sorted(each for each in home.glob("*") if each.is_dir()):
