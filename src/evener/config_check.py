@@ -17,6 +17,8 @@ MESSAGING = frozenset(
     {"control_exchange", "rpc_response_timeout", "rpc_ping_enabled", "executor_thread_pool_size"}
     | {"rpc_conn_pool_size", "conn_pool_min_size", "conn_pool_ttl"}
 )
+# What only some of our programs read, of a file that is for all on a host.
+OF_OTHERS = frozenset({"barbican", "dashboard", "identity", "keystone", "service_auth", "standalone"})
 MIDDLEWARE = frozenset({"keystone_authtoken"})  # which declares its settings when it is made
 
 
@@ -61,7 +63,8 @@ def unknown(conf: cfg.ConfigOpts) -> Iterator[str]:
         with suppress(cfg.ParseError, OSError):
             cfg.ConfigParser(file, sections).parse()
         for section, names in sections.items():
-            if section.startswith("oslo_") or section in MIDDLEWARE:
+            read_elsewhere = section in OF_OTHERS and section not in conf
+            if section.startswith("oslo_") or section in MIDDLEWARE or read_elsewhere:
                 continue
             for name in names:
                 if not _known(conf, section, name.replace("-", "_")):

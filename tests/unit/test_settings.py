@@ -9,6 +9,8 @@ import pytest
 
 from evener import config, config_check
 from evener.agent import main as agent
+from evener.dashboard import settings as dashboard
+from evener.serving import settings
 from evener_cloud import config as cloud
 
 PROGRAMS = Path(sys.executable).parent
@@ -63,6 +65,18 @@ ssl = true
 """
     found = [each.partition(",")[0] for each in config_check.unknown(load(tmp_path, text))]
     assert found == ["[DEFAULT] bind_port", "[api] bindport", "[apj] x"]
+
+
+def test_one_file_may_be_for_all_programs_on_a_host(tmp_path: Path) -> None:
+    groups = {**cloud.GROUPS, **dict.fromkeys([*settings.OTHERS, "dashboard"])}
+    theirs = groups.keys() - config.GROUPS.keys()
+    assert theirs == config_check.OF_OTHERS
+    file = tmp_path / "evener.conf"
+    file.write_text("".join(f"[{group}]\nname = 1\n" for group in sorted(theirs)))
+    argv = ["--config-file", str(file)]
+    for conf in (config.load(argv, "evener-test"), settings.load(argv, "evener-test"), dashboard.load(argv)):
+        for line in config_check.unknown(conf):
+            assert line[1:].partition("]")[0] in conf
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])

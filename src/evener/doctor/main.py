@@ -100,5 +100,10 @@ def seen(conf: cfg.ConfigOpts) -> tuple[str, ...]:
     if (state / "standalone.pid").exists():
         return PARTS
     found = [AGENT] if config.agent_lock(conf).exists() else []
-    found += [CONTROL] if [*state.glob("evener-api-*.pid"), *state.glob("evener-controller*")] else []
+    control = [*state.glob("evener-api-*.pid"), *state.glob("evener-controller*")]
+    of_units = [
+        *state.parent.glob("evener-api/"),
+        *state.parent.glob("evener-controller/"),
+    ]  # their StateDirectory
+    found += [CONTROL] if control or of_units else []
     return tuple(found) or PARTS
