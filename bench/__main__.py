@@ -16,6 +16,7 @@ from bench import (
     dashboard,
     failover,
     large,
+    lost_host,
     membership,
     octavia,
     others,
@@ -79,6 +80,7 @@ PARTS: dict[str, Callable[[], Iterable[Result]]] = {
         lambda api, subnet, _bridge, _: takeover.measure(api, subnet), takeover.SETTINGS
     ),
     "failover": failover.measure,
+    "lost_host": lost_host.measure,
     "cloud": cloud.measure,
 }
 

@@ -1,7 +1,7 @@
 """The agent: work on load balancers as they are asked for or drift, and report what came of it.
 
-One thread per worker, as many that repair, one that keeps time (heartbeat, resync), two for health that has changed,
-one for counters, and the watcher's.
+One thread per worker, as many that repair, some that take over what another host served, one that keeps time
+(heartbeat, resync), two for health that has changed, one for counters, and the watcher's.
 """
 
 import logging
@@ -48,11 +48,12 @@ GATHERED_S = 0.3  # of changes that come faster than reloads, each further reloa
 BUSY_S = 0.2  # until another look at a load balancer that waits for its old workers
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 30.0
 AWAY_RETRY_S = 4.0  # the longest where control, or a service that it asks, was away
-ANSWERS_RETRY_S = 1.0  # the longest where another host has the address
+ANSWERS_RETRY_S = 1.0  # where another host has had the address for longer than it has to let go
 LETS_GO_S = 10.0  # what another host gets to let go of a load balancer that it was told to
 STOP_S = 10.0
 ANSWER_S = 3.0  # what control gets after a start, before what was served last is served again
 NETWORKS_RESYNC, FULL_RESYNC = 6, 60  # every so many resyncs look at networks too, and at everything
+TAKEN_AT_ONCE = 16  # load balancers that another host served: most of it is to wait for that one's answer
 ADOPTED_AT_ONCE = 2  # load balancers that run: there is little to wait for, and threads hold each other up
 READ_AT_ONCE = 20  # load balancers: fewer wake up too often, more are in the way of what is to be done soon
 OBSERVED_S = 2.0  # what somebody who asks waits for a load balancer that is being changed
@@ -103,8 +104,13 @@ class AgentService:
             self._tools, self._balancers, self._underlay, self.metrics, workers, self._queue.put
         )
         self._reporter = Reporter(self._control, self._balancers)
+        self._takers = Workers("taker", TAKEN_AT_ONCE, self._take, self._try_again)
+        self._unserved: dict[
+            str, int
+        ] = {}  # generations of which was said that another host still serves them
         self._all_workers = {
             "work": self._workers,
+            "taking": self._takers,
             "mending": self._repairer.workers,
             "health": self._reporter.health,
             "counters": self._reporter.counters,
@@ -258,7 +264,9 @@ class AgentService:
             return
         longest_s = AWAY_RETRY_S if isinstance(error, Unavailable) else LONGEST_RETRY_S
         if isinstance(error, AddressAnswers):
-            longest_s = FIRST_RETRY_S if error.since_s < LETS_GO_S else ANSWERS_RETRY_S
+            LOG.debug("%s: %s", key, error)
+            self._queue.put(key, FIRST_RETRY_S if error.since_s < LETS_GO_S else ANSWERS_RETRY_S)
+            return
         delay_s = min(self._retries.get(key, FIRST_RETRY_S), longest_s)
         self._retries[key] = delay_s * 2
         expected = isinstance(error, Unavailable | HostError | DataPlaneError)
@@ -356,10 +364,28 @@ class AgentService:
         except Unavailable:
             self._repairer.instead(loadbalancer_id)
             raise
-        if graph is not None:
+        if graph is not None and graph.binding > 1 and not self._is_plugged(loadbalancer_id):
+            self._takers.queue.put(loadbalancer_id)
+        elif graph is not None:
             self._apply(graph)
         elif not stays:
             self._remove(loadbalancer_id)
+
+    def _is_plugged(self, loadbalancer_id: str) -> bool:
+        balancer = self._balancers.get(loadbalancer_id)
+        return balancer is not None and balancer.plugged
+
+    def _take(self, loadbalancer_id: str) -> None:
+        """Serve what another host did; where that is not wanted any more, look again."""
+        RequestContext(resource_uuid=loadbalancer_id, overwrite=True)
+        graph = self._control.graph(loadbalancer_id)
+        if graph is None:
+            self._queue.put(loadbalancer_id)
+            return
+        with self._turn(loadbalancer_id):
+            self._apply(graph)
+        self._retries.pop(loadbalancer_id, None)
+        self._unserved.pop(loadbalancer_id, None)
 
     def _apply(self, graph: Graph) -> None:
         balancer = self._balancers.ensure(graph.id, self._tools)
@@ -371,8 +397,10 @@ class AgentService:
         except Busy:
             raise
         except AddressAnswers as error:
-            if error.since_s > LETS_GO_S:
+            if error.since_s > LETS_GO_S and self._unserved.get(graph.id) != graph.generation:
+                LOG.warning("Load balancer %s: %s", graph.id, error)
                 self._reporter.failed(balancer, graph.generation, error)
+                self._unserved[graph.id] = graph.generation
             raise
         except Exception as error:
             # Whatever it was: who waits for the load balancer is told why.
