@@ -72,6 +72,7 @@ class LostHosts:
         """Look once, and give what lost hosts serve to others."""
         heard = ask(self._database, _heard)
         moment = time.monotonic()
+        self._tried = {each: at for each, at in self._tried.items() if moment - at <= AGAIN_S}
         for agent in lost(heard, now(), self._after, self._listening(heard, moment)):
             self._take_from(agent)
 
@@ -98,19 +99,31 @@ class LostHosts:
                 "The agent on %s is lost; its load balancers go to others later: %s", agent.host, error
             )
             return
-        moved = [each for each, _ in due if services.run(partial(self._move, services, each, agent))]
-        if moved:
+        moved, obstacles = 0, list[str]()
+        for each, _ in due:
+            try:
+                moved += services.run(partial(self._move, services, each, agent))
+            except Conflict as error:
+                obstacles.append(error.message)
+                self._tried[each] = time.monotonic()
+        if moved or obstacles:
             LOG.warning(
-                "The agent on %s has not been heard of since %sZ: %d of its load balancers go to others",
-                *(agent.host, agent.at.isoformat(timespec="seconds"), len(moved)),
+                "The agent on %s has not been heard of since %sZ: %d of its load balancers go to others, %d stay%s",
+                *(agent.host, agent.at.isoformat(timespec="seconds"), moved, len(obstacles)),
+                "".join(f"; {each}" for each in obstacles[:1]),
             )
 
     def _is_due(self, loadbalancer_id: str) -> bool:
-        tried = self._tried.get(loadbalancer_id)
-        return tried is None or time.monotonic() - tried > AGAIN_S
+        return loadbalancer_id not in self._tried
 
     @retried
     def _move(self, services: Services, loadbalancer_id: str, agent: Heard) -> bool:
+        """Give it to another; return whether it was still this agent's.
+
+        Raises:
+            Conflict: when no agent can take it.
+            NotLeading: when another controller decides by now.
+        """
         own = table(LoadBalancer)
         with self._database.write() as tx:
             self._leader.fence(tx)
@@ -121,15 +134,8 @@ class LostHosts:
             )
             if row is None or row.deleted_generation is not None or heard_at != agent.at:
                 return False  # it went, somebody else gave it to another one, or its agent is back
-            quiet = min(self._after, HEARD_WITHIN)
-            try:
-                host = failover.give_to_another(tx, services, row, agent.id, quiet)
-            except Conflict as error:
-                LOG.error("Load balancer %s is of a lost host: %s", loadbalancer_id, error)
-                self._tried[loadbalancer_id] = time.monotonic()
-                return False
+            host = failover.give_to_another(tx, services, row, agent.id, min(self._after, HEARD_WITHIN))
             tx.after_commit(partial(look, self._bus, [host], loadbalancer_id))
-            self._tried.pop(loadbalancer_id, None)
             return True
 
     def keep_looking(self, ended: Event) -> Thread:
