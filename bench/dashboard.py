@@ -30,6 +30,7 @@ NUMBER = 1000
 MEMBERS = tuple(("10.64.0.9", port) for port in range(8001, 8011))
 CIDR, FIRST, LAST = "10.64.0.0/15", "10.64.16.0", "10.65.255.254"
 TIMES, IDLE_S = 30, 30.0
+QUIET_S = 25.0  # until a page is taken for one on which nothing happens
 LIST_AT_MOST_MS, PAGE_AT_MOST_MS, REQUESTS_AT_MOST, CORE_AT_MOST = 1000, 500, 2, 1
 PROGRAM = str(Path(sys.executable).with_name("evener-dashboard"))
 
@@ -150,9 +151,14 @@ def _idle(browser: Browser, server: Served, process: psutil.Process, balancer: s
     api = next(each for each in psutil.Process().children() if "bench.served" in each.cmdline())
     nothing = _taken(server, (api, process))
     yield report.result("  processor of API and dashboard, no page open", nothing.share, "% of one")
-    for what, path in (("the list", "/balancers"), ("a load balancer", f"/balancers/{balancer}")):
+    for what, path in (
+        ("the overview", "/overview"),
+        ("the list", "/balancers"),
+        ("a load balancer", f"/balancers/{balancer}"),
+    ):
         with browser.open(path) as events:
             events.readline()  # the first, with all of the page
+            time.sleep(QUIET_S)
             taken = _taken(server, (api, process))
         name = f"dashboard: {what} open and idle"
         yield report.aimed(

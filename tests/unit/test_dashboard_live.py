@@ -41,6 +41,36 @@ def test_a_page_is_sent_what_changes_and_told_when_the_api_is_away_and_back() ->
     assert news(page) == ["changed"]
 
 
+def test_after_a_while_without_a_change_the_newest_event_is_asked_for_instead() -> None:
+    events = f"GET /lbaas/loadbalancers/{LB}/events"
+    answers = {**ONE, STATUS: {"statuses": 1}, events: {"events": [{"id": "1"}]}}
+    cloud = Said(answers)
+    page = live._Open(Fresh(), live.BALANCER, asked(cloud), "")
+    assert news(page) == ["changed"]
+    page._sent_at_s -= live.QUIET_S
+    assert news(page) == []
+    cloud.asked.clear()
+    assert news(page) == []
+    assert (cloud.asked[0][1]) == f"/lbaas/loadbalancers/{LB}/events"
+    answers[f"GET /lbaas/loadbalancers/{LB}"] = {"loadbalancer": BALANCER | {"operating_status": "ERROR"}}
+    answers[events] = {"events": [{"id": "2"}]}
+    assert news(page) == ["changed"]
+    cloud.asked.clear()
+    assert news(page) == []
+    assert cloud.asked[0][1] == f"/lbaas/loadbalancers/{LB}/status"  # now that something happens
+
+
+def test_a_cloud_without_events_is_asked_for_statuses() -> None:
+    cloud = Said({**ONE, STATUS: {"statuses": 1}})
+    page = live._Open(Fresh(), live.BALANCER, asked(cloud), "")
+    assert news(page) == ["changed"]
+    page._sent_at_s -= live.QUIET_S
+    news(page)
+    cloud.asked.clear()
+    news(page)
+    assert [each[1] for each in cloud.asked if "events" in each[1]] == []
+
+
 class Fresh(live.Shared):
     """Remembers nothing, so that a test need not wait."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from evener.dashboard import picture
 from evener.dashboard.asked import Asked, Html
-from evener.dashboard.cloud import CloudError
+from evener.dashboard.cloud import CloudError, Refused
 
 Json = dict[str, Any]
 
@@ -77,6 +77,17 @@ def floating_ip(asked: Asked, balancer: Json) -> Json | None:
 def probe(asked: Asked) -> Any:
     """Return what tells, in one request, that something has changed: the tree of statuses."""
     return asked.balancing("GET", f"/loadbalancers/{asked.parts['balancer_id']}/status")
+
+
+def quiet_probe(asked: Asked) -> Any:
+    """Return what tells, for less, that something begins to change: the newest event, where the API has any."""
+    if asked.cloud.has_events is not False:
+        path = f"/loadbalancers/{asked.parts['balancer_id']}/events"
+        try:
+            return asked.balancing("GET", path, limit=1, fields="id")
+        except Refused:
+            asked.cloud.has_events = False
+    return probe(asked)
 
 
 def view(asked: Asked) -> Html:

@@ -97,6 +97,7 @@ class Cloud:
         self.reached = reached
         # Pools wait rather than open more, so that one page cannot take all of the API's threads.
         self._local = LocalPool(reached.socket, maxsize=POOLED) if reached.socket else None
+        self.has_events: bool | None = None  # whether the API tells what happened; None before it was asked
         self.counts_members: bool | None = (
             None  # whether LBaaS v2 is there, as Evener has it; None before it was asked
         )

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from evener.dashboard.asked import Asked, Html
 
-ON_A_PAGE = 50
+ON_A_PAGE = 25
 FIELDS = ("id", "name", "vip_address", "provisioning_status", "operating_status", "admin_state_up")
 SORTED_BY = ("name", "vip_address", "provisioning_status", "operating_status")
 COLUMNS = {

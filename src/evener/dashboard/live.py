@@ -5,6 +5,7 @@ Server-sent events: `changed` with the new part of the page, `rates` with the tr
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from evener.dashboard.cloud import Away, LoggedOut, Refused
 from evener.dashboard.templates import render
 
 EVERY_S = 0.9
+QUIET_S = 20.0
 RATES_EVERY_S = 3.0
 WHOLE_EVERY_S = 15.0  # of what the tree of statuses does not tell; longer where there is much to ask
 OF_A_POOL_S = 2.0
@@ -29,7 +31,8 @@ OLD_S = 60.0
 class Kind:
     """A kind of page: the part that changes, what is asked each time, and what is shown.
 
-    `whole_every_s` tells of the values when all is read again although nothing seems to have changed.
+    `quiet_probe` is asked instead where nothing has changed for a while. `whole_every_s` tells of the values when all
+    is read again although nothing seems to have changed.
     """
 
     template: str
@@ -37,6 +40,8 @@ class Kind:
     show: Callable[[Asked, Any], dict[str, Any]]
     whole_every_s: Callable[[dict[str, Any]], float] | None = None
     has_rates: bool = False
+    every_s: float = EVERY_S
+    quiet_probe: Callable[[Asked], Any] | None = None
 
 
 def _whole_every_s(values: dict[str, Any]) -> float:
@@ -45,13 +50,15 @@ def _whole_every_s(values: dict[str, Any]) -> float:
 
 LIST = Kind("list_live.html", listing.ask, listing.values)
 HISTORY = Kind("history_live.html", history.ask, history.values)
-OVERVIEW = Kind("overview_live.html", overview.ask, lambda _, found: overview.values(found))
+# Sorted by what is derived, of all load balancers: dear.
+OVERVIEW = Kind("overview_live.html", overview.ask, lambda _, found: overview.values(found), every_s=5.0)
 BALANCER = Kind(
     "balancer_live.html",
     balancer.probe,
     lambda asked, _: balancer.values(balancer.read(asked)),
     _whole_every_s,
     has_rates=True,
+    quiet_probe=balancer.quiet_probe,
 )
 
 
@@ -96,6 +103,7 @@ class _Open:
         )
         self._found: Any = None
         self._sent, self._is_away, self._whole_at_s = "", False, 0.0
+        self._sent_at_s = math.inf  # nothing was yet
         self._rates_at_s, self._members = 0.0, dict[str, str]()
 
     async def news(self) -> Sequence[SSEvent]:
@@ -105,7 +113,7 @@ class _Open:
             LoggedOut, Refused: when there is nothing more to tell.
         """
         try:
-            found = await self._shared.get(self._key, lambda: self._kind.probe(self._asked))
+            found = await self._probed()
             changed = [*await self._changed(found), *await self._rates()]
         except Away:
             self._is_away = True
@@ -113,6 +121,12 @@ class _Open:
         well = [SSEvent(event="well", text="")] if self._is_away else []
         self._is_away = False
         return [*well, *changed]
+
+    async def _probed(self) -> Any:
+        kind, quiet = self._kind, self._kind.quiet_probe
+        if quiet is None or asyncio.get_running_loop().time() - self._sent_at_s < QUIET_S:
+            return await self._shared.get(self._key, lambda: kind.probe(self._asked), kind.every_s)
+        return await self._shared.get(("quiet", *self._key), lambda: quiet(self._asked), kind.every_s)
 
     async def _changed(self, found: Any) -> Sequence[SSEvent]:
         now_s = asyncio.get_running_loop().time()
@@ -131,7 +145,7 @@ class _Open:
         text = render(self._kind.template, self._asked.session, values, self._query)
         if text == self._sent:
             return []
-        self._sent = text
+        self._sent, self._sent_at_s = text, now_s
         return [SSEvent(event="changed", json=text)]
 
     async def _rates(self) -> Sequence[SSEvent]:
@@ -168,7 +182,7 @@ async def events(shared: Shared, kind: Kind, asked: Asked, query_string: str) ->
         if loop.time() >= sign_at_s:
             sign_at_s = loop.time() + SIGN_OF_LIFE_S
             yield SSEvent()
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(kind.every_s)
     async for each in ended():
         yield each
 
