@@ -95,6 +95,25 @@ def test_the_wizard_uploads_a_certificate_and_names_it_to_the_listener() -> None
     assert f'value="{CONTAINER}" selected' in answer.text  # it is not uploaded twice
 
 
+def test_the_wizard_takes_as_many_members_as_are_picked() -> None:
+    cloud = Said(KEPT | {"POST /lbaas/loadbalancers": {"loadbalancer": {"id": "new"}}})
+    browser = logged_in(cloud)
+    picked = [("members.picked", f'{{"address": "192.0.2.{number}"}}') for number in range(1, 200)]
+    fields = [("csrf", csrf(browser)), ("listener.protocol", "TCP"), *picked]
+    body = "".join(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+        for name, text in fields
+    )
+    answer = browser.simulate_post(
+        "/dashboard/balancers/create",
+        body=f"{body}--{BOUNDARY}--\r\n",
+        content_type=f"multipart/form-data; boundary={BOUNDARY}",
+    )
+    assert answer.status_code == 303
+    (made,) = told(cloud, "/lbaas/loadbalancers")
+    assert len(made["loadbalancer"]["listeners"][0]["default_pool"]["members"]) == 199
+
+
 def test_the_wizard_makes_a_policy_with_its_rule() -> None:
     given = dict(wizard.FIRST) | {
         "rule.value": "/api",

@@ -237,6 +237,14 @@ def test_many_members_are_added_in_one_request() -> None:
     assert cloud.asked[-1] == ("PUT", f"/lbaas/pools/{ID}/members", {"members": members})
 
 
+def test_what_no_box_of_ours_has_said_goes_to_the_api_to_refuse() -> None:
+    cloud = Said(AT_HAND)
+    browser = logged_in(cloud)
+    form = {"csrf": csrf(browser), "members.picked": "nonsense"}
+    assert sent(browser, f"/balancers/{LB}/pools/{ID}/members/add", form).status_code == 303
+    assert cloud.asked[-1][2] == {"members": [{"address": "nonsense"}]}
+
+
 def test_no_form_is_for_who_may_only_read() -> None:
     cloud = Said(AT_HAND, frozenset({"reader"}))
     browser = logged_in(cloud)

@@ -56,6 +56,15 @@ def test_rates_are_differences_and_a_counter_that_begins_anew_is_no_burst() -> N
     assert rates.plots(samples[:1]) == []
 
 
+def test_numbers_are_as_people_read_them() -> None:
+    assert [rates.in_words(each) for each in (0, 0.333333, 12.5, 1234567.8)] == [
+        "0",
+        "0.333",
+        "12.5",
+        "1,234,568",
+    ]
+
+
 def test_members_have_the_connections_that_are_left() -> None:
     def counted(total: int, now: int) -> dict[str, int]:
         return {"total_connections": total, "active_connections": now}

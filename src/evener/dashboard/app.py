@@ -13,6 +13,7 @@ from urllib.parse import quote
 import falcon
 import falcon.asgi
 from falcon.asgi import Request, Response
+from falcon.media import MultipartFormHandler
 
 from evener.dashboard import (
     agents,
@@ -31,7 +32,7 @@ from evener.dashboard import (
 from evener.dashboard.asked import MOUNT, Asked, Html, Redirect, Reply, View
 from evener.dashboard.cloud import Away, Cloud, Credentials, LoggedOut, Refused
 from evener.dashboard.editing import BALANCER
-from evener.dashboard.sent import Sent, kept_form, read_form
+from evener.dashboard.sent import MOST_FIELDS, Sent, kept_form, read_form
 from evener.dashboard.sessions import Session, Sessions
 from evener.dashboard.templates import HERE, render
 from evener.dashboard.words import LANGUAGE, LANGUAGES, THEME, THEMES, language_of, say, theme_of
@@ -364,6 +365,9 @@ def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
     """Return the application, all of it below `MOUNT`."""
     site = Site(cloud, sessions)
     app = falcon.asgi.App(middleware=[Headers()])
+    in_parts = MultipartFormHandler()
+    in_parts.parse_options.max_body_part_count = MOST_FIELDS
+    app.req_options.media_handlers[falcon.MEDIA_MULTIPART] = in_parts
     for path, view, change in PAGES:
         app.add_route(MOUNT + path, Page(site, view) if change is None else FormPage(site, view, change))
     app.add_route(f"{MOUNT}/balancers/events", Events(site, live.LIST))

@@ -54,13 +54,22 @@ def typed(asked: Asked) -> dict[str, str]:
 
 def wanted_of(given: dict[str, str], picked: Sequence[str]) -> list[Json]:
     """Return the members that were picked and typed, as the API is told of them."""
-    found = [*map(json.loads, picked), *addresses(given[f"{PREFIX}addresses"])]
+    found = [*map(_picked, picked), *addresses(given[f"{PREFIX}addresses"])]
     for member in found:
         for name in ("protocol_port", "weight"):
             text = given[f"{PREFIX}{name}"]
             if text:
                 member.setdefault(name, forms.number(text))
     return found
+
+
+def _picked(text: str) -> Json:
+    """Return a member as its box said it; what is none goes as an address, for the API to refuse it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"address": text}
 
 
 def _page(asked: Asked, given: dict[str, str], picked: Sequence[str], wrong: Json, status: int = 200) -> Html:

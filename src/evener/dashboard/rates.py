@@ -82,6 +82,11 @@ def _rate(before: int, after: int, seconds: float) -> float:
     return max(0, after - before) / seconds if seconds > 0 else 0.0
 
 
+def in_words(value: float) -> str:
+    """Return a number as people read it."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def members(samples: Sequence[Sample]) -> dict[str, tuple[int, float]]:
     """Return the connections of each member now, and those it gets a second, by its id."""
     if len(samples) < 2:

@@ -9,6 +9,7 @@ import falcon
 from falcon.asgi import Request
 
 LARGEST = 1_048_576  # bytes of a form
+MOST_FIELDS = 5000
 UNKEPT = ("csrf", "upload.passphrase")
 
 
@@ -61,7 +62,7 @@ async def read_form(req: Request) -> Sent:
     if is_in_parts:
         return await _parts(req)
     sent = await req.stream.read(LARGEST)
-    return Sent(parse_qs(sent.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5000))
+    return Sent(parse_qs(sent.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
 
 
 async def _parts(req: Request) -> Sent:

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from evener.dashboard.asked import MOUNT
+from evener.dashboard.rates import in_words
 from evener.dashboard.sessions import Session
 from evener.dashboard.words import LANGUAGE, LANGUAGES, THEME, THEMES, say
 
@@ -27,6 +28,7 @@ _environment.globals |= {
     "version": VERSION,
     "_": say,
     "zip": zip,
+    "in_words": in_words,
     "language": LANGUAGE.get,
     "languages": LANGUAGES,
     "theme": THEME.get,
