@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 import evener_cloud.all_tables  # noqa: F401 - the tables are known once they are imported
 from evener.api.dialects.lbaas import LBAAS
+from evener.api.dialects.octavia import FORM as OCTAVIA
 from evener.resources.agent import Agent
 from evener.resources.describe import Attr, Child, Derived, Descriptor, Resource, descriptors
 from evener.resources.event import Event
@@ -59,9 +60,23 @@ OWNER = "project_id"  # which the client knows of every resource
 
 def documents() -> dict[Path, str]:
     """Return what each file holds."""
-    return {
+    written = {cls.KIND: _settable(cls) for cls in FILES["evener/cli/resources.json"][:7]}
+    return {SOURCES / "evener/cli/written.json": json.dumps(written, indent=1) + "\n"} | {
         SOURCES / file: json.dumps({cls.KIND: _described(cls) for cls in kinds}, indent=1) + "\n"
         for file, kinds in FILES.items()
+    }
+
+
+def _settable(cls: type[Resource]) -> dict[str, list[str]]:
+    """Return what Octavia's API takes of an object in a POST, and in a PUT: what a file may say of it."""
+    marks = {shown: (name, descriptors(cls)[name][1]) for name, shown in on_wire(cls, OCTAVIA).items()}
+    return {
+        verb: sorted(
+            shown
+            for shown, (name, mark) in marks.items()
+            if isinstance(mark, Attr) and getattr(mark, verb) and name not in OCTAVIA.not_given.get(cls, ())
+        )
+        for verb in ("create", "update")
     }
 
 

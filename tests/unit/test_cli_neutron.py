@@ -40,7 +40,16 @@ OURS = {
     "top",
     *(f"lbaas-certificate-{verb}" for verb in ("create", "delete", "list")),
 }
-OURS |= {"doctor", "explain", "support-bundle", "lbaas-event-list", "lbaas-event-show"}
+OURS |= {
+    "apply",
+    "export",
+    "logs",
+    "doctor",
+    "explain",
+    "support-bundle",
+    "lbaas-event-list",
+    "lbaas-event-show",
+}
 # Prints, for each command of neutron with one of the prefixes or names in argv, what its parser takes.
 DUMP = """
 import json, sys

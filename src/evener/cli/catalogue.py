@@ -99,6 +99,7 @@ EVENT = _described(  # ours
     prefix="lbaas/",
     command="lbaas-event",
     verbs=("list", "show"),
+    outlives=True,
     columns="id created_at type resource_type resource_name generation reason",
 )
 AGENT = _described(

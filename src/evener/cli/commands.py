@@ -8,12 +8,13 @@ from typing import ClassVar
 
 from cliff.complete import CompleteCommand
 
-from evener.cli import arguments, moving, output, quotas, scheduling
+from evener.cli import arguments, files, moving, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, KINDS
 from evener.cli.command import AnyCommand, CommandSet, ShowOne, Table, client_of, say
 from evener.cli.doctor import Doctor, SupportBundle
 from evener.cli.explain import Explain
+from evener.cli.logs import Logs
 from evener.cli.resource import Resource
 from evener.cli.statuses import Status
 from evener.cli.top import Top
@@ -109,14 +110,17 @@ OWN = CommandSet(
         "agent-balance": moving.Balance,
         "agent-delete": scheduling.DeleteAgent,
         "agent-evacuate": moving.Evacuate,
+        "apply": files.Apply,
         "doctor": Doctor,
         "explain": Explain,
+        "export": files.Export,
         "flavor-associate": scheduling.AssociateFlavor,
         "flavor-disassociate": scheduling.DisassociateFlavor,
         "lbaas-agent-hosting-loadbalancer": scheduling.HostingAgent,
         "lbaas-loadbalancer-list-on-agent": scheduling.OnAgent,
         "lbaas-loadbalancer-stats": Stats,
         "lbaas-loadbalancer-status": Status,
+        "logs": Logs,
         "quota-default-show": quotas.ShowDefaultQuota,
         "quota-delete": quotas.DeleteQuota,
         "quota-list": quotas.ListQuotas,

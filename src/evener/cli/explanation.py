@@ -199,10 +199,11 @@ def _happened(facts: Facts) -> Iterator[str]:
     if facts.events is None:
         yield "This server tells no events."
     for event in (facts.events or ())[:10]:
-        yield f"{event['created_at']}  {_told(event)}"
+        yield f"{event['created_at']}  {told(event)}"
 
 
-def _told(event: Mapping[str, Any]) -> str:
+def told(event: Mapping[str, Any]) -> str:
+    """Return what happened, in words."""
     kind = str(event["type"])
     name = visible(str(event.get("resource_name") or ""))
     what = f"{event['resource_type']} {name}".strip()

@@ -67,7 +67,7 @@ class Resource:
     lists of {"id": …} that `show` reduces to the ids, `filters` what lists are filtered by with the type of each,
     `smiles` booleans that lists show as a face, `formats` how
     a list's table shows other attributes. Objects that are not `named` are known by their id alone;
-    of those that are `limited` a project has a quota.
+    of those that are `limited` a project has a quota. What `outlives` its parent is asked for by that one's id as well.
     """
 
     kind: str
@@ -82,6 +82,7 @@ class Resource:
     named: bool = True
     limited: bool = False
     parent: str | None = None
+    outlives: bool = False
     filters: Mapping[str, str] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     one_of_message: str = ""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from evener.cli import arguments, output
 from evener.cli.arguments import TARGET
-from evener.cli.client import Client
+from evener.cli.client import UUID, Client
 from evener.cli.command import Command, Lister, ShowOne, Table, client_of, say
 from evener.cli.command_line import unknown_attributes
 from evener.cli.errors import CliError, NotFound, NotUnique, Refused, together
@@ -19,6 +19,8 @@ from evener.cli.wait import loadbalancer_ids, progress_on, wait
 
 
 def _parent_id(client: Client, resource: Resource, parsed: argparse.Namespace) -> str | None:
+    if resource.parent and resource.outlives and UUID.fullmatch(parsed.parent):
+        return str(parsed.parent)
     return client.find_id(resource.parent, parsed.parent) if resource.parent else None
 
 
