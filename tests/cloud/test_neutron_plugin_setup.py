@@ -10,12 +10,12 @@ from cloud.neutron_server import (
     Neutron,
     answering,
     credentials,
-    free_port,
     install_plugin,
     json_of,
     make_port,
     told,
 )
+from integration.api_front import free_port
 from waiting import eventually
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="Neutron (python3-neutron) is not installed")
