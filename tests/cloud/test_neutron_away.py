@@ -15,6 +15,7 @@ from evener.resources.errors import Unavailable
 from evener.resources.wiring import PacketRule
 from evener.services import neutron
 from evener.services.neutron import NeutronNetwork
+from waiting import eventually
 
 pytestmark = pytest.mark.cloud
 WEB = PacketRule(ip_version=4, protocol="tcp", first_port=80, last_port=80)
@@ -92,7 +93,7 @@ def test_a_port_whose_answer_was_lost_is_made_once_and_released_by_its_load_bala
     with pytest.raises(Unavailable):
         network.reserve_vip_port(tenant.caller, balancer_id, tenant.project_id, [tenant.subnet_id], None)
     way.way = Way.OPEN
-    assert len(tenant.get("/ports", device_id=balancer_id)["ports"]) == 1
+    eventually(lambda: len(tenant.get("/ports", device_id=balancer_id)["ports"]) == 1, 20)
     network.release_vip_port(balancer_id)
     assert tenant.get("/ports", device_id=balancer_id)["ports"] == []
 

@@ -227,10 +227,10 @@ def test_the_operator_is_told_whose_quota_is_too_small(
 ) -> None:
     project = admin.current_project_id
     used = len(list(admin.network.security_groups(project_id=project)))
-    with balancer(network, tenant) as (balancer_id, vip):
-        admin.network.put(f"/quotas/{project}", json={"quota": {"security_group": used}})
-        try:
-            with pytest.raises(PortClosed, match=f"{project}.*quota set --secgroups -1"):
-                network.let_in(balancer_id, vip.port_id, [WEB])
-        finally:
-            admin.network.delete(f"/quotas/{project}")
+    admin.network.put(f"/quotas/{project}", json={"quota": {"security_group": used}})
+    try:
+        told = pytest.raises(PortClosed, match=f"{project}.*quota set --secgroups -1")
+        with balancer(network, tenant) as (balancer_id, vip), told:
+            network.let_in(balancer_id, vip.port_id, [WEB])
+    finally:
+        admin.network.delete(f"/quotas/{project}")

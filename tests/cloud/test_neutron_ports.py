@@ -357,7 +357,7 @@ def test_what_neutron_realises_is_not_ours(network: NeutronNetwork, tenant: Tena
 def test_flavors_of_neutron_s_core_are_known_as_such(
     network: NeutronNetwork, admin: openstack.connection.Connection
 ) -> None:
-    made = admin.network.create_flavor(name=named("flavor"), service_type="LOADBALANCERV2")
+    made = admin.network.create_flavor(name=named("flavor"), service_type="L3_ROUTER_NAT")
     try:
         assert network.has_flavor(made.id)
         assert not network.has_flavor(str(uuid4()))
