@@ -41,17 +41,19 @@ def change(asked: Asked) -> Reply:
 
 
 def _page(asked: Asked, wrong: Json, status: int = 200) -> Html:
-    balancer = _balancer(asked)
+    balancer, addresses, networks = asked.cloud.together(
+        lambda: _balancer(asked),
+        lambda: asked.network("GET", "/floatingips")["floatingips"],
+        lambda: asked.network("GET", "/networks", **{"router:external": "true"})["networks"],
+    )
     port = balancer["vip_port_id"]
-    addresses = asked.network("GET", "/floatingips")["floatingips"]
-    networks = asked.network("GET", "/networks", **{"router:external": "true"})["networks"]
     has = next((each for each in addresses if each["port_id"] == port), None)
     if has is None:
         command = ["openstack", "floating", "ip", "set", "--port", port, "FLOATING_IP"]
     else:
         command = ["openstack", "floating", "ip", "unset", "--port", has["floating_ip_address"]]
     values = {
-        "title": f"Floating IP of {balancer['name'] or balancer['id']}",
+        "title": f"{say('Floating IP of')} {balancer['name'] or balancer['id']}",
         "balancer": balancer,
         "has": has,
         "free": [each for each in addresses if not each["port_id"]],

@@ -4,6 +4,7 @@ Plain data in and out, but for `ask`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -46,14 +47,12 @@ def ask(asked: Asked, at_s: float) -> Sample:
     """Return the counters now; with members', where the network service has LBaaS v2 as Evener has it."""
     balancer_id = asked.parts["balancer_id"]
     if asked.cloud.counts_members is not False:
-        try:
-            path = f"/lbaas/loadbalancers/{balancer_id}/stats"
-            stats = asked.network("GET", path, detail="true")["stats"]
-        except Refused:
-            asked.cloud.counts_members = False
-        else:
+        with suppress(Refused):
+            stats = asked.network("GET", f"/lbaas/loadbalancers/{balancer_id}/stats", detail="true")["stats"]
             return Sample(at_s, stats, stats.get("members", {}))
-    return Sample(at_s, asked.balancing("GET", f"/loadbalancers/{balancer_id}/stats")["stats"])
+    found = asked.balancing("GET", f"/loadbalancers/{balancer_id}/stats")["stats"]
+    asked.cloud.counts_members = False  # it is there, but not for LBaaS v2
+    return Sample(at_s, found)
 
 
 def plots(samples: Sequence[Sample]) -> list[Plot]:
