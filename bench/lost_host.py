@@ -24,6 +24,9 @@ from waiting import eventually
 
 BALANCERS, AIM_MS = 100, 2000
 PORT, TIMEOUT_S = 19878, 5
+QUOTAS = "[quotas]\n" + "".join(
+    f"quota_{kind} = -1\n" for kind in ("loadbalancer", "listener", "pool", "member", "healthmonitor")
+)
 ANSWERS_S, POLL_S, GONE_WITHIN_S = 0.3, 0.02, 120.0
 
 
@@ -32,10 +35,8 @@ def measure() -> Iterator[Result]:
     with TemporaryDirectory() as directory, ExitStack() as stack:
         rabbitmq = stack.enter_context(with_a_node())
         lines = stack.enter_context(joined(rabbitmq))
-        lines = lines.replace("[DEFAULT]", f"[DEFAULT]\nheartbeat_timeout = {TIMEOUT_S}", 1)
-        server = Standalone(
-            Path(directory) / "standalone", PORT, settings=lines + "[quotas]\nquota_loadbalancer = -1\n"
-        )
+        lines = lines.replace("[DEFAULT]", f"[DEFAULT]\nheartbeat_timeout = {TIMEOUT_S}", 1) + QUOTAS
+        server = Standalone(Path(directory) / "standalone", PORT, settings=lines)
         stack.callback(server.purge)
         server.start()
         node = node_on(rabbitmq, Path(directory) / "node")
