@@ -17,6 +17,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
+from evener.resources.types import Topology
 from evener.resources.wire import on_wire
 
 FORM = octavia.FORM
@@ -61,7 +62,8 @@ def _balancer(shown: Json, parts: list[Part]) -> Found:
         project_id=shown["project_id"],
         vip_port_id=shown.get("vip_port_id"),
         provider=shown.get("provider"),
-        body=_given(LoadBalancer, shown, frozenset({"vip_port_id", "provider", "project_id"})),
+        body=_given(LoadBalancer, shown, frozenset({"vip_port_id", "provider", "project_id"}))
+        | {"topology": Topology.SINGLE.value},
         parts=parts,
         troubles=[Trouble(LoadBalancer.KIND, shown["id"], each) for each in troubles],
         notes=["of topology ACTIVE_STANDBY; one agent serves it here"] if paired else [],
