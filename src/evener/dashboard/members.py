@@ -91,7 +91,7 @@ def _page(asked: Asked, given: dict[str, str], picked: Sequence[str], wrong: Jso
 def addresses(text: str) -> list[Json]:
     """Return the members of lines as `ADDRESS`, `ADDRESS PORT` or `ADDRESS PORT WEIGHT`."""
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         words = line.split()
         if words:
             more = zip(("protocol_port", "weight"), map(forms.number, words[1:3]), strict=False)
