@@ -32,6 +32,7 @@ from evener.threads import Thread, repeated
 LOG = logging.getLogger(__name__)
 WHO = Caller("evener", "", frozenset({ADMIN}))
 EVERY_S = 0.5
+AT_ONCE = 25  # load balancers that go to others in one transaction
 AGAIN_S = 15.0  # until another try with what no agent could take
 
 
@@ -99,44 +100,58 @@ class LostHosts:
                 "The agent on %s is lost; its load balancers go to others later: %s", agent.host, error
             )
             return
-        moved, obstacles = 0, list[str]()
-        for each, _ in due:
-            try:
-                moved += services.run(partial(self._move, services, each, agent))
-            except Conflict as error:
-                obstacles.append(error.message)
-                self._tried[each] = time.monotonic()
+        moved, obstacles = 0, dict[str, str]()
+        for start in range(0, len(due), AT_ONCE):
+            some = [each for each, _ in due[start : start + AT_ONCE]]
+            more, staying = services.run(partial(self._move_some, services, some, agent))
+            moved, obstacles = moved + more, obstacles | staying
+        self._tried |= dict.fromkeys(obstacles, time.monotonic())
         if moved or obstacles:
             LOG.warning(
                 "The agent on %s has not been heard of since %sZ: %d of its load balancers go to others, %d stay%s",
                 *(agent.host, agent.at.isoformat(timespec="seconds"), moved, len(obstacles)),
-                "".join(f"; {each}" for each in obstacles[:1]),
+                "".join(f"; {each}" for each in list(obstacles.values())[:1]),
             )
 
     def _is_due(self, loadbalancer_id: str) -> bool:
         return loadbalancer_id not in self._tried
 
     @retried
-    def _move(self, services: Services, loadbalancer_id: str, agent: Heard) -> bool:
+    def _move_some(
+        self, services: Services, loadbalancer_ids: Sequence[str], agent: Heard
+    ) -> tuple[int, dict[str, str]]:
+        """Give those to others that are still this agent's; return how many went, and why which of them stay.
+
+        Raises:
+            NotLeading: when another controller decides by now.
+        """
+        moved, staying = 0, dict[str, str]()
+        with self._database.write() as tx:
+            self._leader.fence(tx)
+            for each in loadbalancer_ids:
+                try:
+                    moved += self._move(tx, services, each, agent)
+                except Conflict as error:  # before anything was written of it
+                    staying[each] = error.message
+        return moved, staying
+
+    def _move(self, tx: Transaction, services: Services, loadbalancer_id: str, agent: Heard) -> bool:
         """Give it to another; return whether it was still this agent's.
 
         Raises:
             Conflict: when no agent can take it.
-            NotLeading: when another controller decides by now.
         """
         own = table(LoadBalancer)
-        with self._database.write() as tx:
-            self._leader.fence(tx)
-            row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).first()
-            mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent.id)
-            heard_at = tx.scalar(
-                select(agents.c.heartbeat_at).join(bindings, bindings.c.agent_id == agents.c.id).where(*mine)
-            )
-            if row is None or row.deleted_generation is not None or heard_at != agent.at:
-                return False  # it went, somebody else gave it to another one, or its agent is back
-            host = failover.give_to_another(tx, services, row, agent.id, min(self._after, HEARD_WITHIN))
-            tx.after_commit(partial(look, self._bus, [host], loadbalancer_id))
-            return True
+        row = tx.execute(select(own).where(own.c.id == loadbalancer_id).with_for_update()).first()
+        mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent.id)
+        heard_at = tx.scalar(
+            select(agents.c.heartbeat_at).join(bindings, bindings.c.agent_id == agents.c.id).where(*mine)
+        )
+        if row is None or row.deleted_generation is not None or heard_at != agent.at:
+            return False  # it went, somebody else gave it to another one, or its agent is back
+        host = failover.give_to_another(tx, services, row, agent.id, min(self._after, HEARD_WITHIN))
+        tx.after_commit(partial(look, self._bus, [host], loadbalancer_id))
+        return True
 
     def keep_looking(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that looks until `ended`, as long as this process leads."""
