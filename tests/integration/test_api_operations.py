@@ -131,7 +131,7 @@ def test_everything_is_deleted_from_below_once_the_agent_let_go(cloud: Cloud) ->
     cloud.ann.ok("DELETE", paths["subnet"])
     cloud.ann.ok("DELETE", paths["network"])
     left = {name: rows for name, rows in cloud.contents().items() if rows}
-    assert left.keys() == {"agents", "database_identity", "departures"}, "and nothing is counted"
+    assert left.keys() == {"agents", "database_identity", "departures", "events"}, "and nothing is counted"
 
 
 def test_a_pool_goes_with_its_members_and_leaves_its_listener(cloud: Cloud) -> None:
