@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def test_a_proxy_is_not_bounded_as_one_client_is(tmp_path: Path) -> None:
         opened.answer("/", "POST", b"x" * 100_000, {}) as answer,
     ):
         assert answer.status == 200
+
+
+def test_however_many_files_the_program_has_open_its_api_is_reached(tmp_path: Path) -> None:
+    with ExitStack() as held:
+        for _ in range(500):
+            held.enter_context(Path(os.devnull).open("rb"))
+        with entrance(tmp_path, "max_connections = 10\n") as opened:
+            assert opened.ask()["remote"] == "127.0.0.1"
 
 
 def test_a_proxy_that_has_no_address_is_named(tmp_path: Path) -> None:

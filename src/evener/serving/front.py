@@ -49,7 +49,7 @@ _ERRORS = {
 }
 _FILE = """\
 global
-  maxconn {connections}
+  maxconn {sockets}
   nbthread 1
   tune.sndbuf.client 524288
 {tls}
@@ -166,6 +166,8 @@ def render(given: Descriptors, limits: Limits) -> str:
     file = _FILE.format(
         dashboard=_TO_DASHBOARD.format() if given.dashboard else "",
         connections=limits.connections,
+        sockets=limits.connections
+        + max(given.all()),  # it refuses one with a number beyond what it needs itself
         by_address=max(1, limits.connections // 2),
         request_s=limits.request_s,
         idle_s=limits.idle_s,
