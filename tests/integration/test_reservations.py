@@ -177,7 +177,8 @@ def gone(site: Site, balancer_id: str) -> None:
 
 def state(site: Site) -> dict[str, list[Any]]:
     """Return what there is, but what is remembered of load balancers that are gone, and when a port was given back."""
-    found = {name: each for name, each in site.cloud.contents().items() if name != "departures"}
+    remembered = ("departures", "events")
+    found = {name: each for name, each in site.cloud.contents().items() if name not in remembered}
     moment = list(ports.c.keys()).index("updated_at")
     return {**found, "ports": [(*row[:moment], *row[moment + 1 :]) for row in found["ports"]]}
 
