@@ -21,6 +21,7 @@ from evener.dashboard.templates import render
 EVERY_S = 0.9
 QUIET_S = 20.0
 RATES_EVERY_S = 3.0
+SETTLED_S = 2.0  # after a change: the API may have answered the rest as it was a second before
 WHOLE_EVERY_S = 15.0  # of what the tree of statuses does not tell; longer where there is much to ask
 OF_A_POOL_S = 2.0
 SIGN_OF_LIFE_S = 5.0  # who has gone is noticed by then
@@ -133,10 +134,10 @@ class _Open:
         is_time = self._kind.whole_every_s is not None and now_s >= self._whole_at_s
         if found == self._found and not is_time:
             return []
+        is_news, self._found = found != self._found, found
         values = await asyncio.to_thread(self._kind.show, self._asked, found)
-        self._found = found
         if self._kind.whole_every_s is not None:
-            self._whole_at_s = now_s + self._kind.whole_every_s(values)
+            self._whole_at_s = now_s + (SETTLED_S if is_news else self._kind.whole_every_s(values))
             self._members = {
                 each["id"]: each["name"] or each["address"]
                 for pool in values["pools"]
