@@ -1,6 +1,6 @@
 # The daily commands. Each installs what it needs and is missing; each is a short script.
 .DEFAULT_GOAL := help
-.PHONY: help demo cloud down check test bench lock package
+.PHONY: help demo cloud down check test bench docs lock package
 
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -29,6 +29,10 @@ test: check ## all of check, and all tests, in a sandbox
 bench: ## measure, and print a table
 	@scripts/setup bench
 	@$(AS_ROOT) tests/sandbox .venv/bin/python -m bench
+
+docs: ## make a site and manual pages of docs/, in build/docs/
+	@scripts/setup docs
+	@scripts/docs
 
 package: ## build wheels, and on Debian its packages, into dist/
 	@scripts/setup package

@@ -86,7 +86,7 @@ class Ports:
             return
         trouble, self._trouble = self._trouble, ""
         if trouble:
-            LOG.warning(trouble)
+            LOG.warning("evener-api has not been told of %s", trouble)
         with self._lock:
             # Not before there is something to tell: Neutron forks after it has loaded its plugins.
             if self._teller is None or not self._teller.is_alive():
@@ -106,7 +106,7 @@ class Ports:
             try:
                 self._api.ask("POST", CHANGES, {"ports": sorted(changed)})
             except Exception as error:  # noqa: BLE001 - whatever it is, the next ones are told
-                self._trouble = f"evener-api has not been told of {len(changed)} changed ports: {error}"
+                self._trouble = f"{len(changed)} changed ports: {error}"
 
 
 def _is_guarded(port: Mapping[str, Any]) -> bool:

@@ -7,8 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import version
+from typing import Any
 
 from oslo_config import cfg
+
+from evener.programs import PROGRAMS
 
 OPTION = cfg.BoolOpt("check-config", default=False, help="Say what is wrong with the settings, and exit.")
 GOOD = "The settings are good.\n"
@@ -34,7 +37,18 @@ def parse(conf: cfg.ConfigOpts, argv: list[str], prog: str, files: list[str]) ->
         SystemExit: with one line on stderr that names the file or the setting.
     """
     try:
-        conf(argv, "evener", prog, version_of(prog), default_config_files=files, default_config_dirs=[])
+        words: dict[str, Any] = (
+            {"description": said.about, "epilog": said.epilog} if (said := PROGRAMS.get(prog)) else {}
+        )
+        conf(
+            argv,
+            "evener",
+            prog,
+            version_of(prog),
+            default_config_files=files,
+            default_config_dirs=[],
+            **words,
+        )
         for group in (None, *conf._groups):  # noqa: SLF001 - there is no other way to name them all
             for option in conf._groups[group]._opts if group else conf._opts:  # noqa: SLF001
                 _value(conf, group, option, prog)

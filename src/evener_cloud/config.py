@@ -52,7 +52,7 @@ GROUPS = {
     "identity": IDENTITY_OPTS,
     "quotas": QUOTA_OPTS,
     "standalone": STANDALONE_OPTS,
-    "dashboard": dashboard.OPTS,
+    dashboard.GROUP: dashboard.OPTS,
 }
 
 
@@ -72,7 +72,7 @@ def load(argv: Sequence[str], prog: str, cli_opts: Sequence[cfg.Opt] = ()) -> cf
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return these settings, for `oslo-config-generator --namespace evener_cloud`."""
-    return [(group, list(options)) for group, options in GROUPS.items()]
+    return [(group, list(options)) for group, options in GROUPS.items() if group != dashboard.GROUP]
 
 
 def limits(conf: cfg.ConfigOpts) -> dict[str, int]:

@@ -159,7 +159,10 @@ def test_a_router_that_cannot_be_made_keeps_no_other_from_being_made_and_is_name
     other = changed(broken.spec, id=new_id(), ports=(), gateway=gateway)
     with pytest.raises(HostError, match=broken.spec.id):
         site.apply(broken.spec, other)
-    assert f"Router {broken.spec.id}: Interface {taken} is no veth" in caplog.text
+    assert (
+        f"Router {broken.spec.id}: cannot be made as it should be: Interface {taken} is no veth"
+        in caplog.text
+    )
     assert "198.51.100.70" in run("ip", "-n", f"qrouter-{other.id}", "address")
     run("ip", "link", "del", taken)
     site.apply(broken.spec)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DESIGN = ROOT / "design"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *DESIGN.glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *DESIGN.glob("*.md")])
 PLACES = (ROOT, ROOT / "src", ROOT / "src" / "evener", ROOT / "src" / "evener_cloud")
 DECISIONS = [page for page in DESIGN.glob("*.md") if "## Context" in page.read_text()]
 PARTS = ["Context", "Choice", "What else was thought of", "What it costs"]

@@ -28,7 +28,7 @@ def normalised(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, "requirements-docs.lock"])
 def test_a_lock_file_names_packages_versions_and_hashes_only(lock: str) -> None:
     line = re.compile(r"[a-z0-9-]+==\S+( ; [^/]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
     odd = [text for text in (ROOT / lock).read_text().splitlines() if not line.fullmatch(text)]

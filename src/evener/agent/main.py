@@ -100,7 +100,7 @@ def _main(program: Program) -> None:
             _purge(conf, lock) if conf.purge else _serve(conf)
         except (AgentError, HostError, DataPlaneError, Unavailable) as error:
             reason = f"not all is removed: {error}" if conf.purge else str(error)
-            LOG.error(reason)
+            LOG.error("It ends: %s", reason)
             sys.exit(f"{program.name}: {reason}")
 
 

@@ -398,7 +398,7 @@ class AgentService:
             raise
         except AddressAnswers as error:
             if error.since_s > LETS_GO_S and self._unserved.get(graph.id) != graph.generation:
-                LOG.warning("Load balancer %s: %s", graph.id, error)
+                LOG.warning("Load balancer %s: not served yet: %s", graph.id, error)
                 self._reporter.failed(balancer, graph.generation, error)
                 self._unserved[graph.id] = graph.generation
             raise

@@ -21,7 +21,9 @@ from evener.cli.commands import Complete, all_commands, all_kinds, own_distribut
 from evener.cli.errors import CliError, NotFound, one_line
 
 DESCRIPTION = (
-    "Client of load balancing as a service: Neutron LBaaS v2, and the networks, subnets and ports it needs."
+    "Makes, changes and shows load balancers, and the networks, routers and certificates that they need, by the APIs"
+    " LBaaS v2 and Octavia. Who calls, and where the server is, is said by variables OS_*, a cloud of clouds.yaml, or"
+    " options. Objects are named by id or name. What goes wrong is one line on standard error."
 )
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 BROKEN_PIPE = 141  # 128 + SIGPIPE

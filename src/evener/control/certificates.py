@@ -261,7 +261,7 @@ def with_certificates(secrets: Secrets, graph: Graph) -> Graph:
         if trust.revoked is not None:
             revoked[trust.revoked] = each.revoked or ""
     for message in dict.fromkeys(unreadable.values()):
-        LOG.error("Load balancer %s: %s", graph.id, message)
+        LOG.error("Load balancer %s: what its listeners show cannot be read: %s", graph.id, message)
     update = {
         "certificates": {ref: _document(each) for ref, each in said.items() if isinstance(each, Certificate)},
         "authorities": authorities,

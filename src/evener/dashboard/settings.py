@@ -6,7 +6,7 @@ from oslo_config import cfg
 
 from evener import config, config_check
 
-PROGRAM = "evener-dashboard"
+PROGRAM, GROUP = "evener-dashboard", "dashboard"
 OPTS = [
     cfg.StrOpt("auth_url", default="", help="URL of the identity service; standalone's own says itself."),
     cfg.StrOpt("cafile", default="", help="PEM file with the authorities of the cloud's certificates."),
@@ -38,4 +38,4 @@ def load(argv: Sequence[str]) -> cfg.ConfigOpts:
     Raises:
         SystemExit: with a message on stderr, for an unknown option or a value out of range.
     """
-    return config.load(argv, PROGRAM, [config_check.OPTION, *STARTED_BY_OTHERS], others={"dashboard": OPTS})
+    return config.load(argv, PROGRAM, [config_check.OPTION, *STARTED_BY_OTHERS], others={GROUP: OPTS})

@@ -15,6 +15,7 @@ from oslo_config import cfg
 from evener import config, config_check
 from evener.doctor import checks, machine, others
 from evener.doctor.findings import Finding, Level, as_json, text
+from evener.programs import PROGRAMS
 from evener.serving import settings
 
 PROGRAM = "evener-doctor"
@@ -35,7 +36,8 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(PROGRAM, description="Say what is wrong on this host, and what to do.")
+    said = PROGRAMS[PROGRAM]
+    parser = argparse.ArgumentParser(PROGRAM, description=said.about, epilog=said.epilog)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version('evener')}")
     parser.add_argument("--config-file", action="append", default=[], help="settings to read; several add up")
     parser.add_argument(
@@ -50,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write all that helps who helps from afar to a tar.gz, without secrets",
     )
-    parser.add_argument("-f", "--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        *("-f", "--format"), choices=("text", "json"), default="text", help="for people, or for programs"
+    )
     return parser
 
 
@@ -82,7 +86,7 @@ def look(files: Sequence[str], parts: Sequence[str] | None) -> Iterator[Finding]
 
 def _settings(argv: Sequence[str]) -> tuple[cfg.ConfigOpts, str | None]:
     """Return the settings, and what is wrong with them; then these are the defaults."""
-    known = dict(settings.OTHERS)
+    known = dict(settings.list_opts())
     for entry in entry_points(group="oslo.config.opts"):
         if entry.name == "evener_cloud":  # whose settings stand in the same file
             for group, options in entry.load()():

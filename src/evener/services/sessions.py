@@ -206,7 +206,7 @@ class Service:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        LOG.warning("%s: %s", self.name, error)
+        LOG.warning("%s has given no answer: %s", self.name, error)
         if isinstance(error, exceptions.Unauthorized):
             return Unavailable(f"{self.name} cannot be asked: Keystone refuses our credentials")
         return Unavailable(f"{self.name} does not answer")

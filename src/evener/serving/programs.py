@@ -57,7 +57,7 @@ def _run(program: str, serve: Callable[[cfg.ConfigOpts], None]) -> None:
     try:
         serve(conf)
     except (StartError, EvenerError) as error:
-        LOG.error(str(error))
+        LOG.error("It ends: %s", error)
         sys.exit(f"{program}: {error}")
 
 

@@ -51,7 +51,7 @@ def main() -> None:
             purge(conf) if conf.purge else _serve(conf)
         except (StartError, HostError, DataPlaneError, AgentError, Unavailable) as error:
             reason = f"not all is removed: {error}" if conf.purge else str(error)
-            LOG.error(reason)
+            LOG.error("It ends: %s", reason)
             sys.exit(f"{PROGRAM}: {reason}")
         except (SQLAlchemyError, CommandError) as error:
             LOG.exception("The database keeps it from starting")

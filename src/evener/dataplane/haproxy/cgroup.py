@@ -33,7 +33,7 @@ class Cgroup:
             cgroups.confine(self._group, limits, [each.pid for each in living])
             self._inside, self._limits = living, limits
         except HostError as error:  # it serves all the same
-            LOG.warning("Load balancer %s: %s", self._id, error)
+            LOG.warning("Load balancer %s: what it may take is not bounded: %s", self._id, error)
 
     def remove(self) -> None:
         """Remove the group, of which no process is left.

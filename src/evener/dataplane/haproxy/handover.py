@@ -60,7 +60,7 @@ class Handover:
         try:
             runtime.tell(self._paths.socket, commands, _HEALTH_S)
         except SocketError as error:  # the next look tells it
-            LOG.warning("Load balancer %s: %s", self._paths.directory.name, error)
+            LOG.warning("Load balancer %s: HAProxy does not answer: %s", self._paths.directory.name, error)
             return
         except CommandRefused as error:  # such as of a server that has gone
             LOG.info("Load balancer %s: %s", self._paths.directory.name, error)

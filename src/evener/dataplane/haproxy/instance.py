@@ -422,7 +422,7 @@ class Instance:
                         client_map_files.keep(self.paths, config)
                     access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
             except DiskUnusable as error:  # what was observed is worth more
-                LOG.warning("Load balancer %s: %s", self.id, error)
+                LOG.warning("Load balancer %s: its logs and tables are not kept: %s", self.id, error)
             health, why = self._reasons.with_health(table, config, frozen=self.is_frozen)
             return Observation(
                 members=health,
@@ -439,7 +439,7 @@ class Instance:
             self._handover.tell()
             table = self._handover.meter.read()
         except SocketError as error:
-            LOG.warning("Load balancer %s: %s", self.id, error)
+            LOG.warning("Load balancer %s: HAProxy does not answer: %s", self.id, error)
             if isinstance(error, NoAnswer):
                 self._frozen = self._worker
             return None

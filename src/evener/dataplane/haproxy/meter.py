@@ -96,7 +96,7 @@ class Meter:
         try:
             listed = process.workers(self._paths)
         except SocketError as error:  # health is worth more than a round of counters
-            LOG.warning("Load balancer %s: %s", self._paths.directory.name, error)
+            LOG.warning("Load balancer %s: HAProxy does not answer: %s", self._paths.directory.name, error)
             return current, set()
         if pid is None or pid not in listed.current:
             return current, set()  # somebody has just reloaded: whose numbers these are is not clear

@@ -179,7 +179,12 @@ class Routers:
                 self._look_at(router_id, spec)
             except Exception as error:  # the other routers have done nothing wrong
                 expected = isinstance(error, HostError)
-                LOG.error("Router %s: %s", router_id, error, exc_info=None if expected else error)
+                LOG.error(
+                    "Router %s: cannot be made as it should be: %s",
+                    router_id,
+                    error,
+                    exc_info=None if expected else error,
+                )
                 failed.append(router_id)
         if failed:
             raise HostError(f"Routers that are not as they should be: {', '.join(failed)}")
