@@ -12,7 +12,8 @@ from test_api_lists import fill
 
 from evener.agent.metrics import AgentMetrics
 from evener.agent.work import KeyedQueue
-from evener.control.metrics import DatabaseCollector
+from evener.control.leader import ALONE
+from evener.control.metrics import DatabaseCollector, LeaderCollector
 from evener.resources.facts import Counters
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -156,7 +157,9 @@ def test_the_page_lists_what_is_exported_and_nothing_else(cloud: Cloud) -> None:
     registry, agent = CollectorRegistry(), AgentMetrics()
     agent.watch_queue("work", KeyedQueue())
     agent.neighbours("arp_cache", entries=6, limit=1024)
+    agent.certificates(tree.loadbalancer, [1900000000])
     registry.register(DatabaseCollector(cloud.database))
+    registry.register(LeaderCollector(ALONE))
     registry.register(agent.registry)
     ProcessCollector(registry=registry)
     exported = set()

@@ -18,8 +18,9 @@ from evener.agent.work import KeyedQueue
 from evener.api import metrics
 from evener.api.dialects.lbaas import ERRORS
 from evener.api.errors import ErrorHandlers
-from evener.control.metrics import Found, measured
+from evener.control.metrics import DatabaseCollector, Found, measured
 from evener.resources.errors import EvenerError
+from evener.store.database import Database
 
 MOMENT = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as the tables hold it
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
@@ -113,6 +114,26 @@ def test_an_agent_counts_its_applies_their_failures_and_their_time() -> None:
     assert found["evener_agent_apply_failures_total"] == [({}, 1)]
     assert found["evener_agent_apply_duration_seconds_count"] == [({}, 2)]
     assert not [name for name in found if name.endswith("_created")]
+
+
+def test_the_first_certificate_of_a_load_balancer_that_ends_is_shown_while_there_is_one() -> None:
+    agent, name = AgentMetrics(), "evener_agent_certificate_not_after_seconds"
+    agent.certificates("1", [300, 0, 200])  # 0: of a version that did not say
+    agent.certificates("2", [0])
+    assert exposed(agent.registry)[name] == [({"loadbalancer_id": "1"}, 200)]
+    agent.certificates("1", [])
+    agent.certificates("1", [])
+    assert name not in exposed(agent.registry)
+
+
+def test_a_database_that_does_not_answer_is_told_and_all_else_is_shown() -> None:
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector(Database("sqlite://")))
+    registry.register(AgentMetrics().registry)
+    found = exposed(registry)
+    assert found["evener_database_up"] == [({}, 0)]
+    assert found["evener_agent_applies_total"] == [({}, 0)]
+    assert "evener_agent_heartbeat_age_seconds" not in found
 
 
 def test_the_length_of_a_queue_is_what_waits_now_or_for_later() -> None:

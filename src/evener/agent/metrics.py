@@ -1,7 +1,8 @@
-"""What an agent counts of its own work, for whoever shows it; it knows nothing of HTTP or of load balancers."""
+"""What an agent counts of its own work, for whoever shows it; it knows nothing of HTTP, nor what load balancers are."""
 
-from collections.abc import Iterator, Sized
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager, suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
@@ -53,7 +54,17 @@ class AgentMetrics:
             ["table"],
             registry=self.registry,
         )
-
+        self._heard = Gauge(
+            "evener_agent_control_heard_seconds",
+            "When control last heard a heartbeat, in seconds since 1970; 0 for never since the start",
+            registry=self.registry,
+        )
+        self._ends = Gauge(
+            "evener_agent_certificate_not_after_seconds",
+            "When the first of the certificates that a load balancer serves ends, in seconds since 1970",
+            ["loadbalancer_id"],
+            registry=self.registry,
+        )
         self._kept = Gauge(
             "evener_agent_unknown_kept",
             "Things on this host that control does not know and that stay until a person says otherwise",
@@ -72,6 +83,19 @@ class AgentMetrics:
     def other_database(self, *, other: bool) -> None:
         """Show whether control has another database than the one whose word is taken."""
         self._other_database.set(other)
+
+    def heard(self) -> None:
+        """Show that control has heard this agent just now."""
+        self._heard.set(time.time())
+
+    def certificates(self, loadbalancer_id: str, ends: Iterable[int]) -> None:
+        """Show when the first certificate of a load balancer ends, of those that say so (seconds since 1970)."""
+        known = [each for each in ends if each]
+        if known:
+            self._ends.labels(loadbalancer_id=loadbalancer_id).set(min(known))
+        else:
+            with suppress(KeyError):
+                self._ends.remove(loadbalancer_id)
 
     def watch_queue(self, name: str, queue: Sized) -> None:
         """Show the length of `queue`, read at each scrape."""

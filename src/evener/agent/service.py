@@ -406,6 +406,7 @@ class AgentService:
             # Whatever it was: who waits for the load balancer is told why.
             self._reporter.failed(balancer, graph.generation, error, serving=balancer.serves)
             raise
+        self.metrics.certificates(graph.id, (each.not_after for each in graph.certificates.values()))
         self._reporter.applied(balancer, graph, outcome.lacking)
         if graph.unreadable:  # all else is applied; those may come with a later look
             raise Unavailable("; ".join(graph.unreadable.values()))
@@ -418,6 +419,7 @@ class AgentService:
             self._not_removed(balancer, error)
             raise
         self._balancers.drop(loadbalancer_id)
+        self.metrics.certificates(loadbalancer_id, ())
         self._reporter.gone(balancer)
         LOG.info("Load balancer %s: removed", loadbalancer_id)
 
@@ -457,6 +459,7 @@ class AgentService:
             moment = datetime.now(UTC).replace(tzinfo=None).isoformat()
             self._control.heartbeat({**self.configurations, "moment": moment})
             self._refused = None
+            self.metrics.heard()
         except Exception as error:  # noqa: BLE001 - the next heartbeat comes soon
             self._heard = False
             self._refused = error if isinstance(error, NotAlone) else None

@@ -6,6 +6,7 @@ Must not let a key into a row, a message or a log; only graphs for agents carry 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -277,6 +278,7 @@ def _document(certificate: Certificate) -> TlsCertificate:
         fingerprint=certificate.fingerprint,
         names=certificate.names,
         key_type=certificate.key_type,
+        not_after=int(certificate.not_after.replace(tzinfo=UTC).timestamp()),
     )
 
 

@@ -13,8 +13,10 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Row, and_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from evener.control.amphorae import ROLE
+from evener.control.leader import Leader
 from evener.control.operating import Seen, operating_tree
 from evener.control.status_filters import OF_BINDINGS
 from evener.control.statuses import (
@@ -67,14 +69,35 @@ class DatabaseCollector(Collector):
         self._database = database
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric; the transaction has ended before the first one."""
-        with self._database.read() as tx:
-            found = _read(tx)
+        """Yield every metric, or just that the database is away; the transaction has ended before the first one."""
+        try:
+            with self._database.read() as tx:
+                found = _read(tx)
+        except SQLAlchemyError:  # what asks for objects says why
+            yield _database_up(up=False)
+            return
+        yield _database_up(up=True)
         yield from measured(found, now())
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that to register this asks the database nothing."""
         return ()
+
+
+def _database_up(*, up: bool) -> Metric:
+    return GaugeMetricFamily("evener_database_up", "1 while the database answers", value=up)
+
+
+class LeaderCollector(Collector):
+    """Says whether this process does the housekeeping."""
+
+    def __init__(self, leader: Leader) -> None:
+        self._leader = leader
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield 1 or 0."""
+        says = "1 for the controller that does the housekeeping, 0 for the others"
+        yield GaugeMetricFamily("evener_controller_leads", says, value=self._leader.leads())
 
 
 @dataclass(frozen=True, slots=True)

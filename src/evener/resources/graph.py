@@ -38,13 +38,15 @@ class TlsCertificate(Document):
 
     `bundle` is PEM: the leaf, its intermediates upwards, the key without a passphrase. `fingerprint` is the leaf's
     SHA-256 in hexadecimal digits; `names` are the host names it is for, wildcards as they stand; `key_type` is "RSA"
-    or "ECDSA", or empty where an older version has written it down.
+    or "ECDSA", or empty where an older version has written it down; `not_after` is when it ends, in seconds since 1970,
+    0 where an older version has.
     """
 
     bundle: str = Field(repr=False)
     fingerprint: str
     names: tuple[str, ...] = ()
     key_type: str = ""
+    not_after: int = 0
 
 
 class Tree(Document):

@@ -19,7 +19,7 @@ from evener.control.agent_notifier import AgentNotifier
 from evener.control.cloud_watch import CloudWatch
 from evener.control.controller import BusController
 from evener.control.leader import Lease
-from evener.control.metrics import DatabaseCollector
+from evener.control.metrics import DatabaseCollector, LeaderCollector
 from evener.control.reservations import Reservations
 from evener.resources.errors import EvenerError
 from evener.serving import parts, settings
@@ -111,7 +111,9 @@ def _serve_agents(conf: cfg.ConfigOpts) -> None:
     look_for_lost_hosts(conf, database, cloud.network, bus, leader, ended)
     events.keep_sweeping(database, conf.events.days, conf.events.per_loadbalancer, ended, leader).start()
     CloudWatch(database, cloud.network, AgentNotifier(database, bus)).keep_looking(ended).start()
-    daemon.show_metrics(conf, CollectorRegistry())  # of load balancers the API tells
+    registry = CollectorRegistry()  # of load balancers the API tells
+    registry.register(LeaderCollector(leader))
+    daemon.show_metrics(conf, registry)
     daemon.serving("Answering agents")
     ended.wait()
     leader.resign()

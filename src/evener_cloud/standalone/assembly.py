@@ -19,7 +19,7 @@ from evener.control import events
 from evener.control.agent_notifier import AgentNotifier
 from evener.control.controller import BusController
 from evener.control.leader import ALONE, Lease
-from evener.control.metrics import DatabaseCollector
+from evener.control.metrics import DatabaseCollector, LeaderCollector
 from evener.control.reservations import Reservations
 from evener.host.linuxbridge import bridge_name
 from evener.serving.load_balancing import Cloud, look_for_lost_hosts, make_api
@@ -122,6 +122,7 @@ class Assembly:
     def _registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()
         registry.register(DatabaseCollector(self.database))
+        registry.register(LeaderCollector(self._leader))
         if self._agent is not None:
             registry.register(self._agent.metrics.registry)
         ProcessCollector(registry=registry)
