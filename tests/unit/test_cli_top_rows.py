@@ -5,7 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evener.cli.status_tree import title, top_level
-from evener.cli.top_rows import HEADINGS, Sample, counters_by_id, fitting, number, rate, rows
+from evener.cli.top import View
+from evener.cli.top_rows import (
+    HEADINGS,
+    SPARED,
+    WORDS,
+    Row,
+    Sample,
+    counters_by_id,
+    fitting,
+    headings,
+    number,
+    ordered,
+    rate,
+    rows,
+)
 
 COUNTERS = st.dictionaries(st.sampled_from(["total_connections", "bytes_in"]), st.integers(0, 10**15))
 
@@ -85,3 +99,58 @@ def test_columns_that_a_narrow_terminal_shows_are_whole(lines, width):
     needed = sum(max(len(line[place]) for line in [HEADINGS, *lines]) + 2 for place in shown)
     assert needed <= width or len(shown) == 3
     assert len(fitting(lines, width + 50)) >= len(shown)
+
+
+def balancer(name, **values):
+    """Return the rows of a load balancer with a listener below it."""
+    return [Row(0, "load balancer", name, "ONLINE", **values), Row(1, "listener", f"l of {name}", "ONLINE")]
+
+
+@pytest.mark.parametrize(
+    ("word", "turned", "names"),
+    [
+        ("name", False, "abcd"),
+        ("name", True, "dcba"),
+        ("conns", False, "bcda"),  # the most first, those that are equal by name, the unknown last
+        ("conns", True, "cdba"),
+        ("in", False, "abcd"),  # nobody knows
+    ],
+)
+def test_load_balancers_are_sorted_with_what_is_below_them(word, turned, names):
+    found = [
+        balancer("d", connections=1),
+        balancer("B".lower(), connections=9),
+        balancer("a"),
+        balancer("c", connections=1),
+    ]
+    lines = ordered(found, word, turned=turned)
+    assert "".join(row.title for row in lines if row.depth == 0) == names
+    assert [row.title for row in lines if row.depth] == [f"l of {name}" for name in names]
+
+
+@given(st.sampled_from(WORDS), st.booleans())
+def test_the_column_that_is_sorted_by_bears_a_sign_and_goes_last(word, turned):
+    titles = headings(word, turned=turned)
+    (place,) = (at for at, title in enumerate(titles) if title not in HEADINGS)
+    assert place == WORDS.index(word)
+    narrow = fitting([["x" * 40] * len(HEADINGS)], 3 * 42 + 42, titles)
+    assert HEADINGS[place] not in SPARED or place in narrow
+
+
+@given(st.lists(st.sampled_from(["up", "down", "page up", "page down", "home", "end", "g", "G", "x"])))
+def test_no_key_leads_past_the_first_or_last_row(keys):
+    view = View("name")
+    for key in keys:
+        view = view.after(key, 25, 10)
+        assert 0 <= view.top <= 15
+    assert view.after("end", 25, 10).top == 15
+    assert view.after("home", 25, 10).top == 0
+    assert view.after("down", 5, 10).top == 0
+
+
+def test_keys_sort_by_the_next_column_by_the_one_before_and_the_other_way_round():
+    view = View("name", top=3)
+    assert view.after("s", 9, 2) == View("status")
+    assert view.after("S", 9, 2) == View("errors")
+    assert view.after("right", 9, 2).after("left", 9, 2) == View("name")
+    assert view.after("r", 9, 2) == View("name", turned=True)

@@ -1,6 +1,6 @@
 """What `evener top` shows, worked out from two samples of the server. Pure: samples in, rows out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,16 +118,50 @@ def cells(row: Row) -> Sequence[str]:
     return ("  " * row.depth + kind + row.title, row.status, *(number(value) for value in numbers))
 
 
+# What rows are sorted by, of the columns by the names that are typed; names and statuses from A, numbers from the most.
+SORTED: Mapping[str, Callable[[Row], Any]] = {
+    "name": lambda row: row.title.casefold(),
+    "status": lambda row: row.status,
+    "conns": lambda row: row.connections,
+    "rate": lambda row: row.connections_per_s,
+    "in": lambda row: row.bytes_in_per_s,
+    "out": lambda row: row.bytes_out_per_s,
+    "total": lambda row: row.total,
+    "errors": lambda row: row.errors,
+}
+WORDS = tuple(SORTED)  # in the order of HEADINGS
+FROM_A = frozenset({"name", "status"})
+
+
+def ordered(balancers: Sequence[Sequence[Row]], word: str, *, turned: bool = False) -> list[Row]:
+    """Return all rows, load balancers sorted by their first row, each with what is below it; unknown values last."""
+    key = SORTED[word]
+    by_name = sorted(filter(None, balancers), key=lambda group: str(SORTED["name"](group[0])))
+    unknown = [group for group in by_name if key(group[0]) is None]
+    known = [group for group in by_name if key(group[0]) is not None]
+    by_word = sorted(known, key=lambda group: key(group[0]), reverse=(word not in FROM_A) != turned)
+    return [row for group in (*by_word, *unknown) for row in group]
+
+
+def headings(word: str, *, turned: bool = False) -> Sequence[str]:
+    """Return the headings, with a sign at the column that is sorted by."""
+    sign = "\N{UPWARDS ARROW}" if (word in FROM_A) != turned else "\N{DOWNWARDS ARROW}"
+    return [f"{text}{sign}" if each == word else text for each, text in zip(WORDS, HEADINGS, strict=True)]
+
+
 # Which columns a narrow terminal does without, the first of them first.
 SPARED = ("errors", "total", "out B/s", "in B/s", "conns/s")
 BETWEEN = 2  # spaces
 
 
-def fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return the places of the columns that are shown in `width` characters, whole but for the name."""
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *lines, strict=True)]
+def fitting(lines: Sequence[Sequence[str]], width: int, titles: Sequence[str] = HEADINGS) -> list[int]:
+    """Return the places of the columns that are shown in `width` characters, whole but for the name.
+
+    The one with a sign among `titles`, which all is sorted by, stays as long as others can go.
+    """
+    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
     shown = list(range(len(HEADINGS)))
-    for spared in SPARED:
+    for spared in sorted(SPARED, key=lambda heading: heading not in titles):
         if sum(widths[place] + BETWEEN for place in shown) <= width:
             break
         shown.remove(HEADINGS.index(spared))
