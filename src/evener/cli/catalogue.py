@@ -36,6 +36,7 @@ LOADBALANCER = _lbaas(
     "loadbalancer",
     title="load balancer",
     columns="id name vip_address provisioning_status provider",
+    cascades=True,
     spelling=Spelling(positional=("vip_subnet_id",), without=frozenset({"vip_network_id"})),
 )
 LISTENER = _lbaas(
@@ -43,6 +44,7 @@ LISTENER = _lbaas(
     columns="id default_pool_id name protocol protocol_port admin_state_up status",
     one_of=("default_pool_id", "loadbalancer_id"),
     one_of_message="Either --default-pool or --loadbalancer must be specified.",
+    certified=True,
     spelling=Spelling(
         # On update: ours.
         overrides={"sni_container_refs": {"flag": "--sni-container-refs", "repeat": False, "nargs": "+"}}

@@ -5,8 +5,12 @@ the one they are of. Must not know any command.
 """
 
 import argparse
+import re
+import shutil
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, cast
 
 from cliff import command, lister, show
@@ -17,6 +21,7 @@ from evener.cli.errors import CliError
 from evener.cli.escaping import cell
 from evener.cli.resource import Resource
 
+ONE_LINE = 100_000  # characters
 Table = tuple[Sequence[str], Any]  # names of columns, and rows; or names, and a value for each
 
 
@@ -112,7 +117,21 @@ class CommandSet:
 
 def _filled(made: AnyCommand, parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     made.add_arguments(parser)
+    parser.usage = _usage(parser)
     return parser
+
+
+def _usage(parser: argparse.ArgumentParser) -> str:
+    """Return how a command is used, in lines that a terminal has room for: argparse indents by the name."""
+    own: Any = parser.formatter_class
+    parser.formatter_class = partial(own, width=ONE_LINE)
+    text = " ".join(parser.format_usage().split()).removeprefix("usage: ").replace("%", "%%")
+    parser.formatter_class = own
+    text = re.sub(r"(-\S+) (?=[^-\[|])", "\\1\N{NO-BREAK SPACE}", text)  # an option and its value
+    width = shutil.get_terminal_size().columns - 2
+    begin = " " * len("usage: ")
+    lines = textwrap.wrap(begin + text, width, subsequent_indent=begin, break_on_hyphens=False)
+    return "\n".join(lines).lstrip().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _check(parsed: argparse.Namespace, names: Sequence[str]) -> None:

@@ -6,12 +6,12 @@ from functools import cache
 from importlib.metadata import Distribution, distribution
 from typing import ClassVar
 
-from cliff.complete import CompleteCommand
+from cliff.app import App
 
-from evener.cli import arguments, files, moving, output, quotas, scheduling
+from evener.cli import arguments, completion, files, moving, output, quotas, scheduling
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, KINDS
-from evener.cli.command import AnyCommand, CommandSet, ShowOne, Table, client_of, say
+from evener.cli.command import AnyCommand, Command, CommandSet, ShowOne, Table, client_of, say
 from evener.cli.doctor import Doctor, SupportBundle
 from evener.cli.explain import Explain
 from evener.cli.logs import Logs
@@ -19,16 +19,6 @@ from evener.cli.resource import Resource
 from evener.cli.statuses import Status
 from evener.cli.top import Top
 from evener.cli.verbs import Create, Delete, List, Show, Update
-
-# What the library's script needs of Debian's package bash-completion, for where that is not installed.
-WITHOUT_BASH_COMPLETION = """\
-if ! declare -F _get_comp_words_by_ref >/dev/null; then
-  _get_comp_words_by_ref() {
-    cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=("${COMP_WORDS[@]}")
-  }
-fi
-"""
-
 
 ENTRY_POINTS = "evener.commands"  # each is a CommandSet
 
@@ -49,21 +39,34 @@ class Stats(ShowOne):
         return output.attribute_table(self.resource, answer["stats"], parsed_args.formatter)
 
 
-class Complete(CompleteCommand):
-    """Print what lets bash complete commands and options.
+class Complete(Command):
+    """Print what lets a shell complete commands, options and values.
 
-    For this shell: source <(evener complete). For all users and shells from now on:
-    evener complete > /etc/bash_completion.d/evener; for yourself only, into
-    ~/.local/share/bash-completion/completions/evener. Makes no request.
+    For this shell: source <(evener complete), with --shell zsh in zsh; in fish: evener complete --shell fish | source.
+    For yourself from now on, into ~/.local/share/bash-completion/completions/evener, a directory of zsh's fpath as
+    _evener, or ~/.config/fish/completions/evener.fish; Debian's package has them for all. Makes no request.
     """
 
-    def get_epilog(self) -> str:
-        return ""
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--shell",
+            choices=list(completion.SHELLS),
+            default="bash",
+            help="Which shell; bash where not given.",
+        )
 
-    def take_action(self, parsed_args: argparse.Namespace) -> int:
-        if parsed_args.shell == "bash":
-            say(self.app, WITHOUT_BASH_COMPLETION)
-        return int(super().take_action(parsed_args))
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        say(self.app, completion.SHELLS[parsed_args.shell](words_of(self.app)).rstrip())
+
+
+def words_of(app: App) -> completion.Words:
+    """Return what may be typed."""
+    commands = {}
+    for name, entry in sorted(app.command_manager):
+        command = entry.load()(app, None)
+        says = command.get_description().split("\n")[0].rstrip(".")
+        commands[name] = (says, completion.options_of(command.get_parser(f"{app.NAME} {name}")))
+    return completion.Words(completion.options_of(app.parser), commands)
 
 
 def _article(title: str) -> str:

@@ -71,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for flags, text in (*CONNECTION_OPTIONS, *AUTH_OPTIONS):
         dest = flags[0].removeprefix("--").replace("-", "_")
         metavar = flags[0].removeprefix("--os-").replace("-", "_").upper()
-        group.add_argument(*flags, dest=dest, default=None, metavar=metavar, help=text)
+        group.add_argument(*flags, dest=dest, default=None, metavar=SHORT.get(dest, metavar), help=text)
     group.add_argument(
         "--insecure", action="store_true", default=None, help="Do not check the server's certificate."
     )

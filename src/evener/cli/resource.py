@@ -68,6 +68,7 @@ class Resource:
     `smiles` booleans that lists show as a face, `formats` how
     a list's table shows other attributes. Objects that are not `named` are known by their id alone;
     of those that are `limited` a project has a quota. What `outlives` its parent is asked for by that one's id as well.
+    What is `certified` takes the files of a certificate, what `cascades` takes all below it along when it is deleted.
     """
 
     kind: str
@@ -83,6 +84,8 @@ class Resource:
     limited: bool = False
     parent: str | None = None
     outlives: bool = False
+    certified: bool = False
+    cascades: bool = False
     filters: Mapping[str, str] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     one_of_message: str = ""

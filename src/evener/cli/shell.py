@@ -14,11 +14,12 @@ from typing import Any
 from cliff.app import App
 from cliff.commandmanager import CommandManager
 
-from evener.cli import login
+from evener.cli import login, overview
 from evener.cli.client import Client
 from evener.cli.command_line import misspelt, normalise
 from evener.cli.commands import Complete, all_commands, all_kinds, own_distribution
 from evener.cli.errors import CliError, NotFound, one_line
+from evener.cli.overview import Help
 
 DESCRIPTION = (
     "Makes, changes and shows load balancers, and the networks, routers and certificates that they need, by the APIs"
@@ -40,10 +41,13 @@ class Shell(App):
         manager = CommandManager(convert_underscores=False)
         for name, command in all_commands().items():
             manager.add_command(name, command)
-        super().__init__(description=DESCRIPTION, version=own_distribution().version, command_manager=manager)
-        manager.add_command(
-            "complete", Complete
-        )  # in place of the library's, which tells no one how to use it
+        version = own_distribution().version
+        super().__init__(
+            description=DESCRIPTION, version=version, command_manager=manager, deferred_help=True
+        )
+        # In place of the library's, which know one shell, and no groups.
+        manager.add_command("complete", Complete)
+        manager.add_command("help", Help)
         self.kinds = all_kinds()
         self._client: Client | None = None
 
@@ -85,8 +89,8 @@ class Shell(App):
         """Run the command in `argv`; return the exit code."""
         before, rest = self._split(argv)
         self.options, unknown = self.parser.parse_known_args(before)
-        if not rest and not unknown:
-            self.parser.print_help(self.stdout)
+        if self.options.deferred_help or not (rest or unknown):
+            overview.show(self)
             return 0
         if unknown and rest:
             self.parser.error(f"unrecognized arguments: {' '.join(unknown)}")

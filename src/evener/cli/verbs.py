@@ -4,11 +4,14 @@ Parses with `arguments`, speaks through the `Client`, shows with `output`; decid
 """
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from evener.cli import arguments, output
 from evener.cli.arguments import TARGET
+from evener.cli.certificates import add_files, stored
 from evener.cli.client import UUID, Client
 from evener.cli.command import Command, Lister, ShowOne, Table, client_of, say
 from evener.cli.command_line import unknown_attributes
@@ -24,8 +27,21 @@ def _parent_id(client: Client, resource: Resource, parsed: argparse.Namespace) -
     return client.find_id(resource.parent, parsed.parent) if resource.parent else None
 
 
-def _extra(parsed: argparse.Namespace) -> dict[str, Any]:
-    return unknown_attributes(parsed.unknown)
+@contextmanager
+def _more(client: Client, resource: Resource, parsed: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Give the attributes that no argument of their own is for; what fails within undoes what was made for them."""
+    given = unknown_attributes(parsed.unknown)
+    if not resource.certified:
+        yield given
+        return
+    with stored(client, parsed) as certificate:
+        yield {**given, **certificate}
+
+
+def _add_certificate(parser: argparse.ArgumentParser, resource: Resource) -> None:
+    if resource.certified:
+        says = "Stored as by lbaas-certificate-create, in place of --default-tls-container-ref."
+        add_files(parser.add_argument_group("certificate", says), required=False)
 
 
 def _waits(resource: Resource, parsed: argparse.Namespace) -> bool:
@@ -40,12 +56,14 @@ class Create(ShowOne):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_create(parser, self.resource)
+        _add_certificate(parser, self.resource)
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         client, resource = client_of(self.app), self.resource
         parent_id = _parent_id(client, resource, parsed_args)
-        body = arguments.create_body(resource, parsed_args, _extra(parsed_args), client.find)
-        made = client.create(resource, body, parent_id)
+        with _more(client, resource, parsed_args) as more:
+            body = arguments.create_body(resource, parsed_args, more, client.find)
+            made = client.create(resource, body, parent_id)
         if parsed_args.formatter == "table":
             say(self.app, f"Created a new {resource.kind}:")
         if _waits(resource, parsed_args):
@@ -85,7 +103,7 @@ class List(Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         client, resource = client_of(self.app), self.resource
         parent_id = _parent_id(client, resource, parsed_args)
-        query = arguments.list_query(resource, parsed_args, _extra(parsed_args))
+        query = arguments.list_query(resource, parsed_args, unknown_attributes(parsed_args.unknown))
         found = client.list_all(resource, parent_id, query)
         if shows_status(self.app, parsed_args) and add_status(client, resource, found, parent_id):
             resource = replace(resource, columns=(*resource.columns, STATUS_COLUMN))
@@ -131,14 +149,16 @@ class Update(Command):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_update(parser, self.resource)
+        _add_certificate(parser, self.resource)
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client, resource = client_of(self.app), self.resource
         name = vars(parsed_args)[TARGET]
-        body = arguments.update_body(resource, parsed_args, _extra(parsed_args), client.find)
         parent_id = _parent_id(client, resource, parsed_args)
         object_id = client.find_id(resource.kind, name, parent_id)
-        client.update(resource, object_id, body, parent_id)
+        with _more(client, resource, parsed_args) as more:
+            body = arguments.update_body(resource, parsed_args, more, client.find)
+            client.update(resource, object_id, body, parent_id)
         say(self.app, f"Updated {resource.kind}: {name}")
         if _waits(resource, parsed_args):
             found = client.show(resource, object_id, parent_id)
@@ -153,10 +173,23 @@ class Delete(Command):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         arguments.add_delete(parser, self.resource)
+        if self.resource.cascades:
+            parser.add_argument(
+                "--cascade", action="store_true", help="With all that is below it; asks Octavia's API."
+            )
 
     def query(self, parsed_args: argparse.Namespace) -> dict[str, str]:  # noqa: ARG002 - others have a choice
         """Return what the request says besides the id."""
         return {}
+
+    def _delete(
+        self, client: Client, object_id: str, parent_id: str | None, parsed: argparse.Namespace
+    ) -> None:
+        if self.resource.cascades and parsed.cascade:
+            path = f"{self.resource.path}/{object_id}"
+            client.load_balancing("DELETE", path, query={"cascade": "true"})
+        else:
+            client.delete(self.resource, object_id, parent_id, self.query(parsed))
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client, resource = client_of(self.app), self.resource
@@ -170,7 +203,7 @@ class Delete(Command):
                 if _waits(resource, parsed_args):
                     found = client.show(resource, object_id, parent_id)
                     touched += loadbalancer_ids(client, resource, found, parent_id)
-                client.delete(resource, object_id, parent_id, self.query(parsed_args))
+                self._delete(client, object_id, parent_id, parsed_args)
                 deleted.append(name)
             except (NotFound, NotUnique, Refused) as failure:
                 failures.append(failure)
