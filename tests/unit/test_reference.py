@@ -17,7 +17,8 @@ from scripts.reference import commands, programs, settings
 
 from evener.agent.metrics import AgentMetrics
 from evener.cli.commands import all_commands
-from evener.control.metrics import Found, measured
+from evener.control.leader import ALONE
+from evener.control.metrics import Found, LeaderCollector, measured
 from evener.programs import PROGRAMS, USAGE
 from evener.store import manage
 
@@ -150,6 +151,7 @@ class Measured(Collector):
 def test_the_metrics_in_the_reference_are_those_of_the_code() -> None:
     registry = CollectorRegistry()
     registry.register(Measured())
+    registry.register(LeaderCollector(ALONE))
     registry.register(AgentMetrics().registry)
     ProcessCollector(registry=registry)
     there = {

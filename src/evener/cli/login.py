@@ -42,6 +42,8 @@ AUTH_OPTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("--os-application-credential-name",), "Name of an application credential."),
     (("--os-application-credential-secret",), "Secret of the application credential."),
 )
+# What values are called where the option's own name would make a line of help too long.
+SHORT = {"os_network_endpoint_override": "URL", "os_interface": "KIND"}
 USER_VARIABLES = tuple(
     f"OS_{name}" for name in ("USERNAME", "USER_ID", "PASSWORD", "USER_DOMAIN_NAME", "USER_DOMAIN_ID")
 )

@@ -76,7 +76,6 @@ class DatabaseCollector(Collector):
         except SQLAlchemyError:  # what asks for objects says why
             yield _database_up(up=False)
             return
-        yield _database_up(up=True)
         yield from measured(found, now())
 
     def describe(self) -> Iterable[Metric]:
@@ -160,6 +159,7 @@ def _read(tx: Transaction) -> Found:
 
 def measured(found: Found, moment: datetime) -> Iterator[Metric]:
     """Yield every metric that follows from rows read at `moment`."""
+    yield _database_up(up=True)
     yield from _agents(found, moment)
     yield from _balancers(found, moment)
     yield from _places(found, moment)
