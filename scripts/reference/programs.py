@@ -18,6 +18,8 @@ from evener.programs import PROGRAMS, Program
 from evener.serving import settings
 from evener.store import manage
 from evener_cloud import config as cloud
+from evener_cloud.backup import command as backup
+from evener_cloud.manage import OF_BACKUPS
 from evener_cloud.secrets import resealing
 from evener_cloud.standalone import main as standalone
 
@@ -81,9 +83,10 @@ def _page(program: Program, of_client: str) -> str:
         called += " COMMAND [...]"
         imports = importing._parser()
         more = section("Commands", _told(manage.USAGE))
-        more += section(
-            "Options of import", f"{plain(str(imports.description))}\n\n{listed(imports, visible(imports))}"
-        )
+        parsers = {"import": imports, **{each: backup.parser(each) for each in OF_BACKUPS}}
+        for command, each in parsers.items():
+            about = f"{plain(str(each.description))}\n\n{listed(each, visible(each))}"
+            more += section(f"Options of {command}", about)
     see = ",\n".join(f"[{name}]({page})" for name, page in SEE if not name.startswith(f"{program.name}("))
     return (
         f"# {program.name}({program.section}): {program.summary}\n\n"

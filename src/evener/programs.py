@@ -152,13 +152,19 @@ _ALL = (
     Program(
         "evener-db-manage",
         "care of the database",
-        "Makes tables and brings them to another version, and brings load balancers over from Neutron-LBaaS and"
-        " Octavia. The database is the one that settings name.",
+        "Makes tables and brings them to another version, saves a standalone and puts it back, moves everything to"
+        " another database, and brings load balancers over from Neutron-LBaaS and Octavia. The database is the one that"
+        " settings name.",
         {
             **_ONCE,
             USAGE: "an option that a command does not have; of import: there is nothing to read",
         },
-        _SETTINGS,
+        {
+            **_SETTINGS,
+            "/var/lib/evener/before-restore.tar": "a backup of what the last restore has replaced",
+            "/var/lib/evener/restore-unfinished": "there while a restore puts files in their places: run it again where"
+            " it stays",
+        },
     ),
     Program(
         "evener-doctor",

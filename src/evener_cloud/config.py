@@ -85,6 +85,16 @@ def secrets_key_file(conf: cfg.ConfigOpts) -> Path:
     return config.state_path(conf) / "secrets.key"
 
 
+def standalone_lock(conf: cfg.ConfigOpts) -> Path:
+    """Return the file that the one standalone of a state directory holds a lock on."""
+    return config.state_path(conf) / "standalone.pid"
+
+
+def unfinished_restore(conf: cfg.ConfigOpts) -> Path:
+    """Return the file that is there while a restored backup is not all in its place."""
+    return config.state_path(conf) / "restore-unfinished"
+
+
 def secret_bounds(conf: cfg.ConfigOpts) -> dict[str, int]:
     """Return how many secrets and so on a project may have."""
     return {

@@ -39,6 +39,12 @@ def keep_first(path: Path) -> None:
     _replace(path, read_keys(path)[:1])
 
 
+def keep_also(path: Path, others: Sequence[str]) -> None:
+    """Put those of `others` that are not in `path` below the keys there, so that what they sealed opens."""
+    there = read_keys(path)
+    _replace(path, [*there, *(key for key in others if key not in there)])
+
+
 def _make_key_file(path: Path) -> None:
     """Make `path` with a new key, whole or not at all; whoever comes second leaves the first one's key."""
     path.parent.mkdir(parents=True, exist_ok=True)

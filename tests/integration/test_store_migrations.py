@@ -1,5 +1,6 @@
 """Migrations on each kind of database: the same tables as the descriptions make, there and back."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from sqlalchemy import (
     text,
 )
 
+from evener.store import losses
 from evener.store import manage as store
 from evener.store.database import Database
 from evener.store.schema import OWN
@@ -148,6 +150,9 @@ def scripts() -> list[Script]:
     return found
 
 
+losses._there_and_back = functools.cache(losses._there_and_back)  # the same for each kind of database
+
+
 @pytest.fixture
 def managed(database_url: str, tmp_path: Path) -> Managed:
     return Managed(database_url, tmp_path)
@@ -159,7 +164,7 @@ def test_migrations_lead_to_the_described_tables_and_back(managed: Managed) -> N
     managed.run("check")
     migrated = managed.shape()
     managed.run("upgrade")  # again changes nothing
-    managed.run("downgrade", "base")
+    managed.run("downgrade", "base", "--yes")
     assert managed.tables() == VERSION_TABLES
     database = Database(managed.url)
     metadata.create_all(database.engine)
@@ -177,11 +182,66 @@ def test_every_migration_takes_a_database_with_rows_there_and_back(managed: Mana
     filled = count(managed.url)
     assert set(filled.values()) == {1}
     managed.run("check")
+    after = contents(managed.url)
     for revision in reversed(revisions()[:-1]):
-        managed.run("downgrade", revision)
+        managed.run("downgrade", revision, "--yes")
+        before, after = after, contents(managed.url)
+        for table, rows in after.items():
+            assert rows == [{name: row[name] for name in rows[0]} for row in before[table]], (revision, table)
     managed.run("upgrade")
     kept = {name for name, rows in count(managed.url).items() if rows}
     assert kept >= FROM_THE_FIRST  # and what refers to a table that was made anew
+
+
+def contents(url: str) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of the tables there are."""
+    engine, found = create_engine(url), MetaData()
+    found.reflect(engine)
+    with engine.connect() as connection:
+        rows = {
+            table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
+            for table in found.sorted_tables
+            if table.name not in VERSION_TABLES
+        }
+    engine.dispose()
+    return rows
+
+
+def test_a_way_back_says_what_it_loses_and_goes_when_told_to(
+    managed: Managed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    managed.run("upgrade")
+    managed.run("downgrade", "evener_3")  # which loses nothing
+    managed.run("upgrade")
+    fill(managed.url)
+    engine = create_engine(managed.url)
+    with engine.begin() as connection:  # as in rows that are older than these columns, or than a rule
+        connection.execute(text("UPDATE bindings SET number = 1, role = 'STANDALONE'"))
+        connection.execute(text("UPDATE members SET subnet_id = NULL, tags = '[]'"))
+    engine.dispose()
+    before = contents(managed.url)
+    capsys.readouterr()
+    for revision, lost in LOST.items():
+        with pytest.raises(SystemExit, match="nothing is changed"):
+            managed.run("downgrade", revision)
+        said = capsys.readouterr().out
+        assert {line for line in lost if f"  {line}: 1 row\n" not in said} == set()
+        assert {line for line in KEPT if line in said} == set()
+        assert contents(managed.url) == before
+    managed.run("downgrade", "evener_1", "--yes")
+    assert "  events: 1 row\n" in capsys.readouterr().out
+    assert contents(managed.url)["members"][0]["subnet_id"] == before["loadbalancers"][0]["vip_subnet_id"]
+
+
+LOST: dict[str, set[str]] = {
+    "evener_3": {"events", "leases"},
+    "cloud_1": {"adopted_ports"},
+    "evener_1": {
+        *("events", "host_ports", "loadbalancers.topology", "pools.tags", "members.backup"),
+        *("bindings.created_at", "members.subnet_id, which get one"),
+    },
+}
+KEPT = {"bindings.number", "bindings.role", "members.tags", "members.address"}
 
 
 MADE_UNIQUE = {"evener_2"}  # before it was a rule
@@ -336,7 +396,7 @@ def test_a_database_of_an_unknown_revision_is_refused_and_left_as_it_was(managed
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
     before = managed.shape()
-    for words in (("upgrade",), ("downgrade", "base"), ("check",)):
+    for words in (("upgrade",), ("downgrade", "base", "--yes"), ("check",)):
         with pytest.raises(SystemExit, match=r"revision 0015.*install it.*start with an empty database"):
             managed.run(*words)
     database = Database(managed.url)

@@ -21,6 +21,7 @@ from evener.control.leader import ALONE
 from evener.control.metrics import Found, LeaderCollector, measured
 from evener.programs import PROGRAMS, USAGE
 from evener.store import manage
+from evener_cloud.manage import OF_BACKUPS
 
 ROOT = Path(__file__).parents[2]
 DOCS, SOURCES, PLUGIN = ROOT / "docs", ROOT / "src", ROOT / "neutron-plugin"
@@ -35,7 +36,9 @@ LEVELS = {
 # Where else a program ends than in the module that it starts in; what is loaded by all of them.
 MORE_MODULES = {
     "evener": ("evener/cli/shell.py", "evener/cli/doctor.py"),
-    "evener-db-manage": ("evener/store/manage.py", "evener/importing/command.py"),
+    "evener-db-manage": (
+        *("evener/store/manage.py", "evener/importing/command.py", "evener_cloud/backup/command.py"),
+    ),
 }
 SHARED = {
     "evener/config.py",
@@ -82,7 +85,7 @@ def test_the_commands_of_the_database_are_those_that_are_told() -> None:
         if isinstance(node, ast.MatchSequence) and isinstance(node.patterns[0], ast.MatchValue)
     }
     told = set(re.findall(r"^  ([a-z]+)", manage.USAGE, re.MULTILINE))
-    assert told == matched | manage.OF_ALL.keys() | {"import"}
+    assert told == matched | manage.OF_ALL.keys() | {"import", *OF_BACKUPS}
 
 
 def test_every_setting_that_is_a_number_says_its_unit_or_what_it_counts() -> None:

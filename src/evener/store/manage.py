@@ -5,9 +5,11 @@ Each root has a tree of revisions of its own, for its own tables, with a table o
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+from types import MappingProxyType
 
 from alembic import command
 from alembic.config import Config
@@ -15,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.operations.ops import MigrationScript
 from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
+from oslo_config import cfg
 from sqlalchemy import Connection
 
 from evener import config
@@ -22,16 +25,21 @@ from evener.store import schema
 from evener.store.database import Database
 
 PROGRAM = "evener-db-manage"
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 MIGRATIONS = Path(__file__).parent / "migrations"  # how all trees are run
 USAGE = """usage: evener-db-manage [--config-file FILE] COMMAND
 
   upgrade [REVISION]     bring the database to REVISION (head: the last of each tree)
   upgrade --expand       add what the new programs need, while the old ones go on
   upgrade --contract     then, once all programs are the new ones, remove what only the old ones needed
-  downgrade REVISION     bring it back to REVISION (base: no tables)
+  downgrade REVISION     bring it back to REVISION (base: no tables), or say what rows would lose on the way
+  downgrade REVISION --yes  bring it back whatever they lose
   current                print the revisions the database is at
   history                list all revisions
   check                  fail when tables and migrations differ
+  backup FILE            write the database, the keys and the agent's journal into FILE, while all runs
+  restore FILE           put back what a backup holds, while nothing runs
+  move URL               copy everything into another, empty database, while nothing runs
   import …               bring load balancers of Neutron-LBaaS or Octavia over (import --help)
   revision MESSAGE       write a migration from what differs (for developers)"""
 
@@ -52,6 +60,7 @@ LOAD_BALANCING = Tree(MIGRATIONS / "versions", "alembic_version", schema.OWN)
 # write as it was: nothing is dropped, renamed, or needed of new rows.
 EXPAND, CONTRACT = "expand", "contract"
 PHASES = {f"--{phase}": phase for phase in (EXPAND, CONTRACT)}
+YES = "--yes"
 
 
 class ExpandFirst(CommandError):
@@ -66,14 +75,15 @@ class ExpandFirst(CommandError):
 class UnknownRevision(CommandError):
     """A database is at a revision that this version does not have."""
 
-    def __init__(self, revision: str) -> None:
+    def __init__(self, revision: str, ours: str) -> None:
         super().__init__(
-            f"it has the tables of another Evener (revision {revision}). Where that is a newer one, install it. Where"
-            " it is one from before the first release, start with an empty database: its tables are not read any more"
+            f"it has the tables of another Evener (revision {revision}). Where that is a newer one, install it, or have"
+            f" it go back: evener-db-manage downgrade {ours}. Where it is one from before the first release, start with"
+            " an empty database: its tables are not read any more"
         )
 
 
-def _alembic(connection: Connection, tree: Tree) -> Config:
+def _alembic(connection: Connection | None, tree: Tree) -> Config:
     alembic = Config(stdout=sys.stdout)
     alembic.set_main_option("script_location", _quoted(MIGRATIONS))
     alembic.set_main_option("version_locations", _quoted(tree.versions))
@@ -90,6 +100,10 @@ def _revisions(alembic: Config) -> frozenset[str]:
     return frozenset(each.revision for each in ScriptDirectory.from_config(alembic).walk_revisions())
 
 
+def _head(alembic: Config) -> str:
+    return ScriptDirectory.from_config(alembic).get_current_head() or ""
+
+
 def _checked(connection: Connection, trees: Iterable[Tree]) -> list[Config]:
     """Return how each tree is run, once the database is at none or at one of its revisions.
 
@@ -100,7 +114,7 @@ def _checked(connection: Connection, trees: Iterable[Tree]) -> list[Config]:
     for tree in trees:
         alembic = _alembic(connection, tree)
         for revision in set(_at(connection, tree.version_table)) - _revisions(alembic):
-            raise UnknownRevision(revision)
+            raise UnknownRevision(revision, _head(alembic))
         found.append(alembic)
     return found
 
@@ -144,8 +158,40 @@ def upgrade(database: Database, trees: Sequence[Tree] = (LOAD_BALANCING,)) -> No
         UnknownRevision: when another Evener has been there.
     """
     with database.migrate() as tx:
-        for alembic in _checked(tx.connection, trees):
-            command.upgrade(alembic, "head")
+        reach(tx.connection, trees)
+
+
+def reach(connection: Connection, trees: Sequence[Tree], standing: Mapping[str, str] = NOWHERE) -> None:
+    """Bring tables up to what `standing` says of each tree, by its version table; else to the last revision.
+
+    Raises:
+        UnknownRevision: when another Evener has been there.
+    """
+    for alembic in _checked(connection, trees):
+        command.upgrade(alembic, standing.get(alembic.attributes["tree"].version_table, "head"))
+
+
+def downgrade(connection: Connection, trees: Sequence[Tree], revision: str) -> None:
+    """Bring tables back to `revision`, whatever rows lose; see `evener.store.losses`."""
+    for alembic in reversed(_having(_checked(connection, trees), revision)):  # the later refer to the earlier
+        command.downgrade(alembic, revision)
+
+
+def standing(connection: Connection, trees: Sequence[Tree]) -> dict[str, str]:
+    """Return the revision that each tree is at, by its version table; those without tables are left out."""
+    at = {tree.version_table: _at(connection, tree.version_table) for tree in trees}
+    return {table: revisions[0] for table, revisions in at.items() if revisions}
+
+
+def last(trees: Sequence[Tree]) -> dict[str, str]:
+    """Return the last revision of each tree, by its version table."""
+    return {tree.version_table: _head(_alembic(None, tree)) for tree in trees}
+
+
+def unknown(revisions: Iterable[str], trees: Sequence[Tree]) -> list[str]:
+    """Return those of `revisions` that this version does not have."""
+    known = frozenset().union(*(_revisions(_alembic(None, tree)) for tree in trees))
+    return sorted(set(revisions) - known)
 
 
 def behind(database: Database, trees: Sequence[Tree] = (LOAD_BALANCING,)) -> bool:
@@ -163,12 +209,15 @@ def _at(connection: Connection, version_table: str) -> tuple[str, ...]:
     return MigrationContext.configure(connection, opts={"version_table": version_table}).get_current_heads()
 
 
-def main(trees: Sequence[Tree] = (LOAD_BALANCING,)) -> None:
-    """Run the program; exits 2 for a command that does not exist."""
+def main(
+    trees: Sequence[Tree] = (LOAD_BALANCING,),
+    alone: Callable[[cfg.ConfigOpts], AbstractContextManager[object]] = nullcontext,
+) -> None:
+    """Run the program, `alone` where nobody else may; exits 1 with the usage for a command that does not exist."""
     if {"-h", "--help"}.intersection(sys.argv[1:]):
         sys.stdout.write(f"{USAGE}\n")
         return
-    options = [each for each in sys.argv[1:] if each.startswith("--") and each not in PHASES]
+    options = [each for each in sys.argv[1:] if each.startswith("--") and each not in {*PHASES, YES}]
     words = [each for each in sys.argv[1:] if each not in options]
     if "--config-file" in options:
         position = sys.argv.index("--config-file")
@@ -180,8 +229,8 @@ def main(trees: Sequence[Tree] = (LOAD_BALANCING,)) -> None:
     config.state_path(conf).mkdir(mode=0o755, parents=True, exist_ok=True)
     database = Database(config.database_url(conf))
     try:
-        with database.migrate() as tx:
-            _run(_checked(tx.connection, trees), words)
+        with alone(conf), database.migrate() as tx:
+            _run(tx.connection, trees, words)
     except CommandError as error:
         sys.exit(f"{PROGRAM}: {error}")
     finally:
@@ -196,15 +245,16 @@ OF_ALL: Mapping[str, Callable[[Config], object]] = {
 }
 
 
-def _run(all_trees: Sequence[Config], words: list[str]) -> None:
+def _run(connection: Connection, trees: Sequence[Tree], words: list[str]) -> None:
+    all_trees = _checked(connection, trees)
     match words:
         case ["upgrade", *rest]:
             revision = rest[0] if rest else "head"
             for alembic in _having(all_trees, revision):
                 _upgrade(alembic, revision)
-        case ["downgrade", revision]:
-            for alembic in reversed(_having(all_trees, revision)):  # the later refer to the earlier
-                command.downgrade(alembic, revision)
+        case ["downgrade", revision] | ["downgrade", revision, "--yes"] | ["downgrade", "--yes", revision]:
+            _say_losses(connection, trees, revision, agreed=YES in words)
+            downgrade(connection, trees, revision)
         case ["revision", message]:
             for alembic in all_trees:
                 command.revision(alembic, message, autogenerate=True, process_revision_directives=_if_any)
@@ -213,6 +263,20 @@ def _run(all_trees: Sequence[Config], words: list[str]) -> None:
                 OF_ALL[word](alembic)
         case _:
             sys.exit(USAGE)
+
+
+def _say_losses(connection: Connection, trees: Sequence[Tree], revision: str, *, agreed: bool) -> None:
+    """Say what the way back loses, and end here where that is not agreed to."""
+    from evener.store.losses import losses  # which needs this module
+
+    lost = losses(connection, trees, revision)
+    if lost:
+        sys.stdout.write(f"The tables of {revision} have no room for:\n")
+        sys.stdout.writelines(f"  {each}\n" for each in lost)
+        if not agreed:
+            sys.exit(
+                f"{PROGRAM}: nothing is changed. {YES} goes back without these; {PROGRAM} backup FILE keeps them"
+            )
 
 
 def _if_any(_context: object, _revision: object, written: list[MigrationScript]) -> None:

@@ -29,6 +29,7 @@ CLI_OPTS = [
     config_check.OPTION,
 ]
 PROGRAM = "evener-standalone"
+UNFINISHED = "a backup was being restored when the host ended: run evener-db-manage restore FILE again"
 TURN_S = 0.001  # of a thread that computes while others wait; Python's own 5 ms made requests wait beside large graphs
 
 
@@ -45,7 +46,9 @@ def main() -> None:
     if conf.purge and not state.exists():
         return
     busy = f"{PROGRAM} runs already on {state}; stop it first"
-    with daemon.only_one(state / "standalone.pid", busy), _agents_place(conf):
+    with daemon.only_one(cloud.standalone_lock(conf), busy), _agents_place(conf):
+        if cloud.unfinished_restore(conf).exists() and not conf.purge:
+            sys.exit(f"{PROGRAM}: {UNFINISHED}")
         daemon.log_to_file(conf, state / "evener.log")
         try:
             purge(conf) if conf.purge else _serve(conf)

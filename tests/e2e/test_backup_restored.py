@@ -1,0 +1,126 @@
+"""A standalone is saved under changes, destroyed and put back: all objects and all traffic are as they were."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standalone import Balancer, Cloud, Standalone, Traffic, haproxies, traces
+
+from waiting import eventually
+
+pytestmark = pytest.mark.root
+PROGRAM = Path(sys.executable).with_name("evener-db-manage")
+KINDS = ("loadbalancer", "listener", "pool", "healthmonitor", "network", "subnet", "port", "security_group")
+SECRETS = "/key-manager/v1/secrets"
+
+
+def manage(server: Standalone, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [str(PROGRAM), "--config-file", str(server.config), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def objects(cloud: Cloud) -> dict[str, Any]:
+    """Return all that the API shows, and a secret's payload."""
+    shown = {kind: cloud.api.request("GET", cloud.api.collection(kind)).json() for kind in KINDS}
+    secret = cloud.api.request("GET", SECRETS).json()["secrets"][0]["secret_ref"]
+    payload = cloud.api.request("GET", f"{SECRETS}/{secret.rpartition('/')[2]}/payload")
+    return {**shown, "payload": payload.text}
+
+
+@contextmanager
+def repeated(work: Callable[[], object]) -> Iterator[None]:
+    """Do something again and again as long as the block runs; what goes wrong in it is raised at the end."""
+    ended, wrong = threading.Event(), []
+
+    def run() -> None:
+        try:
+            while not ended.is_set():
+                work()
+        except Exception as error:  # noqa: BLE001 - raised below
+            wrong.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    assert wrong == []
+
+
+def is_online(cloud: Cloud, balancer: Balancer) -> bool:
+    return set(cloud.api.operating(balancer.lb).values()) == {"ONLINE"}
+
+
+def serves(cloud: Cloud, balancer: Balancer) -> None:
+    cloud.api.wait_active(balancer.lb)
+    eventually(lambda: is_online(cloud, balancer))
+    eventually(lambda: set(cloud.client.spread(balancer.vip, 6)) == {"web1", "web2"})
+
+
+def test_what_was_destroyed_comes_back_and_serves(cloud: Cloud, tmp_path: Path) -> None:
+    server, file = cloud.standalone, tmp_path / "evener.tar"
+    body = {"name": "words", "payload": "the words", "payload_content_type": "text/plain"}
+    assert cloud.api.request("POST", SECRETS, body).status_code == 201
+    kept, changing = cloud.balancer("kept"), cloud.balancer("changing")
+
+    def change() -> None:
+        pool = cloud.api.create(
+            "pool", loadbalancer_id=changing.lb["id"], protocol="HTTP", lb_algorithm="ROUND_ROBIN"
+        )
+        cloud.api.delete(pool)
+
+    with Traffic(cloud.client, kept.vip) as traffic:
+        with repeated(change):
+            for _ in range(2):
+                saved = manage(server, "backup", file)
+                assert (saved.returncode, saved.stderr) == (0, "")
+        cloud.api.wait_active(changing.lb)
+        refused = manage(server, "restore", file)
+        assert refused.returncode == 1
+        assert "evener-standalone runs on" in refused.stderr
+        assert manage(server, "backup", file).returncode == 0
+        for each in (kept, changing):
+            eventually(lambda at=each: is_online(cloud, at))
+        before = objects(cloud)
+    traffic.assert_unharmed()
+
+    server.purge()
+    assert traces() == []
+    assert not server.state.exists()
+    restored = manage(server, "restore", file)
+    assert (restored.returncode, restored.stderr) == (0, "")
+    server.start()
+    cloud.api = server.api()
+    for host in cloud.hosts:
+        host.join()
+    serves(cloud, kept)
+    serves(cloud, changing)
+    eventually(lambda: objects(cloud) == before, 20, lambda: objects(cloud))
+
+
+def test_a_host_goes_back_to_what_it_was_while_traffic_goes_on(cloud: Cloud, tmp_path: Path) -> None:
+    server, file = cloud.standalone, tmp_path / "evener.tar"
+    kept = cloud.balancer("kept")
+    serves(cloud, kept)
+    assert manage(server, "backup", file).returncode == 0
+    cloud.api.update(kept.members["web2"], weight=0)
+    later = cloud.balancer("later", port=81)
+    cloud.api.wait_active(kept.lb)
+    eventually(lambda: set(cloud.client.spread(kept.vip, 4)) == {"web1"})
+    with Traffic(cloud.client, kept.vip) as traffic:
+        server.stop()
+        restored = manage(server, "restore", file)
+        assert "before-restore.tar" in restored.stdout, restored.stderr
+        server.start()
+        cloud.api = server.api()
+        serves(cloud, kept)
+        assert not cloud.api.exists(later.lb)
+        eventually(lambda: not haproxies(later.lb["id"]), 30)  # it is little, so it goes
+    traffic.assert_unharmed()
