@@ -1,4 +1,4 @@
-"""A standalone is saved under changes, destroyed and put back: all objects and all traffic are as they were."""
+"""A standalone is saved under changes, destroyed and put back, or its database moved: all is as it was, and serves."""
 
 import subprocess
 import sys
@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 from standalone import Balancer, Cloud, Standalone, Traffic, haproxies, traces
 
+from integration.databases import _administer as administer
+from integration.databases import postgresql_url
 from waiting import eventually
 
+__all__ = ["postgresql_url"]
 pytestmark = pytest.mark.root
 PROGRAM = Path(sys.executable).with_name("evener-db-manage")
 KINDS = ("loadbalancer", "listener", "pool", "healthmonitor", "network", "subnet", "port", "security_group")
@@ -124,3 +128,27 @@ def test_a_host_goes_back_to_what_it_was_while_traffic_goes_on(cloud: Cloud, tmp
         assert not cloud.api.exists(later.lb)
         eventually(lambda: not haproxies(later.lb["id"]), 30)  # it is little, so it goes
     traffic.assert_unharmed()
+
+
+def test_the_database_moves_to_a_server_while_traffic_goes_on(cloud: Cloud, postgresql_url: str) -> None:
+    server, url = cloud.standalone, make_url(postgresql_url).set(database="moved")
+    administer(make_url(postgresql_url), "CREATE DATABASE moved")
+    kept = cloud.balancer("kept")
+    cloud.api.update(kept.members["web2"], weight=1)
+    serves(cloud, kept)
+    before, processes = objects(cloud), haproxies(kept.lb["id"])
+    with Traffic(cloud.client, kept.vip) as traffic:
+        assert "runs on" in manage(server, "move", url.render_as_string()).stderr
+        server.stop()
+        moved = manage(server, "move", url.render_as_string())
+        assert moved.returncode == 0, moved.stderr
+        with server.config.open("a") as file:
+            file.write(f"[database]\nconnection = {url.render_as_string()}\n")
+        server.start()
+        cloud.api = server.api()
+        serves(cloud, kept)
+        eventually(lambda: objects(cloud) == before, 20, lambda: objects(cloud))
+        cloud.api.update(kept.members["web2"], weight=0)
+        eventually(lambda: set(cloud.client.spread(kept.vip, 4)) == {"web1"})
+    traffic.assert_unharmed()
+    assert haproxies(kept.lb["id"]).keys() >= processes.keys()

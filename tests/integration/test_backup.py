@@ -14,7 +14,7 @@ from made_rows import rows
 
 from evener import daemon
 from evener_cloud import keys
-from evener_cloud.backup import archive
+from evener_cloud.backup import archive, saving
 from evener_cloud.standalone import main as standalone
 from evener_cloud.standalone.main import UNFINISHED
 
@@ -86,6 +86,23 @@ def test_a_backup_is_of_one_moment_whatever_is_written_meanwhile(site: Site, tmp
         with closing(sqlite3.connect(tmp_path / "copy")) as copy:
             a, b = copy.execute("SELECT a, b FROM pairs").fetchone()
         assert a == b
+
+
+def test_a_key_that_comes_or_goes_while_the_database_is_copied_is_in_it(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, copy = site.state / "secrets.key", saving._save_database
+    old = keys.read_keys(file)
+
+    def seal_anew(*given: object) -> None:
+        copy(*given)
+        keys.add_first(file)
+        keys.keep_first(file)
+
+    monkeypatch.setattr(saving, "_save_database", seal_anew)
+    site.run("backup", tmp_path / "evener.tar")
+    saved = members(tmp_path / "evener.tar")["secrets.key"].decode().split()
+    assert saved == [*keys.read_keys(file), *old]
 
 
 def test_all_comes_back_to_a_host_that_has_nothing(site: Site, file: Path, tmp_path: Path) -> None:

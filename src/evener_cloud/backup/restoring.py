@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,9 +22,10 @@ from evener_cloud import config as cloud
 from evener_cloud import keys
 from evener_cloud.backup import archive, contents, rows, saving
 from evener_cloud.backup.errors import NotABackup, Refused
-from evener_cloud.manage import TREES, upgrade
+from evener_cloud.manage import TREES, stopped, upgrade
 
 BEFORE = "before-restore.tar"
+BUSY = f"{manage.PROGRAM}: evener-agent runs on {{}}: stop it first"
 PRIVATE, OF_DIRECTORIES = 0o600, 0o750
 
 
@@ -45,6 +46,7 @@ def restore(conf: cfg.ConfigOpts, file: Path) -> Restored:
         SystemExit: where the standalone runs, or an agent on its state.
     """
     state = config.state_path(conf)
+    state.mkdir(mode=0o755, parents=True, exist_ok=True)
     with _nobody_serves(conf), TemporaryDirectory(prefix=".restore.", dir=state) as scratch:
         directory = Path(scratch)
         manifest = archive.read(file, directory)
@@ -61,11 +63,11 @@ def restore(conf: cfg.ConfigOpts, file: Path) -> Restored:
 
 @contextmanager
 def _nobody_serves(conf: cfg.ConfigOpts) -> Iterator[None]:
-    locks = {"evener-standalone": cloud.standalone_lock(conf), "evener-agent": config.agent_lock(conf)}
-    with ExitStack() as held:
-        for name, lock in locks.items():
-            busy = f"{manage.PROGRAM}: {name} runs on {lock.parent}: stop it first"
-            held.enter_context(daemon.only_one(lock, busy))
+    agent = config.agent_lock(conf)
+    with (
+        stopped(conf),
+        daemon.only_one(agent, BUSY.format(agent.parent)) if agent.exists() else nullcontext(),
+    ):
         yield
 
 
