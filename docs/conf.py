@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
 # Pages that list others, each of which is thereby below them.
-LISTS = ("docs/README", "docs/man/README", "design/README")
+LISTS = ("docs/README", "docs/handbook/README", "docs/man/README", "design/README")
 ITEM, LINK = re.compile(r"^- .+$", re.MULTILINE), re.compile(r"\]\((?!\w+:)([^)#]+\.md)\)")
 
 project = "Evener"
