@@ -148,7 +148,8 @@ def _pages(browser: Browser, server: Served, balancer: str) -> Iterator[Result]:
 
 def _idle(browser: Browser, server: Served, process: psutil.Process, balancer: str) -> Iterator[Result]:
     """A page that is open while nothing happens: what it asks of the API, and what both take for it."""
-    api = next(each for each in psutil.Process().children() if "bench.served" in each.cmdline())
+    children = (each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE)
+    api = next(each for each in children if "bench.served" in each.cmdline())
     nothing = _taken(server, (api, process))
     yield report.result("  processor of API and dashboard, no page open", nothing.share, "% of one")
     for what, path in (

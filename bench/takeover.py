@@ -174,3 +174,5 @@ def _serve(balancer: str, port: Any, ids: dict[str, str]) -> None:
     (directory / "haproxy.conf").write_text(text)
     files = ("-f", str(directory / "haproxy.conf"), "-p", str(directory / "haproxy.pid"))
     run("ip", "netns", "exec", namespace, "haproxy", *files)
+    # In place of the agent's `arping`: the one before had the same address.
+    run("ip", "-n", topology.CLIENT, "neighbor", "flush", "to", address)
