@@ -292,7 +292,8 @@ def listing(
     by_tags = {name: values for name, values in query.filters.items() if cls in TAGS and name in FILTERS}
     tagged = tags.sought(tx, cls, by_tags) if by_tags else NO_TAGS
     few = tagged.few or len(by_tags) < len(query.filters)
-    statement = _page(cls, by, _Way(of_project, query.limit is not None, query.reverse, few))
+    way = _Way(of_project, query.limit is not None, query.reverse, few, first_ids=_is_derived(by))
+    statement = _page(cls, by, way)
     conditions = [condition for condition in (where, derived) if condition is not None]
     conditions += tagged.conditions
     conditions += [
@@ -304,29 +305,52 @@ def listing(
         conditions.append(beyond(sort_keys(cls, by, reverse=query.reverse), found))
     if conditions:
         statement = statement.where(*conditions)
+    if way.first_ids:
+        statement = _rows_of(cls, statement, by, reverse=query.reverse)
     found = tx.execute(statement, {"wanted_project": project_id, "page_size": query.limit}).all()
     return _with_children(tx, cls, found[::-1] if query.reverse else found)
 
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How a page is read: of one project, so many rows, the one before the marker, of the few that filters leave."""
+    """How a page is read: of one project, so many rows, the one before the marker, of the few that filters leave.
+
+    Or `first_ids` and what they are sorted by, where every row is looked at: whole, they are dear to sort.
+    """
 
     of_project: bool
     limited: bool
     reverse: bool
     few: bool
+    first_ids: bool = False
 
 
 @lru_cache(maxsize=256)  # whoever asks says what to sort by
 def _page(cls: type[Resource], by: Order, way: _Way) -> Select[Any]:
     """Return the statement of `listing` without its filters, built once."""
-    statement = _all_of(cls, of_project=way.of_project)
-    for key in sort_keys(cls, by, reverse=way.reverse):
-        # SQLite would read a whole project in this order, rather than sort the few that pass a filter.
-        expression = func.coalesce(key.expression, key.expression) if way.few else key.expression
-        statement = statement.order_by(expression.asc() if key.ascending else expression.desc())
+    statement, keys = _all_of(cls, of_project=way.of_project), sort_keys(cls, by, reverse=way.reverse)
+    # SQLite would read a whole project in this order, rather than sort the few that pass a filter.
+    by_what = [func.coalesce(key.expression, key.expression) if way.few else key.expression for key in keys]
+    if way.first_ids:
+        by_what = [each.label(f"key_{number}") for number, each in enumerate(by_what)]
+        statement = statement.with_only_columns(table(cls).c.id.label("found"), *by_what)
+    for key, each in zip(keys, by_what, strict=True):
+        statement = statement.order_by(each.asc() if key.ascending else each.desc())
     return statement.limit(bindparam("page_size", type_=Integer)) if way.limited else statement
+
+
+def _is_derived(by: Order) -> bool:
+    return any(shown is not None for _, _, shown in by)
+
+
+def _rows_of(cls: type[Resource], page: Select[Any], by: Order, *, reverse: bool) -> Select[Any]:
+    """Return the statement of the rows whose ids and keys `page` gives, in its order."""
+    found = page.subquery()
+    statement = select(table(cls)).join(found, found.c.found == table(cls).c.id)
+    for number, key in enumerate(sort_keys(cls, by, reverse=reverse)):
+        column = found.c[f"key_{number}"]
+        statement = statement.order_by(column.asc() if key.ascending else column.desc())
+    return statement
 
 
 def _all_of(cls: type[Resource], *, of_project: bool) -> Select[Any]:
