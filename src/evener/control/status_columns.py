@@ -14,6 +14,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     FromClause,
+    Select,
     Table,
     Text,
     and_,
@@ -181,6 +182,11 @@ _BOUND = select(bindings.c.loadbalancer_id)
 _FAILING = _BOUND.where(bindings.c.failed_generation.is_not(None))
 
 
+def bound_to(which: Truth) -> Select[tuple[str]]:
+    """Return the load balancers that an agent serves which is so; agents are few, and asked first."""
+    return _BOUND.where(bindings.c.agent_id.in_(select(agents.c.id).where(which)))
+
+
 def standing_of_all() -> Standing:
     """Return what `standing` does of load balancers, where all are looked at: what few of them have is found once."""
     found = standing(LoadBalancer, loadbalancers)
@@ -190,8 +196,8 @@ def standing_of_all() -> Standing:
 def condition_of_all(words: Words) -> Condition:
     """Return what `condition` does of load balancers, likewise."""
     it = _subject(LoadBalancer, loadbalancers)
-    late = agents.c.heartbeat_at < SILENT_SINCE
-    silent = _OWN.in_(_BOUND.join(agents, agents.c.id == bindings.c.agent_id).where(late))
+    silent = _OWN.in_(bound_to(agents.c.heartbeat_at < SILENT_SINCE))
+    never = _OWN.in_(_BOUND.where(bindings.c.applied_generation == 0))
     out = member_health.c.status == OperatingStatus.OFFLINE.value
     trouble = union(
         _FAILING,
@@ -200,7 +206,7 @@ def condition_of_all(words: Words) -> Condition:
     )
     return replace(
         condition(LoadBalancer, loadbalancers, words),
-        idle=or_(it.applied() == 0, and_(silent, ~it.heard())),
+        idle=or_(never, _OWN.not_in(_BOUND), and_(silent, ~it.heard())),
         silent=silent,
         **_faults(it, words, _OWN.in_(trouble)),
     )

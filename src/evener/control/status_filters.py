@@ -15,6 +15,7 @@ from evener.control.operating import Condition, Words
 from evener.control.status_columns import (
     SILENT_SINCE,
     applied,
+    bound_to,
     condition,
     condition_of_all,
     decided,
@@ -70,9 +71,8 @@ def members_out(agent_id: ColumnElement[str]) -> Select[tuple[str]]:
 def _condition() -> Condition:
     """Return what words ask that are shown of load balancers only: sets, as all of them are filtered."""
     own = loadbalancers.c
-    bound = select(bindings.c.loadbalancer_id).join(agents, agents.c.id == bindings.c.agent_id)
-    heard = bound.where(agents.c.heartbeat_at >= SILENT_SINCE)
-    silent = bound.where(agents.c.heartbeat_at < SILENT_SINCE)
+    heard = bound_to(agents.c.heartbeat_at >= SILENT_SINCE)
+    silent = bound_to(agents.c.heartbeat_at < SILENT_SINCE)
     out = (
         members_out(bindings.c.agent_id)
         .join(bindings, bindings.c.loadbalancer_id == members.c.loadbalancer_id)
