@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from oslo_config import types
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.registry import Collector
@@ -17,6 +18,7 @@ from scripts.reference import commands, programs, settings
 
 from evener.agent.metrics import AgentMetrics
 from evener.cli.commands import all_commands
+from evener.cli.whole import check
 from evener.control.leader import ALONE
 from evener.control.metrics import Found, LeaderCollector, measured
 from evener.programs import PROGRAMS, USAGE
@@ -101,6 +103,12 @@ def test_every_setting_that_is_a_number_says_its_unit_or_what_it_counts() -> Non
             if not option.help:
                 silent.append(f"[{group}] {option.dest}")
     assert silent == []
+
+
+def test_the_file_that_is_shown_can_be_applied() -> None:
+    text = (DOCS / "man" / "evener-loadbalancer.yaml.5.md").read_text()
+    shown = yaml.safe_load(re.findall(r"```yaml\n(.+?)```", text, re.DOTALL)[0])
+    assert check(shown)["name"] == shown["loadbalancer"]["name"]
 
 
 def test_the_settings_of_the_plugin_are_told_where_it_is_set_up() -> None:

@@ -35,6 +35,7 @@ PLACES = frozenset(
     {"project_id", "loadbalancer_id", "listener_id", "pool_id", "default_pool_id", "redirect_pool_id"}
     | {"vip_port_id", "vip_network_id"}
 )
+UNWRITTEN = PLACES - {"vip_network_id", "vip_port_id", "project_id"}
 RULE = ("type", "compare_type", "key", "value", "invert")  # what tells a rule from the others of its policy
 
 
@@ -142,11 +143,7 @@ def _check(kind: str, it: Json, where: str) -> None:
                         raise NotAsWritten(f"{where}.{name}: the name of a pool is all that may stand there")
                     continue
                 _check(PLURALS.get(name, name), each, f"{where}.{name}[{place}]")
-        elif name not in SETTABLE[kind]["create"] or name in PLACES - {
-            "vip_network_id",
-            "vip_port_id",
-            "project_id",
-        }:
+        elif name not in SETTABLE[kind]["create"] or name in UNWRITTEN:
             raise NotAsWritten(f"{where}: there is no attribute '{visible(str(name))}' to set")
 
 
