@@ -248,5 +248,6 @@ def test_nothing_else_ends_a_program() -> None:
 
 
 def test_every_document_is_listed_where_readers_look() -> None:
-    listed = set(re.findall(r"\]\(([^)#:]+)\)", (DOCS / "README.md").read_text()))
-    assert {path.name for path in DOCS.glob("*.md")} - {"README.md"} <= listed
+    for index in [*DOCS.rglob("README.md"), ROOT / "design" / "README.md"]:
+        listed = set(re.findall(r"\]\(([^)#:]+)\)", index.read_text()))
+        assert {path.name for path in index.parent.glob("*.md")} - {"README.md"} <= listed, index
