@@ -22,6 +22,7 @@ release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 extensions = ["myst_parser"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
+smartquotes = False  # they make one dash of the two before an option
 root_doc = LISTS[0]
 include_patterns = ["*.md", "docs/**.md", "design/**.md"]
 exclude_patterns = [
