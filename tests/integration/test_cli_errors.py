@@ -189,6 +189,16 @@ def test_top_refreshes_in_place_on_a_terminal_and_prints_plain_text_elsewhere(si
     assert "…" not in last  # columns are whole or not there
     assert "errors" not in last
     assert "rows 1 to 3 of " in last
+    keys = b"ss\x1b[B\x1bOFrq"  # sorted by connections, down, to the end, the other way round: from the first row
+    seen, code = on_a_terminal(site, "top", "-d", "300", typed=keys, COLUMNS="60", LINES="9")
+    assert code == 0
+    assert re.search(r"rows (?!1 )\d+ to (\d+) of \1;", seen)
+    last = seen.rpartition("\x1b[?1049l")[2]
+    assert "conns\N{UPWARDS ARROW}" in last
+    assert "rows 1 to 3 of " in last
+    done = site.run("top", "-n", "1", "-s", "name", "-r")
+    names = [line.split()[0] for line in done.stdout.splitlines()[1:] if not line.startswith(" ")]
+    assert names == sorted(names, key=str.casefold, reverse=True)
     done = site.run("top", "-n", "2", "-d", "0.2", "LB")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
