@@ -241,6 +241,9 @@ def test_a_backup_that_cannot_be_written_whole_leaves_the_last_one(
         disk.setattr(archive.os, "fsync", is_full)
         with pytest.raises(SystemExit, match="No space left on device"):
             site.run("backup", file)
+    for wrong, reason in ((site.state, "is a directory"), (file / "in" / "it", "there is no directory")):
+        with pytest.raises(SystemExit, match=reason):
+            site.run("backup", wrong)
     (site.state / "evener.sqlite").write_bytes(b"SQLite format 3\0 and then nothing")
     with pytest.raises(SystemExit, match="cannot be read"):
         site.run("backup", file)

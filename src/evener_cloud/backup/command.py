@@ -62,6 +62,8 @@ def parser(command: str) -> argparse.ArgumentParser:
 
 def _backup(conf: cfg.ConfigOpts, file: str) -> None:
     path = Path(file)
+    if path.is_dir() or not path.parent.is_dir():
+        raise Refused(f"{file} is a directory" if path.is_dir() else f"there is no directory {path.parent}")
     manifest = saving.backup(conf, path)
     print(  # noqa: T201
         f"{file}: {path.stat().st_size} bytes of the database {manifest.database}, with the keys that open its"
