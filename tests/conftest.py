@@ -17,19 +17,10 @@ settings.register_profile("evener-ci", parent=settings.get_profile("evener"), de
 settings.load_profile("evener-ci" if os.environ.get("CI") else "evener")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let several runs, each in a sandbox of its own, share the tests among them."""
-    parser.addoption("--part", metavar="K/N", help="run only every N-th file of tests, the K-th first")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what belongs to another part; a file's tests stay together, as they share what they start."""
-    if part := config.getoption("--part"):
-        which, of = (int(number) for number in part.split("/"))
-        files = sorted({item.path for item in items})
-        ours = set(files[which - 1 :: of])
-        config.hook.pytest_deselected(items=[item for item in items if item.path not in ours])
-        items[:] = [item for item in items if item.path in ours]
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the directory of temporary ones, which who shares the tests out has outside of this sandbox."""
+    if hasattr(config, "workerinput") and config.option.basetemp:
+        Path(config.option.basetemp).parent.mkdir(parents=True, exist_ok=True)
 
 
 def in_sandbox() -> bool:
