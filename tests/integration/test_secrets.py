@@ -29,6 +29,7 @@ from lbaas_names import type_name
 from made_certificates import DAY, NOW, authorities, ec_key, make, rsa_key, served
 
 WORDS = "confidential words"
+NOBODYS = "5d3c7844-f999-4214-b17d-4a644529987e"
 
 
 @pytest.fixture
@@ -310,7 +311,7 @@ def test_what_is_wrong_with_a_certificate_is_told_with_its_reference(service: Se
 
 
 @pytest.mark.parametrize(
-    "ref", ["", "x", "\x00", f"{BASE}{V1}/containers/{uuid.uuid4()}", f"{BASE}{V1}/secrets/{uuid.uuid4()}"]
+    "ref", ["", "x", "\x00", *(f"{BASE}{V1}/{each}/{NOBODYS}" for each in ("containers", "secrets"))]
 )
 def test_a_reference_to_nothing_is_not_found(service: Service, ref: str) -> None:
     error = service.refusal(ref)
