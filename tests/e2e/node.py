@@ -3,7 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from waiting import eventually
@@ -103,6 +104,15 @@ class Node:
     def kill(self) -> None:
         self.process.kill()
         assert self.process.wait(20) == -signal.SIGKILL
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it do nothing meanwhile."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         self.process.terminate()

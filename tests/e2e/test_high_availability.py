@@ -84,6 +84,16 @@ def test_a_failover_of_all_of_it_hands_the_vip_over_and_fails_no_request(pair: P
         assert set(pids) - before[host], "it has a new worker"
 
 
+def test_who_has_the_vip_waits_with_a_failover_until_the_other_is_ready(pair: Pair) -> None:
+    pair.have(pair.standalone_host)
+    with pair.node.frozen():
+        pair.cloud.api.request("PUT", f"{OCTAVIA}/{pair.path}/failover")
+        pair.cloud.api.update(pair.balancer.lb, description="told to both")
+        time.sleep(1)
+        assert pair.owners() == [pair.standalone_host]
+    eventually(lambda: pair.owners() == [HOST], WITHIN_S)
+
+
 def test_a_cut_link_moves_the_vip_and_one_has_it_when_it_is_healed(pair: Pair) -> None:
     pair.have(HOST)
     with Caller(pair.cloud, pair.vip) as caller:

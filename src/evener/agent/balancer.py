@@ -27,9 +27,10 @@ from evener.resources.wiring import WiredPort
 
 LOG = logging.getLogger(__name__)
 NAMESPACE_PREFIX = "qlbaas-"
-ANSWERED_S = (
-    0.02  # for what was asked until the VIP goes to the other host: all that is short is answered in it
-)
+# For what was asked until the VIP goes to the other host: all that is short is answered in it.
+ANSWERED_S = 0.02
+# Who has the VIP waits until the other one was served anew, but not for ever: that may be dead.
+OTHER_FIRST_S = 5.0
 # In its directory: the port as it was plugged, and what the kernel showed of it; the packet rules, in the same way.
 PORT_NOTE, RULES_NOTE = "port.json", "rules.json"
 
@@ -95,6 +96,7 @@ class Balancer:
         self._doubts = threading.Lock()  # guards the two
         self.generation: int | None = None  # that was applied last
         self._failovers: int | None = None  # of what was applied last: how often it was to be served anew
+        self._early_since: float | None = None  # it is to be served anew, and not yet
         self._cut_off = False  # the last look at its port could not make it right
         self._rules = Keeper(self.namespace, directory / RULES_NOTE)
         self._openings: frozenset[Opening] = frozenset()  # nobody listens on another port
@@ -122,6 +124,8 @@ class Balancer:
         """
         descriptors.ensure_room()
         graph = max(graphs, key=lambda each: each.generation)
+        if self._is_too_early(graph):
+            raise Busy("The other host is served anew first")
         port = graph.port
         self._leave_other_port(port)
         self._tools.journal.note_loadbalancer(self.id, port.id)
@@ -156,9 +160,21 @@ class Balancer:
 
     def _is_to_hand_over(self, graph: Graph) -> bool:
         """Return whether the other host is to have the VIP from now on: it was served anew, and this one is next."""
-        ready = graph.pair is not None and graph.pair.peer_ready
-        renewed = self._failovers not in (None, graph.loadbalancer.failovers)
-        return ready and renewed and bool(self._has_vip())
+        return graph.pair is not None and graph.pair.peer_ready and self._is_renewed_with_vip(graph)
+
+    def _is_renewed_with_vip(self, graph: Graph) -> bool:
+        return self._failovers not in (None, graph.loadbalancer.failovers) and bool(self._has_vip())
+
+    def _is_too_early(self, graph: Graph) -> bool:
+        """Return whether the other host is to be served anew first, and to have the VIP then.
+
+        Control tells it first; this one may have looked by itself meanwhile.
+        """
+        if graph.pair is None or graph.pair.peer_ready or not self._is_renewed_with_vip(graph):
+            self._early_since = None
+            return False
+        self._early_since = self._early_since or time.monotonic()
+        return time.monotonic() - self._early_since < OTHER_FIRST_S
 
     def _hand_over(self, graph: Graph | None) -> None:
         """Have the other host take the VIP, once what was asked here is answered; who calls meanwhile calls again."""
