@@ -5,12 +5,13 @@ top; an old one may go once nothing that it sealed is of use.
 """
 
 import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, MultiFernet
+
+from evener_cloud import private_files
 
 
 def open_key_file(path: Path) -> MultiFernet:
@@ -61,19 +62,10 @@ def _replace(path: Path, keys: Sequence[str]) -> None:
     owner = path.stat()
     os.chown(draft, owner.st_uid, owner.st_gid)
     draft.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    private_files.sync(path.parent)
 
 
 def _draft(path: Path, keys: Sequence[str]) -> Path:
     """Write `keys` to a file beside `path`, for its owner only, and onto the disk."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write("".join(f"{key}\n" for key in keys))
-        file.flush()
-        os.fsync(file.fileno())
-    return draft
+    text = "".join(f"{key}\n" for key in keys)
+    return private_files.draft(path, lambda file: file.write(text.encode("ascii")))

@@ -6,7 +6,6 @@ It does not know where on a host its files belong.
 import hashlib
 import io
 import os
-import secrets
 import shutil
 import tarfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from evener_cloud import private_files
 from evener_cloud.backup.errors import NotABackup
 
 FORMAT = 1  # another number is not read by versions that do not know it
@@ -51,21 +51,16 @@ def write(path: Path, manifest: Manifest, directory: Path) -> None:
     Raises:
         OSError: when it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                _add(tar, MANIFEST, manifest, io.BytesIO(manifest.model_dump_json(indent=1).encode()))
-                for name in manifest.files:
-                    with (directory / name).open("rb") as content:
-                        _add(tar, name, manifest, content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync(path.parent)
+    private_files.replace(path, lambda file: _pack(file, manifest, directory))
+    private_files.sync(path.parent)
+
+
+def _pack(file: IO[bytes], manifest: Manifest, directory: Path) -> None:
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        _add(tar, MANIFEST, manifest, io.BytesIO(manifest.model_dump_json(indent=1).encode()))
+        for name in manifest.files:
+            with (directory / name).open("rb") as content:
+                _add(tar, name, manifest, content)
 
 
 def _add(tar: tarfile.TarFile, name: str, manifest: Manifest, content: IO[bytes]) -> None:
@@ -128,12 +123,3 @@ def _manifest(tar: tarfile.TarFile) -> Manifest:
 def is_below(name: str) -> bool:
     """Return whether a file's name leads to nowhere else than below a directory."""
     return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts
-
-
-def sync(directory: Path) -> None:
-    """Have the names in a directory on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,7 +19,7 @@ from evener import config, daemon
 from evener.store import manage
 from evener.store.database import Database
 from evener_cloud import config as cloud
-from evener_cloud import keys
+from evener_cloud import keys, private_files
 from evener_cloud.backup import archive, contents, rows, saving
 from evener_cloud.backup.errors import NotABackup, Refused
 from evener_cloud.manage import TREES, stopped, upgrade
@@ -135,14 +135,14 @@ def _replace(conf: cfg.ConfigOpts, directory: Path, names: list[str]) -> None:
             _draft(directory / name, drafts[to])
         mark = cloud.unfinished_restore(conf)
         mark.touch()
-        archive.sync(mark.parent)
+        private_files.sync(mark.parent)
         for beside in ("-wal", "-shm", "-journal") if contents.DATABASE in names else ():
             database = contents.place(conf, contents.DATABASE)
             database.with_name(database.name + beside).unlink(missing_ok=True)
         for to, draft in drafts.items():
             draft.replace(to)
         for each in {to.parent for to in drafts}:
-            archive.sync(each)
+            private_files.sync(each)
         mark.unlink()
     finally:
         for draft in drafts.values():

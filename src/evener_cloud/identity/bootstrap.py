@@ -4,7 +4,6 @@ The password stands in these files and nowhere else.
 """
 
 import logging
-import os
 import secrets
 import shlex
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from sqlalchemy import insert, select
 
 from evener.resources.caller import ADMIN, DEFAULT_DOMAIN
 from evener.store.database import Database, Transaction, retried
+from evener_cloud import private_files
 from evener_cloud.identity.directory import BUILTIN_ROLES, new_id
 from evener_cloud.identity.passwords import hash_password
 from evener_cloud.identity.tables import (
@@ -185,14 +185,4 @@ def follow_address(state_path: Path, auth_url: str) -> None:
 def _write_private(path: Path, text: str) -> None:
     """Replace `path` at once by a file that nobody but its owner could read at any moment."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    private_files.replace(path, lambda file: file.write(text.encode()))
