@@ -19,7 +19,7 @@ from evener.bus import messaging  # noqa: F401 - it has the library below be qui
 from evener.doctor import checks
 from evener.doctor.findings import Finding
 from evener.store import manage
-from evener.store.database import Database, now
+from evener.store.database import Database, now, reason
 from evener.store.schema import agents, bindings, loadbalancers
 
 ANSWER_S = 5
@@ -66,7 +66,7 @@ def _error(url: Any, arguments: dict[str, Any]) -> str | None:
 
 def _said(error: Exception) -> str:
     """Return what a driver says, in one line, without the statement."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())[:200]
+    return " ".join(reason(error).split())[:200]
 
 
 def _within(database: Database) -> Iterator[Finding]:

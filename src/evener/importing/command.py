@@ -22,7 +22,7 @@ from evener.services.secrets import Secrets
 from evener.services.takeover import Handover
 from evener.serving import parts, settings
 from evener.serving.errors import StartError
-from evener.store.database import Database
+from evener.store.database import Database, reason
 
 PROGRAM, COMMAND = "evener-db-manage", "import"
 ALL_CAME, NOT_ALL, UNREADABLE = 0, 1, 2
@@ -127,8 +127,7 @@ def read(url: str) -> Source:
     try:
         rows = tables.read(url, neutron_lbaas.TABLES | octavia_database.TABLES)
     except (SQLAlchemyError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip()
-        raise _UnreadableSource(f"SOURCE cannot be read: {reason}") from None
+        raise _UnreadableSource(f"SOURCE cannot be read: {reason(error)}") from None
     if neutron_lbaas.MARK in rows:
         return neutron_lbaas.found(rows)
     if octavia_database.MARK in rows:

@@ -10,6 +10,7 @@ from evener.importing.report import Told
 from evener.resources.errors import EvenerError
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.provider import ALIASES, DEFAULT_PROVIDERS
+from evener.store.database import reason
 
 USUAL = frozenset({*(each.name for each in DEFAULT_PROVIDERS), *ALIASES})  # who served by HAProxy there, too
 
@@ -36,8 +37,8 @@ def _take(source: Source, takeover: Takeover, providers: Collection[str], found:
     except EvenerError as error:
         return _not_come(found, Trouble(LoadBalancer.KIND, found.id, error.message))
     except SQLAlchemyError as error:  # an object of the same id is there, of another load balancer
-        reason = str(getattr(error, "orig", None) or error).strip()
-        return _not_come(found, Trouble(LoadBalancer.KIND, found.id, f"the database refuses it: {reason}"))
+        why = f"the database refuses it: {reason(error)}"
+        return _not_come(found, Trouble(LoadBalancer.KIND, found.id, why))
     if taken.unfinished is None:
         return Told(found, taken.outcome, taken.host)
     why = f"its port {read.vip_port_id} is not taken over yet; import again: {taken.unfinished}"

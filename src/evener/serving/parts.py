@@ -14,7 +14,7 @@ from evener.bus.base import load as load_bus
 from evener.serving.errors import DatabaseBehind, NoSuchService, NoTransport
 from evener.serving.load_balancing import Cloud
 from evener.store import manage
-from evener.store.database import Database
+from evener.store.database import Database, reason
 from evener.store.departures import database_id
 
 
@@ -66,8 +66,9 @@ def database(conf: cfg.ConfigOpts) -> Database:
     try:
         lacking = manage.behind(found)
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip()
-        raise DatabaseBehind(f"The database does not answer; see [database] connection: {reason}") from None
+        raise DatabaseBehind(
+            f"The database does not answer; see [database] connection: {reason(error)}"
+        ) from None
     if lacking:
         raise DatabaseBehind(
             "The database lacks tables: run `evener-db-manage upgrade head`,"

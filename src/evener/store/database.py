@@ -186,6 +186,11 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and any(hint in said for hint in hints)
 
 
+def reason(error: BaseException) -> str:
+    """Return what a database's driver says, without the statement."""
+    return str(getattr(error, "orig", None) or error).strip()
+
+
 def _commits() -> int:
     return getattr(_this_thread, "commits", 0)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Table, func, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from evener.store.database import Database
+from evener.store.database import Database, reason
 
 ROWS_AT_ONCE = 1000
 
@@ -42,8 +42,7 @@ def copy(source: Connection, target: Connection, tables: Sequence[Table]) -> Map
         try:
             copied[table.name] = _copy(source, target, table)
         except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).strip()
-            raise NotMoved(f"it does not take the rows of {table.name}: {reason}") from None
+            raise NotMoved(f"it does not take the rows of {table.name}: {reason(error)}") from None
     return copied
 
 

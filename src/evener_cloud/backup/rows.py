@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from evener.store import manage, moving
-from evener.store.database import Database
+from evener.store.database import Database, reason
 from evener.store.schema import database_identity
 from evener_cloud.all_tables import metadata
 from evener_cloud.backup.errors import Refused
@@ -36,7 +36,7 @@ def move(source: Database, target: Database) -> Mapping[str, int]:
     except (moving.NotMoved, CommandError) as error:
         raise Refused(f"{_where(target)}: {error}") from None
     except SQLAlchemyError as error:
-        raise Refused(f"{_where(target)}: {str(getattr(error, 'orig', None) or error).strip()}") from None
+        raise Refused(f"{_where(target)}: {reason(error)}") from None
 
 
 def _check(source: Connection, target: Database) -> None:

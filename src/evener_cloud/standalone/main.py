@@ -17,6 +17,7 @@ from evener.host.errors import HostError
 from evener.resources.errors import Unavailable
 from evener.serving.errors import StartError
 from evener.serving.server import Server, certificate, in_front
+from evener.store.database import reason
 from evener_cloud import config as cloud
 from evener_cloud.standalone import dashboard
 from evener_cloud.standalone.assembly import Assembly
@@ -70,8 +71,7 @@ def _of_database(conf: cfg.ConfigOpts, error: Exception) -> str:
     where = make_url(config.database_url(conf)).render_as_string(hide_password=True)
     if isinstance(error, CommandError):
         return f"the database {where} is not one of this version: {error}"
-    reason = logs.escaped(str(getattr(error, "orig", None) or error).strip())
-    return f"the database {where} does not serve: {reason}; see [database] connection"
+    return f"the database {where} does not serve: {logs.escaped(reason(error))}; see [database] connection"
 
 
 def _check(conf: cfg.ConfigOpts) -> None:
