@@ -292,7 +292,7 @@ def listing(
     by_tags = {name: values for name, values in query.filters.items() if cls in TAGS and name in FILTERS}
     tagged = tags.sought(tx, cls, by_tags) if by_tags else NO_TAGS
     few = tagged.few or len(by_tags) < len(query.filters)
-    way = _Way(of_project, query.limit is not None, query.reverse, few, first_ids=_is_derived(by))
+    way = _Way(of_project, query.limit is not None, query.reverse, few)
     statement = _page(cls, by, way)
     conditions = [condition for condition in (where, derived) if condition is not None]
     conditions += tagged.conditions
@@ -305,7 +305,7 @@ def listing(
         conditions.append(beyond(sort_keys(cls, by, reverse=query.reverse), found))
     if conditions:
         statement = statement.where(*conditions)
-    if way.first_ids:
+    if _is_derived(by):
         statement = _rows_of(cls, statement, by, reverse=query.reverse)
     found = tx.execute(statement, {"wanted_project": project_id, "page_size": query.limit}).all()
     return _with_children(tx, cls, found[::-1] if query.reverse else found)
@@ -313,25 +313,21 @@ def listing(
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How a page is read: of one project, so many rows, the one before the marker, of the few that filters leave.
-
-    Or `first_ids` and what they are sorted by, where every row is looked at: whole, they are dear to sort.
-    """
+    """How a page is read: of one project, so many rows, the one before the marker, of the few that filters leave."""
 
     of_project: bool
     limited: bool
     reverse: bool
     few: bool
-    first_ids: bool = False
 
 
 @lru_cache(maxsize=256)  # whoever asks says what to sort by
 def _page(cls: type[Resource], by: Order, way: _Way) -> Select[Any]:
-    """Return the statement of `listing` without its filters, built once."""
+    """Return the statement of `listing` without its filters, built once; see `_is_derived`."""
     statement, keys = _all_of(cls, of_project=way.of_project), sort_keys(cls, by, reverse=way.reverse)
     # SQLite would read a whole project in this order, rather than sort the few that pass a filter.
     by_what = [func.coalesce(key.expression, key.expression) if way.few else key.expression for key in keys]
-    if way.first_ids:
+    if _is_derived(by):  # every row is looked at, and whole ones are dear to sort
         by_what = [each.label(f"key_{number}") for number, each in enumerate(by_what)]
         statement = statement.with_only_columns(table(cls).c.id.label("found"), *by_what)
     for key, each in zip(keys, by_what, strict=True):
@@ -340,6 +336,7 @@ def _page(cls: type[Resource], by: Order, way: _Way) -> Select[Any]:
 
 
 def _is_derived(by: Order) -> bool:
+    """Return whether a page is first read as ids and what they are sorted by."""
     return any(shown is not None for _, _, shown in by)
 
 
