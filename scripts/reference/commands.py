@@ -3,6 +3,7 @@
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from scripts.reference.markup import MADE, code, definitions, plain, section
 from scripts.reference.options import listed, synopsis, visible
@@ -65,6 +66,7 @@ def output() -> str:
     return listed(parser, _output(parser))
 
 
+@cache
 def _parsers() -> dict[str, argparse.ArgumentParser]:
     shell = Shell()
     found = {}

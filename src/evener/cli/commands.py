@@ -15,6 +15,7 @@ from evener.cli.command import AnyCommand, Command, CommandSet, ShowOne, Table, 
 from evener.cli.doctor import Doctor, SupportBundle
 from evener.cli.explain import Explain
 from evener.cli.logs import Logs
+from evener.cli.overview import summary
 from evener.cli.resource import Resource
 from evener.cli.statuses import Status
 from evener.cli.top import Top
@@ -64,8 +65,10 @@ def words_of(app: App) -> completion.Words:
     commands = {}
     for name, entry in sorted(app.command_manager):
         command = entry.load()(app, None)
-        says = command.get_description().split("\n")[0].rstrip(".")
-        commands[name] = (says, completion.options_of(command.get_parser(f"{app.NAME} {name}")))
+        commands[name] = (
+            summary(command.get_description()),
+            completion.options_of(command.get_parser(f"{app.NAME} {name}")),
+        )
     return completion.Words(completion.options_of(app.parser), commands)
 
 

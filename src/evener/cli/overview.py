@@ -68,10 +68,16 @@ class Help(HelpCommand):
         return 0
 
 
+def summary(description: str) -> str:
+    """Return what a command does, by the first line of its description."""
+    return description.partition("\n")[0].rstrip(".")
+
+
 def show(app: App) -> None:
     """Print the global options and all commands, page by page on a terminal."""
-    made = {name: entry.load()(app, None) for name, entry in app.command_manager}
-    described = {name: each.get_description().split("\n")[0].rstrip(".") for name, each in made.items()}
+    described = {
+        name: summary(entry.load()(app, None).get_description()) for name, entry in app.command_manager
+    }
     with help_pager(app.stdout) as out:
         out.write(f"{app.parser.format_help()}{overview(described)}\n\n")
         out.write("evener help COMMAND says how one is used.\n")
