@@ -80,9 +80,7 @@ def test_what_a_dead_host_served_another_one_serves_and_it_takes_nothing_back(
 def test_what_still_answers_is_not_taken_from_a_host_whose_agent_is_not_heard(
     cloud: Cloud, balancer: Balancer, node: Node, standalone: Standalone
 ) -> None:
-    with Traffic(cloud.client, balancer.vip) as traffic:
-        assert node.process is not None
-        node.process.send_signal(signal.SIGSTOP)
+    with node.frozen(), Traffic(cloud.client, balancer.vip) as traffic:
         eventually(lambda: host_of(cloud, balancer) != HOST, AWAY_S + WITHIN_S)
         eventually(lambda: status(cloud, balancer) == "ERROR", WITHIN_S)
         why = cloud.api.show(balancer.lb)["provisioning_error"]
@@ -91,7 +89,7 @@ def test_what_still_answers_is_not_taken_from_a_host_whose_agent_is_not_heard(
         assert serving(balancer, node.state)
         time.sleep(2)
     assert not traffic.failures
-    node.process.send_signal(signal.SIGCONT)  # it hears that it is elsewhere, and lets go
+    # Now it hears that it is elsewhere, and lets go.
     eventually(lambda: status(cloud, balancer) == "ACTIVE", WITHIN_S)
     eventually(lambda: bool(serving(balancer, standalone.state)), WITHIN_S)
     eventually(lambda: not serving(balancer, node.state), WITHIN_S)

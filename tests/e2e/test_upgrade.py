@@ -9,14 +9,16 @@ from contextlib import ExitStack
 
 import pytest
 import versions
-from node import HOST, Node
+from node import Node
 from rabbitmq import RabbitMQ
 from standalone import Balancer, Cloud, Standalone, Traffic, haproxies
-from two_machines import MAPPINGS, ON_MACHINE, cloud_of_both, joined
+from test_failover import cloud, settings
+from two_machines import ON_MACHINE, node_on
 from versions import HERE
 
 from waiting import eventually
 
+__all__ = ["cloud", "settings"]
 pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 BEFORE = "9e4df42a761b1b60f5367246dbd7e6862c217cdf"  # the last whose tables are those of evener_3
 THEIRS = "evener_3"
@@ -31,31 +33,16 @@ def of(tmp_path_factory) -> Callable[[str, str], tuple[str, ...]]:
 
 
 @pytest.fixture(scope="module")
-def settings(of, rabbitmq: RabbitMQ) -> Iterator[str]:
-    with joined(rabbitmq) as lines:
-        yield lines
-
-
-@pytest.fixture(scope="module")
 def program(of) -> tuple[str, ...]:
     return of(BEFORE, "evener-standalone")
 
 
 @pytest.fixture(scope="module")
 def node(of, rabbitmq: RabbitMQ, tmp_path_factory, standalone: Standalone) -> Iterator[Node]:
-    url = rabbitmq.url_of(HOST, "PASSWORD", "10.99.0.1")
-    agent = (*ON_MACHINE, *of(BEFORE, "evener-agent"))
-    made = Node(tmp_path_factory.mktemp("node") / "etc", url, agent, MAPPINGS)
+    made = node_on(rabbitmq, tmp_path_factory.mktemp("node") / "etc", of(BEFORE, "evener-agent"))
     made.start()
     yield made
     made.stop()
-
-
-@pytest.fixture(scope="module")
-def cloud(standalone: Standalone, node: Node) -> Iterator[Cloud]:
-    made = cloud_of_both(standalone)
-    yield made
-    made.remove()
 
 
 def change(cloud: Cloud, balancers: list[Balancer], weight: int) -> None:

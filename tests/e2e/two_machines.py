@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import pairwise
@@ -76,10 +76,10 @@ def on_node(*command: str) -> None:
     subprocess.run(["ip", "netns", "exec", MACHINE, *command], check=True)
 
 
-def node_on(rabbitmq: RabbitMQ, directory: Path) -> Node:
+def node_on(rabbitmq: RabbitMQ, directory: Path, program: Sequence[str] = (PROGRAM,)) -> Node:
     """Return the agent of the second machine, which is not started."""
     url = rabbitmq.url_of(HOST, "PASSWORD", "10.99.0.1")
-    return Node(directory, url, (*ON_MACHINE, PROGRAM), MAPPINGS)
+    return Node(directory, url, (*ON_MACHINE, *program), MAPPINGS)
 
 
 def cloud_of_both(standalone: Standalone) -> Cloud:
