@@ -98,6 +98,27 @@ def test_listeners_pools_members_monitors_policies_and_rules_are_made_changed_an
     expect(page.get_by_role("heading", name="renamed")).to_be_visible()
 
 
+def test_a_click_while_the_page_changes_is_one_and_what_has_not_changed_stays(
+    cloud: Cloud, standalone: Standalone, page: Page, balancer: Balancer
+) -> None:
+    page.goto(at(standalone, f"/balancers/{balancer.lb['id']}"))
+    below = {"loadbalancer_id": balancer.lb["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+    page.get_by_role("heading", name="Picture").select_text()
+    first = cloud.api.create("pool", name="first", **below)
+    page.get_by_role("heading", name="Pool first").wait_for()
+    assert page.evaluate("getSelection().toString()") == "Picture"
+
+    link = page.get_by_role("link", name="Add a listener")
+    link.hover()
+    page.mouse.down()
+    second = cloud.api.create("pool", name="second", **below)
+    eventually(lambda: page.evaluate("waiting.has('changed')"))
+    page.mouse.up()
+    page.get_by_label("Name of the listener").wait_for()
+    for each in (first, second):
+        cloud.api.delete(each)
+
+
 def test_the_wizard_ends_tls_with_a_certificate_that_is_uploaded_and_sends_some_requests_elsewhere(
     cloud: Cloud, standalone: Standalone, page: Page, tmp_path: Path
 ) -> None:

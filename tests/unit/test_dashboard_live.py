@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from test_dashboard import BALANCER, LB, ONE, Said
 
 from evener.dashboard import live
 from evener.dashboard.asked import Asked
-from evener.dashboard.cloud import Away, Login
+from evener.dashboard.cloud import Away, Login, Refused
 from evener.dashboard.sessions import Session
 
 STATUS = f"GET /lbaas/loadbalancers/{LB}/status"
@@ -39,6 +40,24 @@ def test_a_page_is_sent_what_changes_and_told_when_the_api_is_away_and_back() ->
     answers[f"GET /lbaas/loadbalancers/{LB}"] = {"loadbalancer": BALANCER | {"operating_status": "ERROR"}}
     answers[STATUS] = {"statuses": 3}
     assert news(page) == ["changed"]
+
+
+@pytest.mark.parametrize(
+    "failure", [Away("it does not answer"), Refused(404, "No pool"), Refused(429, "Later")]
+)
+def test_a_change_that_could_not_be_read_at_first_is_sent_when_it_can(failure: Exception) -> None:
+    answers = {**ONE, STATUS: {"statuses": 1}}
+    page = live._Open(Fresh(), live.BALANCER, asked(Said(answers)), "")
+    assert news(page) == ["changed"]
+    listeners = "GET /lbaas/listeners"
+    answers |= {STATUS: {"statuses": 2}, listeners: failure}
+    if isinstance(failure, Refused) and failure.status != 404:
+        with pytest.raises(Refused):
+            news(page)
+    else:
+        assert "changed" not in news(page)
+    answers[listeners] = {"listeners": []}
+    assert news(page)[-1] == "changed"
 
 
 def test_after_a_while_without_a_change_the_newest_event_is_asked_for_instead() -> None:

@@ -134,8 +134,14 @@ class _Open:
         is_time = self._kind.whole_every_s is not None and now_s >= self._whole_at_s
         if found == self._found and not is_time:
             return []
-        is_news, self._found = found != self._found, found
-        values = await asyncio.to_thread(self._kind.show, self._asked, found)
+        is_news = found != self._found
+        try:
+            values = await asyncio.to_thread(self._kind.show, self._asked, found)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return []  # something below it went meanwhile; that itself has gone, the next probe tells
+        self._found = found  # what could not be shown is news still
         if self._kind.whole_every_s is not None:
             self._whole_at_s = now_s + (SETTLED_S if is_news else self._kind.whole_every_s(values))
             self._members = {

@@ -6,6 +6,48 @@ const words = document.body.dataset; // in the reader's language
 const connection = document.getElementById("connection");
 const say = (text) => { if (connection.textContent !== text) connection.textContent = text; };
 
+// What is as it was stays where it is: the focus, a selection. What has an address is never made into something else.
+const isAlike = (one, other) => one.nodeType === Node.ELEMENT_NODE && one.nodeName === other.nodeName
+  && ["id", "href"].every((each) => one.getAttribute(each) === other.getAttribute(each));
+const become = (part, wanted) => {
+  const was = [...part.childNodes], texts = was.map((each) => each.outerHTML);
+  let from = 0, changed = [];
+  const settle = (to) => {
+    const olds = was.slice(from, to);
+    changed.forEach((each, place) => {
+      const old = olds[place];
+      if (!old) part.insertBefore(each, was[to] ?? null);
+      else if (!isAlike(old, each)) old.replaceWith(each);
+      else {
+        for (const { name } of [...old.attributes]) if (!each.hasAttribute(name)) old.removeAttribute(name);
+        for (const { name, value } of each.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+        become(old, each);
+      }
+    });
+    olds.slice(changed.length).forEach((each) => each.remove());
+    from = to + 1;
+    changed = [];
+  };
+  for (const each of [...wanted.childNodes]) {
+    const same = each.outerHTML ? texts.indexOf(each.outerHTML, from) : -1;
+    if (same < 0) changed.push(each); else settle(same);
+  }
+  settle(was.length);
+};
+const put = (part, event) => become(part, new DOMParser().parseFromString(JSON.parse(event.data), "text/html").body);
+
+// Nothing moves between a button's way down and up: a click on what has been replaced is none.
+let isHeld = false;
+const waiting = new Map();
+const later = (name, work) => { if (isHeld) waiting.set(name, work); else work(); };
+const release = () => {
+  isHeld = false;
+  for (const work of waiting.values()) work();
+  waiting.clear();
+};
+window.addEventListener("pointerdown", () => { isHeld = true; });
+for (const end of ["pointerup", "pointercancel", "blur"]) window.addEventListener(end, () => setTimeout(release));
+
 const live = document.getElementById("live");
 if (live && window.EventSource) {
   const AGAIN_MS = 2000;
@@ -21,16 +63,15 @@ if (live && window.EventSource) {
         setTimeout(follow, AGAIN_MS);
       }
     };
-    const put = (part, event) => {
-      part.replaceChildren(...new DOMParser().parseFromString(JSON.parse(event.data), "text/html").body.childNodes);
-    };
-    source.addEventListener("rates", (event) => put(document.getElementById("rates"), event));
-    source.addEventListener("changed", (event) => {
+    source.addEventListener("rates", (event) => later("rates", () => put(document.getElementById("rates"), event)));
+    source.addEventListener("changed", (event) => later("changed", () => {
       say("");
       const place = [...live.querySelectorAll("a")].indexOf(document.activeElement);
       put(live, event);
-      if (place >= 0) live.querySelectorAll("a")[place]?.focus({ preventScroll: true });
-    });
+      if (place >= 0 && document.activeElement === document.body) {
+        live.querySelectorAll("a")[place]?.focus({ preventScroll: true });
+      }
+    }));
     source.addEventListener("away", () => say(words.away));
     source.addEventListener("well", () => say(""));
     source.addEventListener("gone", () => { say(words.gone); over(); });
