@@ -64,8 +64,8 @@ class Site:
         found = subprocess.run(["env", "-i", "sh", "-c", script], capture_output=True, text=True, check=True)
         login = dict(entry.split("=", 1) for entry in found.stdout.split("\0") if entry.startswith("OS_"))
         self.login = login
-        self.openstack = stack.enter_context(Typist("openstack", login))
-        self._neutron = stack.enter_context(Typist("neutron", login)) if Typist.installed("neutron") else None
+        self.openstack = Typist("openstack", login)
+        self._neutron = Typist("neutron", login) if Typist.installed("neutron") else None
         self.stack = stack
         self.vips: dict[str, dict[str, Any]] = {}
 

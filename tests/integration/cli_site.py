@@ -17,6 +17,7 @@ from keystoneauth1.identity import v3
 from evener.host import netns
 from haproxy_rig import Web
 from waiting import eventually
+from warm_programs import warm
 
 PROGRAMS = Path(sys.executable).parent
 EVENER = str(PROGRAMS / "evener")
@@ -71,7 +72,13 @@ class Site:
     def run(self, *words, **more):
         """Run `evener` with `words`; return what it printed and how it ended."""
         environment = {**self.environment, **more}
-        return subprocess.run([EVENER, *words], env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [warm(EVENER), *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def subnet(self, name, cidr):
         network = self.make("network", name=name.replace("SUBNET", "NET"))

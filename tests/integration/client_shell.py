@@ -5,13 +5,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from warm_programs import on_path
+
 
 class Shell:
     """A user's shell: Debian's clients, logged in by what openrc says or by variables."""
 
     def __init__(self, state: Path, **env: str) -> None:
         self.state = state
-        self.env = {"PATH": "/usr/bin:/bin", "HOME": str(state), "LC_ALL": "C.UTF-8", **env}
+        programs = on_path("openstack", "neutron")
+        self.env = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(state), "LC_ALL": "C.UTF-8", **env}
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command, with openrc read first where no variables say who logs in."""

@@ -6,7 +6,6 @@ What a test reads back, it reads with requests of its own, never with the client
 import base64
 import json
 import shlex
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import requests
 from e2e.standalone import Api, Standalone
 from made_certificates import authorities, ec_key, make, revoked, served
 from waiting import eventually
+from warm_programs import warm
 
 OCTAVIA = "/load-balancer/v2.0/lbaas"
 LBAAS = "/networking/v2.0/lbaas"
@@ -35,28 +35,15 @@ class Openstack:
     def __init__(self, state: Path, cloud: str = "evener") -> None:
         env = {"PATH": "/usr/bin:/bin", "HOME": str(state), "LC_ALL": "C.UTF-8"}
         self._env = {**env, "OS_CLOUD": cloud, "OS_CLIENT_CONFIG_FILE": str(state / "clouds.yaml")}
-        self._socket = str(state.parent / "openstack.sock")
+        self._program = warm("openstack")
         self.said: set[tuple[str, ...]] = set()
-        program = str(Path(__file__).with_name("loaded_openstack.py"))
-        command = ["/usr/bin/python3", program, self._socket]
-        self._server = subprocess.Popen(command, env=self._env, stdout=subprocess.PIPE)
-        assert self._server.stdout is not None
-        assert self._server.stdout.readline() == b"ready\n"
-
-    def close(self) -> None:
-        self._server.terminate()
-        self._server.communicate(timeout=20)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command; return how it ended and what it printed."""
         self.said.add(words)
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(90)
-            client.connect(self._socket)
-            client.sendall(json.dumps(words).encode() + b"\n")
-            with client.makefile() as answer:
-                code, output, errors = json.load(answer)
-        return subprocess.CompletedProcess(words, code, output, errors)
+        return subprocess.run(
+            [self._program, *words], env=self._env, capture_output=True, text=True, timeout=90, check=False
+        )
 
     def __call__(self, line: str) -> Any:
         """Run `openstack loadbalancer LINE`, which has to succeed; return what it shows."""
@@ -188,11 +175,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OctaviaSite]:
 
 
 @pytest.fixture(scope="module")
-def openstack(site: OctaviaSite) -> Iterator[Openstack]:
+def openstack(site: OctaviaSite) -> Openstack:
     """Return Debian's client of the site."""
-    made = Openstack(site.state)
-    yield made
-    made.close()
+    return Openstack(site.state)
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,19 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections import Counter
 from difflib import unified_diff
+from pathlib import Path
 
 import pytest
 from cli_site import EVENER, Site
 
 from waiting import eventually
+from warm_programs import warm
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(1200)]
-NEUTRON = shutil.which("neutron")
+NEUTRON = Path("/usr/bin/neutron")
 PORT = 19790
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 REQUESTS = 6
@@ -225,7 +226,11 @@ def follow(client, site, directory):
     snapshots = Snapshots(site)
     given = {name: "yes" if name in optional_parts(site) else "" for name in OPTIONAL}
     given |= {"WEB1": site.hosts["web1"].address, "WEB2": site.hosts["web2"].address}
-    given |= {"CLIENT": client, "DRIVER": "evener", "VERBOSE": os.environ.get("VERBOSE", "")}
+    given |= {
+        "CLIENT": warm(client),
+        "DRIVER": "evener",
+        "VERBOSE": os.environ.get("VERBOSE", ""),
+    }
     said = []
     process = subprocess.Popen(
         ["bash", "-u", "-c", SCRIPT],
@@ -266,7 +271,7 @@ def _shape(node):
     return node
 
 
-@pytest.mark.skipif(NEUTRON is None, reason="python3-neutronclient is not installed")
+@pytest.mark.skipif(not NEUTRON.exists(), reason="python3-neutronclient is not installed")
 def test_neutron_and_evener_run_the_whole_chapter_alike(site, tmp_path):
     said, taken, statuses = follow(NEUTRON, site, tmp_path / "neutron")
     refused = Counter(line for line in said if re.match("[1-9][0-9]* [a-z0-9]+-", line))
@@ -274,7 +279,7 @@ def test_neutron_and_evener_run_the_whole_chapter_alike(site, tmp_path):
     assert refused == wanted, said
     (grown,) = [int(line.split()[0]) for line in said if line.endswith("more connections")]
     assert grown >= REQUESTS
-    ours, our_taken, our_statuses = follow(EVENER, site, tmp_path / "evener")
+    ours, our_taken, our_statuses = follow(Path(EVENER), site, tmp_path / "evener")
     assert [line for line in ours if "more" not in line] == [line for line in said if "more" not in line]
     assert our_taken.keys() == taken.keys()
     assert [line for name in taken for line in unified_diff(taken[name], our_taken[name], name)] == []

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from cli_recorder import Recorder, serve
 
+from warm_programs import warm
+
 pytestmark = pytest.mark.root
+NEUTRON, EVENER = Path("/usr/bin/neutron"), Path(sys.executable).with_name("evener")
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 COMMANDS = """
 net-create N
@@ -79,42 +81,6 @@ def without_chance(text):
     return re.sub(r": (\d+)", r': "\1"', UUID.sub("UUID", text))
 
 
-# Runs one command line of each line of stdin with the entry point of neutron's program, each in a child of its own:
-# to import it takes longer than most commands. Prints JSON: (exit status, standard output, standard error) of each.
-THEIRS = """
-import json, os, sys, tempfile
-from neutronclient.shell import main
-results = []
-for line in sys.stdin:
-    files = [tempfile.TemporaryFile("w+") for _ in "oe"]
-    child = os.fork()
-    if not child:
-        for number, file in enumerate(files, 1):
-            os.dup2(file.fileno(), number)
-        sys.argv[0] = "neutron"
-        sys.exit(main(line.split()))
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    results.append((code, *((file.seek(0), file.read())[1] for file in files)))
-print(json.dumps(results))
-"""
-
-
-def theirs(lines, environment):
-    command = ["/usr/bin/python3", "-W", "ignore", "-c", THEIRS]
-    text = "".join(f"{line}\n" for line in lines)
-    done = subprocess.run(command, env=environment, input=text, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
-
-
-def ours(lines, environment):
-    program = str(Path(sys.executable).parent / "evener")
-    for line in lines:
-        done = subprocess.run(
-            [program, *line.split()], env=environment, capture_output=True, text=True, check=False
-        )
-        yield done.returncode, done.stdout, done.stderr
-
-
 def outcome(server, program):
     """What `program` prints on each output, and exits with, for each command; and all that it changed."""
     server.reset()
@@ -122,19 +88,22 @@ def outcome(server, program):
     auth |= {"OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default"}
     environment = {"OS_AUTH_URL": f"{server.url}/identity/v3", **auth}
     environment |= {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    lines = COMMANDS.strip().splitlines()
     said = []
-    for line, (code, out, err) in zip(lines, program(lines, environment), strict=True):
-        notes = [UUID.sub("UUID", note) for note in err.splitlines() if "CLI is deprecated" not in note]
-        said.append((line, code, UUID.sub("UUID", out), notes))
+    for line in COMMANDS.strip().splitlines():
+        command = [warm(program), *line.split()]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        notes = [
+            UUID.sub("UUID", note) for note in done.stderr.splitlines() if "CLI is deprecated" not in note
+        ]
+        said.append((line, done.returncode, UUID.sub("UUID", done.stdout), notes))
     changes = [without_chance(json.dumps(change, sort_keys=True)) for change in server.changes()]
     return said, changes
 
 
-@pytest.mark.skipif(shutil.which("neutron") is None, reason="python3-neutronclient is not installed")
+@pytest.mark.skipif(not NEUTRON.exists(), reason="python3-neutronclient is not installed")
 def test_both_clients_print_and_change_the_same(server):
-    said_by_neutron, changed_by_neutron = outcome(server, theirs)
-    said_by_us, changed_by_us = outcome(server, ours)
+    said_by_neutron, changed_by_neutron = outcome(server, NEUTRON)
+    said_by_us, changed_by_us = outcome(server, EVENER)
     for one, other in zip(said_by_us, said_by_neutron, strict=True):
         assert one == other, (one, other)
     assert changed_by_us == changed_by_neutron

@@ -28,6 +28,7 @@ from evener.store.schema import metadata
 from evener_cloud.identity.bootstrap import write_credentials
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http.routes import add_routes
+from warm_programs import warm
 
 pytestmark = pytest.mark.root
 LIFETIME_S = 3600
@@ -63,7 +64,7 @@ class Server:
         """Run Debian's openstack client, as the administrator where `env` names nobody else."""
         login = env or {"OS_CLOUD": "evener", "OS_CLIENT_CONFIG_FILE": str(self.state_path / "clouds.yaml")}
         return subprocess.run(
-            ["/usr/bin/openstack", *arguments],
+            [warm("openstack"), *arguments],
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.state_path), "LC_ALL": "C.UTF-8", **login},
             capture_output=True,
             text=True,

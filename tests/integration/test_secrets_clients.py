@@ -24,8 +24,10 @@ from evener_cloud.identity.http import routes as keystone
 from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.http import routes as barbican
 from made_certificates import authorities, served
+from warm_programs import warm
 
 pytestmark = pytest.mark.root
+EVENER = Path(sys.executable).with_name("evener")
 LISTENER = Consumer("listener", "5f2b7c5e-94a1-4f7e-9d3c-0b1a2c3d4e5f")
 
 
@@ -60,7 +62,7 @@ class Site:
         """Run Debian's openstack client, as the administrator where `env` says nothing else."""
         login = {"OS_CLOUD": "evener", "OS_CLIENT_CONFIG_FILE": str(self.state_path / "clouds.yaml"), **env}
         return subprocess.run(
-            ["/usr/bin/openstack", *arguments],
+            [warm("openstack"), *arguments],
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.state_path), "LC_ALL": "C.UTF-8", **login},
             capture_output=True,
             text=True,
@@ -75,7 +77,7 @@ class Site:
             given = [line.removeprefix("export ").partition("=") for line in lines if "=" in line]
             env = {name: value.strip("'\"") for name, _, value in given if name.startswith("OS_")}
         done = subprocess.run(
-            [str(Path(sys.executable).parent / "evener"), *arguments],
+            [warm(EVENER), *arguments],
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.state_path), "LC_ALL": "C.UTF-8", **env},
             capture_output=True,
             text=True,
