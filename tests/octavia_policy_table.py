@@ -60,6 +60,13 @@ def operations() -> list[Operation]:
     views = (
         ("GET", f"{lbaas}/loadbalancers/{{object_id}}/stats", "loadbalancer", "get_stats", True),
         ("GET", f"{lbaas}/loadbalancers/{{object_id}}/status", "loadbalancer", "get_status", True),
+        (
+            "GET",
+            f"{lbaas}/loadbalancers/{{object_id}}/configuration",
+            "loadbalancer",
+            "get_configuration",
+            True,
+        ),
         ("PUT", f"{lbaas}/loadbalancers/{{object_id}}/failover", "loadbalancer", "put_failover", True),
         ("GET", f"{lbaas}/listeners/{{object_id}}/stats", "listener", "get_stats", True),
         ("GET", quotas, "quota", "get_all", True),

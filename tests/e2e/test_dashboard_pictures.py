@@ -21,6 +21,7 @@ PAGES = {
     "list": "/balancers",
     "load-balancer": "/balancers/{id}",
     "events": "/balancers/{id}/history",
+    "configuration": "/balancers/{id}/configuration",
     "create": "/balancers/create#pool",
     "listener": "/balancers/{id}/listeners/create",
     "members": "/balancers/{id}/pools/{pool}/members/add",

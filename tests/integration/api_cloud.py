@@ -77,6 +77,7 @@ class RecordingAgent:
     def __init__(self) -> None:
         self.looked: list[str | None] = []
         self.observations: dict[str, Observation] = {}
+        self.configurations: dict[str, Mapping[str, str]] = {}
 
     def look(self, loadbalancer_id: str | None = None) -> None:
         """Note it."""
@@ -88,6 +89,10 @@ class RecordingAgent:
     def observe(self, loadbalancer_id: str) -> Observation | None:
         """Return what the test has put there."""
         return self.observations.get(loadbalancer_id)
+
+    def configured(self, loadbalancer_id: str) -> Mapping[str, str] | None:
+        """Return what the test has put there."""
+        return self.configurations.get(loadbalancer_id)
 
 
 @dataclasses.dataclass(frozen=True)

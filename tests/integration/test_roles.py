@@ -156,6 +156,7 @@ def seen(answer: Any, served: Served, verb: str) -> str:
 
 def test_each_role_may_do_what_is_no_operation_on_a_collection(cloud: Cloud) -> None:
     tree = cloud.tree()
+    cloud.agent.configurations[tree.loadbalancer] = {"HAProxy": "global"}
     flavor = str(
         cloud.admin.ok("POST", "/flavors", {"flavor": {"service_type": "LOADBALANCERV2"}})["flavor"]["id"]
     )
@@ -188,6 +189,11 @@ def test_each_role_may_do_what_is_no_operation_on_a_collection(cloud: Cloud) -> 
         "update_quota": ("PUT", "/quotas/ann", {"quota": {"pool": 7}}),
         "delete_quota": ("DELETE", "/quotas/ann", None),
         "get_agent-loadbalancers": ("GET", f"/agents/{agent}/agent-loadbalancers", None),
+        "get_loadbalancer-configuration": (
+            "GET",
+            f"/lbaas/loadbalancers/{tree.loadbalancer}/configuration",
+            None,
+        ),
         "get_loadbalancer-hosting-agent": (
             "GET",
             f"/lbaas/loadbalancers/{tree.loadbalancer}/loadbalancer-hosting-agent",

@@ -139,6 +139,9 @@ class TextDataPlane:
         members = {each.id: OperatingStatus.NO_MONITOR for node in graph.pools for each in node.members}
         return Observation(members=members, listeners=listeners)
 
+    def configuration(self) -> str | None:
+        return None
+
     def watched(self) -> Collection[Watched]:
         process = self._process()
         return (*self._files, *(() if process is None else (WatchedProcess(process, self.title),)))

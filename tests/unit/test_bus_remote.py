@@ -81,6 +81,9 @@ class Service:
     def observe(self, loadbalancer_id):
         return SEEN if loadbalancer_id == nth(4) else None
 
+    def configured(self, loadbalancer_id):
+        return {"HAProxy": "global\n"} if loadbalancer_id == nth(4) else None
+
 
 class Wire:
     """Carries calls as the transport does: everything on it is JSON."""
@@ -141,6 +144,8 @@ def test_what_control_asks_and_tells_reaches_the_agent_it_is_for() -> None:
     assert first.told == [("look", nth(1)), ("look", None), ("look_at_networks",)]
     assert second.told == []
     assert remote.observe(nth(4)) == SEEN
+    assert remote.configured(nth(4)) == {"HAProxy": "global\n"}
+    assert remote.configured(nth(1)) is None
 
 
 @pytest.mark.parametrize("answer", ['{"generation": "SECRET"}', "SECRET", '{"SECRET'])

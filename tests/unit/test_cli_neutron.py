@@ -49,6 +49,7 @@ OURS |= {
     "support-bundle",
     "lbaas-event-list",
     "lbaas-event-show",
+    "lbaas-loadbalancer-config",
 }
 # Prints, for each command of neutron with one of the prefixes or names in argv, what its parser takes.
 DUMP = """

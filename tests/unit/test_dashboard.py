@@ -11,7 +11,7 @@ from markupsafe import escape
 
 from evener.dashboard import picture, wizard
 from evener.dashboard.app import COOKIE, make_app
-from evener.dashboard.cloud import Cloud, Credentials, Login, Reached, Refused
+from evener.dashboard.cloud import Away, Cloud, Credentials, Login, Reached, Refused
 from evener.dashboard.sessions import Sessions
 
 MARKUP = "<script>alert('1')</script>\" onload=\"x"
@@ -290,3 +290,23 @@ def test_a_pool_of_500_members_with_names_of_all_kinds_is_shown_whole() -> None:
     for each in members:
         assert f"<bdi>{escape(each['name'])}</bdi>" in text
     assert text.count('<g class="box') < 50
+
+
+def test_hosts_that_do_not_tell_by_what_they_serve_are_said_with_the_reason() -> None:
+    path = f"GET /lbaas/loadbalancers/{LB}/configuration"
+    told = [
+        {"host": "a", "data_plane": "HAProxy", "text": "global <b>\n", "error": ""},
+        {"host": "b", "data_plane": "", "text": "", "error": "b does not answer"},
+    ]
+    found: list[tuple[Any, tuple[str, ...]]] = [
+        ({"configurations": told}, ("HAProxy on a", "global &lt;b&gt;", "b does not answer")),
+        (Away("The agent on a does not answer"), ("The agent on a does not answer",)),
+    ]
+    for answer, words in found:
+        browser = logged_in(Said({**ONE, path: answer}, frozenset({"admin"})))
+        page = browser.simulate_get(f"/dashboard/balancers/{LB}/configuration")
+        assert page.status_code == 200
+        for each in words:
+            assert each in page.text
+    refused = logged_in(Said({**ONE, path: {"configurations": told}}))
+    assert refused.simulate_get(f"/dashboard/balancers/{LB}/configuration").status_code == 403

@@ -441,6 +441,11 @@ class Balancer:
             if self.halted is not None:
                 self._tools.events.drifted(self.id, f"its {self.halted} does not answer")
 
+    def configured(self) -> dict[str, str]:
+        """Return by what each data plane is configured, by its title; waits for nobody."""
+        found = {plane.title: plane.configuration() for plane in self._planes}
+        return {title: text for title, text in found.items() if text is not None}
+
     def forget(self) -> None:
         """Stop watching; everything on the host goes on."""
         with self._lock:

@@ -194,6 +194,11 @@ class AgentService:
             return None if balancer is None else balancer.observe(servers=True, wait_s=OBSERVED_S)
         return None
 
+    def configured(self, loadbalancer_id: str) -> Mapping[str, str] | None:
+        """Return by what data planes are configured; None where this agent does not serve the load balancer."""
+        balancer = self._balancers.get(loadbalancer_id)
+        return None if balancer is None else balancer.configured()
+
     # What the host tells.
 
     def drifted(self, loadbalancer_id: str, what: str) -> None:

@@ -12,7 +12,10 @@ from evener.resources.errors import Busy
 PASSWORDS, STATS = "passwords", "stats"
 HASHING = "/identity/"  # what is written below it may hold a password, and that is slow to look at on purpose
 HASHING_METHODS = ("POST", "PATCH")
-ASKING = ("/stats", "/stats/")  # ends of paths at which an agent is asked
+ASKING = (
+    *("/stats", "/stats/"),
+    *("/configuration", "/configuration/"),
+)  # ends of paths at which an agent is asked
 RETRY_AFTER_S = 1
 
 

@@ -10,6 +10,7 @@ from evener.api.agents import AgentCollection, SchedulerViews
 from evener.api.answer_cache import AnswerCache
 from evener.api.balancer_views import LoadBalancerViews
 from evener.api.collections import READ_ONLY, Collection, Operations, Served, add_collections
+from evener.api.configurations import ConfigurationViews
 from evener.api.dialects.lbaas import ADMINISTRATION, READING
 from evener.api.dialects.lbaas import LBAAS as LBAAS_V2
 from evener.api.documented import LINKS, STRING, Documented, View, documented, exactly, many
@@ -88,12 +89,14 @@ class Behind(NamedTuple):
     views: Sequence[object]
 
 
+GET_CONFIGURATION = "get_loadbalancer-configuration"
 RULES = {
     "get_quota": (ADMINISTRATION, "List quotas, and show those of other projects"),
     "update_quota": (ADMINISTRATION, "Set quotas of a project"),
     "delete_quota": (ADMINISTRATION, "Give a project the default quotas again"),
     "get_agent-loadbalancers": (ADMINISTRATION, "List the load balancers that an agent serves"),
     "get_loadbalancer-hosting-agent": (ADMINISTRATION, "Show the agent that serves a load balancer"),
+    GET_CONFIGURATION: (ADMINISTRATION, "Show by what a load balancer is configured on its hosts"),
     "get_service_provider": (READING, "List the service providers"),
     "create_flavor_service_profile": (ADMINISTRATION, "Give a flavor a service profile"),
     "delete_flavor_service_profile": (ADMINISTRATION, "Take a service profile from a flavor"),
@@ -202,6 +205,7 @@ VIEWS = (
     View(f"{V2}/extensions/{{alias}}", Extensions, "one"),
     View(f"{LBAAS}/loadbalancers/{{object_id}}/statuses", LoadBalancerViews, "statuses"),
     View(f"{LBAAS}/loadbalancers/{{object_id}}/stats", LoadBalancerViews, "stats"),
+    View(f"{LBAAS}/loadbalancers/{{object_id}}/configuration", ConfigurationViews),
     View(f"{LBAAS}/graphs", Graphs),
     View(f"{LBAAS}/loadbalancers/{{object_id}}/loadbalancer-hosting-agent", SchedulerViews, "agent"),
     View(f"{V2}/agents/{{object_id}}/agent-loadbalancers", SchedulerViews, "loadbalancers"),
@@ -246,6 +250,7 @@ def add_routes(
         Version(api.collections),
         Extensions(api.extensions),
         LoadBalancerViews(balancing, policy),
+        ConfigurationViews(administration.configurations, policy, GET_CONFIGURATION),
         Graphs(balancing, policy, largest_body),
         SchedulerViews(administration.agents, policy),
         ProviderViews(administration.providers, policy),

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from evener.api.collections import Operations, Served
+from evener.api.configurations import ConfigurationViews
 from evener.api.dialects.octavia import OCTAVIA
 from evener.api.dialects.octavia_paths import LBAAS, V2
+from evener.api.dialects.octavia_policy import named
 from evener.api.documented import View
 from evener.api.octavia_amphorae import AmphoraViews, FailoverViews
 from evener.api.octavia_providers import ProviderViews
@@ -32,6 +34,7 @@ VIEWS = (
     View(f"{LBAAS}/quotas/{{project_id}}", QuotaViews, "one"),
     View(f"{LBAAS}/quotas/{{project_id}}/default", QuotaViews, "default"),
     View(f"{LBAAS}/loadbalancers/{{object_id}}/failover", FailoverViews),
+    View(f"{LBAAS}/loadbalancers/{{object_id}}/configuration", ConfigurationViews),
     View(f"{AMPHORAE.path_of_one}/stats", AmphoraViews, "stats"),
     View(f"{AMPHORAE.path_of_one}/config", AmphoraViews, "config"),
     View(f"{AMPHORAE.path_of_one}/failover", AmphoraViews, "failover"),
@@ -57,4 +60,5 @@ def handlers_of(administration: Administration, policy: Policy, largest_body: in
         ProviderViews(administration.providers, policy),
         AmphoraViews(administration.amphorae, policy),
         FailoverViews(administration.failover, policy),
+        ConfigurationViews(administration.configurations, policy, named("loadbalancer", "get_configuration")),
     )

@@ -74,6 +74,12 @@ class Agent(Protocol):
     def observe(self, loadbalancer_id: str) -> Observation | None:
         """Return the state of traffic now, or None when this agent does not serve the load balancer."""
 
+    def configured(self, loadbalancer_id: str) -> Mapping[str, str] | None:
+        """Return by what each data plane of a load balancer is configured, by the data plane's title.
+
+        Without secrets; None when this agent does not serve the load balancer.
+        """
+
 
 class Bus(Protocol):
     """Connects both sides. Who serves one is on it, and so is who joins."""

@@ -143,7 +143,7 @@ class ControllerEndpoint:
 
 
 class RemoteAgent:
-    """Implements `evener.bus.base.Agent` by messages, and by a call for what traffic is now."""
+    """Implements `evener.bus.base.Agent` by messages, and by calls for what traffic and configurations are now."""
 
     def __init__(self, caller: Caller, host: str) -> None:
         self._caller = caller
@@ -163,6 +163,13 @@ class RemoteAgent:
             OBSERVATION, self._caller.call_agent(self._host, "observe", loadbalancer_id=loadbalancer_id)
         )
 
+    def configured(self, loadbalancer_id: str) -> Mapping[str, str] | None:
+        """Return by what data planes are configured."""
+        found: Mapping[str, str] | None = self._caller.call_agent(
+            self._host, "configured", loadbalancer_id=loadbalancer_id
+        )
+        return found
+
 
 class AgentEndpoint:
     """Answers what `RemoteAgent` sends; `context` is oslo.messaging's, and empty."""
@@ -181,6 +188,11 @@ class AgentEndpoint:
     def observe(self, context: Any, loadbalancer_id: str, **_: Any) -> str:
         """See `Agent.observe`."""
         return _written(OBSERVATION, self._agent.observe(loadbalancer_id))
+
+    def configured(self, context: Any, loadbalancer_id: str, **_: Any) -> dict[str, str] | None:
+        """See `Agent.configured`."""
+        found = self._agent.configured(loadbalancer_id)
+        return None if found is None else dict(found)
 
 
 def _written(adapter: TypeAdapter[T], document: T) -> str:

@@ -12,6 +12,7 @@ from evener.cli import arguments, completion, files, moving, output, quotas, sch
 from evener.cli.arguments import TARGET
 from evener.cli.catalogue import BY_KIND, KINDS
 from evener.cli.command import AnyCommand, Command, CommandSet, ShowOne, Table, client_of, say
+from evener.cli.configuration import Configuration
 from evener.cli.doctor import Doctor, SupportBundle
 from evener.cli.explain import Explain
 from evener.cli.logs import Logs
@@ -123,6 +124,7 @@ OWN = CommandSet(
         "flavor-associate": scheduling.AssociateFlavor,
         "flavor-disassociate": scheduling.DisassociateFlavor,
         "lbaas-agent-hosting-loadbalancer": scheduling.HostingAgent,
+        "lbaas-loadbalancer-config": Configuration,
         "lbaas-loadbalancer-list-on-agent": scheduling.OnAgent,
         "lbaas-loadbalancer-stats": Stats,
         "lbaas-loadbalancer-status": Status,

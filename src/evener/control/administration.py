@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from evener.bus.base import Bus
 from evener.control.agents import Agents
 from evener.control.amphorae import Amphorae
+from evener.control.configurations import Configurations
 from evener.control.events import Events
 from evener.control.failover import Failover
 from evener.control.flavor_profiles import FlavorsWithProfiles
@@ -26,6 +27,7 @@ class Administration:
 
     agents: Agents
     amphorae: Amphorae
+    configurations: Configurations
     events: Events
     failover: Failover
     flavors: Flavors
@@ -49,6 +51,7 @@ def administration(
     return Administration(
         agents,
         Amphorae(database, failover),
+        Configurations(database, bus),
         Events(database),
         failover,
         Flavors(database, providers),

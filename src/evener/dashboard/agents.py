@@ -7,6 +7,7 @@ from evener.dashboard.asked import Asked, Html, Redirect, Reply
 from evener.dashboard.cloud import Refused
 
 Json = dict[str, Any]
+KIND: str = "Loadbalancerv2 agent"
 SHOWN = 20  # load balancers of each agent
 
 
@@ -17,7 +18,7 @@ def view(asked: Asked) -> Html:
 
 def _page(asked: Asked, wrong: Json, status: int = 200) -> Html:
     agents = sorted(
-        asked.network("GET", "/agents", agent_type="Loadbalancerv2 agent")["agents"],
+        asked.network("GET", "/agents", agent_type=KIND)["agents"],
         key=lambda each: each["host"],
     )
     path = "/agents/{}/agent-loadbalancers"

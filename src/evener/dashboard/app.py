@@ -19,6 +19,7 @@ from evener.dashboard import (
     agents,
     balancer,
     certificates,
+    configuration,
     editing,
     floating_ips,
     history,
@@ -80,6 +81,7 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
     ("/balancers/create", wizard.show, wizard.create),
     (BALANCER, balancer.view, None),
     (f"{BALANCER}/history", history.view, None),
+    (f"{BALANCER}/configuration", _administrators(configuration.view), None),
     (f"{BALANCER}/floating-ip", floating_ips.show, floating_ips.change),
     (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add", members.show, members.add),
     *editing.pages(),
@@ -373,6 +375,7 @@ def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
     app.add_route(f"{MOUNT}/balancers/events", Events(site, live.LIST))
     app.add_route(f"{MOUNT}{BALANCER}/events", Events(site, live.BALANCER))
     app.add_route(f"{MOUNT}{BALANCER}/history/events", Events(site, live.HISTORY))
+    app.add_route(f"{MOUNT}{BALANCER}/configuration/events", Events(site, live.CONFIGURATION))
     app.add_route(f"{MOUNT}/overview/events", Events(site, live.OVERVIEW))
     app.add_route(f"{MOUNT}/login", LoginPage(site))
     app.add_route(f"{MOUNT}/preferences", Preferences())

@@ -40,6 +40,8 @@ def pages() -> list[tuple[str, View, View]]:
 def show_new(kind: Kind, asked: Asked) -> Html:
     """Show the form of one that is to be made."""
     first = {field.name: field.first for field in kind.fields}
+    if asked.query.get("protocol") and "protocol" in first:
+        first["protocol"] = asked.query["protocol"]
     return _new(kind, asked, forms.given(kind.fields, asked.form) if asked.form else first, {})
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from falcon.asgi import SSEvent
 
-from evener.dashboard import balancer, history, listing, overview, rates
+from evener.dashboard import balancer, configuration, history, listing, overview, rates
 from evener.dashboard.asked import Asked
 from evener.dashboard.cloud import Away, LoggedOut, Refused
 from evener.dashboard.templates import render
@@ -51,6 +51,13 @@ def _whole_every_s(values: dict[str, Any]) -> float:
 
 LIST = Kind("list_live.html", listing.ask, listing.values)
 HISTORY = Kind("history_live.html", history.ask, history.values)
+# What is read again tells of a host that answers again, or of a file that was written by hand.
+CONFIGURATION = Kind(
+    "configuration_live.html",
+    balancer.quiet_probe,
+    lambda asked, _: configuration.values(asked),
+    lambda _: WHOLE_EVERY_S,
+)
 # Sorted by what is derived, of all load balancers: dear.
 OVERVIEW = Kind("overview_live.html", overview.ask, lambda _, found: overview.values(found), every_s=5.0)
 BALANCER = Kind(
@@ -146,7 +153,7 @@ class _Open:
             self._whole_at_s = now_s + (SETTLED_S if is_news else self._kind.whole_every_s(values))
             self._members = {
                 each["id"]: each["name"] or each["address"]
-                for pool in values["pools"]
+                for pool in values.get("pools", ())
                 for each in pool["members"]
             }
         text = render(self._kind.template, self._asked.session, values, self._query)
@@ -183,7 +190,7 @@ async def events(shared: Shared, kind: Kind, asked: Asked, query_string: str) ->
         except LoggedOut:
             break
         except Refused as refusal:
-            if refusal.status == 404:
+            if refusal.status in (403, 404):
                 yield SSEvent(event="gone", text="")
                 return
         if loop.time() >= sign_at_s:

@@ -143,6 +143,12 @@ class DataPlane(Protocol):
     def observe(self, *, servers: bool = False) -> Observation | None:
         """Return the state of traffic, with that of `servers` where asked for; None where nothing was ever applied."""
 
+    def configuration(self) -> str | None:
+        """Return by what it is configured, in its own language and without secrets; None where by nothing.
+
+        Any thread may call.
+        """
+
     def watched(self) -> Collection[Watched]:
         """Return what is to be watched from now on, and nothing else; asked after each `apply`."""
 

@@ -84,6 +84,10 @@ RULES: Mapping[str, tuple[str, str]] = {
     named("loadbalancer", "get_stats"): (READ, "Show the counters of a load balancer"),
     named("loadbalancer", "get_status"): (READ, "Show the statuses of a load balancer and all below it"),
     named("loadbalancer", "put_failover"): (ADMIN, "Have a load balancer served anew"),
+    named("loadbalancer", "get_configuration"): (
+        ADMIN,
+        "Show by what a load balancer is configured on its hosts",
+    ),
     named("listener", "get_stats"): (READ, "Show the counters of a listener"),
     named("quota", "get_all"): (READ_QUOTA, "List the own project's quotas"),
     named("quota", "get_all-global"): (READ_QUOTA_GLOBAL, "List the quotas of all projects"),

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
+from evener.dataplane import files
 from evener.dataplane.base import Applied, Place, Watched, WatchedDirectory, WatchedProcess, WatchedSocket
-from evener.dataplane.haproxy import connection_limits, process
+from evener.dataplane.haproxy import connection_limits, process, shown
 from evener.dataplane.haproxy.instance import Instance
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.ping_targets import targets
@@ -71,6 +72,11 @@ class HaproxyDataPlane:
     def observe(self, *, servers: bool = False) -> Observation | None:
         """Return members' health, listeners' counters, and those of `servers` where asked for."""
         return self._instance.observe(servers=servers)
+
+    def configuration(self) -> str | None:
+        """Return HAProxy's file as it lies there."""
+        text = files.read(self._instance.paths.conf)
+        return None if text is None else shown.without_secrets(text)
 
     def watched(self) -> Collection[Watched]:
         """Return what HAProxy logs, its files, master and worker.

@@ -34,8 +34,11 @@ class HaproxyDriver:
 
     @property
     def configurations(self) -> Mapping[str, Any]:
-        """Which HAProxy it is."""
-        return {"haproxy_version": ".".join(map(str, self._settings.version))}
+        """Which HAProxy it is, and whether it logs each request."""
+        return {
+            "haproxy_version": ".".join(map(str, self._settings.version)),
+            "access_log": self._settings.access_log,
+        }
 
     def data_plane(self, place: Place) -> HaproxyDataPlane:
         """Return the HAProxy of one load balancer."""
