@@ -1,6 +1,6 @@
 """Each page in both colours, in English and Chinese: free of violations, as wide as its window, and as a picture.
 
-With SCREENSHOTS=docs/images, the pictures of the documentation are made.
+With SCREENSHOTS=docs/images, the pictures of the documentation are made; EVERY_PAGE=DIRECTORY keeps all of them.
 """
 
 import os
@@ -24,6 +24,14 @@ PAGES = {
     "configuration": "/balancers/{id}/configuration",
     "create": "/balancers/create#pool",
     "listener": "/balancers/{id}/listeners/create",
+    "policy": "/balancers/{id}/listeners/{listener}/l7policies/create",
+    "member": "/balancers/{id}/pools/{pool}/members/{member}",
+    "monitor": "/balancers/{id}/pools/{pool}/healthmonitors/create",
+    "delete": "/balancers/{id}/delete",
+    "move": "/balancers/{id}/failover",
+    "floating-ip": "/balancers/{id}/floating-ip",
+    "upload": "/certificates/upload",
+    "quota": "/quotas/{project}",
     "members": "/balancers/{id}/pools/{pool}/members/add",
     "certificates": "/certificates",
     "quotas": "/quotas",
@@ -32,7 +40,10 @@ PAGES = {
 DOCUMENTED = ("list", "load-balancer", "create")
 
 
-def picture(page: Page, name: str, directory: Path) -> None:
+def picture(page: Page, name: str, directory: Path, every: Path) -> None:
+    whole = every / f"{name}.png"
+    page.screenshot(path=whole, full_page=True)
+    assert whole.stat().st_size
     if name.rpartition("-")[0] in DOCUMENTED:
         file = directory / f"dashboard-{name}.jpg"
         page.screenshot(path=file, type="jpeg", quality=55)
@@ -52,8 +63,13 @@ def test_every_page_is_well_in_both_colours_and_languages(
     cloud: Cloud, standalone: Standalone, browser: Browser, tmp_path: Path
 ) -> None:
     balancer = cloud.balancer("web")
-    names = {"id": balancer.lb["id"], "pool": balancer.pool["id"]}
+    names = {"id": balancer.lb["id"], "pool": balancer.pool["id"], "listener": balancer.listener["id"]}
+    names |= {"member": balancer.members["web1"]["id"], "project": balancer.lb["project_id"]}
+    policies = "/load-balancer/v2/lbaas/l7policies"
+    body = {"name": "elsewhere", "listener_id": balancer.listener["id"], "action": "REJECT"}
+    policy = cloud.api.request("POST", policies, {"l7policy": body}).json()["l7policy"]["id"]
     directory = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    every = Path(os.environ.get("EVERY_PAGE", tmp_path))
     ended = threading.Event()
 
     def ask() -> None:
@@ -75,16 +91,20 @@ def test_every_page_is_well_in_both_colours_and_languages(
                 page.goto(f"{standalone.url}/dashboard{path.format(**names)}")
                 if name == "load-balancer" and language == "en":
                     page.locator(".plot").first.wait_for()
+                    expect(page.locator(".picture")).to_contain_text("per second")
                     time.sleep(10 if "SCREENSHOTS" in os.environ else 0)
                 assert violations(page) == [], name
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+                if theme == "dark" and language != "en":
+                    page.screenshot(path=every / f"{name}-phone.png")
                 if language == "en":
-                    picture(page, f"{name}-{theme}", directory)
+                    picture(page, f"{name}-{theme}", directory, every)
             page.context.close()
             assert wrong == []
     finally:
         ended.set()
         client.join()
+        assert cloud.api.request("DELETE", f"{policies}/{policy}").ok
         cloud.delete(balancer)
 
 

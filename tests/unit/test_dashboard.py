@@ -254,7 +254,10 @@ def test_the_wizard_makes_one_request_of_all_steps() -> None:
 
 
 def test_no_boxes_of_a_picture_overlap_and_each_line_joins_two() -> None:
-    for members in (0, 1, 3, 200):
+    policies = [
+        {"id": str(number), "action": "REDIRECT_TO_POOL", "redirect_pool_id": "q"} for number in range(3)
+    ]
+    for members, its in ((0, []), (1, policies), (3, policies[:1]), (200, [])):
         pools = [
             {
                 **POOL,
@@ -263,13 +266,33 @@ def test_no_boxes_of_a_picture_overlap_and_each_line_joins_two() -> None:
             }
             for each in ("p", "q")
         ]
-        drawn = picture.draw(BALANCER, [LISTENER, {**LISTENER, "id": "k", "default_pool_id": "q"}], pools)
+        first, second = {**LISTENER, "policies": its}, {**LISTENER, "id": "k", "default_pool_id": "q"}
+        drawn = picture.draw(BALANCER, [first, second], pools)
         places = [(box.x, box.y) for box in drawn.boxes]
         for index, (x, y) in enumerate(places):
             assert all(x != u or abs(y - v) >= picture.HIGH for u, v in places[index + 1 :])
             assert y + picture.HIGH <= drawn.height
+            assert x + picture.WIDE <= drawn.width
         right = {(box.x + picture.WIDE, box.y + picture.HIGH // 2) for box in drawn.boxes}
-        assert all((line.x1, line.y1) in right for line in drawn.lines)
+        left = {(box.x, box.y + picture.HIGH // 2) for box in drawn.boxes}
+        assert all((line.x1, line.y1) in right and (line.x2, line.y2) in left for line in drawn.lines)
+        for line in drawn.lines:  # what passes a column passes between its boxes
+            for x, y in places:
+                assert not (line.x1 < x < line.bend and y < line.y1 < y + picture.HIGH)
+        assert len(drawn.lines) == 2 + 2 + 2 * len(its) + min(members, picture.MOST_MEMBERS) * 2
+
+
+def test_what_goes_through_is_in_the_boxes_a_pools_is_that_of_its_members() -> None:
+    pool = {**POOL, "members": [{**MEMBER, "id": each} for each in ("m", "n")]}
+    flows = {LB: (5, 12.5), "l": (5, 12.5), "m": (2, 10.0), "n": (3, 2.5)}
+    drawn = picture.draw(BALANCER, [LISTENER], [pool], flows)
+    assert [box.flow for box in drawn.boxes] == [
+        *["5 now, 12.5 per second"] * 3,
+        "2 now, 10 per second",
+        "3 now, 2.5 per second",
+    ]
+    assert all(box.title.endswith(box.flow) for box in drawn.boxes)
+    assert {box.flow for box in picture.draw(BALANCER, [LISTENER], [pool]).boxes} == {""}
 
 
 def test_what_is_the_same_until_the_next_version_is_kept_by_browsers_and_no_page_is() -> None:

@@ -29,7 +29,7 @@ def test_a_page_is_sent_what_changes_and_told_when_the_api_is_away_and_back() ->
     answers = {**ONE, STATUS: {"statuses": 1}}
     page = live._Open(live.Shared(), live.BALANCER, asked(Said(answers)), "")
     page._shared = Fresh()
-    assert news(page) == ["changed"]
+    assert news(page) == ["changed", "picture"]
     assert news(page) == []
     answers[STATUS] = Away("it does not answer")
     assert news(page) == ["away"]
@@ -39,7 +39,7 @@ def test_a_page_is_sent_what_changes_and_told_when_the_api_is_away_and_back() ->
     assert news(page) == []  # nothing that is shown is otherwise
     answers[f"GET /lbaas/loadbalancers/{LB}"] = {"loadbalancer": BALANCER | {"operating_status": "ERROR"}}
     answers[STATUS] = {"statuses": 3}
-    assert news(page) == ["changed"]
+    assert news(page) == ["changed", "picture"]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_page_is_sent_what_changes_and_told_when_the_api_is_away_and_back() ->
 def test_a_change_that_could_not_be_read_at_first_is_sent_when_it_can(failure: Exception) -> None:
     answers = {**ONE, STATUS: {"statuses": 1}}
     page = live._Open(Fresh(), live.BALANCER, asked(Said(answers)), "")
-    assert news(page) == ["changed"]
+    assert news(page) == ["changed", "picture"]
     listeners = "GET /lbaas/listeners"
     answers |= {STATUS: {"statuses": 2}, listeners: failure}
     if isinstance(failure, Refused) and failure.status != 404:
@@ -57,7 +57,7 @@ def test_a_change_that_could_not_be_read_at_first_is_sent_when_it_can(failure: E
     else:
         assert "changed" not in news(page)
     answers[listeners] = {"listeners": []}
-    assert news(page)[-1] == "changed"
+    assert "changed" in news(page)
 
 
 def test_after_a_while_without_a_change_the_newest_event_is_asked_for_instead() -> None:
@@ -65,7 +65,7 @@ def test_after_a_while_without_a_change_the_newest_event_is_asked_for_instead() 
     answers = {**ONE, STATUS: {"statuses": 1}, events: {"events": [{"id": "1"}]}}
     cloud = Said(answers)
     page = live._Open(Fresh(), live.BALANCER, asked(cloud), "")
-    assert news(page) == ["changed"]
+    assert news(page) == ["changed", "picture"]
     page._sent_at_s -= live.QUIET_S
     assert news(page) == []
     cloud.asked.clear()
@@ -73,7 +73,7 @@ def test_after_a_while_without_a_change_the_newest_event_is_asked_for_instead() 
     assert (cloud.asked[0][1]) == f"/lbaas/loadbalancers/{LB}/events"
     answers[f"GET /lbaas/loadbalancers/{LB}"] = {"loadbalancer": BALANCER | {"operating_status": "ERROR"}}
     answers[events] = {"events": [{"id": "2"}]}
-    assert news(page) == ["changed"]
+    assert news(page) == ["changed", "picture"]
     cloud.asked.clear()
     assert news(page) == []
     assert cloud.asked[0][1] == f"/lbaas/loadbalancers/{LB}/status"  # now that something happens
@@ -82,7 +82,7 @@ def test_after_a_while_without_a_change_the_newest_event_is_asked_for_instead() 
 def test_a_cloud_without_events_is_asked_for_statuses() -> None:
     cloud = Said({**ONE, STATUS: {"statuses": 1}})
     page = live._Open(Fresh(), live.BALANCER, asked(cloud), "")
-    assert news(page) == ["changed"]
+    assert news(page) == ["changed", "picture"]
     page._sent_at_s -= live.QUIET_S
     news(page)
     cloud.asked.clear()

@@ -73,8 +73,8 @@ def test_members_have_the_connections_that_are_left() -> None:
         Sample(0, {}, {"m": counted(10, 2), "old": counted(1, 1)}),
         Sample(2, {}, {"m": counted(30, 1), "new": counted(4, 3)}),
     ]
-    assert rates.members(samples) == {"m": (1, 10.0), "new": (3, 0.0)}
-    assert rates.values(samples, {"m": "web1"})["members"] == [("web1", 1, 10.0)]
+    assert rates.flows(samples, "lb") == {"m": (1, 10.0), "new": (3, 0.0), "lb": (0, 0.0)}
+    assert rates.values(samples, {"Members": {"m": "web1"}})["counted"] == {"Members": [("web1", 1, 10.0)]}
 
 
 def test_members_are_counted_where_the_cloud_can() -> None:

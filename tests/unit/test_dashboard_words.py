@@ -7,7 +7,7 @@ import pytest
 from test_dashboard import LB, ONE, Said, logged_in
 
 import evener.dashboard
-from evener.dashboard import members, quotas, rates, wizard
+from evener.dashboard import balancer, members, quotas, rates, wizard
 from evener.dashboard.chinese import CHINESE
 from evener.dashboard.fields import KINDS, LOADBALANCER
 from evener.dashboard.listing import COLUMNS
@@ -37,6 +37,7 @@ def said() -> set[str]:
     fields += [*members.FIELDS, *quotas.FIELDS, *(field for part in wizard.ALL.values() for field in part)]
     found |= {field.label for field in fields} | {kind.label for kind in (LOADBALANCER, *KINDS)}
     found |= {title for _, title, _ in rates.TITLES} | set(wizard.TITLES.values()) | set(COLUMNS.values())
+    found |= {balancer.LISTENERS, balancer.MEMBERS}
     return found | {words for _, words in THEMES}
 
 
@@ -82,3 +83,9 @@ def test_pages_are_in_the_language_and_colours_that_were_chosen() -> None:
     )
     assert answer.headers["Location"] == "/dashboard/balancers"
     assert (answer.cookies["evener_theme"].value, answer.cookies["evener_language"].value) == ("light", "en")
+
+
+def test_no_template_has_words_that_nobody_translates() -> None:
+    spoken = re.compile(r">\s*([A-Z][a-z]+(?: [\w,]+)*[.:]?)\s*<")
+    found = {word for each in (HERE / "templates").iterdir() for word in spoken.findall(each.read_text())}
+    assert found == {"Evener"}

@@ -1,6 +1,7 @@
 """One load balancer with all below it, read from the API and made one tree for its page and its picture."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 from evener.dashboard import picture
 from evener.dashboard.asked import Asked, Html
 from evener.dashboard.cloud import CloudError, Refused
+from evener.dashboard.rates import Flows
 
 Json = dict[str, Any]
+LISTENERS, MEMBERS = "Traffic of listeners", "Traffic of members"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +116,18 @@ def values(tree: Tree) -> Json:
             shlex.join(["openstack", "loadbalancer", "show", identity]),
             shlex.join(["openstack", "loadbalancer", "status", "show", identity]),
         ],
+    }
+
+
+def drawn(shown: Json, flows: Flows) -> picture.Picture:
+    """Return the picture of what a page shows, with what goes through each."""
+    return picture.draw(shown["balancer"], shown["listeners"], shown["pools"], flows)
+
+
+def names(shown: Json) -> Mapping[str, Mapping[str, str]]:
+    """Return what listeners and members are called on a page, by their ids."""
+    members = (each for pool in shown["pools"] for each in pool["members"])
+    return {
+        LISTENERS: {each["id"]: each["name"] or each["id"] for each in shown["listeners"]},
+        MEMBERS: {each["id"]: each["name"] or each["address"] for each in members},
     }

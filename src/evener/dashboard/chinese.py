@@ -193,7 +193,7 @@ CHINESE: dict[str, str] = {
     "The API does not answer. It is asked again.": "API 没有响应，正在重试。",
     "The API has refused": "API 拒绝了请求",
     "The connection to the dashboard is lost. It is tried again.": "与控制台的连接已断开，正在重试。",
-    "The load balancer, its listeners, pools and members; the tables above say the same": "负载均衡器及其监听器、资源池和成员；与上方表格内容相同",
+    "The load balancer, its listeners, policies, pools and members; the tables say the same": "负载均衡器及其监听器、策略、资源池和成员；与表格内容相同",
     "The other way round": "取反",
     "The session has ended. Log in again: what you typed comes back; files have to be chosen again.": "会话已结束。请重新登录：已填写的内容会恢复，文件需重新选择。",
     "There is no agent.": "没有代理。",
@@ -204,6 +204,7 @@ CHINESE: dict[str, str] = {
     "This form is of another session": "此表单属于另一个会话",
     "This is for administrators.": "仅限管理员。",
     "Traffic": "流量",
+    "Traffic of listeners": "监听器流量",
     "Traffic of members": "成员流量",
     "Type": "类型",
     "Upload": "上传",
@@ -260,4 +261,5 @@ CHINESE: dict[str, str] = {
     "switched off": "已停用",
     "unknown": "未知",
     "yes": "是",
+    "{now} now, {rate} per second": "当前 {now}，每秒 {rate}",
 }

@@ -1,7 +1,7 @@
 """What keeps an open page true: the API is asked once a second for all pages that show the same, and changes are sent.
 
-Server-sent events: `changed` with the new part of the page, `rates` with the traffic, `away` and `well` of the API,
-`gone`, `ended`.
+Server-sent events: `changed` with the new part of the page, `picture` and `rates` with the traffic, `away` and `well`
+of the API, `gone`, `ended`.
 """
 
 import asyncio
@@ -112,7 +112,9 @@ class _Open:
         self._found: Any = None
         self._sent, self._is_away, self._whole_at_s = "", False, 0.0
         self._sent_at_s = math.inf  # nothing was yet
-        self._rates_at_s, self._members = 0.0, dict[str, str]()
+        self._rates_at_s, self._flows = 0.0, dict[str, rates.Flow]()
+        self._values: dict[str, Any] = {}
+        self._picture_sent = ""
 
     async def news(self) -> Sequence[SSEvent]:
         """Return what it has to be sent now.
@@ -122,7 +124,7 @@ class _Open:
         """
         try:
             found = await self._probed()
-            changed = [*await self._changed(found), *await self._rates()]
+            changed = [*await self._changed(found), *await self._rates(), *self._picture()]
         except Away:
             self._is_away = True
             return [SSEvent(event="away", text="")]
@@ -151,11 +153,7 @@ class _Open:
         self._found = found  # what could not be shown is news still
         if self._kind.whole_every_s is not None:
             self._whole_at_s = now_s + (SETTLED_S if is_news else self._kind.whole_every_s(values))
-            self._members = {
-                each["id"]: each["name"] or each["address"]
-                for pool in values.get("pools", ())
-                for each in pool["members"]
-            }
+        self._values = values
         text = render(self._kind.template, self._asked.session, values, self._query)
         if text == self._sent:
             return []
@@ -175,8 +173,20 @@ class _Open:
         samples = self._shared.samples(key)
         if not samples or samples[-1] is not found:
             samples.append(found)
-        values = rates.values(list(samples), self._members)
+        self._flows = rates.flows(list(samples), self._values["balancer"]["id"])
+        values = rates.values(list(samples), balancer.names(self._values))
         return [SSEvent(event="rates", json=render("rates.html", self._asked.session, values))]
+
+    def _picture(self) -> Sequence[SSEvent]:
+        """Return the picture anew, where it is another one."""
+        if not self._kind.has_rates:
+            return []
+        drawn = balancer.drawn(self._values, self._flows)
+        text = render("picture.html", self._asked.session, {"picture": drawn})
+        if text == self._picture_sent:
+            return []
+        self._picture_sent = text
+        return [SSEvent(event="picture", json=text)]
 
 
 async def events(shared: Shared, kind: Kind, asked: Asked, query_string: str) -> AsyncIterator[SSEvent]:

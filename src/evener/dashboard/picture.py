@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evener.dashboard.rates import Flow, Flows, in_words
+from evener.dashboard.words import say
+
 Json = dict[str, Any]
-WIDE, HIGH, GAP, BETWEEN = 230, 52, 14, 70  # pixels: a box, the gap below it, the room between columns
-LONGEST = 28  # characters of a line in a box
+WIDE, HIGH, GAP, BETWEEN = 200, 70, 14, 42  # pixels: a box, the gap below it, the room between columns
+ROW = HIGH + GAP
+LONGEST = 25  # characters of a line in a box
 MOST_MEMBERS = 24  # of one pool; the table has all
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One object: its corner, two lines of text, its status, and its whole name."""
+    """One object: its corner, two lines of text, its status, its whole name, and what goes through it."""
 
     x: int
     y: int
@@ -20,16 +24,22 @@ class Box:
     detail: str
     status: str
     title: str
+    flow: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """From the right side of a box to the left side of another."""
+    """From the right side of a box to the left side of another; across columns in between, it is level."""
 
     x1: int
     y1: int
     x2: int
     y2: int
+
+    @property
+    def bend(self) -> int:
+        """Where it leaves the level."""
+        return self.x2 - BETWEEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +54,16 @@ class Picture:
     high: int = HIGH
 
 
-def draw(balancer: Json, listeners: Sequence[Json], pools: Sequence[Json]) -> Picture:
-    """Return the picture: VIP, listeners, pools and members in columns from left to right."""
-    columns = [column * (WIDE + BETWEEN) + 1 for column in range(4)]
+def draw(
+    balancer: Json, listeners: Sequence[Json], pools: Sequence[Json], flows: Flows | None = None
+) -> Picture:
+    """Return the picture: VIP, listeners, policies where there are any, pools and members, from left to right.
+
+    `flows` are what goes through each now, where that is known.
+    """
+    known = flows or {}
+    has_policies = any(each["policies"] for each in listeners)
+    of_pools = 3 if has_policies else 2
     members: list[Box] = []
     places: dict[str, Box] = {}
     lines: list[Line] = []
@@ -54,42 +71,61 @@ def draw(balancer: Json, listeners: Sequence[Json], pools: Sequence[Json]) -> Pi
     for pool in pools:
         shown = pool["members"][:MOST_MEMBERS]
         below = [
-            _box(columns[3], top + index * (HIGH + GAP), each, _of_member(each))
+            _box(_column(of_pools + 1), top + index * ROW, each, _of_member(each), known.get(each["id"]))
             for index, each in enumerate(shown)
         ]
         rows = max(1, len(below))
-        middle = top + ((rows - 1) * (HIGH + GAP)) // 2
         left = len(pool["members"]) - len(shown)
         more = f", {left} more" if left else ""
-        places[pool["id"]] = _box(
-            columns[2], middle, pool, f"{pool['lb_algorithm'].lower().replace('_', ' ')}{more}"
-        )
+        detail = f"{pool['lb_algorithm'].lower().replace('_', ' ')}{more}"
+        middle = top + ((rows - 1) * ROW) // 2
+        places[pool["id"]] = _box(_column(of_pools), middle, pool, detail, _sum(pool["members"], known))
         members += below
         lines += [_line(places[pool["id"]], each) for each in below]
-        top += rows * (HIGH + GAP)
-    fronts = []
-    for index, listener in enumerate(listeners):
+        top += rows * ROW
+    fronts, policies, row = [], [], 1
+    for listener in listeners:
         detail = f"{listener['protocol']} {listener['protocol_port']}"
-        fronts.append(_box(columns[1], 1 + index * (HIGH + GAP), listener, detail))
-        used = [
-            listener.get("default_pool_id"),
-            *(each.get("redirect_pool_id") for each in listener["policies"]),
-        ]
-        lines += [_line(fronts[-1], places[each]) for each in dict.fromkeys(used) if each in places]
-    whole = max(top, 1 + max(1, len(listeners)) * (HIGH + GAP))
-    vip = _box(columns[0], 1, balancer, balancer.get("vip_address") or "")
+        front = _box(_column(1), row, listener, detail, known.get(listener["id"]))
+        fronts.append(front)
+        if listener.get("default_pool_id") in places:
+            lines.append(_line(front, places[listener["default_pool_id"]]))
+        for policy in listener["policies"]:
+            row += ROW  # what goes to the default pool passes above
+            policies.append(_box(_column(2), row, policy, policy["action"]))
+            lines.append(_line(front, policies[-1]))
+            if policy.get("redirect_pool_id") in places:
+                lines.append(_line(policies[-1], places[policy["redirect_pool_id"]]))
+        row += ROW
+    vip = _box(_column(0), 1, balancer, balancer.get("vip_address") or "", known.get(balancer["id"]))
     lines += [_line(vip, each) for each in fronts]
-    return Picture(columns[3] + WIDE + 1, whole, [vip, *fronts, *places.values(), *members], lines)
+    boxes = [vip, *fronts, *policies, *places.values(), *members]
+    return Picture(_column(of_pools + 1) + WIDE + 1, max(top, row, 1 + ROW), boxes, lines)
+
+
+def _column(number: int) -> int:
+    return number * (WIDE + BETWEEN) + 1
+
+
+def _sum(members: Sequence[Json], flows: Flows) -> Flow | None:
+    found = [flows[each["id"]] for each in members if each["id"] in flows]
+    return (sum(now for now, _ in found), sum(rate for _, rate in found)) if found else None
 
 
 def _of_member(member: Json) -> str:
     return f"{member['address']}:{member['protocol_port']}, weight {member['weight']}"
 
 
-def _box(x: int, y: int, thing: Json, detail: str) -> Box:
+def _box(x: int, y: int, thing: Json, detail: str, flow: Flow | None = None) -> Box:
     name = thing.get("name") or thing["id"]
     status = thing.get("operating_status") or ""
-    return Box(x, y, _short(name), _short(detail), status, f"{name}, {detail}, {status}")
+    said = (
+        ""
+        if flow is None
+        else say("{now} now, {rate} per second").format(now=flow[0], rate=in_words(flow[1]))
+    )
+    title = ", ".join(each for each in (name, detail, status, said) if each)
+    return Box(x, y, _short(name), _short(detail), status, title, said)
 
 
 def _short(text: str) -> str:

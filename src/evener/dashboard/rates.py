@@ -13,6 +13,8 @@ from evener.dashboard.asked import Asked
 from evener.dashboard.cloud import Refused
 
 Json = dict[str, Any]
+Flow = tuple[int, float]  # connections now, and how many come a second
+Flows = Mapping[str, Flow]  # by the id of what they go through
 KEPT = 60  # samples
 WIDE, HIGH = 320, 80  # pixels of a plot
 TITLES = (
@@ -29,6 +31,7 @@ class Sample:
     at_s: float
     total: Mapping[str, int]
     members: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    listeners: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def ask(asked: Asked, at_s: float) -> Sample:
     if asked.cloud.counts_members is not False:
         with suppress(Refused):
             stats = asked.network("GET", f"/lbaas/loadbalancers/{balancer_id}/stats", detail="true")["stats"]
-            return Sample(at_s, stats, stats.get("members", {}))
+            return Sample(at_s, stats, stats.get("members", {}), stats.get("listeners", {}))
     found = asked.balancing("GET", f"/loadbalancers/{balancer_id}/stats")["stats"]
     asked.cloud.counts_members = False  # it is there, but not for LBaaS v2
     return Sample(at_s, found)
@@ -86,24 +89,29 @@ def in_words(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def members(samples: Sequence[Sample]) -> dict[str, tuple[int, float]]:
-    """Return the connections of each member now, and those it gets a second, by its id."""
+def flows(samples: Sequence[Sample], balancer_id: str = "") -> dict[str, Flow]:
+    """Return what goes through each listener and member, and through the load balancer, by their ids."""
     if len(samples) < 2:
         return {}
     before, now = samples[-2:]
     seconds = now.at_s - before.at_s
+    old = {**before.listeners, **before.members, balancer_id: before.total}
     found = {}
-    for key, counted in now.members.items():
-        old = before.members.get(key, {}).get("total_connections", counted["total_connections"])
-        rate = _rate(old, counted["total_connections"], seconds)
-        found[key] = counted["active_connections"], rate
+    for key, counted in {**now.listeners, **now.members, balancer_id: now.total}.items():
+        earlier = old.get(key, counted).get("total_connections", 0)
+        rate = _rate(earlier, counted.get("total_connections", 0), seconds)
+        found[key] = counted.get("active_connections", 0), rate
     return found
 
 
-def values(samples: Sequence[Sample], names: Mapping[str, str]) -> Json:
-    """Return what is shown; `names` are those of members."""
-    found = members(samples)
+def values(samples: Sequence[Sample], names: Mapping[str, Mapping[str, str]]) -> Json:
+    """Return what is shown; `names` are those of listeners and members, by what they are called together."""
+    found = flows(samples)
     return {
         "plots": plots(samples),
-        "members": [(name, *found[key]) for key, name in names.items() if key in found],
+        "counted": {
+            title: rows
+            for title, its in names.items()
+            if (rows := [(name, *found[key]) for key, name in its.items() if key in found])
+        },
     }

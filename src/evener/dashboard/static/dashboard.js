@@ -63,7 +63,9 @@ if (live && window.EventSource) {
         setTimeout(follow, AGAIN_MS);
       }
     };
-    source.addEventListener("rates", (event) => later("rates", () => put(document.getElementById("rates"), event)));
+    for (const each of ["picture", "rates"]) {
+      source.addEventListener(each, (event) => later(each, () => put(document.getElementById(each), event)));
+    }
     source.addEventListener("changed", (event) => later("changed", () => {
       say("");
       const place = [...live.querySelectorAll("a")].indexOf(document.activeElement);
