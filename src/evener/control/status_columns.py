@@ -30,13 +30,13 @@ from sqlalchemy import (
 )
 
 from evener.control.operating import Condition, Words
-from evener.control.statuses import AGENT_DOWN_AFTER, NEVER, Standing
+from evener.control.statuses import AGENT_DOWN_AFTER, NEVER, PROVISIONING_RULES, Standing
 from evener.resources.describe import Resource
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.types import OperatingStatus
+from evener.resources.types import OperatingStatus, ProvisioningStatus
 from evener.store.database import now
 from evener.store.schema import (
     agents,
@@ -187,28 +187,33 @@ def bound_to(which: Truth) -> Select[tuple[str]]:
     return _BOUND.where(bindings.c.agent_id.in_(select(agents.c.id).where(which)))
 
 
-def standing_of_all() -> Standing:
-    """Return what `standing` does of load balancers, where all are looked at: what few of them have is found once."""
-    found = standing(LoadBalancer, loadbalancers)
-    return replace(found, failed=case((_OWN.in_(_FAILING), found.failed), else_=NEVER))
+def provisioning_of_all() -> ColumnElement[str]:
+    """Return what rules say of the `standing` of load balancers, where all are looked at: few have failed."""
+    it = standing(LoadBalancer, loadbalancers)
+    usual = [rule for rule in PROVISIONING_RULES if rule[1] is not ProvisioningStatus.ERROR]
+    return case((_OWN.in_(_FAILING), decided(PROVISIONING_RULES, it)), else_=decided(usual, it))
 
 
-def condition_of_all(words: Words) -> Condition:
-    """Return what `condition` does of load balancers, likewise."""
-    it = _subject(LoadBalancer, loadbalancers)
-    silent = _OWN.in_(bound_to(agents.c.heartbeat_at < SILENT_SINCE))
-    never = _OWN.in_(_BOUND.where(bindings.c.applied_generation == 0))
+def operating_of_all(words: Words) -> ColumnElement[str]:
+    """Return what the rules say of the `condition` of load balancers, likewise."""
+    it, rules = _subject(LoadBalancer, loadbalancers), words.rules[LoadBalancer]
+    silent = bound_to(agents.c.heartbeat_at < SILENT_SINCE)
+    never = _BOUND.where(bindings.c.applied_generation == 0)
     out = member_health.c.status == OperatingStatus.OFFLINE.value
-    trouble = union(
+    trouble = (
         _FAILING,
         select(member_health.c.loadbalancer_id).where(out),
         select(listeners.c.loadbalancer_id).where(full(listeners.c)),
     )
-    return replace(
-        condition(LoadBalancer, loadbalancers, words),
-        idle=or_(never, _OWN.not_in(_BOUND), and_(silent, ~it.heard())),
-        silent=silent,
-        **_faults(it, words, _OWN.in_(trouble)),
+    usual = Condition(disabled=~and_(*_all_up(LoadBalancer, it)), idle=_OWN.not_in(_BOUND))
+    other = replace(
+        usual,
+        idle=or_(_OWN.in_(never), and_(_OWN.in_(silent), ~it.heard())),
+        silent=_OWN.in_(silent),
+        **_faults(it, words, _OWN.in_(union(*trouble))),
+    )
+    return case(
+        (_OWN.in_(union(silent, never, *trouble)), decided(rules, other)), else_=decided(rules, usual)
     )
 
 

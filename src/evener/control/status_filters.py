@@ -17,10 +17,10 @@ from evener.control.status_columns import (
     applied,
     bound_to,
     condition,
-    condition_of_all,
     decided,
+    operating_of_all,
+    provisioning_of_all,
     standing,
-    standing_of_all,
 )
 from evener.control.statuses import PROVISIONING_RULES
 from evener.resources.describe import Resource
@@ -87,16 +87,16 @@ def _condition() -> Condition:
 
 @cache
 def _provisioning_status(cls: type[Resource], _: Words) -> Shown:
-    stands = standing_of_all() if cls is LoadBalancer else standing(cls, table(cls))
-    return Shown(decided(PROVISIONING_RULES, stands), nullable=False)
+    if cls is LoadBalancer:
+        return Shown(provisioning_of_all(), nullable=False)
+    return Shown(decided(PROVISIONING_RULES, standing(cls, table(cls))), nullable=False)
 
 
 @cache
 def _operating_status(cls: type[Resource], words: Words) -> Shown:
-    if cls is LoadBalancer:
-        it = condition_of_all(words) if words.everywhere else _condition()
-    else:
-        it = condition(cls, table(cls), words)
+    if cls is LoadBalancer and words.everywhere:
+        return Shown(operating_of_all(words), nullable=False)
+    it = _condition() if cls is LoadBalancer else condition(cls, table(cls), words)
     return Shown(decided(words.rules[cls], it), nullable=False)
 
 

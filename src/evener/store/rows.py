@@ -341,9 +341,12 @@ def _is_derived(by: Order) -> bool:
 
 
 def _rows_of(cls: type[Resource], page: Select[Any], by: Order, *, reverse: bool) -> Select[Any]:
-    """Return the statement of the rows whose ids and keys `page` gives, in its order."""
+    """Return the statement of the rows whose ids and keys `page` gives, in its order.
+
+    An outer join, though none is without a row: for an inner one SQLite would write the whole order down.
+    """
     found = page.subquery()
-    statement = select(table(cls)).join(found, found.c.found == table(cls).c.id)
+    statement = select(table(cls)).select_from(found.outerjoin(table(cls), found.c.found == table(cls).c.id))
     for number, key in enumerate(sort_keys(cls, by, reverse=reverse)):
         column = found.c[f"key_{number}"]
         statement = statement.order_by(column.asc() if key.ascending else column.desc())

@@ -165,7 +165,7 @@ for _kind in TAGS:
     _oldest_first(metadata.tables[_kind.table()])
 Index(None, listeners.c.connection_limit, listeners.c.id)
 # What statuses are derived from, in the order of ids: a list that is sorted by one looks at all, and reads a page.
-_STANDING = ("generation", "created_generation", "deleted_generation", "admin_state_up")
+_STANDING = ("generation", "created_generation", "deleted_generation", "admin_state_up", "created_at")
 Index("ix_loadbalancers_standing", *(loadbalancers.c[name] for name in ("project_id", "id", *_STANDING)))
 
 # `place`: the machine and state directory that the agent runs on; `start`: how often it has been started there; `run`:
