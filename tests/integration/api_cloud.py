@@ -33,6 +33,7 @@ from evener.resources.facts import Asker, Counters, Failure, Observation, Report
 from evener.store.database import Database
 from evener.store.schema import agents
 from evener_cloud.all_tables import metadata
+from evener_cloud.compute import http as nova
 from evener_cloud.network.builtin import BuiltinNetwork
 from evener_cloud.network.http.networking import NETWORKING, behind
 from evener_cloud.secrets.builtin import BuiltinSecrets
@@ -103,6 +104,11 @@ class User:
     token: str
     project: str
     below: str = V2
+
+    @property
+    def nova(self) -> "User":
+        """The same client, with the Compute API's paths."""
+        return dataclasses.replace(self, below=nova.PATH)
 
     @property
     def octavia(self) -> "User":
@@ -220,6 +226,7 @@ class Cloud:
             AnswerCache(database.version),
         )
         neutron.add_routes(app, onlooker.owned_ports_changed, MAX_BODY)
+        nova.add_routes(app, database, SECRETS)
         if secrets is not None:
             barbican.add_routes(app, secrets, SECRETS, MAX_BODY)
         self.client = testing.TestClient(app)

@@ -50,7 +50,14 @@ def test_head_is_answered_as_get_wherever_that_is(cloud: Cloud) -> None:
     network = cloud.ann.create("network")
     below = [f"{V2}/networks", f"{V2}/networks/{network['id']}", f"{V2}/extensions", f"{V2}/quotas"]
     views = [view.path for view in NETWORKING.views if "{" not in view.path]
-    others = ["/identity", "/identity/v3/auth/catalog", "/identity/v3/users", "/key-manager/v1/secrets"]
+    others = [
+        "/identity",
+        "/identity/v3/auth/catalog",
+        "/identity/v3/users",
+        "/key-manager/v1/secrets",
+        "/compute",
+    ]
+    others += ["/compute/v2.1/servers"]
     for path in {*below, *views, *others, "/", "/healthcheck"}:
         headers = {"X-Auth-Token": cloud.admin.token}
         got = cloud.client.simulate_get(path, headers=headers)

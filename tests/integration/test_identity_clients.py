@@ -206,14 +206,31 @@ def test_three_commands_make_a_second_project_with_its_own_user(server: Server) 
 def test_the_catalog_lists_the_services(server: Server) -> None:
     base = server.url.removesuffix("/identity/v3")
     catalog = {each["Type"]: each["Endpoints"] for each in server.openstack("catalog", "list")}
-    assert set(catalog) == {"identity", "network", "load-balancer", "key-manager"}
+    assert set(catalog) == {"identity", "network", "load-balancer", "key-manager", "compute"}
     urls = {(endpoint["interface"], endpoint["url"]) for endpoint in catalog["network"]}
     assert urls == {(interface, f"{base}/networking") for interface in ("public", "internal", "admin")}
     names = {each["Name"] for each in server.openstack("service", "list")}
-    assert names == {"keystone", "neutron", "octavia", "barbican"}
+    assert names == {"keystone", "neutron", "octavia", "barbican", "nova"}
     rows = server.openstack("endpoint", "list", "--service", "network", "--interface", "public")
     assert [(row["URL"], row["Region"]) for row in rows] == [(f"{base}/networking", "RegionOne")]
     assert [row["Region"] for row in server.openstack("region", "list")] == ["RegionOne"]
+
+
+def test_what_a_user_interface_asks_and_sends_besides_is_answered(server: Server) -> None:
+    ids, admin = server.tenant("plain"), server.session("admin", server.password or "", "admin")
+    plain = server.session("plain", "old-password", "plain")
+    assert admin.get(f"{server.url}/groups").json()["groups"] == []
+    for plural in ("groups", "application_credentials"):
+        assert plain.get(f"{server.url}/users/{ids['user']}/{plural}").json()[plural] == []
+        with pytest.raises(exceptions.Forbidden):
+            plain.get(f"{server.url}/users/somebody/{plural}")
+    with pytest.raises(exceptions.Forbidden):
+        plain.get(f"{server.url}/groups")
+    body = {"user": {"name": "optional", "options": {"lock_password": False, "ignore_password_expiry": None}}}
+    made = admin.post(f"{server.url}/users", json=body).json()["user"]["id"]
+    body["user"]["options"]["lock_password"] = True
+    with pytest.raises(exceptions.BadRequest, match="options"):
+        admin.patch(f"{server.url}/users/{made}", json=body)
 
 
 def test_domains_projects_users_and_roles_are_made_changed_and_deleted(server: Server) -> None:

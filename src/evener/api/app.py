@@ -35,6 +35,8 @@ OPEN_PATHS = frozenset(
         "/load-balancer/v2/openapi.json",
         "/key-manager",
         "/key-manager/",
+        "/compute",
+        "/compute/",
     }
 )
 

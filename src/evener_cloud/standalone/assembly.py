@@ -26,6 +26,7 @@ from evener.serving.load_balancing import Cloud, look_for_lost_hosts, make_api
 from evener.store.database import Database
 from evener.store.departures import database_id
 from evener_cloud import config as cloud
+from evener_cloud.compute import http as nova
 from evener_cloud.identity.bootstrap import deliver_credentials, follow_address
 from evener_cloud.identity.builtin import BuiltinIdentity
 from evener_cloud.identity.http import routes as keystone
@@ -39,7 +40,7 @@ from evener_cloud.secrets.builtin import BuiltinSecrets
 from evener_cloud.secrets.http import routes as barbican
 
 KEY_FILE = "token.key"
-SERVICES = ("identity", "networking", "load-balancer", "key-manager", "healthcheck")
+SERVICES = ("identity", "networking", "load-balancer", "key-manager", "compute", "healthcheck")
 
 
 def _make_bus(conf: cfg.ConfigOpts) -> Bus:
@@ -106,6 +107,7 @@ class Assembly:
         )
         keystone.add_routes(app, identity, url)
         barbican.add_routes(app, secrets, url, largest)
+        nova.add_routes(app, self.database, url)
         return app
 
     def _make_agent(self) -> AgentService | None:

@@ -223,6 +223,27 @@ def list_projects_of_user(call: Call) -> Reply:
     return shown(call, PROJECT, call.identity.directory.projects_of(user_id))
 
 
+def list_groups(call: Call) -> Reply:
+    """GET /groups: there are none; clients that offer them ask all the same."""
+    administrator(call)
+    return _none(call, "groups")
+
+
+def lister_of_nothing(plural: str) -> Handler:
+    """Return the handler of GET /users/ID/PLURAL, for what no user has here."""
+
+    def list_none(call: Call) -> Reply:
+        _own_or_administered(call, call.path["object_id"])
+        return _none(call, plural)
+
+    return list_none
+
+
+def _none(call: Call, plural: str) -> Reply:
+    links = {"self": call.site.url(call.request.path), "next": None, "previous": None}
+    return Reply(200, {plural: [], "links": links})
+
+
 def _grant(call: Call, target: TargetKind) -> Grant:
     path = call.path
     return Grant(path["user_id"], path["role_id"], target, path["object_id"])

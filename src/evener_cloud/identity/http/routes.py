@@ -20,7 +20,8 @@ IDENTITY = Service("identity", "keystone", MOUNT)
 NETWORK = Service("network", "neutron", "/networking")
 LOAD_BALANCER = Service("load-balancer", "octavia", "/load-balancer")  # without a version: clients add it
 KEY_MANAGER = Service("key-manager", "barbican", "/key-manager")
-DEFAULT_SERVICES = (IDENTITY, NETWORK, LOAD_BALANCER, KEY_MANAGER)
+COMPUTE = Service("compute", "nova", "/compute/v2.1")
+DEFAULT_SERVICES = (IDENTITY, NETWORK, LOAD_BALANCER, KEY_MANAGER, COMPUTE)
 Routes = dict[str, dict[str, Handler]]
 
 
@@ -88,6 +89,9 @@ def _object_routes() -> Routes:
             "PATCH": directory.changer(kind),
             "DELETE": directory.deleter(kind),
         }
+    routes["/v3/groups"] = {"GET": directory.list_groups}
+    for plural in ("groups", "application_credentials"):
+        routes[f"/v3/users/{{object_id}}/{plural}"] = {"GET": directory.lister_of_nothing(plural)}
     return routes
 
 
