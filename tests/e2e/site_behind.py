@@ -34,28 +34,44 @@ class Site:
         return self.outside.answers(self.address)
 
 
+@dataclass(frozen=True)
+class Outside:
+    """An external network with a host on it, and the router between it and the cloud's subnet."""
+
+    network: Thing
+    host: Host
+    router: Thing
+
+
 @contextmanager
-def behind_a_router(cloud: Cloud) -> Iterator[Site]:
-    """Make it all; at the end remove all of it but the networks, and see that the router is gone."""
-    balancer = cloud.balancer("inside")
+def with_an_outside(cloud: Cloud) -> Iterator[Outside]:
+    """Make it; at the end remove all of it but the network, and see that the router is gone."""
     network = cloud.api.create("network", name="outer", **{"router:external": True})
     cidr = {"cidr": "198.51.100.0/24", "ip_version": 4, "gateway_ip": "198.51.100.254"}
     subnet = cloud.api.create("subnet", network_id=network["id"], **cidr)
-    outside = cloud.host("outside", subnet)
+    host = cloud.host("outside", subnet)
     gateway = {"network_id": network["id"]}
     router = cloud.api.create("router", name="router", external_gateway_info=gateway)
     leg = {"subnet_id": cloud.subnet["id"]}
     assert cloud.api.request("PUT", f"{router.path}/add_router_interface", leg).ok
-    port_id = balancer.lb["vip_port_id"]
-    floating = cloud.api.create("floatingip", floating_network_id=network["id"], port_id=port_id)
-    made = Site(cloud, balancer, outside, router, floating["floating_ip_address"])
-    eventually(made.answers)
-    yield made
+    yield Outside(network, host, router)
     api = cloud.api  # it may be another by now
-    cloud.delete(balancer)
-    api.delete(floating)
     assert api.request("PUT", f"{router.path}/remove_router_interface", leg).ok
     api.delete(router)
-    cloud.hosts.remove(outside)
-    outside.remove()
-    eventually(lambda: not netns.exists(made.namespace))
+    cloud.hosts.remove(host)
+    host.remove()
+    eventually(lambda: not netns.exists(f"qrouter-{router['id']}"))
+
+
+@contextmanager
+def behind_a_router(cloud: Cloud) -> Iterator[Site]:
+    """Make it all; at the end remove all of it but the networks, and see that the router is gone."""
+    balancer = cloud.balancer("inside")
+    with with_an_outside(cloud) as outside:
+        ends = {"floating_network_id": outside.network["id"], "port_id": balancer.lb["vip_port_id"]}
+        floating = cloud.api.create("floatingip", **ends)
+        made = Site(cloud, balancer, outside.host, outside.router, floating["floating_ip_address"])
+        eventually(made.answers)
+        yield made
+        cloud.delete(balancer)
+        cloud.api.delete(floating)
