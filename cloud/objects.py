@@ -81,9 +81,9 @@ def networks(cloud: Any) -> None:
 
 
 def room(cloud: Any) -> None:
-    """Let the project `service` have a security group for each load balancer; `openstack quota set` needs a Nova."""
+    """Let the project `service` have ports and groups for each load balancer; `openstack quota set` needs a Nova."""
     project = cloud.identity.find_project("service")
-    cloud.network.update_quota(project.id, security_groups=-1, security_group_rules=-1)
+    cloud.network.update_quota(project.id, security_groups=-1, security_group_rules=-1, ports=-1)
 
 
 def floating(cloud: Any) -> None:

@@ -67,7 +67,7 @@ def admin() -> Iterator[openstack.connection.Connection]:
     with openstack.connect(load_yaml_config=False, connect_retries=3) as connection:
         _log_in(connection)
         for name in OURS:  # where the security groups are that Evener keeps
-            room = {"security_groups": -1, "security_group_rules": -1}
+            room = {"security_groups": -1, "security_group_rules": -1, "ports": -1}
             connection.network.update_quota(connection.identity.find_project(name).id, **room)
         yield connection
 

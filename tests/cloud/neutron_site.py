@@ -1,14 +1,21 @@
 """What the tests of Evener's network service in a real Neutron share: that service, and what it asked for."""
 
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 from cloud.conftest import Tenant
+from evener.host import netns
+from evener.host.linuxbridge import LinuxBridgeDriver
 from evener.services.neutron import NeutronNetwork
 from evener.services.neutron_api import Neutron
 from evener.services.sessions import Service
+
+AGENT_S = 60.0  # that Neutron's agent may take on a busy machine
+Plug = Callable[[str], str]
 
 
 class Counted(Neutron):
@@ -35,3 +42,39 @@ def balancer(network: NeutronNetwork, tenant: Tenant, address: str | None = None
         )
     finally:
         network.release_vip_port(loadbalancer_id)
+
+
+@contextmanager
+def plugging(network: NeutronNetwork, host: str) -> Iterator[Plug]:
+    """Yield what plugs a port into a namespace of its own, whose name it returns."""
+    driver, there = LinuxBridgeDriver(), []
+
+    def plug(port_id: str) -> str:
+        namespace = f"test-{port_id[:8]}"
+        port = network.vip_port(port_id, host)
+        assert port is not None
+        there.append((namespace, port.wiring))
+        netns.ensure(namespace)
+        driver.plug(namespace, port.wiring)
+        return namespace
+
+    try:
+        yield plug
+    finally:
+        for namespace, wiring in there:
+            driver.unplug(namespace, wiring.id)
+            netns.delete(namespace)
+
+
+def answered(namespace: str, address: str, port: int) -> bool:
+    """Say whether a web server answers who asks from a namespace."""
+    words = ["ip", "netns", "exec", namespace, "curl", "-s", "-m", "2", f"http://{address}:{port}/"]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+
+def becomes(what: Callable[[], bool]) -> bool:
+    """Wait until it is so, as long as Neutron's agent may take."""
+    until = time.monotonic() + AGENT_S
+    while not what() and time.monotonic() < until:
+        time.sleep(0.5)
+    return what()

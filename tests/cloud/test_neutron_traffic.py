@@ -1,23 +1,19 @@
 """What Neutron's agent lets through to a load balancer's port, tried with packets."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 from oslo_config import cfg
 
 from cloud.conftest import Tenant
-from cloud.neutron_site import balancer
-from evener.host import netns
-from evener.host.linuxbridge import LinuxBridgeDriver
+from cloud.neutron_site import Plug, answered, balancer, becomes, plugging
 from evener.resources.wiring import PacketRule
 from evener.services import neutron
 from evener.services.neutron import NeutronNetwork
 
 pytestmark = [pytest.mark.cloud, pytest.mark.root]
-AGENT_S = 60.0  # that Neutron's agent may take on a busy machine
 
 
 @pytest.fixture
@@ -26,40 +22,13 @@ def network(conf: cfg.ConfigOpts) -> NeutronNetwork:
 
 
 @pytest.fixture
-def plugged(network: NeutronNetwork, host: str) -> Iterator[Callable[[str], str]]:
-    """Yield what plugs a port into a namespace of its own, whose name it returns."""
-    driver, there = LinuxBridgeDriver(), []
-
-    def plug(port_id: str) -> str:
-        namespace = f"test-{port_id[:8]}"
-        port = network.vip_port(port_id, host)
-        assert port is not None
-        there.append((namespace, port.wiring))
-        netns.ensure(namespace)
-        driver.plug(namespace, port.wiring)
-        return namespace
-
-    yield plug
-    for namespace, wiring in there:
-        driver.unplug(namespace, wiring.id)
-        netns.delete(namespace)
-
-
-def answered(namespace: str, address: str, port: int) -> bool:
-    words = ["ip", "netns", "exec", namespace, "curl", "-s", "-m", "2", f"http://{address}:{port}/"]
-    return subprocess.run(words, check=False, capture_output=True).returncode == 0
-
-
-def becomes(what: Callable[[], bool]) -> bool:
-    """Wait until it is so, as long as Neutron's agent may take."""
-    until = time.monotonic() + AGENT_S
-    while not what() and time.monotonic() < until:
-        time.sleep(0.5)
-    return what()
+def plugged(network: NeutronNetwork, host: str) -> Iterator[Plug]:
+    with plugging(network, host) as plug:
+        yield plug
 
 
 def test_only_what_listeners_wait_for_comes_through(
-    network: NeutronNetwork, tenant: Tenant, plugged: Callable[[str], str]
+    network: NeutronNetwork, tenant: Tenant, plugged: Plug
 ) -> None:
     ours = [{"subnet_id": tenant.subnet_id}]
     client_port = tenant.connection.network.create_port(network_id=tenant.network_id, fixed_ips=ours)

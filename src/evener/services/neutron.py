@@ -15,13 +15,14 @@ from oslo_config import cfg
 
 from evener.resources.agent import AGENT_TYPE
 from evener.resources.caller import Caller
-from evener.resources.errors import EvenerError, NotFound, Unsupported
+from evener.resources.errors import EvenerError, NotFound
 from evener.resources.types import Role
 from evener.resources.wiring import NetworkSpec, PacketRule, RouterSpec
 from evener.services.network import Footing, HostPort, SubnetInfo, Surroundings, VipAllocation, VipPort
 from evener.services.neutron_api import Json, Neutron, batched
 from evener.services.neutron_groups import VipGroups
 from evener.services.neutron_hosts import Hosts
+from evener.services.neutron_pairs import HostPorts
 from evener.services.neutron_ports import VipPorts, addresses
 from evener.services.neutron_watch import Watch
 from evener.services.neutron_wiring import Wiring
@@ -69,6 +70,7 @@ class NeutronNetwork:
         self._keeps_groups = keeps_groups
         self._ports = VipPorts(neutron, installation, closed=keeps_groups)
         self._groups = VipGroups(neutron, installation)
+        self._host_ports = HostPorts(neutron, installation)
         # What is asked while Neutron is busy with a change, which takes it many times as long.
         self._meanwhile = ThreadPoolExecutor(AT_ONCE, "neutron")
         self._hosts = Hosts(neutron)
@@ -118,28 +120,32 @@ class NeutronNetwork:
         return self._groups.choose(caller, port_id, group_ids)
 
     def release_vip_port(self, loadbalancer_id: str) -> None:
-        """Remove the port of a load balancer, or leave it to its user, and remove its security group."""
+        """Remove the ports of a load balancer, or leave the VIP's to its user, and remove its security groups."""
+        self._host_ports.remove(loadbalancer_id)
         self._ports.release(loadbalancer_id)
         self._groups.release(loadbalancer_id)
 
-    def reserve_host_ports(self, loadbalancer_id: str, vip_port_id: str) -> Mapping[Role, HostPort]:  # noqa: ARG002
-        """Refuse to: ports of pairs are not made in Neutron yet."""
-        raise Unsupported("topology ACTIVE_STANDBY next to Neutron")
+    def reserve_host_ports(self, loadbalancer_id: str, vip_port_id: str) -> Mapping[Role, HostPort]:
+        """Make the ports of two hosts, as ourselves."""
+        return self._host_ports.ensure(loadbalancer_id, vip_port_id)
 
     def release_host_ports(self, loadbalancer_id: str) -> None:
-        """Do nothing: there are none."""
+        """Remove the ports of two hosts, and their security group."""
+        self._host_ports.remove(loadbalancer_id)
 
     def with_host_ports(self) -> Collection[str]:
-        """Return none."""
-        return ()
+        """Return the load balancers for whose hosts this Evener has ports or a security group."""
+        return self._host_ports.every()
 
     def reserved(self) -> Collection[str]:
         """Return the load balancers for which this Evener has a port or a security group."""
-        return {*self._ports.reserved(), *self._groups.reserved()}
+        return {*self._ports.reserved(), *self._groups.reserved(), *self._host_ports.every()}
 
     def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo | None, member: str) -> tuple[str, ...]:
         """Give the port of a load balancer an address of a member's IP version, where it has none, and return it."""
-        return self._ports.reach(port_id, subnet, member)
+        found = self._ports.reach(port_id, subnet, member)
+        self._host_ports.extend(port_id)
+        return found
 
     def addresses_of_vip_port(self, port_id: str) -> frozenset[str]:
         """Return by which addresses a load balancer is called: its port's, and floating IPs that stand for them."""
@@ -152,14 +158,18 @@ class NeutronNetwork:
 
     def vip_port(self, port_id: str, host: str | None) -> VipPort | None:
         """Return what `host` needs to have the port, which is bound there from now on; None when it is gone."""
-        if host is None:
-            raise Unsupported("topology ACTIVE_STANDBY next to Neutron")
         groups: list[Json] = []
-        also = partial(self._groups.at_binding, groups) if self._keeps_groups else None
-        port = self._wiring.bound(port_id, host, also)
+        if host is None:
+            port = self._host_ports.vip(port_id)
+        else:
+            also = partial(self._groups.at_binding, groups) if self._keeps_groups else None
+            port = self._wiring.bound(port_id, host, also)
         if port is None:
             return None
-        self._just_seen.port, self._just_seen.groups = port, groups
+        if self._host_ports.is_one(port):
+            self._host_ports.follow(port)
+        else:
+            self._just_seen.port, self._just_seen.groups = port, groups
         return VipPort(self._wiring.describe(port))
 
     def let_in(self, loadbalancer_id: str, port_id: str, rules: Sequence[PacketRule]) -> None:

@@ -123,7 +123,7 @@ class VipPorts:
             if is_adopted(port, loadbalancer_id):
                 self._leave(port)
             else:
-                self._delete(port["id"])
+                delete_port(self._neutron, port["id"])
 
     def _leave(self, port: Json) -> None:
         try:
@@ -133,13 +133,6 @@ class VipPorts:
         for tag in port["tags"]:
             if tag.startswith(TAG):
                 self._neutron.untag("port", port["id"], tag)
-
-    def _delete(self, port_id: str) -> None:
-        try:
-            self._neutron.delete("port", port_id)
-        except Conflict:  # what guards it knows us by this
-            self._neutron.update("port", port_id, {"device_owner": LEAVING})
-            self._neutron.delete("port", port_id)
 
     def reserved(self) -> Collection[str]:
         """Return the load balancers that have a port which this Evener has made or taken over."""
@@ -184,6 +177,15 @@ class VipPorts:
             more = {"fixed_ips": [*before, *kept]}
             found = addresses(self._neutron.update("port", port["id"], more), version)
         return found
+
+
+def delete_port(neutron: Neutron, port_id: str) -> None:
+    """Delete a port of ours, from which all others are kept."""
+    try:
+        neutron.delete("port", port_id)
+    except Conflict:  # what guards it knows us by this
+        neutron.update("port", port_id, {"device_owner": LEAVING})
+        neutron.delete("port", port_id)
 
 
 def is_adopted(port: Json, loadbalancer_id: str) -> bool:
