@@ -5,12 +5,14 @@ the host.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import with_tables
 from falcon import testing
 from sqlalchemy import event, select
 
@@ -178,6 +180,13 @@ class Tree:
         return {**found, "member": f"/lbaas/pools/{self.pool}/members/{self.member}"}
 
 
+@functools.cache
+def policies() -> tuple[Policy, Policy]:
+    """Return the rules of LBaaS v2 and of Octavia, which no test changes."""
+    lbaas = Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
+    return lbaas, Policy(config.load([], "evener-test"), octavia.KINDS, octavia.RULES, OCTAVIA)
+
+
 class Cloud:
     """Everything but identity and the agent's host part."""
 
@@ -202,7 +211,7 @@ class Cloud:
         app = make_app(
             Tokens(), lambda: None, SECRETS, services=("networking",), trust_neutron_url=trust_neutron_url
         )
-        policy = Policy(config.load([], "evener-test"), NETWORKING.kinds, NETWORKING.rules)
+        policy, octavia_policy = policies()
         administrative = administration(
             database, self.network, self.bus, secrets=secrets, limited=NETWORKING.kinds
         )
@@ -221,7 +230,7 @@ class Cloud:
             app,
             self.balancing,
             administrative,
-            Policy(config.load([], "evener-test"), octavia.KINDS, octavia.RULES, OCTAVIA),
+            octavia_policy,
             MAX_BODY,
             AnswerCache(database.version),
         )
@@ -375,8 +384,7 @@ def counted(database: Database) -> Iterator[list[str]]:
 @contextmanager
 def on_sqlite(directory: Path) -> Iterator[Cloud]:
     """Open a cloud on SQLite, for fixtures of any scope."""
-    database = Database(f"sqlite:///{directory / 'evener.sqlite'}")
-    metadata.create_all(database.engine)
+    database = with_tables(f"sqlite:///{directory / 'evener.sqlite'}")
     yield Cloud(database)
     database.close()
 

@@ -5,30 +5,32 @@ Debian's, started once a session under their own users, reached by unix sockets 
 the disk. Must not be used for anything that is to outlive a test.
 """
 
-import importlib
+import functools
 import itertools
 import os
-import pkgutil
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine, make_url, text, update
 from sqlalchemy.exc import OperationalError
 
-from evener import store
 from evener.store.database import Database
-from evener.store.schema import metadata
+from evener.store.schema import database_identity
+from evener_cloud.all_tables import metadata
 
 START_S = 60
 STOP_S = 30
 _numbers = itertools.count(1)
+_STATEMENTS: dict[str, tuple[Dialect, dict[Any, Any]]] = {}
 
 
 @pytest.fixture(scope="session")
@@ -96,13 +98,43 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """Return a database with all tables, and no rows, on each kind of server in turn."""
-    for module in pkgutil.iter_modules(store.__path__):
-        if module.name.endswith("_tables"):
-            importlib.import_module(f"evener.store.{module.name}")
-    opened = Database(database_url)
-    metadata.create_all(opened.engine)
+    opened = with_tables(database_url)
     yield opened
     opened.close()
+
+
+def with_tables(url: str) -> Database:
+    """Return a database that was empty with all tables, and no rows but the one that says which database it is."""
+    database = Database(url)
+    where = database.engine.url
+    if where.get_backend_name() != "sqlite":
+        metadata.create_all(database.engine)
+        return alike(database)
+    Path(str(where.database)).write_bytes(_sqlite_with_tables(frozenset(metadata.tables)))
+    with alike(database).engine.begin() as connection:
+        connection.execute(update(database_identity).values(id=str(uuid.uuid4())))
+    return database
+
+
+def alike(database: Database) -> Database:
+    """Let a database have what those of its kind have made of statements: that is half of a short test."""
+    engine = database.engine
+    if engine.url.drivername not in _STATEMENTS:
+        with engine.connect():  # the dialect asks what the server can do
+            _STATEMENTS[engine.url.drivername] = engine.dialect, {}
+    engine.dialect, made = _STATEMENTS[engine.url.drivername]
+    engine.update_execution_options(compiled_cache=made)
+    return database
+
+
+@functools.cache
+def _sqlite_with_tables(_names: frozenset[str]) -> bytes:
+    with tempfile.TemporaryDirectory() as home:
+        path = Path(home) / "evener.sqlite"
+        database = Database(f"sqlite:///{path}")
+        metadata.create_all(database.engine)
+        database.close()
+        return path.read_bytes()
 
 
 def _newest(pattern: str, package: str) -> Path:
@@ -174,10 +206,11 @@ def _wait_for(url: URL, process: subprocess.Popen[bytes], log: Callable[[], str]
             time.sleep(0.1)
 
 
+@functools.cache
+def _administration(url: URL) -> Engine:
+    return create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+
 def _administer(url: URL, statement: str) -> None:
-    engine: Engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            connection.execute(text(statement))
-    finally:
-        engine.dispose()
+    with _administration(url).connect() as connection:
+        connection.execute(text(statement))

@@ -17,24 +17,15 @@ NO_API = {
     "OS_PASSWORD": "x",
     "OS_PROJECT_NAME": "p",
 }
-LINES = {
-    "/usr/bin/openstack": (
-        "--version",
-        "help loadbalancer create",
-        "network list",
-        "network list --nix",
-        "nix",
-    ),
-    "/usr/bin/neutron": ("--version", "help lbaas-pool-create", "net-list", "net-list --nix", "nix"),
-    EVENER: ("--version", "help lbaas-pool-create", "lbaas-pool-list", "lbaas-pool-list --nix", "nix"),
-}
+PROGRAMS = ("/usr/bin/openstack", "/usr/bin/neutron", EVENER)
+LINES = ("--version", "network list", "lbaas-pool-list", "help complete", "help net-list")
 
 
-def outcome(program: str, line: str, home: Path, **env: str) -> tuple[int, str, str]:
+def outcome(program: str, line: str, home: Path) -> tuple[int, str, str]:
     """Return how a command ended, and what it printed to both outputs."""
     done = subprocess.run(
         [program, *line.split()],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8", **env},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8", **NO_API},
         cwd=home,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -45,15 +36,12 @@ def outcome(program: str, line: str, home: Path, **env: str) -> tuple[int, str, 
     return done.returncode, done.stdout, re.sub("at 0x[0-9a-f]+", "", done.stderr)
 
 
-@pytest.mark.parametrize("program", LINES, ids=lambda path: Path(path).name)
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: Path(path).name)
 def test_a_loaded_program_prints_and_ends_as_a_started_one(program: str, tmp_path: Path) -> None:
     if not Path(program).exists():
         pytest.skip(f"there is no {program} here")
-    for line in LINES[program]:
-        for env in ({}, NO_API):
-            assert outcome(warm(program), line, tmp_path, **env) == outcome(program, line, tmp_path, **env), (
-                line
-            )
+    for line in LINES:
+        assert outcome(warm(program), line, tmp_path) == outcome(program, line, tmp_path), line
 
 
 SCRIPT = """#!{python}
