@@ -5,6 +5,7 @@ the process with SIGKILL, just before it or just after it has returned. The serv
 """
 
 import functools
+import gc
 import importlib
 import os
 import signal
@@ -83,6 +84,7 @@ class Trap:
 
 
 if __name__ == "__main__":
+    gc.disable()  # until the server is loaded, which enables it
     trap = Trap(Path(sys.argv.pop(1)))
     for each in (*FUNCTIONS, *ALSO):
         trap.set_on(each)

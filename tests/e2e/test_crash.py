@@ -91,6 +91,12 @@ def program(point_file: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
+def settings() -> str:
+    """Start no dashboard each time: it is a process of its own, which no kill here is about."""
+    return "[standalone]\ndashboard = false\n"
+
+
+@pytest.fixture(scope="module")
 def serving(cloud: Cloud) -> Balancer:
     """Return a load balancer that serves all the time."""
     return cloud.balancer("serving")

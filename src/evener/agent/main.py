@@ -3,6 +3,10 @@
 Next to Neutron's agents it has another name, `neutron-lbaasv2-agent`, and reads and writes where that agent did.
 """
 
+import gc
+
+gc.disable()  # while code is loaded: none of it is garbage, and to look again and again is a quarter of a start
+
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -25,6 +29,8 @@ from evener.dataplane.base import DataPlaneError
 from evener.host.errors import HostError
 from evener.resources.agent import BINARY
 from evener.resources.errors import Unavailable
+
+gc.enable()
 
 LOG = log.getLogger(__name__)
 

@@ -3,6 +3,10 @@
 Nothing is between them but the database and the bus. Traffic needs neither.
 """
 
+import gc
+
+gc.disable()  # while code is loaded: none of it is garbage, and to look again and again is a quarter of a start
+
 import logging
 import sys
 from collections.abc import Callable
@@ -27,6 +31,8 @@ from evener.serving.errors import StartError
 from evener.serving.load_balancing import look_for_lost_hosts, make_api
 from evener.serving.server import Server
 from evener.store.database import Database
+
+gc.enable()
 
 LOG = logging.getLogger(__name__)
 API, CONTROLLER = "evener-api", "evener-controller"

@@ -1,5 +1,6 @@
 """Passwords, kept as Argon2id hashes (RFC 9106). Knows no users."""
 
+import functools
 import secrets
 
 from argon2 import PasswordHasher
@@ -7,7 +8,6 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 # OWASP's least for Argon2id: 19 MiB, two passes, one lane. The memory counts once per login under way.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-_NOBODYS = _HASHER.hash(secrets.token_urlsafe())
 
 
 def hash_password(password: str) -> str:
@@ -21,7 +21,13 @@ def verify_password(stored: str | None, password: str) -> bool:
     Takes as long without a hash (an unknown user, a user without a password) as with one, so that the time of
     an answer does not say who exists.
     """
+    nobodys = _nobodys()
     try:
-        return _HASHER.verify(stored or _NOBODYS, password) and stored is not None
+        return _HASHER.verify(stored or nobodys, password) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+@functools.cache
+def _nobodys() -> str:
+    return _HASHER.hash(secrets.token_urlsafe())

@@ -1,5 +1,9 @@
 """`evener-standalone`: a cloud's load balancer without the cloud, on one host, from one command."""
 
+import gc
+
+gc.disable()  # while code is loaded: none of it is garbage, and to look again and again is a quarter of a start
+
 import logging
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +26,8 @@ from evener_cloud import config as cloud
 from evener_cloud.standalone import dashboard
 from evener_cloud.standalone.assembly import Assembly
 from evener_cloud.standalone.purge import purge
+
+gc.enable()
 
 LOG = logging.getLogger(__name__)
 CLI_OPTS = [
