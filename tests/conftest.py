@@ -3,12 +3,16 @@
 Must not provide fixtures of any one room; those stand next to the tests that use them.
 """
 
+import itertools
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+LONG = Path(__file__).with_name("long_files.txt")  # seconds and path of each file that takes long
+LONGEST = 40
 SANDBOXED = tuple(Path(path) for path in ("/run", "/tmp", "/var/lib/evener"))
 
 # Deadlines measure the machine, not the code. In CI the same cases run every time.
@@ -26,6 +30,28 @@ def pytest_configure(config: pytest.Config) -> None:
 def in_sandbox() -> bool:
     """Say whether this process runs below tests/sandbox, which mounts a file system of its own on each."""
     return all(path.is_mount() for path in SANDBOXED)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where files are shared out begin with those that take longest: at the end none is left to wait for."""
+    if not config.getoption("loadscopereorder", default=True):
+        lines = (line.split() for line in LONG.read_text().splitlines())
+        seconds = {path: int(number) for number, path in lines}
+        items.sort(key=lambda item: -seconds.get(item.nodeid.partition("::")[0], 0))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say at the end of a run that was shared out which files took longest, as `long_files.txt` has them."""
+    if config.getoption("dist", default="no") != "loadfile":
+        return
+    taken: Counter[str] = Counter()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            taken[report.nodeid.partition("::")[0]] += report.duration
+    terminalreporter.section("seconds of the longest files")
+    for path, seconds in taken.most_common(LONGEST):
+        terminalreporter.write_line(f"{seconds:.0f} {path}")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -71,3 +71,10 @@ def test_every_room_is_on_the_map() -> None:
 
 def test_the_map_is_short() -> None:
     assert len(ARCHITECTURE.read_text().split("\n")) < 250
+
+
+def test_the_files_of_tests_that_are_said_to_take_long_are_there() -> None:
+    lines = (ROOT / "tests" / "long_files.txt").read_text().splitlines()
+    assert [
+        line for line in lines if not re.fullmatch(r"\d+ \S+", line) or not (ROOT / line.split()[1]).exists()
+    ] == []
