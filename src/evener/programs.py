@@ -141,7 +141,7 @@ _ALL = (
         "evener-dashboard",
         "pages for a browser, beside a cloud",
         "Serves the dashboard, which is a client of the public APIs with its user's own token. It keeps nothing but"
-        " sessions. evener-standalone starts one by itself.",
+        " sessions. evener-standalone starts one by itself; with --os-cloud it is one for yourself.",
         _DAEMON,
         {
             **_SETTINGS,

@@ -7,7 +7,7 @@ import asyncio
 import hmac
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import falcon
@@ -31,7 +31,7 @@ from evener.dashboard import (
     wizard,
 )
 from evener.dashboard.asked import MOUNT, Asked, Html, Redirect, Reply, View
-from evener.dashboard.cloud import Away, Cloud, Credentials, LoggedOut, Refused
+from evener.dashboard.cloud import Away, Cloud, Credentials, LoggedOut, Login, Refused
 from evener.dashboard.editing import BALANCER
 from evener.dashboard.sent import MOST_FIELDS, Sent, kept_form, read_form
 from evener.dashboard.sessions import Session, Sessions
@@ -41,6 +41,8 @@ from evener.dashboard.words import LANGUAGE, LANGUAGES, THEME, THEMES, language_
 COOKIE = "evener_dashboard"
 LOGINS_AT_ONCE = 2  # each costs the identity service a password's hash
 ENDED = "The session has ended. Log in again: what you typed comes back; files have to be chosen again."
+LOGGED_OUT = "You are not logged in"
+OPEN = "Open the address that evener-dashboard has printed when it was started."
 ANOTHER_TITLE = "This form is of another session"
 ANOTHER = "Nothing has been done. Send it again if you want it done now."
 STREAMS = 20  # of events, of one session
@@ -97,11 +99,20 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
 )
 
 
+class Owner(Protocol):
+    """Who has started a dashboard for themselves: see `evener.dashboard.own`."""
+
+    key: str
+
+    def log_in(self) -> Login:
+        """Return what the identity service says of them now."""
+
+
 class Site:
     """What all requests share."""
 
-    def __init__(self, cloud: Cloud, sessions: Sessions) -> None:
-        self.cloud, self.sessions = cloud, sessions
+    def __init__(self, cloud: Cloud, sessions: Sessions, own: Owner | None = None) -> None:
+        self.cloud, self.sessions, self.own = cloud, sessions, own
         self.shared = live.Shared()
         self.logins = asyncio.Semaphore(LOGINS_AT_ONCE)
         self.streams: dict[str, int] = {}
@@ -156,7 +167,7 @@ class Page:
     ) -> None:
         session = self._site.session_of(req)
         if session is None:
-            _to_login(req, resp, sent)
+            self._to_login(req, resp, sent)
             return
         if req.method == "GET":
             sent = Sent(session.take_kept(req.relative_uri))
@@ -168,11 +179,17 @@ class Page:
             _write(resp, reply, session, req)
         except LoggedOut:
             self._site.sessions.end(session)
-            _to_login(req, resp, sent)
+            self._to_login(req, resp, sent)
         except Refused as refusal:
             _problem(resp, req, session, refusal.status, "The API has refused", str(refusal))
         except Away as error:
             _problem(resp, req, session, 503, "The API does not answer", str(error), sent)
+
+    def _to_login(self, req: Request, resp: Response, sent: Sent) -> None:
+        if self._site.own is None or not sent.form:
+            _to_login(req, resp, sent)
+        else:
+            _problem(resp, req, None, 401, LOGGED_OUT, OPEN)
 
 
 class FormPage(Page):
@@ -233,6 +250,39 @@ def _to_login(req: Request, resp: Response, sent: Sent) -> None:
     _write(resp, Html("login.html", {"title": "Log in", **values}, 401), None, req)
 
 
+def _begin(site: Site, req: Request, resp: Response, login: Login) -> Session:
+    """Let a browser have a session."""
+    session = site.sessions.begin(login)
+    secure = req.scheme == "https"
+    resp.set_cookie(COOKIE, session.key, path=MOUNT, http_only=True, same_site="Strict", secure=secure)
+    return session
+
+
+class OwnLogin:
+    """Where a session of a dashboard begins that somebody has started for themselves: with its key."""
+
+    def __init__(self, site: Site, own: Owner) -> None:
+        self._site, self._own = site, own
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Begin one for who has the key, and say to others where it is."""
+        given = req.get_param("key") or ""
+        if not hmac.compare_digest(given.encode(), self._own.key.encode()):
+            _problem(resp, req, None, 401, LOGGED_OUT, OPEN)
+            return
+        try:
+            login = await asyncio.to_thread(self._own.log_in)
+        except Refused as refusal:
+            _problem(resp, req, None, refusal.status, "The API has refused", str(refusal))
+            return
+        except Away as error:
+            _problem(resp, req, None, 503, "The API does not answer", str(error))
+            return
+        self._site.sessions.renew(login)
+        _begin(self._site, req, resp, login)
+        _write(resp, Redirect("/balancers"), None, req)
+
+
 class LoginPage:
     """Where a session begins."""
 
@@ -258,10 +308,7 @@ class LoginPage:
         except Away as error:
             self._show(req, resp, given, {"": str(error)}, 503)
             return
-        session = self._site.sessions.begin(login)
-        resp.set_cookie(
-            COOKIE, session.key, path=MOUNT, http_only=True, same_site="Strict", secure=req.scheme == "https"
-        )
+        session = _begin(self._site, req, resp, login)
         wanted = given["next"]
         inside = _is_inside(wanted)
         if inside and given["kept"]:
@@ -294,8 +341,11 @@ class Logout:
             if not hmac.compare_digest(sent.csrf.encode(), session.csrf.encode()):
                 raise falcon.HTTPForbidden(description="This form is not of this session; open it again.")
             self._site.sessions.end(session)
-            with suppress(Away):  # the token ends by itself
-                await asyncio.to_thread(self._site.cloud.log_out, session.login)
+            with suppress(
+                Away
+            ):  # the token ends by itself; that of one's own dashboard is other sessions' too
+                if self._site.own is None:
+                    await asyncio.to_thread(self._site.cloud.log_out, session.login)
         resp.unset_cookie(COOKIE, path=MOUNT, same_site="Strict")
         _write(resp, Redirect("/login"), None, req)
 
@@ -363,9 +413,9 @@ class Headers:
         resp.set_headers(HEADERS if kept is None else HEADERS | {"Cache-Control": kept})
 
 
-def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
-    """Return the application, all of it below `MOUNT`."""
-    site = Site(cloud, sessions)
+def make_app(cloud: Cloud, sessions: Sessions, own: Owner | None = None) -> falcon.asgi.App[Any, Any]:
+    """Return the application, all of it below `MOUNT`; where it is somebody's `own`, without a login page."""
+    site = Site(cloud, sessions, own)
     app = falcon.asgi.App(middleware=[Headers()])
     in_parts = MultipartFormHandler()
     in_parts.parse_options.max_body_part_count = MOST_FIELDS
@@ -377,7 +427,7 @@ def make_app(cloud: Cloud, sessions: Sessions) -> falcon.asgi.App[Any, Any]:
     app.add_route(f"{MOUNT}{BALANCER}/history/events", Events(site, live.HISTORY))
     app.add_route(f"{MOUNT}{BALANCER}/configuration/events", Events(site, live.CONFIGURATION))
     app.add_route(f"{MOUNT}/overview/events", Events(site, live.OVERVIEW))
-    app.add_route(f"{MOUNT}/login", LoginPage(site))
+    app.add_route(f"{MOUNT}/login", LoginPage(site) if own is None else OwnLogin(site, own))
     app.add_route(f"{MOUNT}/preferences", Preferences())
     app.add_route(f"{MOUNT}/logout", Logout(site))
     for path in (MOUNT, f"{MOUNT}/"):

@@ -262,4 +262,6 @@ CHINESE: dict[str, str] = {
     "unknown": "未知",
     "yes": "是",
     "{now} now, {rate} per second": "当前 {now}，每秒 {rate}",
+    "You are not logged in": "您尚未登录",
+    "Open the address that evener-dashboard has printed when it was started.": "请打开 evener-dashboard 启动时输出的地址。",
 }

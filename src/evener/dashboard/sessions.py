@@ -67,6 +67,12 @@ class Sessions:
             self._known.move_to_end(key)
             return session
 
+    def renew(self, login: Login) -> None:
+        """Let all go on as `login`."""
+        with self._lock:
+            for each in self._known.values():
+                each.login = login
+
     def end(self, session: Session) -> None:
         """Forget one."""
         with self._lock:

@@ -1,6 +1,8 @@
 """The settings of the dashboard, which stand in the same file as all others."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from oslo_config import cfg
 
@@ -21,6 +23,11 @@ OPTS = [
     ),
     cfg.IntOpt("idle_minutes", default=60, min=1, help="Minutes after which an unused session ends."),
 ]
+OWN_CLOUD = cfg.StrOpt(
+    "os-cloud",
+    default="",
+    help="Name of a cloud in clouds.yaml: a dashboard for yourself, logged in as that file says, on loopback alone.",
+)
 # What standalone tells the dashboard that it starts.
 STARTED_BY_OTHERS = [
     cfg.IntOpt("listen-fd", default=-1, help="Descriptor of a socket that listens, instead of an address."),
@@ -38,4 +45,10 @@ def load(argv: Sequence[str]) -> cfg.ConfigOpts:
     Raises:
         SystemExit: with a message on stderr, for an unknown option or a value out of range.
     """
-    return config.load(argv, PROGRAM, [config_check.OPTION, *STARTED_BY_OTHERS], others={GROUP: OPTS})
+    options = [config_check.OPTION, OWN_CLOUD, *STARTED_BY_OTHERS]
+    files: Sequence[Path] = (config.DEFAULT_FILE,)
+    if any(each.partition("=")[0] == f"--{OWN_CLOUD.name}" for each in argv):
+        files = [
+            each for each in files if os.access(each, os.R_OK)
+        ]  # it is the service's, with secrets in it
+    return config.load(argv, PROGRAM, options, others={GROUP: OPTS}, files=files)
