@@ -122,3 +122,21 @@ def test_the_plugin_is_a_wheel_of_its_own(tmp_path: Path) -> None:
     assert "neutron_lbaas/services/loadbalancer/plugin.py" in inside
     assert "neutron_lbaas/db/migration/alembic_migrations/versions/EXPAND_HEAD" in inside
     assert not any(name.startswith("evener/") for name in inside)
+
+
+def test_the_log_of_a_dashboard_that_may_rename_nothing_is_rotated(tmp_path: Path) -> None:
+    said = (ROOT / "packaging/debian/evener-standalone.logrotate").read_text()
+    log, settings = tmp_path / "evener-dashboard.log", tmp_path / "logrotate.conf"
+    settings.write_text(said.replace("/var/log/evener/evener-dashboard.log", str(log)))
+    settings.chmod(0o644)
+    tmp_path.chmod(0o755)
+    rotate = ("/usr/sbin/logrotate", "--force", "--state", tmp_path / "state", settings)
+    with log.open("a") as opened:  # as the dashboard has it, all the while
+        for number in range(8):
+            opened.write(f"line {number}\n")
+            opened.flush()
+            run(*rotate)
+        opened.write("the last\n")
+    assert log.read_text() == "the last\n"
+    kept = sorted(each.name for each in tmp_path.glob("evener-dashboard.log.*"))
+    assert kept == [f"evener-dashboard.log.{number}.gz" for number in range(1, 6)]
