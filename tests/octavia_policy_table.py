@@ -59,6 +59,7 @@ def operations() -> list[Operation]:
     quotas = f"{lbaas}/quotas"
     views = (
         ("GET", f"{lbaas}/loadbalancers/{{object_id}}/stats", "loadbalancer", "get_stats", True),
+        ("GET", f"{lbaas}/stats", "loadbalancer", "get_all", False),
         ("GET", f"{lbaas}/loadbalancers/{{object_id}}/status", "loadbalancer", "get_status", True),
         (
             "GET",

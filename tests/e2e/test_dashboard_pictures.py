@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from browsers import administrator, log_in, opened, violations
 from playwright.sync_api import Browser, Page, expect
-from standalone import Cloud, Standalone
+from standalone import Cloud, Standalone, eventually
 
 pytestmark = pytest.mark.root
 LARGEST = 60_000  # bytes of a picture
@@ -121,3 +121,28 @@ def test_traffic_is_seen_in_plots_and_by_member_and_a_page_says_when_all_of_it_i
     expect(page.locator("figcaption").first).not_to_contain_text("at most 0", timeout=10_000)
     cloud.delete(balancer)
     expect(page.locator("#connection")).to_contain_text("does not exist", timeout=10_000)
+
+
+def test_the_overview_has_plots_of_all_and_agents_page_follows(
+    cloud: Cloud, standalone: Standalone, page: Page
+) -> None:
+    balancer = cloud.balancer("all of it")
+    page.goto(f"{standalone.url}/dashboard/overview")
+    page.locator(".plot").first.wait_for(timeout=60_000)
+    before = page.locator("figcaption").first.inner_text()
+
+    def more() -> bool:
+        cloud.client.answers(balancer.vip)
+        return page.locator("figcaption").first.inner_text() != before
+
+    eventually(more, 60)
+    assert violations(page) == []
+    page.goto(f"{standalone.url}/dashboard/agents")
+    button = page.get_by_role("button", name="maintenance")
+    expect(button).to_contain_text("Begin")
+    for wanted, words in ((False, "End"), (True, "Begin")):
+        (agent,) = cloud.api.request("GET", "/networking/v2.0/agents").json()["agents"]
+        body = {"agent": {"admin_state_up": wanted}}
+        assert cloud.api.request("PUT", f"/networking/v2.0/agents/{agent['id']}", body).ok
+        expect(button).to_contain_text(words)  # without a reload
+    cloud.delete(balancer)

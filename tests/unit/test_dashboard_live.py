@@ -95,3 +95,38 @@ class Fresh(live.Shared):
 
     async def get(self, key, work, stands_s=0.0):  # type: ignore[no-untyped-def]
         return work()
+
+
+def test_the_overview_is_sent_plots_of_all_where_the_cloud_adds_up() -> None:
+    answers = {
+        **ONE,
+        "GET /lbaas/stats": {"stats": {"total_connections": 1, "active_connections": 0, "bytes_out": 0}},
+    }
+    page = live._Open(Fresh(), live.OVERVIEW, asked(Said(answers)), "")
+    assert news(page) == ["changed", "rates"]
+    assert news(page) == []
+    page._rates_at_s = 0
+    assert news(page) == ["rates"]
+    other = live._Open(Fresh(), live.OVERVIEW, asked(Said(ONE)), "")
+    assert news(other) == ["changed"]
+
+
+def test_of_agents_is_asked_again_what_they_serve_when_that_is_more_or_fewer() -> None:
+    agent = {"id": "a", "host": "node1", "alive": True, "admin_state_up": True, "heartbeat_timestamp": "1"}
+    answers = {
+        "GET /agents": {"agents": [agent | {"configurations": {"instances": 0}}]},
+        "GET /agents/a/agent-loadbalancers": {"loadbalancers": []},
+    }
+    cloud = Said(answers)
+    page = live._Open(Fresh(), live.AGENTS, asked(cloud), "")
+    assert news(page) == ["changed"]
+    page._whole_at_s = float("inf")
+    cloud.asked.clear()
+    answers["GET /agents"] = {
+        "agents": [agent | {"configurations": {"instances": 0}, "heartbeat_timestamp": "2"}]
+    }
+    assert news(page) == []
+    assert len(cloud.asked) == 1
+    answers["GET /agents"] = {"agents": [agent | {"configurations": {"instances": 1}}]}
+    answers["GET /agents/a/agent-loadbalancers"] = {"loadbalancers": [{"id": LB, "name": "lb"}]}
+    assert news(page) == ["changed"]

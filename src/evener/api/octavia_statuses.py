@@ -83,6 +83,12 @@ class StatusViews:
         response.media = {"stats": traffic.total.model_dump()}
 
     @documented(Documented(STATS))
+    def on_get_all_stats(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Show the counters of all load balancers that one would be listed, added up, as last reported."""
+        caller = self._policy.check(request.context.caller, "list", LoadBalancer)
+        response.media = {"stats": self._balancing.stats_of_all(caller).model_dump()}
+
+    @documented(Documented(STATS))
     def on_get_listener_stats(
         self, request: falcon.Request, response: falcon.Response, object_id: str
     ) -> None:
@@ -97,5 +103,6 @@ VIEWS = (
     View(f"{_BALANCER}/status", StatusViews, "status"),
     View(f"{_BALANCER}/statuses", StatusViews, "status"),
     View(f"{_BALANCER}/stats", StatusViews, "stats"),
+    View(f"{LBAAS}/stats", StatusViews, "all_stats"),
     View(f"{LBAAS}/listeners/{{object_id}}/stats", StatusViews, "listener_stats"),
 )

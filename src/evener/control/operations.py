@@ -45,7 +45,7 @@ from evener.resources.describe import Resource
 from evener.resources.destinations import DEFAULT_RESERVED, Range, ranges
 from evener.resources.errors import ObjectNotFound
 from evener.resources.event import EventType
-from evener.resources.facts import Traffic
+from evener.resources.facts import Counters, Traffic
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
@@ -126,6 +126,10 @@ class LoadBalancing:
     def stats(self, caller: Caller, loadbalancer_id: str) -> Traffic:
         """Return a load balancer's counters as of now, or of the last report where no agent answers at once."""
         return self._traffic.seen_by(caller, LoadBalancer, loadbalancer_id)
+
+    def stats_of_all(self, caller: Caller) -> Counters:
+        """Return the counters of all load balancers that the caller sees, added up, as last reported."""
+        return self._traffic.of_all(caller)
 
     def listener_stats(self, caller: Caller, listener_id: str) -> Traffic:
         """Return the counters of a listener's load balancer, that listener's among them once it has any."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from evener.bus.base import Bus
 from evener.control import scheduling
@@ -21,9 +21,12 @@ from evener.resources.facts import Counters, Observation, Traffic
 from evener.resources.loadbalancer import LoadBalancer
 from evener.store import rows
 from evener.store.database import Database, Transaction, retried
-from evener.store.schema import counters
+from evener.store.schema import counters, loadbalancers
 
 LOG = logging.getLogger(__name__)
+_SUMS = select(*(func.sum(counters.c[name]).label(name) for name in Counters.model_fields)).select_from(
+    counters.join(loadbalancers, loadbalancers.c.id == counters.c.loadbalancer_id)
+)
 _COUNTED = select(counters).where(counters.c.loadbalancer_id == bindparam("counted"))
 
 
@@ -61,6 +64,15 @@ class TrafficNow:
                 members[key] = members.get(key, Counters()) + counted
         with self._database.read() as tx:  # now that what each of them sees is stored
             return _summed(_counted(tx, loadbalancer_id), members)
+
+    def of_all(self, caller: Caller) -> Counters:
+        """Return what went through all load balancers that the caller reaches, as last reported."""
+        wanted = _SUMS
+        if caller.scope is not None:
+            wanted = wanted.where(loadbalancers.c.project_id == caller.scope)
+        with self._database.read() as tx:
+            row = tx.execute(wanted).one()
+        return Counters(**{name: int(getattr(row, name) or 0) for name in Counters.model_fields})
 
     def _said(self, host: str, loadbalancer_id: str, agent_id: str) -> Traffic | None:
         try:

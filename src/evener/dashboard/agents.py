@@ -8,33 +8,48 @@ from evener.dashboard.cloud import Refused
 
 Json = dict[str, Any]
 KIND: str = "Loadbalancerv2 agent"
+COMMANDS = 5  # that begin or end maintenance
 SHOWN = 20  # load balancers of each agent
+
+
+def probe(asked: Asked) -> Any:
+    """Return what tells, in one request, that something has changed: not that agents were heard of again."""
+    return [
+        (each["id"], each["alive"], each["admin_state_up"], each["configurations"].get("instances"))
+        for each in _all(asked)
+    ]
 
 
 def view(asked: Asked) -> Html:
     """Show them all."""
-    return _page(asked, {})
+    return Html("agents.html", values(asked))
 
 
-def _page(asked: Asked, wrong: Json, status: int = 200) -> Html:
-    agents = sorted(
-        asked.network("GET", "/agents", agent_type=KIND)["agents"],
-        key=lambda each: each["host"],
-    )
+def _all(asked: Asked) -> list[Json]:
+    found: list[Json] = asked.network("GET", "/agents", agent_type=KIND)["agents"]
+    return sorted(found, key=lambda each: str(each["host"]))
+
+
+def values(asked: Asked, wrong: Json | None = None) -> Json:
+    """Return what the page shows."""
+    agents = _all(asked)
     path = "/agents/{}/agent-loadbalancers"
     served = asked.cloud.together(
         *(partial(asked.network, "GET", path.format(each["id"])) for each in agents)
     )
     for agent, found in zip(agents, served, strict=True):
         agent["served"] = found["loadbalancers"]
-    values = {
+    turn = [
+        f"openstack network agent set --{'disable' if each['admin_state_up'] else 'enable'} {each['id']}"
+        for each in agents
+    ]
+    return {
         "title": "Agents",
         "agents": agents,
         "shown": SHOWN,
-        "wrong": wrong,
-        "commands": ["openstack network agent list"],
+        "wrong": wrong or {},
+        "commands": ["openstack network agent list", *turn[:COMMANDS]],
     }
-    return Html("agents.html", values, status)
 
 
 def change(asked: Asked) -> Reply:
@@ -43,7 +58,7 @@ def change(asked: Asked) -> Reply:
     try:
         asked.network("PUT", f"/agents/{asked.parts['agent_id']}", {"agent": wanted})
     except Refused as refusal:
-        return _page(asked, {"": str(refusal)}, refusal.status)
+        return Html("agents.html", values(asked, {"": str(refusal)}), refusal.status)
     return Redirect("/agents")
 
 

@@ -264,4 +264,6 @@ CHINESE: dict[str, str] = {
     "{now} now, {rate} per second": "当前 {now}，每秒 {rate}",
     "You are not logged in": "您尚未登录",
     "Open the address that evener-dashboard has printed when it was started.": "请打开 evener-dashboard 启动时输出的地址。",
+    "The hosts are doing it": "主机正在处理",
+    "Wait for the answer": "请等待应答",
 }

@@ -7,13 +7,13 @@ of the API, `gone`, `ended`.
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from falcon.asgi import SSEvent
 
-from evener.dashboard import balancer, configuration, history, listing, overview, rates
+from evener.dashboard import agents, balancer, configuration, history, listing, overview, rates
 from evener.dashboard.asked import Asked
 from evener.dashboard.cloud import Away, LoggedOut, Refused
 from evener.dashboard.templates import render
@@ -23,6 +23,7 @@ QUIET_S = 20.0
 RATES_EVERY_S = 3.0
 SETTLED_S = 2.0  # after a change: the API may have answered the rest as it was a second before
 WHOLE_EVERY_S = 15.0  # of what the tree of statuses does not tell; longer where there is much to ask
+REPORTED_EVERY_S = 10.0  # by agents, where their settings say nothing else
 OF_A_POOL_S = 2.0
 SIGN_OF_LIFE_S = 5.0  # who has gone is noticed by then
 OLD_S = 60.0
@@ -40,7 +41,8 @@ class Kind:
     probe: Callable[[Asked], Any]
     show: Callable[[Asked, Any], dict[str, Any]]
     whole_every_s: Callable[[dict[str, Any]], float] | None = None
-    has_rates: bool = False
+    ask_rates: Callable[[Asked, float], rates.Sample] | None = None
+    rates_every_s: float = RATES_EVERY_S
     every_s: float = EVERY_S
     quiet_probe: Callable[[Asked], Any] | None = None
 
@@ -51,6 +53,9 @@ def _whole_every_s(values: dict[str, Any]) -> float:
 
 LIST = Kind("list_live.html", listing.ask, listing.values)
 HISTORY = Kind("history_live.html", history.ask, history.values)
+AGENTS = Kind(
+    "agents_live.html", agents.probe, lambda asked, _: agents.values(asked), lambda _: WHOLE_EVERY_S
+)
 # What is read again tells of a host that answers again, or of a file that was written by hand.
 CONFIGURATION = Kind(
     "configuration_live.html",
@@ -59,13 +64,20 @@ CONFIGURATION = Kind(
     lambda _: WHOLE_EVERY_S,
 )
 # Sorted by what is derived, of all load balancers: dear.
-OVERVIEW = Kind("overview_live.html", overview.ask, lambda _, found: overview.values(found), every_s=5.0)
+OVERVIEW = Kind(
+    "overview_live.html",
+    overview.ask,
+    lambda _, found: overview.values(found),
+    every_s=5.0,
+    ask_rates=overview.ask_rates,
+    rates_every_s=REPORTED_EVERY_S,
+)
 BALANCER = Kind(
     "balancer_live.html",
     balancer.probe,
     lambda asked, _: balancer.values(balancer.read(asked)),
     _whole_every_s,
-    has_rates=True,
+    ask_rates=rates.ask,
     quiet_probe=balancer.quiet_probe,
 )
 
@@ -162,24 +174,29 @@ class _Open:
 
     async def _rates(self) -> Sequence[SSEvent]:
         now_s = asyncio.get_running_loop().time()
-        if not self._kind.has_rates or now_s < self._rates_at_s:
+        ask = self._kind.ask_rates
+        if ask is None or now_s < self._rates_at_s:
             return []
-        self._rates_at_s = now_s + RATES_EVERY_S
+        every_s = self._kind.rates_every_s
+        self._rates_at_s = now_s + every_s
         key = ("rates", *self._key)
         try:
-            found = await self._shared.get(key, lambda: rates.ask(self._asked, now_s), RATES_EVERY_S)
+            found = await self._shared.get(key, lambda: ask(self._asked, now_s), every_s)
         except (Away, Refused):
             return []  # what else has changed is sent all the same
         samples = self._shared.samples(key)
         if not samples or samples[-1] is not found:
             samples.append(found)
-        self._flows = rates.flows(list(samples), self._values["balancer"]["id"])
-        values = rates.values(list(samples), balancer.names(self._values))
+        names: Mapping[str, Mapping[str, str]] = {}
+        if "balancer" in self._values:
+            self._flows = rates.flows(list(samples), self._values["balancer"]["id"])
+            names = balancer.names(self._values)
+        values = rates.values(list(samples), names)
         return [SSEvent(event="rates", json=render("rates.html", self._asked.session, values))]
 
     def _picture(self) -> Sequence[SSEvent]:
         """Return the picture anew, where it is another one."""
-        if not self._kind.has_rates:
+        if "balancer" not in self._values:
             return []
         drawn = balancer.drawn(self._values, self._flows)
         text = render("picture.html", self._asked.session, {"picture": drawn})

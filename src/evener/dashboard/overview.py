@@ -5,6 +5,7 @@ from typing import Any
 
 from evener.dashboard.asked import Asked, Html
 from evener.dashboard.listing import FIELDS
+from evener.dashboard.rates import Sample
 
 Json = dict[str, Any]
 MOST = 100  # of those that are not well
@@ -16,6 +17,11 @@ def ask(asked: Asked) -> Any:
     """Return those that are not well, in one request: by the alphabet, every other status comes before ONLINE."""
     order = "operating_status:asc,name:asc"
     return asked.balancing("GET", "/loadbalancers", fields=FIELDS, limit=MOST, sort=order)["loadbalancers"]
+
+
+def ask_rates(asked: Asked, at_s: float) -> Sample:
+    """Return what all load balancers have counted; refused by a cloud that does not add it up."""
+    return Sample(at_s, asked.balancing("GET", "/stats")["stats"])
 
 
 def view(asked: Asked) -> Html:

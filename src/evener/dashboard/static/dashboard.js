@@ -169,3 +169,18 @@ if (weight) {
 }
 
 for (const part of document.querySelectorAll(".preferences select")) part.addEventListener("change", () => part.form.submit());
+
+// Who waits for an answer sees that, and sends nothing twice.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.ariaBusy === "true") { event.preventDefault(); return; }
+    form.ariaBusy = "true";
+    const bar = Object.assign(document.createElement("progress"), { ariaLabel: words.wait });
+    (event.submitter ?? form).after(bar);
+  });
+}
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return; // back to a page as it was left
+  for (const form of document.querySelectorAll("form[aria-busy]")) form.ariaBusy = null;
+  for (const bar of document.querySelectorAll("form progress")) bar.remove();
+});
