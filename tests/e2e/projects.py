@@ -9,19 +9,28 @@ from standalone import Api, Standalone
 IDENTITY = "/identity/v3"
 
 
+def made(api: Api, kind: str, name: str, **values: Any) -> str:
+    """Make a project, user or role, and return its id."""
+    answer = api.request("POST", f"{IDENTITY}/{kind}s", {kind: {"name": name, **values}})
+    assert answer.ok, answer.text
+    return str(answer.json()[kind]["id"])
+
+
+def known(api: Api, kind: str, name: str) -> str:
+    """Return the id of the project, user or role of that name."""
+    return str(api.request("GET", f"{IDENTITY}/{kind}s?name={name}").json()[f"{kind}s"][0]["id"])
+
+
+def grant(api: Api, project_id: str, user_id: str, role_id: str) -> None:
+    """Give a user a role in a project."""
+    assert api.request("PUT", f"{IDENTITY}/projects/{project_id}/users/{user_id}/roles/{role_id}").ok
+
+
 def project_api(standalone: Standalone, name: str, directory: Path) -> Api:
     """Return the API of a member of a new project."""
     admin = standalone.api()
-
-    def made(kind: str, **values: Any) -> str:
-        body = {kind: {"name": name, "domain_id": "default", **values}}
-        answer = admin.request("POST", f"{IDENTITY}/{kind}s", body)
-        assert answer.ok, answer.text
-        return str(answer.json()[kind]["id"])
-
-    project, user = made("project"), made("user", password=f"password of {name}")
-    role = admin.request("GET", f"{IDENTITY}/roles?name=member").json()["roles"][0]["id"]
-    assert admin.request("PUT", f"{IDENTITY}/projects/{project}/users/{user}/roles/{role}").ok
+    user = made(admin, "user", name, password=f"password of {name}")
+    grant(admin, made(admin, "project", name), user, known(admin, "role", "member"))
     cloud = yaml.safe_load((standalone.state / "clouds.yaml").read_text())["clouds"]["evener"]
     cloud["auth"] |= {"username": name, "password": f"password of {name}", "project_name": name}
     (directory / f"{name}.yaml").write_text(yaml.safe_dump({"clouds": {"evener": cloud}}))
