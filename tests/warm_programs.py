@@ -1,4 +1,4 @@
-"""Programs in Python that tests start often, loaded once: `warm` says where one is, `on_path` which PATH finds some.
+"""Programs in Python that tests start often, loaded once: `warm` says where one is, `on_path` which PATH finds them.
 
 What is there under a program's name hands its words, environment, directory and files to a `warm_server.py`, and ends
 as the program does, or with 255 where that is killed. All else is the program's own. Must not be used where the start
@@ -35,7 +35,8 @@ def _directory() -> Path:
 
 @functools.cache
 def _serve(program: Path) -> str:
-    stand_in = _directory() / program.name
+    stand_in = _directory() / program.name / program.name
+    stand_in.parent.mkdir()
     path = stand_in.with_suffix(".socket")
     interpreter = program.read_text().partition("\n")[0].removeprefix("#!").strip()
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(_directory()), "LC_ALL": "C.UTF-8"}
@@ -54,8 +55,6 @@ def warm(program: str | Path) -> str:
     return _serve(Path(shutil.which(program) or program))
 
 
-def on_path(*programs: str) -> Path:
-    """Return a directory for a PATH with those of these programs that are installed here."""
-    for program in filter(shutil.which, programs):
-        warm(program)
-    return _directory()
+def on_path(path: str, *programs: str) -> str:
+    """Return a PATH that has those of these programs that are installed here before all of `path`."""
+    return ":".join([*(str(Path(warm(each)).parent) for each in programs if shutil.which(each)), path])

@@ -25,6 +25,7 @@ from keystoneauth1.identity import v3
 from evener.host import netns
 from haproxy_rig import Web
 from waiting import eventually
+from warm_programs import warm
 
 PROGRAM = (str(Path(sys.executable).parent / "evener-standalone"),)
 NETWORKING = "/networking/v2.0"
@@ -191,7 +192,8 @@ class Standalone:
     def purge(self) -> None:
         if self.process.poll() is None:
             self.stop()
-        subprocess.run([*PROGRAM, "--config-file", str(self.config), "--purge"], check=True, timeout=60)
+        purging = [warm(*PROGRAM), "--config-file", str(self.config), "--purge"]
+        subprocess.run(purging, check=True, timeout=60)
 
     def warnings(self) -> list[str]:
         """Return the lines of the log that an operator should see."""

@@ -20,6 +20,7 @@ from standalone import Balancer, Cloud, Standalone
 
 from made_certificates import ec_key, make
 from waiting import eventually
+from warm_programs import on_path
 
 pytestmark = [
     pytest.mark.root,
@@ -60,7 +61,8 @@ class Client:
     def __init__(self, standalone: Standalone, directory: Path) -> None:
         self.directory = directory
         login = {"OS_CLIENT_CONFIG_FILE": str(standalone.state / "clouds.yaml"), "OS_CLOUD": "evener"}
-        self.environment = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8", **login}
+        path = on_path(f"{PROGRAMS}:{os.environ['PATH']}", str(PROGRAMS / "evener"))
+        self.environment = {"PATH": path, "LC_ALL": "C.UTF-8", **login}
 
     def run(self, command: str) -> tuple[int, str]:
         """Return how a command of bash ends, and what it says on both outputs."""

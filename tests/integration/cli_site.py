@@ -97,7 +97,7 @@ class Site:
             host.remove()
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(20) == 0
-        subprocess.run([*self.command, "--purge"], check=True, timeout=60)
+        subprocess.run([warm(self.command[0]), *self.command[1:], "--purge"], check=True, timeout=60)
 
 
 class Host:

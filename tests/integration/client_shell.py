@@ -13,8 +13,8 @@ class Shell:
 
     def __init__(self, state: Path, **env: str) -> None:
         self.state = state
-        programs = on_path("openstack", "neutron")
-        self.env = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(state), "LC_ALL": "C.UTF-8", **env}
+        path = on_path("/usr/bin:/bin", "openstack", "neutron")
+        self.env = {"PATH": path, "HOME": str(state), "LC_ALL": "C.UTF-8", **env}
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command, with openrc read first where no variables say who logs in."""
