@@ -16,13 +16,13 @@ class Way(Enum):
 
 
 class Proxy:
-    """The proxy before `target`; `port` is its own, on loopback."""
+    """The proxy before `target`; `port` is its own, on loopback, or that of a socket that listens elsewhere."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], listener: socket.socket | None = None) -> None:
         self._target = target
         self.way = Way.OPEN
         self._pairs: list[socket.socket] = []
-        self._listener: socket.socket | None = socket.create_server(("127.0.0.1", 0))
+        self._listener: socket.socket | None = listener or socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._serve(self._listener)
 
