@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from statistics import median
 
 from bench import report, topology, traffic
@@ -55,11 +56,14 @@ def _through_api(
     return posted - start, answered - start
 
 
-def by_hand_s(bridge: str, members: Sequence[tuple[str, int]]) -> float:
-    """Return the seconds that it takes by hand until a request is answered; nothing of it is left."""
+def by_hand_s(bridge: str, members: Sequence[tuple[str, int]], extra: Path | None = None) -> float:
+    """Return the seconds that it takes by hand until a request is answered; nothing of it is left.
+
+    `extra` is a file with more of its configuration.
+    """
     start = time.perf_counter()
     try:
-        topology.make_bare(topology.Bare(NAME), bridge, members)
+        topology.make_bare(topology.Bare(NAME, extra=extra), bridge, members)
         traffic.first_answer(topology.BARE_ADDRESS, SERVING_S)
         return time.perf_counter() - start
     finally:
