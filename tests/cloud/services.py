@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import create_engine, func, select
+
+from evener.store.schema import agents
 from waiting import eventually_there as eventually
 
 BIN = Path(sys.executable).parent
@@ -73,10 +76,24 @@ class Services:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck", timeout=2) as answer:
             return bool(answer.status == 200)
 
+    def have_an_agent(self) -> bool:
+        """Return whether one was heard of: what is made before is refused."""
+        engine = create_engine(database())
+        try:
+            with engine.connect() as connection:
+                return bool(connection.scalar(select(func.count()).select_from(agents)))
+        finally:
+            engine.dispose()
+
+
+def database() -> str:
+    """Return where the tables are."""
+    return os.environ.get("EVENER_DATABASE", "mysql+pymysql://os:os@127.0.0.1/evener")
+
 
 def settings(state: Path) -> str:
     """Return the settings of all programs beside the cloud of `cloud/up`."""
-    url, database = os.environ["OS_AUTH_URL"], "mysql+pymysql://os:os@127.0.0.1/evener"
+    url = os.environ["OS_AUTH_URL"]
     return f"""\
 [DEFAULT]
 state_path = {state}
@@ -84,7 +101,7 @@ transport_url = rabbit://os:os@127.0.0.1:5672/
 interface_driver = linuxbridge
 periodic_interval = 2
 [database]
-connection = {os.environ.get("EVENER_DATABASE", database)}
+connection = {database()}
 [service_auth]
 auth_url = {url}
 username = evener
@@ -108,12 +125,13 @@ password = evener
 def serving(directory: Path) -> Iterator[Services]:
     """Run all programs, on empty tables."""
     found = Services(directory, settings(directory / "state"))
-    found.run("evener-db-manage", "downgrade", "base")
+    found.run("evener-db-manage", "downgrade", "base", "--yes")
     found.run("evener-db-manage", "upgrade", "head")
     try:
         for program in (CONTROLLER, API, AGENT):
             found.start(program)
         eventually(found.answers, 120)
+        eventually(found.have_an_agent, 120)
         yield found
     except BaseException:
         print(found.said())  # noqa: T201 - with a test that fails

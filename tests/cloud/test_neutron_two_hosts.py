@@ -202,6 +202,10 @@ def test_the_other_host_takes_the_address_when_one_is_cut_off_and_one_has_it_aft
         is_one = both and len(before) == 1 and before == owners() and answered("caller", vip, 80)
         return before[0] if is_one else None
 
+    def roles() -> set[str]:
+        path = f"/load-balancer/v2/octavia/amphorae?loadbalancer_id={made['id']}"
+        return {each["role"] for each in user.got(path)["amphorae"]}
+
     try:
         eventually(lambda: status() == "ACTIVE", WITHIN_S)
         first = eventually(owner, WITHIN_S)
@@ -211,8 +215,7 @@ def test_the_other_host_takes_the_address_when_one_is_cut_off_and_one_has_it_aft
         assert other.has(vip, made["id"])
         ip(f"link set {first.link} up")
         assert eventually(owner, WITHIN_S)
-        shown = user.got(f"/load-balancer/v2/octavia/amphorae?loadbalancer_id={made['id']}")["amphorae"]
-        assert {each["role"] for each in shown} == {"MASTER", "BACKUP"}
+        eventually(lambda: roles() == {"MASTER", "BACKUP"}, WITHIN_S)  # once both have reported
     finally:
         assert user.ask("DELETE", f"{path}?cascade=true").accepted
         eventually(lambda: user.ask("GET", path).status == 404, WITHIN_S)

@@ -163,9 +163,15 @@ class Pair:
         return found
 
     def is_well(self) -> bool:
-        """Say whether both serve, and one has the VIP."""
-        both = all(self.serving("haproxy").values()) and all(self.serving("keepalived").values())
-        return both and len(self.owners()) == 1
+        """Say whether both serve, none frozen, and one has the VIP."""
+        serving = [pids for name in ("haproxy", "keepalived") for pids in self.serving(name).values()]
+        both = all(serving) and not any(_is_stopped(pid) for pids in serving for pid in pids)
+        return both and all(map(self._may_have_vip, (self.node, self.standalone))) and len(self.owners()) == 1
+
+    def _may_have_vip(self, host: Node | Standalone) -> bool:
+        """Say whether a host's keepalived was told that HAProxy serves there."""
+        weight = host.state / "lbaas" / "v2" / self.balancer.lb["id"] / "keepalived.weight"
+        return weight.exists() and int(weight.read_text()) >= 0
 
     def have(self, host: str) -> None:
         """See that this host has the VIP, for a second at least."""
@@ -201,6 +207,12 @@ def processes_of(name: str, balancer_id: str) -> dict[int, str]:
             if command.startswith(name) and balancer_id in command:
                 found[int(entry.name)] = command
     return found
+
+
+def _is_stopped(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return False
 
 
 @contextmanager

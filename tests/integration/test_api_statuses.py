@@ -2,15 +2,25 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from api_cloud import HOST, Cloud, Tree
 from network_service import Service
 
+from evener.api.dialects import octavia_words
 from evener.bus.inprocess import InProcessBus
+from evener.control import operating
 from evener.control.operations import LoadBalancing
+from evener.control.status_views import with_statuses
+from evener.resources.describe import Resource
 from evener.resources.facts import Counters, Failure, Observation, Report
+from evener.resources.listener import Listener
+from evener.resources.loadbalancer import LoadBalancer
+from evener.resources.member import Member
+from evener.resources.pool import Pool
 from evener.resources.types import OperatingStatus
+from evener.store import rows
 from evener.store.database import now
 from evener.store.schema import agents
 
@@ -352,3 +362,17 @@ def test_stats_in_detail_are_those_of_each_listener_and_member(cloud: Cloud) -> 
     assert detailed["listeners"][tree.listener]["bytes_in"] == 70
     assert detailed["members"][tree.member]["total_connections"] == 5
     cloud.refuses(cloud.ann, "GET", path, status=400, kind="HTTPInvalidParam", query_string="detail=x")
+
+
+@pytest.mark.parametrize("words", [operating.WORDS, octavia_words.WORDS], ids=["lbaas", "octavia"])
+@pytest.mark.parametrize("cls", [LoadBalancer, Listener, Pool, Member], ids=lambda it: it.__name__)
+def test_what_goes_while_a_list_is_read_is_shown_as_on_its_way(
+    cloud: Cloud, tree: Tree, cls: type[Resource], words: operating.Words
+) -> None:
+    with cloud.database.read() as tx:
+        there = rows.listing(tx, cls, rows.ListQuery())
+        gone = [each.trusted({**vars(each), "id": str(uuid4())}) for each in there]
+        shown = with_statuses(tx, cls, [*there, *gone], words)
+    assert [each.id for each in shown] == [each.id for each in [*there, *gone]]
+    if cls is LoadBalancer or words.everywhere:
+        assert {str(vars(each)["provisioning_status"]) for each in shown[len(there) :]} == {"PENDING_DELETE"}

@@ -105,17 +105,28 @@ def _standing(found: Sequence[Row[Any]], words: Words, moment: datetime) -> _Sta
     return _Standing(life, progress(bound, moment), below, bound, moment)
 
 
+def _gone(words: Words) -> _Standing:
+    """Return where one stands that has gone since it was read: it was on its way."""
+    moment, below = now(), dict.fromkeys(_below(words), False)
+    return _Standing(Lifetime(0, 0, 0), progress([], moment), below, [], moment)
+
+
 def with_statuses(tx: Transaction, cls: type[R], found: Sequence[R], words: Words) -> Sequence[R]:
-    """Return objects of one kind with those statuses that are shown of it, in one further statement at most."""
+    """Return objects of one kind with those statuses that are shown of it, in one further statement at most.
+
+    What goes between the statements is shown as on its way, so that no page ends before it is full.
+    """
     if cls is LoadBalancer:
         balancers = cast("Sequence[LoadBalancer]", found)
         standings = _standings(tx, [each.id for each in balancers], words)
-        return cast("Sequence[R]", [_balancer(each, standings[each.id], words) for each in balancers])
+        where = [standings.get(each.id) or _gone(words) for each in balancers]
+        shown = [_balancer(each, its, words) for each, its in zip(balancers, where, strict=True)]
+        return cast("Sequence[R]", shown)
     if not (words.everywhere and cls in words.rules and found):
         return found
     rows = of_all(tx, partial(_of_kind, cls, words), [each.id for each in found])
     by_id = {row[0]: row for row in rows}
-    return [each.trusted({**vars(each), **_both(cls, words, by_id[each.id])}) for each in found]
+    return [each.trusted({**vars(each), **_both(cls, words, by_id.get(each.id))}) for each in found]
 
 
 def _balancer(balancer: LoadBalancer, standing: _Standing, words: Words) -> LoadBalancer:
@@ -154,7 +165,13 @@ def _asked(cls: type[Resource], words: Words) -> tuple[str, ...]:
     return tuple(each.name for each in fields(it) if getattr(it, each.name) is not False)
 
 
-def _both(cls: type[Resource], words: Words, row: Row[Any]) -> dict[str, StrEnum]:
+def _both(cls: type[Resource], words: Words, row: Row[Any] | None) -> dict[str, StrEnum]:
+    if row is None:  # it has gone meanwhile
+        gone = Condition(disabled=False, idle=True, pending=True)
+        return {
+            "provisioning_status": ProvisioningStatus.PENDING_DELETE,
+            "operating_status": words.of(cls, gone),
+        }
     asked = dict(zip(_asked(cls, words), row[1 + STANDING :], strict=True))
     stands = Standing(*row[1 : 1 + STANDING])
     return {
@@ -180,7 +197,7 @@ class Statuses:
 
 def statuses_below(tx: Transaction, row: Row[Any], words: Words) -> Statuses:
     """Return the statuses of a load balancer, of its `row`, and of everything below it."""
-    where = _standings(tx, [row.id], words)[row.id]
+    where = _standings(tx, [row.id], words).get(row.id) or _gone(words)
     at = where.at
     of_it = select(member_health).where(member_health.c.loadbalancer_id == row.id)
     health = tx.execute(of_it).mappings().all()
