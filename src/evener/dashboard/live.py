@@ -126,7 +126,7 @@ class _Open:
         self._sent_at_s = math.inf  # nothing was yet
         self._rates_at_s, self._flows = 0.0, dict[str, rates.Flow]()
         self._values: dict[str, Any] = {}
-        self._picture_sent = ""
+        self._picture_sent, self._is_drawn = "", True
 
     async def news(self) -> Sequence[SSEvent]:
         """Return what it has to be sent now.
@@ -165,7 +165,7 @@ class _Open:
         self._found = found  # what could not be shown is news still
         if self._kind.whole_every_s is not None:
             self._whole_at_s = now_s + (SETTLED_S if is_news else self._kind.whole_every_s(values))
-        self._values = values
+        self._values, self._is_drawn = values, False
         text = render(self._kind.template, self._asked.session, values, self._query)
         if text == self._sent:
             return []
@@ -189,15 +189,16 @@ class _Open:
             samples.append(found)
         names: Mapping[str, Mapping[str, str]] = {}
         if "balancer" in self._values:
-            self._flows = rates.flows(list(samples), self._values["balancer"]["id"])
+            self._flows, self._is_drawn = rates.flows(list(samples), self._values["balancer"]["id"]), False
             names = balancer.names(self._values)
         values = rates.values(list(samples), names)
         return [SSEvent(event="rates", json=render("rates.html", self._asked.session, values))]
 
     def _picture(self) -> Sequence[SSEvent]:
-        """Return the picture anew, where it is another one."""
-        if "balancer" not in self._values:
+        """Return the picture anew, where what it is drawn from was read anew and it is another one."""
+        if self._is_drawn or "balancer" not in self._values:
             return []
+        self._is_drawn = True
         drawn = balancer.drawn(self._values, self._flows)
         text = render("picture.html", self._asked.session, {"picture": drawn})
         if text == self._picture_sent:
