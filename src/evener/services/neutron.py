@@ -138,8 +138,8 @@ class NeutronNetwork:
         return self._host_ports.every()
 
     def reserved(self) -> Collection[str]:
-        """Return the load balancers for which this Evener has a port or a security group."""
-        return {*self._ports.reserved(), *self._groups.reserved(), *self._host_ports.every()}
+        """Return the load balancers for which this Evener has a port or a security group, beside those of hosts."""
+        return {*self._ports.reserved(), *self._groups.reserved()}
 
     def reach_from_vip_port(self, port_id: str, subnet: SubnetInfo | None, member: str) -> tuple[str, ...]:
         """Give the port of a load balancer an address of a member's IP version, where it has none, and return it."""

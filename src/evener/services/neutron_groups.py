@@ -14,7 +14,7 @@ from evener.resources.errors import Conflict, NotFound, QuotaExceeded
 from evener.resources.wiring import PacketRule
 from evener.services.network import PortClosed
 from evener.services.neutron_api import Json, Neutron
-from evener.services.neutron_ports import TAG, is_adopted
+from evener.services.neutron_ports import TAG, is_adopted, mark_of
 
 _OURS = f"{TAG}in-"  # then the group's id, and the digest of its rules
 _CHOSEN = f"{TAG}groups-chosen"
@@ -28,7 +28,7 @@ class VipGroups:
 
     def __init__(self, neutron: Neutron, installation: str) -> None:
         self._neutron = neutron
-        self._mark = f"Kept by Evener {installation}".strip()
+        self._mark = mark_of(installation)
 
     def prepare(self, loadbalancer_id: str) -> None:
         """Make the group of a load balancer that is being made, so that its port can be bound into it at once."""
@@ -102,9 +102,7 @@ class VipGroups:
         )
 
     def _groups(self, loadbalancer_id: str) -> Sequence[Json]:
-        mine = {"name": _PREFIX + loadbalancer_id, "project_id": self._neutron.project_id()}
-        found = self._neutron.list("security_group", **mine, fields=("id", "security_group_rules"))
-        return sorted(found, key=lambda each: str(each["id"]))
+        return own_groups(self._neutron, _PREFIX + loadbalancer_id)
 
     def _ensure(self, loadbalancer_id: str, found: Sequence[Json]) -> Json:
         if found:
@@ -149,6 +147,13 @@ class VipGroups:
         mine = {"description": self._mark, "project_id": self._neutron.project_id()}
         names = [each["name"] for each in self._neutron.list("security_group", **mine, fields="name")]
         return {name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)}
+
+
+def own_groups(neutron: Neutron, name: str) -> Sequence[Json]:
+    """Return our own project's security groups of a name, with their rules, in an order that is the same for all."""
+    mine = {"name": name, "project_id": neutron.project_id()}
+    found = neutron.list("security_group", **mine, fields=("id", "security_group_rules"))
+    return sorted(found, key=lambda each: str(each["id"]))
 
 
 def _rule(

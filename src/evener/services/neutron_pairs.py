@@ -12,7 +12,8 @@ from evener.resources.errors import Conflict, NotFound, QuotaExceeded, Unavailab
 from evener.resources.types import Role
 from evener.services.network import HostPort
 from evener.services.neutron_api import Json, Neutron
-from evener.services.neutron_ports import LEAVING, OWNER, delete_port
+from evener.services.neutron_groups import own_groups
+from evener.services.neutron_ports import LEAVING, OWNER, delete_port, mark_of
 
 ROLES = (Role.MASTER, Role.BACKUP)
 _GROUP = "pair-"
@@ -26,8 +27,8 @@ class HostPorts:
     def __init__(self, neutron: Neutron, installation: str) -> None:
         self._neutron = neutron
         # Then comes the port of the VIP that they are beside. What a user wrote there is not looked at.
-        self._mark = f"Kept by Evener {installation}".strip() + ", beside port "
-        self._group_mark = f"Kept by Evener {installation}".strip() + ", for two hosts"
+        self._mark = f"{mark_of(installation)}, beside port "
+        self._group_mark = f"{mark_of(installation)}, for two hosts"
 
     def ensure(self, loadbalancer_id: str, vip_port_id: str) -> Mapping[Role, HostPort]:
         """Make them, or give those that are there what they lack; see `Network.reserve_host_ports`."""
@@ -104,7 +105,7 @@ class HostPorts:
         """Remove them, if there are any, and their group."""
         for port in self._of(loadbalancer_id):
             delete_port(self._neutron, port["id"])
-        for group_id in (each["id"] for each in self._groups(loadbalancer_id)):
+        for group_id in (each["id"] for each in own_groups(self._neutron, _GROUP + loadbalancer_id)):
             self._neutron.delete("security_group", group_id)
 
     def every(self) -> Collection[str]:
@@ -121,14 +122,9 @@ class HostPorts:
         mine = {"project_id": self._neutron.project_id(), "device_id": loadbalancer_id}
         return [each for each in self._neutron.list("port", **mine) if self.is_one(each)]
 
-    def _groups(self, loadbalancer_id: str) -> Sequence[Json]:
-        mine = {"name": _GROUP + loadbalancer_id, "project_id": self._neutron.project_id()}
-        found = self._neutron.list("security_group", **mine, fields=("id", "security_group_rules"))
-        return sorted(found, key=lambda each: str(each["id"]))
-
     def _ensure_group(self, loadbalancer_id: str) -> str:
         values = {"name": _GROUP + loadbalancer_id, "description": self._group_mark}
-        found = self._groups(loadbalancer_id)
+        found = own_groups(self._neutron, values["name"])
         group = found[0] if found else self._neutron.create("security_group", values)
         group_id = str(group["id"])
         there = {

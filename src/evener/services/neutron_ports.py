@@ -29,7 +29,7 @@ class VipPorts:
 
     def __init__(self, neutron: Neutron, installation: str, *, closed: bool) -> None:
         self._neutron, self._closed = neutron, closed
-        self._mark = f"Kept by Evener {installation}".strip()
+        self._mark = mark_of(installation)
         self._tag = f"{TAG}vip-{installation[:8]}-"
 
     def reserve(
@@ -177,6 +177,11 @@ class VipPorts:
             more = {"fixed_ips": [*before, *kept]}
             found = addresses(self._neutron.update("port", port["id"], more), version)
         return found
+
+
+def mark_of(installation: str) -> str:
+    """Return what the description of a thing says that this Evener has made, or begins with."""
+    return f"Kept by Evener {installation}".strip()
 
 
 def delete_port(neutron: Neutron, port_id: str) -> None:
