@@ -65,8 +65,8 @@ def _wire(call: Call, kind: Kind, record: Record) -> dict[str, Any]:
 def shown(call: Call, kind: Kind, records: Sequence[Record]) -> Reply:
     """Return the reply with the records that `limit` and `marker` leave."""
     wires = [_wire(call, kind, record) for record in records]
-    links = {"self": call.site.url(f"/identity{call.request.path.partition('/identity')[2]}")}
-    return Reply(200, {kind.plural: _page(call, wires), "links": links | {"next": None, "previous": None}})
+    links = call.site.links(f"/identity{call.request.path.partition('/identity')[2]}")
+    return Reply(200, {kind.plural: _page(call, wires), "links": links})
 
 
 def _page(call: Call, wires: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -240,8 +240,7 @@ def lister_of_nothing(plural: str) -> Handler:
 
 
 def _none(call: Call, plural: str) -> Reply:
-    links = {"self": call.site.url(call.request.path), "next": None, "previous": None}
-    return Reply(200, {plural: [], "links": links})
+    return Reply(200, {plural: [], "links": call.site.links(call.request.path)})
 
 
 def _grant(call: Call, target: TargetKind) -> Grant:
@@ -309,8 +308,8 @@ def list_assignments(call: Call) -> Reply:
     if not (mine or access.is_admin):
         found = [each for each in found if access.administers in _domains(each)]
     name_of = _with_names if call.flag("include_names") else _id_only
-    links = {"self": call.site.url("/identity/v3/role_assignments"), "next": None, "previous": None}
     wires = [_assignment(call, each, name_of) for each in found]
+    links = call.site.links("/identity/v3/role_assignments")
     return Reply(200, {"role_assignments": wires, "links": links})
 
 

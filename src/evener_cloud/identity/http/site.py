@@ -30,6 +30,10 @@ class Site:
         """Return the URL of a path below the base URL."""
         return path if "://" in path else self.base_url + path
 
+    def links(self, path: str) -> dict[str, str | None]:
+        """Return what stands beside a list that is whole, which was asked for at `path`."""
+        return {"self": self.url(path), "next": None, "previous": None}
+
 
 def _id(*names: str) -> str:
     """Return an id that is the same at every start."""

@@ -119,8 +119,7 @@ def lister(plural: str, source: Callable[[Site], list[dict[str, Any]]], *filters
         call.access()
         wanted = {name: call.query(name) for name in filters if call.query(name)}
         found = [each for each in source(call.site) if _fits(each, wanted)]
-        links = {"self": call.site.url(f"/identity/v3/{plural}"), "next": None, "previous": None}
-        return Reply(200, {plural: found, "links": links})
+        return Reply(200, {plural: found, "links": call.site.links(f"/identity/v3/{plural}")})
 
     return list_them
 
