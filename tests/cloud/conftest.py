@@ -61,6 +61,12 @@ def conf(tmp_path: Path, settings: str) -> cfg.ConfigOpts:
     return load(tmp_path, settings)
 
 
+@pytest.fixture
+def network(conf: cfg.ConfigOpts) -> neutron.NeutronNetwork:
+    """Return the network service of an Evener of its own."""
+    return neutron.make(conf, str(uuid4()))
+
+
 @pytest.fixture(scope="session")
 def admin() -> Iterator[openstack.connection.Connection]:
     """Yield a connection of the cloud's administrator."""

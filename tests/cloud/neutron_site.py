@@ -66,6 +66,21 @@ def plugging(network: NeutronNetwork, host: str) -> Iterator[Plug]:
             netns.delete(namespace)
 
 
+@contextmanager
+def web_servers(namespace: str, *ports: int) -> Iterator[None]:
+    """Have a web server at each of these ports of a namespace."""
+    quiet, started = subprocess.DEVNULL, []
+    try:
+        for port in ports:
+            words = ["ip", "netns", "exec", namespace, "python3", "-m", "http.server", str(port)]
+            started.append(subprocess.Popen(words, stderr=quiet, stdout=quiet))
+        yield
+    finally:
+        for each in started:
+            each.terminate()
+            each.wait()
+
+
 def answered(namespace: str, address: str, port: int) -> bool:
     """Say whether a web server answers who asks from a namespace."""
     words = ["ip", "netns", "exec", namespace, "curl", "-s", "-m", "2", f"http://{address}:{port}/"]

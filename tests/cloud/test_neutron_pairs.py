@@ -1,39 +1,25 @@
 """The ports of the two hosts of a load balancer in a real Neutron: whose they are, and what they let through."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import uuid4
 
 import openstack
 import pytest
-from oslo_config import cfg
 
 from cloud.conftest import Tenant
-from cloud.neutron_site import Plug, answered, balancer, becomes, plugging
+from cloud.neutron_site import balancer
 from evener.resources.errors import Unavailable
 from evener.resources.types import Role
 from evener.resources.wiring import PacketRule
-from evener.services import neutron
 from evener.services.network import HostPort
 from evener.services.neutron import NeutronNetwork
 
-pytestmark = [pytest.mark.cloud, pytest.mark.root]
-
-
-@pytest.fixture
-def network(conf: cfg.ConfigOpts) -> NeutronNetwork:
-    return neutron.make(conf, str(uuid4()))
+pytestmark = pytest.mark.cloud
 
 
 @pytest.fixture
 def port(admin: openstack.connection.Connection) -> Callable[[HostPort], openstack.network.v2.port.Port]:
     return lambda it: admin.network.get_port(it.port_id)
-
-
-@pytest.fixture
-def plugged(network: NeutronNetwork, host: str) -> Iterator[Plug]:
-    with plugging(network, host) as plug:
-        yield plug
 
 
 def web(port: int) -> PacketRule:
@@ -140,42 +126,3 @@ def test_no_room_in_our_own_project_is_told_to_the_operator_and_leaves_nothing(
             admin.network.put(f"/quotas/{ours}", json={"quota": {"port": -1}})
         network.release_host_ports(balancer_id)
         assert network.with_host_ports() == set()
-
-
-def test_hosts_talk_to_each_other_and_who_has_the_vip_answers_there(
-    network: NeutronNetwork, tenant: Tenant, plugged: Plug
-) -> None:
-    ours = [{"subnet_id": tenant.subnet_id}]
-    client_port = tenant.connection.network.create_port(network_id=tenant.network_id, fixed_ips=ours)
-    servers = []
-    try:
-        with balancer(network, tenant) as (balancer_id, vip):
-            pair = network.reserve_host_ports(balancer_id, vip.port_id)
-            network.vip_port(vip.port_id, None)
-            network.let_in(balancer_id, vip.port_id, [web(80)])
-            client = plugged(client_port.id)
-            hosts = [plugged(each.port_id) for each in pair.values()]
-            for name in hosts:
-                for number in (80, 81):
-                    words = ["ip", "netns", "exec", name, "python3", "-m", "http.server", str(number)]
-                    quiet = subprocess.DEVNULL
-                    servers.append(subprocess.Popen(words, stderr=quiet, stdout=quiet))
-            own = [each.address for each in pair.values()]
-            assert becomes(lambda: answered(hosts[0], own[1], 81))
-            assert becomes(lambda: answered(hosts[1], own[0], 81))
-            assert not answered(client, own[0], 81)
-            for name, it in zip(hosts, pair.values(), strict=True):
-                interface = f"ns-{it.port_id[:11]}"
-                words = ["ip", "-n", name, "address", "add", f"{vip.address}/24", "dev", interface]
-                subprocess.run(words, check=True)
-                arping = ["arping", "-q", "-U", "-c2", "-w3", "-I", interface, vip.address]
-                subprocess.run(["ip", "netns", "exec", name, *arping], check=False)
-                assert becomes(lambda: answered(client, vip.address, 80))
-                assert not answered(client, vip.address, 81)
-                subprocess.run([*words[:4], "del", *words[5:]], check=True)
-                assert not answered(client, vip.address, 80)
-    finally:
-        for each in servers:
-            each.terminate()
-            each.wait()
-        tenant.connection.network.delete_port(client_port)

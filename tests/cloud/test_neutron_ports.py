@@ -28,11 +28,6 @@ from evener.services.sessions import Service, open_session
 pytestmark = pytest.mark.cloud
 
 
-@pytest.fixture
-def network(conf: cfg.ConfigOpts) -> NeutronNetwork:
-    return neutron.make(conf, str(uuid4()))
-
-
 @pytest.fixture(scope="module")
 def other(admin: openstack.connection.Connection) -> Caller:
     """Return the administrator's project's user as one without any role there."""

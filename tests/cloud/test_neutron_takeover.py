@@ -6,21 +6,14 @@ from uuid import uuid4
 
 import openstack
 import pytest
-from oslo_config import cfg
 
 from cloud.conftest import Tenant
 from evener.resources.caller import Caller
 from evener.resources.errors import InvalidInput, NotFound
-from evener.services import neutron
 from evener.services.neutron import NeutronNetwork
 
 pytestmark = pytest.mark.cloud
 MakePort = Callable[..., Any]
-
-
-@pytest.fixture
-def network(conf: cfg.ConfigOpts) -> NeutronNetwork:
-    return neutron.make(conf, str(uuid4()))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Two hosts of a real Neutron, each with its agent and Evener's: both serve a load balancer, one has its address."""
 
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -16,7 +15,7 @@ from cloud import services
 from cloud.changes import OCTAVIA, User
 from cloud.conftest import named
 from cloud.cuttable import Proxy
-from cloud.neutron_site import answered
+from cloud.neutron_site import answered, web_servers
 from cloud.services import AGENT, BIN, PORT, eventually
 from evener.host import netns
 
@@ -133,11 +132,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
             found[-1].start(running.file.read_text())
         stack.enter_context(plain("member", MEMBER))
         stack.enter_context(plain("caller", CLIENT))
-        words = ["ip", "netns", "exec", "member", "python3", "-m", "http.server", "80"]
-        quiet = subprocess.DEVNULL
-        server = subprocess.Popen(words, cwd=directory, stdout=quiet, stderr=quiet)
-        stack.callback(server.wait)
-        stack.callback(server.send_signal, signal.SIGTERM)
+        stack.enter_context(web_servers("member", 80))
         yield found
 
 
