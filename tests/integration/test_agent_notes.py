@@ -1,10 +1,12 @@
 """What an agent notes of a port and of packet rules lets the next one know them again, and nothing else."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import eventually
 
 from evener.agent.plug import Plug
 from evener.host import firewall, netns, nftables
@@ -98,6 +100,25 @@ def test_a_port_that_nobody_looked_at_since_it_was_made_is_known_again_but_not_f
     assert (driver.looks, plug.sure) == (1, False)
     assert not plug.ensure(PORT)
     assert (driver.looks, plug.sure) == (2, True)
+
+
+@pytest.mark.usefixtures("note")
+def test_what_is_shown_is_the_same_before_and_after_the_kernel_is_done_with_a_link_local_address(
+    driver: Counting,
+) -> None:
+    where = ("ip", "-n", NS, "-6", "address", "show", "dev", INNER, "scope", "link")
+    _output("ip", "netns", "exec", NS, "sysctl", "-q", f"net.ipv6.conf.{INNER}.accept_dad=1")
+    (address,) = re.findall(r"fe80::\S+", eventually(lambda: _output(*where)))
+    for what in ("delete", "add"):
+        _output("ip", "-n", NS, "address", what, address, "dev", INNER)
+    before = driver.shown(NS, PORT)
+    assert "tentative" in _output(*where)
+    eventually(lambda: "tentative" not in _output(*where))
+    assert driver.shown(NS, PORT) == before
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())

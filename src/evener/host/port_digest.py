@@ -8,6 +8,7 @@ starts has hundreds of ports to look at before anything else.
 import hashlib
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 
 from evener.host import netns
@@ -28,6 +29,8 @@ _SETTINGS = {socket.AF_INET: (1,), socket.AF_INET6: (1, 2)}
 _RTA_OIF, _RTA_CACHEINFO = 4, 12
 _TABLE_MAIN, _PROTOCOL_STATIC = 254, 4
 _ADDRESS = struct.Struct("=BBBBI")  # struct ifaddrmsg: family, prefix length, flags, scope, index
+# Until the kernel has seen, in a second or two, that nobody else has an address of its own making (RFC 4862).
+_IFA_FLAGS, _TENTATIVE = 8, 0x40
 # struct rtmsg: family, lengths of both prefixes, tos, table, protocol, scope, type, flags.
 _ROUTE = struct.Struct("=BBBBBBBBI")
 _ANSWER_S = 5.0
@@ -59,7 +62,10 @@ def pair(namespace: str, tap: str, inner: str, *, others_bridge: bool = False) -
             # Compared in order: the kernel keeps both in the order in which they came.
             about = _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, index)
             for body in _asked(guest, _RTM_GETADDR, _DUMP, about):
-                digest.update(body)
+                family, prefix, flags, scope, _ = _ADDRESS.unpack_from(body)
+                digest.update(_ADDRESS.pack(family, prefix, flags & ~_TENTATIVE, scope, index))
+                for kind, value in attributes(body[_ADDRESS.size :]):
+                    digest.update(attribute(kind, _lasting(value) if kind == _IFA_FLAGS else value))
             main = _ROUTE.pack(socket.AF_UNSPEC, 0, 0, 0, _TABLE_MAIN, _PROTOCOL_STATIC, 0, 0, 0)
             for body in _asked(guest, _RTM_GETROUTE, _DUMP, main + attribute(_RTA_OIF, _number(index))):
                 digest.update(body[: _ROUTE.size])
@@ -110,6 +116,10 @@ def _asked(channel: socket.socket, kind: int, flags: int, body: bytes) -> Iterat
             yield found
         if not flags & _DUMP:
             return
+
+
+def _lasting(flags: bytes) -> bytes:
+    return _number(int.from_bytes(flags, sys.byteorder) & ~_TENTATIVE)
 
 
 def _number(value: int) -> bytes:
