@@ -13,7 +13,7 @@ from evener.dataplane.haproxy import runtime, stats
 from evener.dataplane.haproxy.plan import Reload, Start
 from evener.host import processes
 from haproxy_rig import Rig, Shop
-from waiting import eventually
+from waiting import eventually, patience
 
 pytestmark = pytest.mark.root
 MEMBER = g.nth(10)
@@ -185,7 +185,7 @@ def test_who_hears_the_log_never_waits_for_a_frozen_haproxy_and_its_next_worker_
             haproxy.sendto(check.encode(), "log")
     begin = time.monotonic()
     assert log.read()  # something is to be told
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < patience()
     assert shop.apply() == [Reload]
     assert not processes.alive(worker)
     assert rig.health()[MEMBER] == "OFFLINE"
@@ -239,4 +239,4 @@ def test_the_timeout_holds_for_opening_a_connection(rig, kind):
     shop.apply()
     begin = time.monotonic()
     eventually(lambda: set(rig.health().values()) == {"OFFLINE"}, 30)
-    assert 1.5 < time.monotonic() - begin < 4.5
+    assert 1.5 < time.monotonic() - begin < 4.5 * patience()

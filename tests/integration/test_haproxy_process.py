@@ -30,7 +30,7 @@ from evener.dataplane.haproxy.settings import Settings
 from evener.host import netns, processes
 from haproxy_rig import SETTINGS, VIP, PatientInstance, Shop, member_of
 from haproxy_words import LINE_ENDS
-from waiting import eventually
+from waiting import eventually, patience
 
 pytestmark = pytest.mark.root
 
@@ -213,7 +213,7 @@ def test_old_connections_are_finished_up_to_a_configured_time(rig):
         assert shop.apply() == [Reload]
         assert processes.alive(old)
         assert channel.recv(1) == b""
-        assert 0.5 < time.monotonic() - begin < 5
+        assert 0.5 < time.monotonic() - begin < 5 * patience()
     eventually(lambda: not processes.alive(old))
 
 

@@ -118,11 +118,11 @@ def test_a_member_that_does_not_take_connections_is_given_up_after_the_listeners
         g.graph(id=g.nth(1), listeners=[front], pools=[(pool, members, None)], addresses=[VIP])
     )
     with rig.socket() as client:
-        client.settimeout(5)
+        client.settimeout(15)
         client.sendall(REQUEST)
         begin = time.monotonic()
         answer = client.recv(65536)
-    assert time.monotonic() - begin < 4  # four tries; by default each takes 5 s
+    assert time.monotonic() - begin < 10  # four tries; by default each takes 5 s
     assert answer.startswith(b"HTTP/1.1 503") if protocol == "HTTP" else answer == b""
 
 
