@@ -81,10 +81,13 @@ def test_an_upgrade_and_the_way_back_fail_no_request(
         node.command[: len(ON_MACHINE) + len(standalone.program)] = (*ON_MACHINE, *of(HERE, "evener-agent"))
         node.start()
         change(cloud, balancers, 1)
+        for each in balancers:  # as only both together can
+            eventually(lambda at=each: cloud.api.detailed_stats(at.lb).get("requests", 0) > 0, LONG_S)
 
         standalone.stop()
         back = [*of(HERE, "evener-db-manage"), "--config-file", str(standalone.config), "downgrade", THEIRS]
         told = subprocess.run(back, capture_output=True, text=True, timeout=60, check=False)
+        assert "counters.requests: " in told.stdout
         assert "events: " in told.stdout
         assert "nothing is changed" in told.stderr
         subprocess.run([*back, "--yes"], check=True, timeout=60)

@@ -63,5 +63,6 @@ def serves(cloud: Cloud) -> None:
     cloud.webs[0].stop()
     eventually(lambda: api.operating(balancer.lb)[member] == "OFFLINE", LONG_S)
     assert api.stats(balancer.lb)["total_connections"] >= 10
+    assert "requests" not in api.detailed_stats(balancer.lb)  # which one of them does not know
     cloud.delete(balancer)
     assert traces(balancer.lb["id"], balancer.lb["vip_port_id"]) == []

@@ -228,10 +228,15 @@ def test_counters_are_summed_over_listeners_and_asked_for_afresh(cloud: Cloud, t
     ]
     assert set(stats(cloud, tree).values()) == {0}
     big = Counters(
-        active_connections=1, total_connections=2, bytes_in=2**40, bytes_out=2**62, request_errors=5
+        active_connections=1,
+        total_connections=2,
+        bytes_in=2**40,
+        bytes_out=2**62,
+        request_errors=5,
+        requests=9,
     )
     cloud.seen(tree.loadbalancer, **{tree.listener: big, other: Counters(bytes_in=1)})
-    assert stats(cloud, tree) == {**big.model_dump(), "bytes_in": 2**40 + 1}
+    assert stats(cloud, tree) == {**big.model_dump(exclude={"requests"}), "bytes_in": 2**40 + 1}
     fresh = Observation(listeners={tree.listener: big.model_copy(update={"bytes_in": 2**41})})
     cloud.agent.observations[tree.loadbalancer] = fresh
     assert stats(cloud, tree)["bytes_in"] == 2**41 + 1
@@ -274,6 +279,28 @@ def test_counters_never_fall_when_a_listener_goes(cloud: Cloud, tree: Tree) -> N
         made = cloud.ann.create("listener", **given)["id"]
         cloud.seen(tree.loadbalancer, **{made: first})
         assert stats(cloud, tree)["bytes_in"] == after["bytes_in"] + 100
+
+
+def test_requests_are_shown_where_they_are_counted_and_none_is_forgotten(cloud: Cloud, tree: Tree) -> None:
+    def shown() -> tuple[int | None, int | None]:
+        path = f"/lbaas/loadbalancers/{tree.loadbalancer}/stats"
+        found = cloud.ann.ok("GET", path, query_string="detail=true")["stats"]
+        return found.get("requests"), found["listeners"][tree.listener].get("requests")
+
+    cloud.seen(tree.loadbalancer, **{tree.listener: Counters(total_connections=1)})
+    assert shown() == (None, None)
+    cloud.seen(tree.loadbalancer, **{tree.listener: Counters(total_connections=2, requests=7)})
+    assert shown() == (7, 7)
+    cloud.seen(tree.loadbalancer, **{tree.listener: Counters(total_connections=3)})  # of an earlier agent
+    assert shown() == (7, 7)
+    given = {"loadbalancer_id": tree.loadbalancer, "protocol": "TCP", "protocol_port": 81}
+    stream = cloud.ann.create("listener", **given)["id"]
+    cloud.seen(tree.loadbalancer, **{stream: Counters(total_connections=4)})
+    assert shown() == (7, 7)
+    cloud.ann.delete("listener", tree.listener)
+    cloud.applied(tree.loadbalancer)
+    path = f"/lbaas/loadbalancers/{tree.loadbalancer}/stats"
+    assert cloud.ann.ok("GET", path, query_string="detail=true")["stats"]["requests"] == 7
 
 
 def test_late_and_doubled_reports_change_nothing(cloud: Cloud, tree: Tree) -> None:
@@ -351,16 +378,17 @@ def test_an_old_failure_does_not_explain_what_is_on_its_way(cloud: Cloud) -> Non
 
 def test_stats_in_detail_are_those_of_each_listener_and_member(cloud: Cloud) -> None:
     tree = cloud.tree()
-    counted = Counters(total_connections=7, bytes_in=70)
+    counted = Counters(total_connections=7, bytes_in=70, requests=30)
     cloud.agent.observations[tree.loadbalancer] = Observation(
         listeners={tree.listener: counted}, servers={tree.member: Counters(total_connections=5)}
     )
     path = f"/lbaas/loadbalancers/{tree.loadbalancer}/stats"
     plain = cloud.ann.ok("GET", path)["stats"]
-    assert (plain["total_connections"], "listeners" in plain) == (7, False)
+    assert (plain["total_connections"], "listeners" in plain, "requests" in plain) == (7, False, False)
     detailed = cloud.ann.ok("GET", path, query_string="detail=true")["stats"]
+    assert detailed["requests"] == 30
     assert detailed["listeners"][tree.listener]["bytes_in"] == 70
-    assert detailed["members"][tree.member]["total_connections"] == 5
+    assert detailed["members"][tree.member] == {**dict.fromkeys(plain, 0), "total_connections": 5}
     cloud.refuses(cloud.ann, "GET", path, status=400, kind="HTTPInvalidParam", query_string="detail=x")
 
 

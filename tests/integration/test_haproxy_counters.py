@@ -45,6 +45,37 @@ def test_counters_go_on_over_reloads_restarts_and_kills(rig):
     assert counted(rig, shop).bytes_out > 6 * 2
 
 
+def test_requests_are_counted_apart_from_connections_and_survive_reloads(rig):
+    shop = Shop(rig)
+    shop.apply()
+    assert counted(rig, shop).requests == 0
+
+    def ask(requests):
+        """Ask that often in one connection."""
+        connection = rig.connection()
+        for _ in range(requests):
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        connection.close()
+
+    ask(3)
+    shop.spare += 1
+    assert shop.apply() == [Reload]
+    ask(2)
+    seen = rig.instance.observe(servers=True)
+    assert (seen.listeners[shop.listener.id].total_connections, counted(rig, shop).requests) == (2, 5)
+    assert sum(each.requests for each in seen.servers.values()) == 2  # of the worker there is
+
+
+def test_of_a_stream_of_bytes_no_requests_are_counted_rather_than_none(rig):
+    shop = Shop(rig, protocol="TCP")
+    shop.apply()
+    rig.spread(1)
+    seen = rig.instance.observe(servers=True)
+    assert seen.listeners[shop.listener.id].total_connections == 1
+    assert {each.requests for each in (*seen.listeners.values(), *seen.servers.values())} == {None}
+
+
 def counted(rig, shop):
     return rig.instance.observe().listeners[shop.listener.id]
 

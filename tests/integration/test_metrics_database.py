@@ -154,6 +154,7 @@ def test_a_scrape_costs_the_same_statements_for_two_rows_and_for_twenty(cloud: C
 def test_the_page_lists_what_is_exported_and_nothing_else(cloud: Cloud) -> None:
     tree = cloud.tree()
     cloud.applied(tree.loadbalancer)
+    cloud.seen(tree.loadbalancer, **{tree.listener: Counters(requests=1)})
     registry, agent = CollectorRegistry(), AgentMetrics()
     agent.watch_queue("work", KeyedQueue())
     agent.neighbours("arp_cache", entries=6, limit=1024)

@@ -117,12 +117,19 @@ def test_one_that_serves_stays(cloud: Cloud) -> None:
 
 def test_its_listeners_counters_are_shown(cloud: Cloud) -> None:
     tree = cloud.tree()
-    counted = Counters(bytes_in=1, bytes_out=2, active_connections=3, total_connections=4, request_errors=5)
+    shown = {
+        "bytes_in": 1,
+        "bytes_out": 2,
+        "active_connections": 3,
+        "total_connections": 4,
+        "request_errors": 5,
+    }
+    counted = Counters(**shown, requests=6)
     cloud.report(tree.loadbalancer, observation=Observation(listeners={tree.listener: counted}))
     (found,) = amphorae(cloud)
     stats = operator(cloud).ok("GET", f"/amphorae/{found['id']}/stats")["amphora_stats"]
     about = {"id": found["id"], "loadbalancer_id": tree.loadbalancer, "listener_id": tree.listener}
-    assert stats == [{**about, **counted.model_dump()}]
+    assert stats == [{**about, **shown}]
 
 
 def test_its_agent_looks_again_when_told(cloud: Cloud) -> None:

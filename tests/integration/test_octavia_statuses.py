@@ -307,7 +307,7 @@ def test_counters_are_five_and_those_of_a_load_balancer_the_sum_of_its_listeners
 
     assert stats() == [dict.fromkeys(names, 0)] * 3
     one, two = (dict(zip(names, range(1, 6), strict=True)), dict(zip(names, range(10, 60, 10), strict=True)))
-    seen = {tree.listener: Counters(**one), other: Counters(**two)}
+    seen = {tree.listener: Counters(**one, requests=9), other: Counters(**two)}
     cloud.seen(tree.loadbalancer, (), **seen)
     assert stats() == [{name: one[name] + two[name] for name in names}, one, two]
 

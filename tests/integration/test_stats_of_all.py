@@ -5,10 +5,11 @@ from api_cloud import Cloud, User
 from evener.resources.facts import Counters, Observation
 
 
-def report(cloud: Cloud, user: User, connections: int) -> None:
+def report(cloud: Cloud, user: User, connections: int, requests: int | None = None) -> None:
     """Have the agent of a new load balancer say what it has counted."""
     tree = cloud.tree(user)
-    seen = Observation(listeners={tree.listener: Counters(total_connections=connections, bytes_out=7)})
+    counted = Counters(total_connections=connections, bytes_out=7, requests=requests)
+    seen = Observation(listeners={tree.listener: counted})
     cloud.report(tree.loadbalancer, observation=seen)
 
 
@@ -27,3 +28,17 @@ def test_each_sees_what_went_through_what_they_see(any_cloud: Cloud) -> None:
     assert told(cloud.admin) == (113, 21)
     assert told(cloud.user("ann", "reader")) == (13, 14)
     assert cloud.user("ann", "other").octavia.send("GET", "/stats").status_code == 403
+
+
+def test_requests_are_added_up_where_there_are_any(any_cloud: Cloud) -> None:
+    cloud = any_cloud
+
+    def requests() -> int | None:
+        found: int | None = cloud.ann.octavia.ok("GET", "/stats")["stats"].get("requests")
+        return found
+
+    report(cloud, cloud.ann, 1)
+    assert requests() is None
+    for number in (2**40, 0, None):
+        report(cloud, cloud.ann, 1, number)
+    assert requests() == 2**40

@@ -12,6 +12,7 @@ from markupsafe import escape
 from evener.dashboard import picture, wizard
 from evener.dashboard.app import COOKIE, make_app
 from evener.dashboard.cloud import Away, Cloud, Credentials, Login, Reached, Refused
+from evener.dashboard.rates import Flow
 from evener.dashboard.sessions import Sessions
 
 MARKUP = "<script>alert('1')</script>\" onload=\"x"
@@ -284,7 +285,7 @@ def test_no_boxes_of_a_picture_overlap_and_each_line_joins_two() -> None:
 
 def test_what_goes_through_is_in_the_boxes_a_pools_is_that_of_its_members() -> None:
     pool = {**POOL, "members": [{**MEMBER, "id": each} for each in ("m", "n")]}
-    flows = {LB: (5, 12.5), "l": (5, 12.5), "m": (2, 10.0), "n": (3, 2.5)}
+    flows = {LB: Flow(5, 12.5), "l": Flow(5, 12.5), "m": Flow(2, 10.0), "n": Flow(3, 2.5)}
     drawn = picture.draw(BALANCER, [LISTENER], [pool], flows)
     assert [box.flow for box in drawn.boxes] == [
         *["5 now, 12.5 per second"] * 3,
@@ -293,6 +294,11 @@ def test_what_goes_through_is_in_the_boxes_a_pools_is_that_of_its_members() -> N
     ]
     assert all(box.title.endswith(box.flow) for box in drawn.boxes)
     assert {box.flow for box in picture.draw(BALANCER, [LISTENER], [pool]).boxes} == {""}
+    flows = {LB: Flow(5, 12.5, 100.0), "m": Flow(2, 10.0, 60.0), "n": Flow(3, 2.5, 40.0)}
+    drawn = picture.draw(BALANCER, [LISTENER], [pool], flows)
+    said = [box.flow for box in drawn.boxes]
+    assert said[:3] == ["5 now, 100 requests/s", "", "5 now, 100 requests/s"]
+    assert said[3:] == ["2 now, 60 requests/s", "3 now, 40 requests/s"]
 
 
 def test_what_is_the_same_until_the_next_version_is_kept_by_browsers_and_no_page_is() -> None:

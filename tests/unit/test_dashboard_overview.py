@@ -7,7 +7,8 @@ from test_dashboard_live import asked
 
 from evener.dashboard import overview, rates
 from evener.dashboard.cloud import Refused
-from evener.dashboard.rates import Sample
+from evener.dashboard.rates import Flow, Sample
+from evener.dashboard.templates import render
 
 AGENT = "55555555-5555-5555-5555-555555555555"
 
@@ -73,8 +74,29 @@ def test_members_have_the_connections_that_are_left() -> None:
         Sample(0, {}, {"m": counted(10, 2), "old": counted(1, 1)}),
         Sample(2, {}, {"m": counted(30, 1), "new": counted(4, 3)}),
     ]
-    assert rates.flows(samples, "lb") == {"m": (1, 10.0), "new": (3, 0.0), "lb": (0, 0.0)}
-    assert rates.values(samples, {"Members": {"m": "web1"}})["counted"] == {"Members": [("web1", 1, 10.0)]}
+    assert rates.flows(samples, "lb") == {"m": Flow(1, 10.0), "new": Flow(3, 0.0), "lb": Flow(0, 0.0)}
+    shown = rates.values(samples, {"Members": {"m": "web1"}})
+    assert shown["counted"] == {"Members": [("web1", Flow(1, 10.0))]}
+    assert not shown["has_requests"]
+
+
+def test_requests_are_plotted_where_they_are_counted_and_none_is_no_zero() -> None:
+    def counted(connections: int, **requests: int) -> dict[str, int]:
+        return {"total_connections": connections, "active_connections": 0, "bytes_out": 0, **requests}
+
+    def sample(at_s: float, total: dict[str, int]) -> Sample:
+        return Sample(at_s, total, {}, {"http": total, "tcp": counted(1)})
+
+    before, first = sample(0, counted(1)), sample(2, counted(2, requests=1000))
+    samples = [before, first, sample(4, counted(3, requests=1030))]
+    assert [each.title for each in rates.plots([before, before])][0] == "Connections per second"
+    requests, *_ = rates.plots(samples)
+    assert (requests.title, requests.now, requests.most) == ("Requests per second", 15.0, 15.0)  # no burst
+    shown = rates.values(samples, {"Listeners": {"http": "h", "tcp": "t"}})
+    assert shown["has_requests"]
+    assert shown["counted"]["Listeners"] == [("h", Flow(0, 0.5, 15.0)), ("t", Flow(0, 0.0))]
+    text = render("rates.html", asked(Said(ONE)).session, shown)
+    assert [each in text for each in ("<td>15</td>", "<td>not counted</td>")] == [True, True]
 
 
 def test_members_are_counted_where_the_cloud_can() -> None:

@@ -1,5 +1,6 @@
 """What `/metrics` answers and to whom, the agent's own counters, and names that nothing can be broken with."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -74,7 +75,7 @@ def rows_of(name: str, project: str) -> Found:
         failed_generation=None,
         failure=None,
         owner_id="1",
-        **dict.fromkeys(("active_connections", "total_connections", "request_errors"), 3),
+        **dict.fromkeys(("active_connections", "total_connections", "request_errors", "requests"), 3),
         **dict.fromkeys(("bytes_in", "bytes_out"), 2**40 + 1),
     )
     row._mapping = vars(row)
@@ -101,6 +102,19 @@ def test_counters_of_many_bytes_are_exact() -> None:
     registry = CollectorRegistry()
     registry.register(Measured(rows_of("web", "ann")))
     assert exposed(registry)["evener_listener_bytes_in_total"][0][1] == 2**40 + 1
+
+
+def test_requests_have_a_line_where_they_are_counted() -> None:
+    found, registry = rows_of("web", "ann"), CollectorRegistry()
+    (row,) = found.counters
+    stream = SimpleNamespace(**{**vars(row), "requests": None})
+    name = "evener_loadbalancer_requests_total"
+    registry.register(Measured(replace(found, counters=[row, stream])))
+    assert exposed(registry)[name][0][1] == 3
+    registry = CollectorRegistry()
+    registry.register(Measured(replace(found, counters=[stream])))
+    assert name not in exposed(registry)
+    assert exposed(registry)["evener_loadbalancer_connections_total"][0][1] == 3
 
 
 def test_an_agent_counts_its_applies_their_failures_and_their_time() -> None:

@@ -9,7 +9,7 @@ from evener.api.policy import Policy
 from evener.control.operations import LoadBalancing
 from evener.control.status_views import Statuses
 from evener.resources.describe import Resource
-from evener.resources.facts import Counters
+from evener.resources.facts import Counters, Traffic
 from evener.resources.graph import PolicyNode, PoolNode
 from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
@@ -54,15 +54,37 @@ STATUS_TREE = exactly(
         )
     )
 )
-COUNTERS: Schema = {name: {"type": "integer", "minimum": 0} for name in Counters.model_fields}
-
-BY_ID: Schema = {"type": "object", "additionalProperties": exactly(**COUNTERS)}
-STATS: Schema = {
-    "type": "object",
-    "properties": {**COUNTERS, "listeners": BY_ID, "members": BY_ID},
-    "required": sorted(COUNTERS),
-    "additionalProperties": False,
+# What both dialects know; requests are shown where they are counted, and only by what is Evener's own.
+OWN = frozenset({"requests"})
+COUNTERS: Schema = {
+    name: {"type": "integer", "minimum": 0} for name in Counters.model_fields if name not in OWN
 }
+
+
+def _counters(**more: Schema) -> Schema:
+    """Return the schema of counters, with what is Evener's own of them, and `more`."""
+    known = {**COUNTERS, **{name: {"type": "integer", "minimum": 0} for name in OWN}, **more}
+    return {
+        "type": "object",
+        "properties": known,
+        "required": sorted(COUNTERS),
+        "additionalProperties": False,
+    }
+
+
+_BY_ID: Schema = {"type": "object", "additionalProperties": _counters()}
+STATS_OF_ALL = _counters()
+STATS = _counters(listeners=_BY_ID, members=_BY_ID)
+
+
+def shown(counted: Counters) -> Json:
+    """Return counters as both dialects have them."""
+    return counted.model_dump(exclude=set(OWN))
+
+
+def shown_whole(counted: Counters | Traffic) -> Json:
+    """Return all that was counted; what was not is left out."""
+    return counted.model_dump(exclude_none=True)
 
 
 def draw(found: Statuses) -> Json:
@@ -132,10 +154,11 @@ class LoadBalancerViews:
 
     @documented(Documented(exactly(stats=STATS), query={"detail": {"type": "boolean"}}))
     def on_get_stats(self, request: falcon.Request, response: falcon.Response, object_id: str) -> None:
-        """Show the counters; with `detail`, those of each listener and member too."""
+        """Show the counters; with `detail` also requests, and those of each listener and member."""
         self._policy.check(request.context.caller, "get", LoadBalancer)
         traffic = self._balancing.stats(request.context.caller, object_id)
-        shown = traffic.total.model_dump()
         if request.get_param_as_bool("detail"):
-            shown |= traffic.model_dump(include={"listeners", "members"})
-        response.media = {"stats": shown}
+            found = shown_whole(traffic)
+            response.media = {"stats": found.pop("total") | found}
+        else:
+            response.media = {"stats": shown(traffic.total)}

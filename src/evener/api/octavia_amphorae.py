@@ -4,19 +4,19 @@ from typing import Any
 
 import falcon
 
+from evener.api.balancer_views import COUNTERS, shown
 from evener.api.documented import STRING, Documented, documented, exactly, many
 from evener.api.policy import Policy
 from evener.control.amphorae import Amphorae
 from evener.control.failover import Failover
 from evener.resources.amphora import Amphora
-from evener.resources.facts import Counters
 from evener.resources.loadbalancer import LoadBalancer
 
 COUNTED = exactly(
     id=STRING,
     loadbalancer_id=STRING,
     listener_id=STRING,
-    **{name: {"type": "integer", "minimum": 0} for name in Counters.model_fields},
+    **COUNTERS,
 )
 
 
@@ -34,8 +34,7 @@ class AmphoraViews:
         about: dict[str, Any] = {"id": object_id, "loadbalancer_id": balancer}
         response.media = {
             "amphora_stats": [
-                {**about, "listener_id": listener, **counted.model_dump()}
-                for listener, counted in found.items()
+                {**about, "listener_id": listener, **shown(counted)} for listener, counted in found.items()
             ]
         }
 

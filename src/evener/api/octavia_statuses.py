@@ -5,7 +5,7 @@ from typing import Any
 
 import falcon
 
-from evener.api.balancer_views import COUNTERS, OPERATING, PROVISIONING
+from evener.api.balancer_views import COUNTERS, OPERATING, PROVISIONING, STATS_OF_ALL, shown, shown_whole
 from evener.api.dialects.octavia_paths import LBAAS
 from evener.api.documented import STRING, Documented, Schema, View, documented, exactly, many
 from evener.api.policy import Policy
@@ -80,13 +80,13 @@ class StatusViews:
         """Show the counters of a load balancer: of all its listeners, those that are gone as well."""
         caller = self._policy.check(request.context.caller, "stats", LoadBalancer)
         traffic = self._balancing.stats(caller, object_id)
-        response.media = {"stats": traffic.total.model_dump()}
+        response.media = {"stats": shown(traffic.total)}
 
-    @documented(Documented(STATS))
+    @documented(Documented(exactly(stats=STATS_OF_ALL)))
     def on_get_all_stats(self, request: falcon.Request, response: falcon.Response) -> None:
         """Show the counters of all load balancers that one would be listed, added up, as last reported."""
         caller = self._policy.check(request.context.caller, "list", LoadBalancer)
-        response.media = {"stats": self._balancing.stats_of_all(caller).model_dump()}
+        response.media = {"stats": shown_whole(self._balancing.stats_of_all(caller))}
 
     @documented(Documented(STATS))
     def on_get_listener_stats(
@@ -95,7 +95,7 @@ class StatusViews:
         """Show the counters of a listener."""
         caller = self._policy.check(request.context.caller, "stats", Listener)
         traffic = self._balancing.listener_stats(caller, object_id)
-        response.media = {"stats": traffic.listeners.get(object_id, Counters()).model_dump()}
+        response.media = {"stats": shown(traffic.listeners.get(object_id, Counters()))}
 
 
 _BALANCER = f"{LBAAS}/loadbalancers/{{object_id}}"

@@ -58,8 +58,9 @@ COUNTED = (
     ("bytes_in", "bytes_in", "Bytes received from clients"),
     ("bytes_out", "bytes_out", "Bytes sent to clients"),
     ("request_errors", "request_errors", "Requests that were no valid ones"),
+    ("requests", "requests", "Requests of HTTP"),
 )
-ACTIVE = "active_connections"
+REQUESTS, ACTIVE = "requests", "active_connections"
 
 
 class DatabaseCollector(Collector):
@@ -289,29 +290,36 @@ def _checked(family: _Family) -> Iterator[Any]:
 def _traffic(found: Found) -> Iterator[Metric]:
     """Yield the counters of listeners, and of load balancers: these keep what listeners that are gone counted."""
     names = (*(column for column, _, _ in COUNTED), ACTIVE)
-    of_listener: dict[str, list[int]] = {}
-    of_balancer: dict[str, list[int]] = {}
+    of_listener: dict[str, list[int | None]] = {}
+    of_balancer: dict[str, list[int | None]] = {}
     for row in found.counters:
         values = [getattr(row, name) for name in names]
         for totals, key in ((of_listener, row.owner_id), (of_balancer, row.loadbalancer_id)):
             known = totals.get(key)
-            totals[key] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
+            totals[key] = values if known is None else [*map(_added, known, values)]
     yield from _counters("loadbalancer", found.balancers, of_balancer)
     yield from _counters("listener", found.listeners, of_listener)
 
 
-def _counters(kind: str, rows: Rows, counted: Mapping[str, Sequence[int]]) -> Iterator[Metric]:
+def _added(one: int | None, other: int | None) -> int | None:
+    """Return what both counted; None counts nothing."""
+    return other if one is None else one if other is None else one + other
+
+
+def _counters(kind: str, rows: Rows, counted: Mapping[str, Sequence[int | None]]) -> Iterator[Metric]:
+    """Yield them; what is not counted, such as requests of TCP, has no line."""
     labels = LABELS[kind]
     families: list[CounterMetricFamily | GaugeMetricFamily] = [
         CounterMetricFamily(f"evener_{kind}_{name}", f"{says}, since the {kind} was made", labels=labels)
         for _, name, says in COUNTED
     ]
     families.append(GaugeMetricFamily(f"evener_{kind}_{ACTIVE}", "Connections open now", labels=labels))
-    nothing = (0,) * len(families)
+    nothing = tuple(None if name == REQUESTS else 0 for name, _, _ in (*COUNTED, (ACTIVE, "", "")))
     for row in rows:
         values = _values(row, labels)
         for family, value in zip(families, counted.get(row.id, nothing), strict=True):
-            family.add_metric(values, value)
+            if value is not None:
+                family.add_metric(values, value)
     return iter(families)
 
 

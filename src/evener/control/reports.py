@@ -295,7 +295,12 @@ def _risen(counted: Counters, known: Mapping[str, Any] | None) -> Counters:
     """Return what was counted, or was known already where that is more."""
     if known is None:
         return counted
-    return counted.model_copy(update={name: max(getattr(counted, name), known[name]) for name in CUMULATIVE})
+    both = {name: (getattr(counted, name), known[name]) for name in CUMULATIVE}
+    more = {
+        name: max((each for each in values if each is not None), default=None)
+        for name, values in both.items()
+    }
+    return counted.model_copy(update=more)
 
 
 def _known(

@@ -72,7 +72,8 @@ class TrafficNow:
             wanted = wanted.where(loadbalancers.c.project_id == caller.scope)
         with self._database.read() as tx:
             row = tx.execute(wanted).one()
-        return Counters(**{name: int(getattr(row, name) or 0) for name in Counters.model_fields})
+        sums = {name: getattr(row, name) for name in Counters.model_fields}
+        return Counters(**{name: int(value) for name, value in sums.items() if value is not None})
 
     def _said(self, host: str, loadbalancer_id: str, agent_id: str) -> Traffic | None:
         try:

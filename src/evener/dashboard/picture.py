@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evener.dashboard.rates import Flow, Flows, in_words
-from evener.dashboard.words import say
+from evener.dashboard.rates import Flow, Flows, together, told
 
 Json = dict[str, Any]
 WIDE, HIGH, GAP, BETWEEN = 200, 70, 14, 42  # pixels: a box, the gap below it, the room between columns
@@ -108,8 +107,7 @@ def _column(number: int) -> int:
 
 
 def _sum(members: Sequence[Json], flows: Flows) -> Flow | None:
-    found = [flows[each["id"]] for each in members if each["id"] in flows]
-    return (sum(now for now, _ in found), sum(rate for _, rate in found)) if found else None
+    return together([flows[each["id"]] for each in members if each["id"] in flows])
 
 
 def _of_member(member: Json) -> str:
@@ -119,11 +117,7 @@ def _of_member(member: Json) -> str:
 def _box(x: int, y: int, thing: Json, detail: str, flow: Flow | None = None) -> Box:
     name = thing.get("name") or thing["id"]
     status = thing.get("operating_status") or ""
-    said = (
-        ""
-        if flow is None
-        else say("{now} now, {rate} per second").format(now=flow[0], rate=in_words(flow[1]))
-    )
+    said = "" if flow is None else told(flow)
     title = ", ".join(each for each in (name, detail, status, said) if each)
     return Box(x, y, _short(name), _short(detail), status, title, said)
 

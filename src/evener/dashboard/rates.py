@@ -3,7 +3,7 @@
 Plain data in and out, but for `ask`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -11,13 +11,14 @@ from typing import Any
 
 from evener.dashboard.asked import Asked
 from evener.dashboard.cloud import Refused
+from evener.dashboard.words import say
 
 Json = dict[str, Any]
-Flow = tuple[int, float]  # connections now, and how many come a second
-Flows = Mapping[str, Flow]  # by the id of what they go through
+REQUESTS = "requests"  # of which a cloud may count none, and nobody where bytes are passed on, as of TCP
 KEPT = 60  # samples
 WIDE, HIGH = 320, 80  # pixels of a plot
 TITLES = (
+    (REQUESTS, "Requests per second", True),
     ("total_connections", "Connections per second", True),
     ("active_connections", "Connections now", False),
     ("bytes_out", "Bytes per second to clients", True),
@@ -32,6 +33,18 @@ class Sample:
     total: Mapping[str, int]
     members: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     listeners: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What goes through something: connections now, how many come a second, and requests where they are counted."""
+
+    now: int
+    connections: float
+    requests: float | None = None
+
+
+Flows = Mapping[str, Flow]  # by the id of what they go through
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +72,21 @@ def ask(asked: Asked, at_s: float) -> Sample:
 
 
 def plots(samples: Sequence[Sample]) -> list[Plot]:
-    """Return a plot of each of `TITLES`; none before there are two samples."""
+    """Return a plot of each of `TITLES` that is counted; none before there are two samples."""
     if len(samples) < 2:
         return []
-    return [_plot(title, samples, name, is_counter=is_counter) for name, title, is_counter in TITLES]
+    return [
+        _plot(title, samples, name, is_counter=is_counter)
+        for name, title, is_counter in TITLES
+        if name != REQUESTS or name in samples[-1].total
+    ]
 
 
 def _plot(title: str, samples: Sequence[Sample], name: str, *, is_counter: bool) -> Plot:
-    count: Callable[[Sample], int] = lambda sample: sample.total.get(name, 0)  # noqa: E731
     if is_counter:
-        values = [_rate(count(a), count(b), b.at_s - a.at_s) for a, b in pairwise(samples)]
+        values = [_rate(a.total, b.total, name, b.at_s - a.at_s) for a, b in pairwise(samples)]
     else:
-        values = [float(count(each)) for each in samples[1:]]
+        values = [float(each.total.get(name, 0)) for each in samples[1:]]
     most = max(values)
     step = WIDE / max(1, KEPT - 2)
     left = WIDE - step * (len(values) - 1)  # the newest is at the right edge
@@ -79,9 +95,10 @@ def _plot(title: str, samples: Sequence[Sample], name: str, *, is_counter: bool)
     return Plot(title, points, values[-1], most)
 
 
-def _rate(before: int, after: int, seconds: float) -> float:
-    """Return how many a second; none where a counter has begun anew."""
-    return max(0, after - before) / seconds if seconds > 0 else 0.0
+def _rate(before: Mapping[str, int], after: Mapping[str, int], name: str, seconds: float) -> float:
+    """Return how many a second; none where a counter has begun anew, or is there for the first time."""
+    now = after.get(name, 0)
+    return max(0, now - before.get(name, now)) / seconds if seconds > 0 else 0.0
 
 
 def in_words(value: float) -> str:
@@ -98,10 +115,30 @@ def flows(samples: Sequence[Sample], balancer_id: str = "") -> dict[str, Flow]:
     old = {**before.listeners, **before.members, balancer_id: before.total}
     found = {}
     for key, counted in {**now.listeners, **now.members, balancer_id: now.total}.items():
-        earlier = old.get(key, counted).get("total_connections", 0)
-        rate = _rate(earlier, counted.get("total_connections", 0), seconds)
-        found[key] = counted.get("active_connections", 0), rate
+        earlier = old.get(key, counted)
+        connections = _rate(earlier, counted, "total_connections", seconds)
+        requests = _rate(earlier, counted, REQUESTS, seconds) if REQUESTS in counted else None
+        found[key] = Flow(counted.get("active_connections", 0), connections, requests)
     return found
+
+
+def together(flows: Sequence[Flow]) -> Flow | None:
+    """Return what goes through all of them; None where there are none."""
+    if not flows:
+        return None
+    requests = [each.requests for each in flows if each.requests is not None]
+    return Flow(
+        sum(each.now for each in flows),
+        sum(each.connections for each in flows),
+        sum(requests) if requests else None,
+    )
+
+
+def told(flow: Flow) -> str:
+    """Return in words what goes through something: requests where they are counted, or else connections."""
+    if flow.requests is None:
+        return say("{now} now, {rate} per second").format(now=flow.now, rate=in_words(flow.connections))
+    return say("{now} now, {rate} requests/s").format(now=flow.now, rate=in_words(flow.requests))
 
 
 def values(samples: Sequence[Sample], names: Mapping[str, Mapping[str, str]]) -> Json:
@@ -109,9 +146,10 @@ def values(samples: Sequence[Sample], names: Mapping[str, Mapping[str, str]]) ->
     found = flows(samples)
     return {
         "plots": plots(samples),
+        "has_requests": any(each.requests is not None for each in found.values()),
         "counted": {
             title: rows
             for title, its in names.items()
-            if (rows := [(name, *found[key]) for key, name in its.items() if key in found])
+            if (rows := [(name, found[key]) for key, name in its.items() if key in found])
         },
     }

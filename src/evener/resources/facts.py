@@ -13,19 +13,23 @@ class _Fact(BaseModel):
 
 
 class Counters(_Fact):
-    """What went through a load balancer or a listener since it was made; bytes as the client sees them."""
+    """What went through a load balancer or a listener since it was made; bytes as the client sees them.
+
+    `requests` is None where nobody reads them, as of TCP, or they are not counted, as by earlier agents.
+    """
 
     active_connections: int = 0
     total_connections: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     request_errors: int = 0
+    requests: int | None = None
 
     def __add__(self, other: "Counters") -> "Counters":
         """Return what both counted."""
-        return Counters(
-            **{name: getattr(self, name) + getattr(other, name) for name in Counters.model_fields}
-        )
+        both = {name: (getattr(self, name), getattr(other, name)) for name in Counters.model_fields}
+        known = {name: [each for each in values if each is not None] for name, values in both.items()}
+        return Counters(**{name: sum(values) for name, values in known.items() if values})
 
 
 class Observation(_Fact):

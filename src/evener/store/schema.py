@@ -282,6 +282,7 @@ counters = Table(
     Column("bytes_in", BigInteger, nullable=False),
     Column("bytes_out", BigInteger, nullable=False),
     Column("request_errors", BigInteger, nullable=False),
+    Column("requests", BigInteger),
 )
 
 # Which database this is, wherever it is moved: one row, from the moment that the table is made.

@@ -21,6 +21,8 @@ _REST = "rest"  # all that follows, as it was printed
 _STATUS, _CODE, _TEXT = (
     number - _COLUMNS for number in (36, 37, 56)
 )  # `check_status`, `check_code`, `last_chk`
+# `hrsp_1xx`, which stands empty where no requests are read, and `req_tot`, which says 0 then.
+_INFORMED, _REQUESTS = (number - _COLUMNS for number in (39, 48))
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20  # forced, inherited, configured, unresolved
 _CHECK_IN_FLIGHT, _CHECK_CONFIGURED, _CHECK_ENABLED = 0x01, 0x02, 0x04
 _CHECKED = 2  # the least `srv_check_result` of a check that has ended; while one is in flight, nothing is known of it
@@ -132,7 +134,14 @@ def _counters(row: Row, errors: str) -> Counters:
         bytes_in=int(row["bin"] or 0),
         bytes_out=int(row["bout"] or 0),
         request_errors=int(row[errors] or 0),
+        requests=_requests(row),
     )
+
+
+def _requests(row: Row) -> int | None:
+    """Return how many requests were read; None where HAProxy passes on bytes."""
+    fields = row.get(_REST, "").split(",", _REQUESTS + 1)
+    return int(fields[_REQUESTS] or 0) if len(fields) > _REQUESTS and fields[_INFORMED] else None
 
 
 @dataclass(frozen=True)
