@@ -74,8 +74,9 @@ def test_members_have_the_connections_that_are_left() -> None:
         Sample(0, {}, {"m": counted(10, 2), "old": counted(1, 1)}),
         Sample(2, {}, {"m": counted(30, 1), "new": counted(4, 3)}),
     ]
-    assert rates.flows(samples, "lb") == {"m": Flow(1, 10.0), "new": Flow(3, 0.0), "lb": Flow(0, 0.0)}
-    shown = rates.values(samples, {"Members": {"m": "web1"}})
+    found = rates.flows(samples)
+    assert found == {"m": Flow(1, 10.0), "new": Flow(3, 0.0), rates.WHOLE: Flow(0, 0.0)}
+    shown = rates.values(samples, found, {"Members": {"m": "web1"}})
     assert shown["counted"] == {"Members": [("web1", Flow(1, 10.0))]}
     assert not shown["has_requests"]
 
@@ -89,10 +90,10 @@ def test_requests_are_plotted_where_they_are_counted_and_none_is_no_zero() -> No
 
     before, first = sample(0, counted(1)), sample(2, counted(2, requests=1000))
     samples = [before, first, sample(4, counted(3, requests=1030))]
-    assert [each.title for each in rates.plots([before, before])][0] == "Connections per second"
+    assert next(each.title for each in rates.plots([before, before])) == "Connections per second"
     requests, *_ = rates.plots(samples)
     assert (requests.title, requests.now, requests.most) == ("Requests per second", 15.0, 15.0)  # no burst
-    shown = rates.values(samples, {"Listeners": {"http": "h", "tcp": "t"}})
+    shown = rates.values(samples, rates.flows(samples), {"Listeners": {"http": "h", "tcp": "t"}})
     assert shown["has_requests"]
     assert shown["counted"]["Listeners"] == [("h", Flow(0, 0.5, 15.0)), ("t", Flow(0, 0.0))]
     text = render("rates.html", asked(Said(ONE)).session, shown)

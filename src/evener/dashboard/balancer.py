@@ -1,7 +1,6 @@
 """One load balancer with all below it, read from the API and made one tree for its page and its picture."""
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from evener.dashboard import picture
 from evener.dashboard.asked import Asked, Html
 from evener.dashboard.cloud import CloudError, Refused
-from evener.dashboard.rates import Flows
+from evener.dashboard.rates import WHOLE, Flows, Names
 
 Json = dict[str, Any]
 LISTENERS, MEMBERS = "Traffic of listeners", "Traffic of members"
@@ -121,10 +120,11 @@ def values(tree: Tree) -> Json:
 
 def drawn(shown: Json, flows: Flows) -> picture.Picture:
     """Return the picture of what a page shows, with what goes through each."""
-    return picture.draw(shown["balancer"], shown["listeners"], shown["pools"], flows)
+    of_it = {shown["balancer"]["id"]: flows[WHOLE]} if WHOLE in flows else {}
+    return picture.draw(shown["balancer"], shown["listeners"], shown["pools"], {**flows, **of_it})
 
 
-def names(shown: Json) -> Mapping[str, Mapping[str, str]]:
+def names(shown: Json) -> Names:
     """Return what listeners and members are called on a page, by their ids."""
     members = (each for pool in shown["pools"] for each in pool["members"])
     return {

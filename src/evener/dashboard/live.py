@@ -7,7 +7,7 @@ of the API, `gone`, `ended`.
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,17 @@ SIGN_OF_LIFE_S = 5.0  # who has gone is noticed by then
 OLD_S = 60.0
 
 
+def _nothing(_: dict[str, Any]) -> rates.Names:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of page: the part that changes, what is asked each time, and what is shown.
 
     `quiet_probe` is asked instead where nothing has changed for a while. `whole_every_s` tells of the values when all
-    is read again although nothing seems to have changed.
+    is read again although nothing seems to have changed. Of a page with traffic, `names` are what its parts are called,
+    and `draw` makes its picture of the values and of what goes through, where it has one.
     """
 
     template: str
@@ -43,6 +48,8 @@ class Kind:
     whole_every_s: Callable[[dict[str, Any]], float] | None = None
     ask_rates: Callable[[Asked, float], rates.Sample] | None = None
     rates_every_s: float = RATES_EVERY_S
+    names: Callable[[dict[str, Any]], rates.Names] = _nothing
+    draw: Callable[[dict[str, Any], rates.Flows], Any] | None = None
     every_s: float = EVERY_S
     quiet_probe: Callable[[Asked], Any] | None = None
 
@@ -78,6 +85,8 @@ BALANCER = Kind(
     lambda asked, _: balancer.values(balancer.read(asked)),
     _whole_every_s,
     ask_rates=rates.ask,
+    names=balancer.names,
+    draw=balancer.drawn,
     quiet_probe=balancer.quiet_probe,
 )
 
@@ -187,19 +196,18 @@ class _Open:
         samples = self._shared.samples(key)
         if not samples or samples[-1] is not found:
             samples.append(found)
-        names: Mapping[str, Mapping[str, str]] = {}
-        if "balancer" in self._values:
-            self._flows, self._is_drawn = rates.flows(list(samples), self._values["balancer"]["id"]), False
-            names = balancer.names(self._values)
-        values = rates.values(list(samples), names)
+        self._flows, self._is_drawn = rates.flows(list(samples)), False
+        names = self._kind.names(self._values) if self._values else {}
+        values = rates.values(list(samples), self._flows, names)
         return [SSEvent(event="rates", json=render("rates.html", self._asked.session, values))]
 
     def _picture(self) -> Sequence[SSEvent]:
         """Return the picture anew, where what it is drawn from was read anew and it is another one."""
-        if self._is_drawn or "balancer" not in self._values:
+        draw = self._kind.draw
+        if self._is_drawn or draw is None or not self._values:
             return []
         self._is_drawn = True
-        drawn = balancer.drawn(self._values, self._flows)
+        drawn = draw(self._values, self._flows)
         text = render("picture.html", self._asked.session, {"picture": drawn})
         if text == self._picture_sent:
             return []

@@ -45,6 +45,8 @@ class Flow:
 
 
 Flows = Mapping[str, Flow]  # by the id of what they go through
+Names = Mapping[str, Mapping[str, str]]  # of listeners, say: what each is called, by its id
+WHOLE = ""  # in place of an id: what goes through all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +108,15 @@ def in_words(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def flows(samples: Sequence[Sample], balancer_id: str = "") -> dict[str, Flow]:
-    """Return what goes through each listener and member, and through the load balancer, by their ids."""
+def flows(samples: Sequence[Sample]) -> dict[str, Flow]:
+    """Return what goes through each listener and member, by its id, and through all of it (`WHOLE`)."""
     if len(samples) < 2:
         return {}
     before, now = samples[-2:]
     seconds = now.at_s - before.at_s
-    old = {**before.listeners, **before.members, balancer_id: before.total}
+    old = {**before.listeners, **before.members, WHOLE: before.total}
     found = {}
-    for key, counted in {**now.listeners, **now.members, balancer_id: now.total}.items():
+    for key, counted in {**now.listeners, **now.members, WHOLE: now.total}.items():
         earlier = old.get(key, counted)
         connections = _rate(earlier, counted, "total_connections", seconds)
         requests = _rate(earlier, counted, REQUESTS, seconds) if REQUESTS in counted else None
@@ -141,9 +143,8 @@ def told(flow: Flow) -> str:
     return say("{now} now, {rate} requests/s").format(now=flow.now, rate=in_words(flow.requests))
 
 
-def values(samples: Sequence[Sample], names: Mapping[str, Mapping[str, str]]) -> Json:
-    """Return what is shown; `names` are those of listeners and members, by what they are called together."""
-    found = flows(samples)
+def values(samples: Sequence[Sample], found: Flows, names: Names) -> Json:
+    """Return what is shown; `found` are the flows, `names` those of listeners and members, by their tables' titles."""
     return {
         "plots": plots(samples),
         "has_requests": any(each.requests is not None for each in found.values()),
