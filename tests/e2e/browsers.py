@@ -5,14 +5,16 @@ from contextlib import contextmanager
 
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from standalone import Standalone
 
+WITHIN_MS = 15_000  # what a page waits for, on a machine that has much else to do
 LEVELS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as drivers:
         browser = drivers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         try:
@@ -24,7 +26,7 @@ def chromium() -> Iterator[Browser]:
 def opened(browser: Browser, **how: object) -> tuple[Page, list[str]]:
     """Return a page of a browser of its own, and what goes wrong on it: errors, refusals of the content policy."""
     page, wrong = browser.new_context(**how).new_page(), []
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(WITHIN_MS)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "console", lambda message: wrong.append(message.text) if "Content Security" in message.text else None

@@ -7,7 +7,7 @@ import pytest
 from browsers import administrator, chromium, log_in, opened
 from playwright.sync_api import Browser, Page
 from rabbitmq import RabbitMQ, with_a_node
-from standalone import PROGRAM, Cloud, Standalone, traces
+from standalone import PROGRAM, Balancer, Cloud, Standalone, traces
 
 _numbers = itertools.count()
 
@@ -42,6 +42,16 @@ def cloud(standalone: Standalone) -> Iterator[Cloud]:
     made = Cloud(standalone, "192.168.200.0/24")
     yield made
     made.remove()
+
+
+@pytest.fixture
+def balancer(cloud: Cloud) -> Iterator[Balancer]:
+    """Make a load balancer; at the end, delete it with all that has been added below it."""
+    made = cloud.balancer("edited")
+    yield made
+    whole = f"/load-balancer/v2/lbaas/loadbalancers/{made.lb['id']}?cascade=true"
+    assert cloud.api.request("DELETE", whole).ok
+    cloud.api.wait_gone(made.lb)
 
 
 @pytest.fixture(scope="module")

@@ -19,15 +19,6 @@ from made_certificates import served
 pytestmark = pytest.mark.root
 
 
-@pytest.fixture
-def balancer(cloud: Cloud) -> Balancer:
-    made = cloud.balancer("shown")
-    yield made
-    whole = f"/load-balancer/v2/lbaas/loadbalancers/{made.lb['id']}?cascade=true"
-    assert cloud.api.request("DELETE", whole).ok
-    cloud.api.wait_gone(made.lb)
-
-
 def test_an_administrator_sees_haproxys_file_and_what_changes_in_it(
     cloud: Cloud, standalone: Standalone, page: Page, balancer: Balancer
 ) -> None:

@@ -17,15 +17,6 @@ def at(standalone: Standalone, path: str) -> str:
     return f"{standalone.url}/dashboard{path}"
 
 
-@pytest.fixture
-def balancer(cloud: Cloud) -> Balancer:
-    made = cloud.balancer("edited")
-    yield made
-    whole = f"/load-balancer/v2/lbaas/loadbalancers/{made.lb['id']}?cascade=true"
-    assert cloud.api.request("DELETE", whole).ok
-    cloud.api.wait_gone(made.lb)
-
-
 def test_listeners_pools_members_monitors_policies_and_rules_are_made_changed_and_deleted(
     cloud: Cloud, standalone: Standalone, page: Page, balancer: Balancer
 ) -> None:
