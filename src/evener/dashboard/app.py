@@ -81,6 +81,7 @@ def _administrators(view: View) -> View:
 PAGES: Sequence[tuple[str, View, View | None]] = (
     ("/balancers", listing.view, None),
     ("/balancers/create", wizard.show, wizard.create),
+    ("/balancers/create/commands", wizard.show, wizard.tell),
     (BALANCER, balancer.view, None),
     (f"{BALANCER}/history", history.view, None),
     (f"{BALANCER}/configuration", _administrators(configuration.view), None),
@@ -91,6 +92,7 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
     ("/overview", overview.view, None),
     ("/quotas", quotas.view, None),
     ("/quotas/{project_id}", _administrators(quotas.show), _administrators(quotas.change)),
+    ("/quotas/{project_id}/commands", _administrators(quotas.show), _administrators(quotas.tell)),
     ("/agents", _administrators(agents.view), None),
     ("/agents/{agent_id:uuid}", _administrators(agents.view), _administrators(agents.change)),
     ("/certificates", certificates.view, None),

@@ -61,6 +61,7 @@ CHINESE: dict[str, str] = {
     "Connections now": "当前连接数",
     "Connections per second": "每秒连接数",
     "Copied": "已复制",
+    "Copy all": "全部复制",
     "Copy": "复制",
     "Create": "创建",
     "Create a load balancer": "创建负载均衡器",

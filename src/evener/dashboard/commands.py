@@ -9,6 +9,12 @@ from evener.dashboard.fields import Field, Kind
 BASE = ("openstack", "loadbalancer")
 
 
+def option(flag: str, text: str) -> list[str]:
+    """Return an option with what it says, which may look like an option itself."""
+    is_alike = text.startswith("-") and not text[1:].isdecimal()
+    return [f"--{flag}={text}"] if is_alike else [f"--{flag}", text]
+
+
 def parts(field: Field, text: str) -> list[str]:
     """Return the options that say what stands in a field."""
     outer, _, inner = field.name.partition(".")
@@ -23,8 +29,8 @@ def parts(field: Field, text: str) -> list[str]:
         lines = text.split("\n")
         if field.name == "sni_container_refs":
             return [f"--{field.flag}", *lines]
-        return [part for each in lines for part in (f"--{field.flag}", each)]
-    return [f"--{field.flag}", text]
+        return [part for each in lines for part in option(field.flag, each)]
+    return option(field.flag, text)
 
 
 def told(fields: Sequence[Field], texts: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from evener.dashboard import forms
+from evener.dashboard import commands, forms
 from evener.dashboard.asked import Asked, Html, Redirect, Reply
 from evener.dashboard.cloud import Refused
 from evener.dashboard.fields import Field
@@ -57,6 +57,25 @@ def change(asked: Asked) -> Reply:
     return Redirect("/quotas")
 
 
+def tell(asked: Asked) -> Html:
+    """Return the commands that do what has been typed; asks nobody."""
+    given, was = forms.given(FIELDS, asked.form), forms.given(FIELDS, asked.form, before=forms.WAS)
+    return Html("commands.html", {"commands": _commands(asked, given, was)})
+
+
+def _commands(asked: Asked, given: Mapping[str, str], was: Mapping[str, str]) -> list[str]:
+    """Return what sets the limits that are another number, and what makes those the default that are empty."""
+    project = asked.parts["project_id"]
+    other = [field for field in FIELDS if given[field.name] != was[field.name]]
+    set_ = [part for field in other if given[field.name] for part in commands.parts(field, given[field.name])]
+    unset = [f"--{field.flag}" for field in other if not given[field.name]]
+    quota = [*commands.BASE, "quota"]
+    found = [
+        [*quota, verb, *options, project] for verb, options in (("set", set_), ("unset", unset)) if options
+    ]
+    return [shlex.join(each) for each in found or [[*quota, "show", project]]]
+
+
 def _page(
     asked: Asked, given: Mapping[str, str], was: Mapping[str, str], wrong: Json, status: int = 200
 ) -> Html:
@@ -69,9 +88,8 @@ def _page(
         "was": was,
         "wrong": wrong,
         "choices": {},
-        "commands": [
-            shlex.join(["openstack", "loadbalancer", "quota", "set", "--loadbalancer", "NUMBER", project])
-        ],
+        "commands": _commands(asked, given, was),
+        "are_in_turn": True,
     }
     return Html("quota.html", values, status)
 

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evener.dashboard import certificates, choices, commands, forms, members
+from evener.dashboard import certificates, choices, forms, making, members
 from evener.dashboard.asked import Asked, Html, Redirect, Reply
 from evener.dashboard.cloud import Refused
 from evener.dashboard.fields import HEALTHMONITOR, L7POLICY, LISTENER, LOADBALANCER, POOL, RULE, Field, Kind
 
 Json = dict[str, Any]
-COMMAND = ("--name", "NAME", "--vip-subnet-id", "SUBNET", "--wait")
 OF_HTTP = frozenset({"url_path", "expected_codes"})
 
 
@@ -47,6 +46,7 @@ POLICY_FIELDS = (
     replace(members.FIELDS[0], label="Members of the pool, of REDIRECT_TO_POOL, one a line: ADDRESS PORT"),
 )
 ALL: Mapping[str, Sequence[Field]] = {**STEPS, "rule": RULE_FIELDS, "l7policy": POLICY_FIELDS}
+SUBNET = "loadbalancer.vip_subnet_id"
 STEP_OF = {"rule": "listener", "l7policy": "listener", "upload": "listener"}
 FIRST = {f"{step}.{field.name}": field.first for step, fields in ALL.items() for field in fields}
 POOL_OF_POLICY = "ROUND_ROBIN"
@@ -56,14 +56,14 @@ SPOKEN_TO_MEMBERS = {"TERMINATED_HTTPS": "HTTP", "PROMETHEUS": "HTTP"}
 def show(asked: Asked) -> Html:
     """Show the first step."""
     if asked.form:
-        return _page(asked, typed(asked), list(asked.form.get(members.PICKED, ())), {})
+        return _page(asked, typed(asked), _picked(asked), {})
     return _page(asked, FIRST, [], {})
 
 
 def create(asked: Asked) -> Reply:
     """Make it, or show what is wrong where it is wrong."""
     given = typed(asked)
-    picked = list(asked.form.get(members.PICKED, ()))
+    picked = _picked(asked)
     try:
         given["listener.default_tls_container_ref"] = (
             certificates.stored(asked) or given["listener.default_tls_container_ref"]
@@ -77,6 +77,22 @@ def create(asked: Asked) -> Reply:
     except Refused as refusal:
         return _page(asked, given, picked, {place(refusal): str(refusal)}, refusal.status)
     return Redirect(f"/balancers/{made['loadbalancer']['id']}")
+
+
+def tell(asked: Asked) -> Html:
+    """Return the commands that do what has been typed; asks nobody. Files come by their names."""
+    return Html("commands.html", {"commands": _commands(asked, typed(asked), _picked(asked))})
+
+
+def _commands(asked: Asked, given: Mapping[str, str], picked: Sequence[str]) -> list[str]:
+    said = {name: asked.said(f"{certificates.PREFIX}{name}") for name in (*certificates.FILES, "name")}
+    is_protected = bool(asked.said(f"{certificates.PREFIX}passphrase"))
+    upload = making.Upload(**said, is_protected=is_protected) if said["certificate"] else None
+    return making.of(body(given, picked), upload)
+
+
+def _picked(asked: Asked) -> list[str]:
+    return list(asked.form.get(members.PICKED, ()))
 
 
 def typed(asked: Asked) -> dict[str, str]:
@@ -142,6 +158,9 @@ def _step(wrong: Json) -> str:
 def _page(
     asked: Asked, given: Mapping[str, str], picked: Sequence[str], wrong: Json, status: int = 200
 ) -> Html:
+    options = choices.of(asked, [field for fields in ALL.values() for field in fields])
+    subnet = next((value for value, _ in options["subnet"]), "")  # which a menu shows that nobody has touched
+    shown = {**given, SUBNET: given[SUBNET] or subnet}
     values = {
         "title": "Create a load balancer",
         "given": given,
@@ -154,7 +173,8 @@ def _page(
         "l7policy": POLICY_FIELDS,
         "member_fields": members.FIELDS,
         "ports": members.candidates_of(asked),
-        "choices": choices.of(asked, [field for fields in ALL.values() for field in fields]),
-        "commands": [str(commands.create(LOADBALANCER, COMMAND))],
+        "choices": options,
+        "commands": _commands(asked, shown, picked),
+        "are_in_turn": True,
     }
     return Html("wizard.html", values, status)

@@ -119,14 +119,46 @@ if (wizard) {
   show();
 }
 
-if (navigator.clipboard) {
-  for (const button of document.querySelectorAll(".copy")) {
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
-      button.textContent = words.copied;
-    });
-  }
+const copies = () => {
+  const copyable = [...document.querySelectorAll(".copy")];
+  const several = copyable.length > 2; // one for all of them is offered where there are some
+  for (const each of copyable) each.hidden = !navigator.clipboard || (each.classList.contains("all") && !several);
+};
+copies();
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.(".copy");
+  if (!button) return;
+  const place = button.classList.contains("all") ? button.closest(".commands") : button.parentElement;
+  const lines = [...place.querySelectorAll("code")].map((each) => each.textContent);
+  await navigator.clipboard.writeText(lines.join("\n") + (lines.length > 1 ? "\n" : ""));
+  button.textContent = words.copied;
+});
+
+// Where several commands do what a form does, the server says them for what has been typed; of files it gets the names.
+const told = document.querySelector("form[data-commands]");
+if (told) {
+  const SETTLED_MS = 200;
+  const section = document.querySelector(".commands");
+  let timer = null, asking = null;
+  const ask = async () => {
+    asking?.abort();
+    asking = new AbortController();
+    const typed = new FormData(told);
+    for (const each of told.querySelectorAll("input[type=file]")) typed.set(each.name, each.files[0]?.name ?? "");
+    for (const each of told.querySelectorAll("input[type=password]")) typed.set(each.name, each.value ? "yes" : "");
+    try {
+      const answer = await fetch(told.dataset.commands, { method: "POST", body: typed, signal: asking.signal });
+      if (answer.ok) become(document.getElementById("commands"), new DOMParser().parseFromString(await answer.text(), "text/html").body);
+      section.hidden = !answer.ok; // rather none than those of before
+    } catch (error) {
+      if (error.name !== "AbortError") section.hidden = true;
+    }
+    section.querySelector(".all").textContent = words.copyAll;
+    copies();
+  };
+  told.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, SETTLED_MS); });
+  const [came] = performance.getEntriesByType("navigation");
+  if (came?.type === "back_forward") window.addEventListener("pageshow", ask); // what was typed stands there again
 }
 
 // The command below a form says what has been typed, too.
@@ -142,8 +174,9 @@ if (commanded) {
     const said = text(part), [on, off] = part.dataset.flag.split(" "), lines = said.split("\n");
     if (part.dataset.how === "yes") return said ? ["--" + on] : off ? ["--" + off] : [];
     if (part.dataset.how === "headers") return ["--" + on, lines.map((each) => each + "=true").join(",")];
-    if (["lines", "many"].includes(part.dataset.how)) return lines.flatMap((each) => ["--" + on, each]);
-    return part.dataset.inner ? ["--" + on.split(".")[0], part.dataset.inner + "=" + said] : ["--" + on, said];
+    const option = (each) => /^-(?!\d+$)/.test(each) ? ["--" + on + "=" + each] : ["--" + on, each];
+    if (["lines", "many"].includes(part.dataset.how)) return lines.flatMap(option);
+    return part.dataset.inner ? ["--" + on.split(".")[0], part.dataset.inner + "=" + said] : option(said);
   };
   const isSaid = (part) => text(part) !== first.get(part)
     || (commanded.dataset.makes && part.dataset.how !== "yes" && text(part) !== "");
