@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from test_dashboard import BALANCER, LB, ONE, Said
+from test_dashboard_certificates import PEM
 
 from evener.dashboard import live
 from evener.dashboard.asked import Asked
@@ -130,3 +132,45 @@ def test_of_agents_is_asked_again_what_they_serve_when_that_is_more_or_fewer() -
     answers["GET /agents"] = {"agents": [agent | {"configurations": {"instances": 1}}]}
     answers["GET /agents/a/agent-loadbalancers"] = {"loadbalancers": [{"id": LB, "name": "lb"}]}
     assert news(page) == ["changed"]
+
+
+def test_limits_cost_one_request_while_none_changes() -> None:
+    own = {"project_id": "i", "load_balancer": 10}
+    answers = {"GET /lbaas/quotas/i": {"quota": own}}
+    cloud = Said(answers)
+    page = live._Open(Fresh(), live.QUOTAS, asked(cloud), "")
+    assert news(page) == ["changed"]
+    for each in ([], []):
+        cloud.asked.clear()
+        assert news(page) == each
+        assert len(cloud.asked) == 1
+    answers["GET /lbaas/quotas/i"] = {"quota": own | {"load_balancer": 11}}
+    assert news(page) == ["changed"]
+
+
+def test_a_certificate_is_read_once_and_what_is_not_readable_again_when_all_is() -> None:
+    def container(number: int, *users: str) -> dict[str, Any]:
+        secret = f"http://x/v1/secrets/{number:08}-1111-1111-1111-111111111111"
+        return {
+            "container_ref": secret.replace("secrets", "containers"),
+            "name": f"c{number}",
+            "secret_refs": [{"name": "certificate", "secret_ref": secret}],
+            "consumers": [{"name": each} for each in users],
+        }
+
+    both = [container(1), container(2)]
+    path = "GET /secrets/00000001-1111-1111-1111-111111111111/payload"
+    answers = {"GET /containers": {"containers": both, "total": 2}, path: PEM}
+    cloud = Said(answers)
+    page = live._Open(Fresh(), live.CERTIFICATES, asked(cloud), "")
+    assert news(page) == ["changed"]
+    assert len(cloud.asked) == 3
+    page._whole_at_s = float("inf")
+    cloud.asked.clear()
+    assert news(page) == []
+    assert len(cloud.asked) == 1
+    answers["GET /containers"] = {"containers": [container(1, "web"), both[1]], "total": 2}
+    cloud.asked.clear()
+    assert news(page) == ["changed"]
+    assert [each[1].split("/")[1] for each in cloud.asked] == ["containers", "secrets"]
+    assert "secrets/00000002" in cloud.asked[1][1]  # which was not there to read before

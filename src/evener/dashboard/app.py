@@ -429,6 +429,8 @@ def make_app(cloud: Cloud, sessions: Sessions, own: Owner | None = None) -> falc
     app.add_route(f"{MOUNT}{BALANCER}/history/events", Events(site, live.HISTORY))
     app.add_route(f"{MOUNT}{BALANCER}/configuration/events", Events(site, live.CONFIGURATION))
     app.add_route(f"{MOUNT}/agents/events", Events(site, live.AGENTS))
+    app.add_route(f"{MOUNT}/quotas/events", Events(site, live.QUOTAS))
+    app.add_route(f"{MOUNT}/certificates/events", Events(site, live.CERTIFICATES))
     app.add_route(f"{MOUNT}/overview/events", Events(site, live.OVERVIEW))
     app.add_route(f"{MOUNT}/login", LoginPage(site) if own is None else OwnLogin(site, own))
     app.add_route(f"{MOUNT}/preferences", Preferences())

@@ -19,6 +19,7 @@ Json = dict[str, Any]
 Parts = Mapping[str, tuple[str, bytes]]
 ON_A_PAGE = 25
 LISTED = 100  # in a menu
+MOST_KNOWN = 1000  # certificates that a session remembers
 KINDS = {"certificate": "certificate", "private_key": "private", "intermediates": "certificate"}
 FILES = ("certificate", "private_key", "intermediates")
 PREFIX = "upload."
@@ -27,29 +28,51 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----\r?\n?", r
 
 def view(asked: Asked) -> Html:
     """Show the containers of certificates, and until when these are good."""
+    return Html("certificates.html", values(asked, probe(asked)))
+
+
+def probe(asked: Asked) -> Any:
+    """Return the containers of the page, with whom they are used by, in one request."""
+    return asked.keys("GET", "/containers", type="certificate", limit=ON_A_PAGE, offset=_offset(asked))
+
+
+def _offset(asked: Asked) -> int:
     text = asked.query.get("offset", "0")
-    offset = int(text) if text.isascii() and text.isdecimal() else 0
-    found = asked.keys("GET", "/containers", type="certificate", limit=ON_A_PAGE, offset=offset)
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def values(asked: Asked, found: Json) -> Json:
+    """Return what the page shows; asks for certificates that this session has not read yet."""
+    offset = _offset(asked)
     rows = asked.cloud.together(*(lambda each=each: _row(asked, each) for each in found["containers"]))
     last = offset + ON_A_PAGE
-    values = {
+    return {
         "title": "Certificates",
         "rows": rows,
         "before": f"?offset={max(0, offset - ON_A_PAGE)}" if offset else None,
         "after": f"?offset={last}" if found.get("total", 0) > last else None,
         "commands": ["openstack secret container list --type certificate"],
     }
-    return Html("certificates.html", values)
 
 
 def _row(asked: Asked, container: Json) -> Json:
     parts = {each["name"]: each["secret_ref"] for each in container["secret_refs"]}
-    seen = None
-    with suppress(CloudError):
-        seen = expiry.read(asked.payload(parts["certificate"])) if "certificate" in parts else None
+    seen = _seen(asked, parts["certificate"]) if "certificate" in parts else None
     identity = id_of(container["container_ref"])
     users = [each["name"] for each in container.get("consumers", ())]
     return {"id": identity, "name": container["name"] or identity, "seen": seen, "users": users}
+
+
+def _seen(asked: Asked, reference: str) -> expiry.Seen | None:
+    known = asked.session.certificates
+    if reference in known:
+        return expiry.seen(*known[reference])
+    found = None
+    with suppress(CloudError):
+        found = expiry.read(asked.payload(reference))
+    if found is not None and len(known) < MOST_KNOWN:
+        known[reference] = found.names, found.ends
+    return found
 
 
 def show_upload(asked: Asked) -> Html:

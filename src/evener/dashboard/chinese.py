@@ -147,7 +147,7 @@ CHINESE: dict[str, str] = {
     "Older": "更早",
     "Only while no other works": "仅在其他成员不可用时使用",
     "Operating status": "运行状态",
-    "Other projects with limits of their own": "有单独限额的其他项目",
+    "Other projects": "其他项目",
     "Overview": "概览",
     "Pages": "分页",
     "Password": "密码",

@@ -30,6 +30,11 @@ def read(content: bytes, now: datetime | None = None) -> Seen | None:
         names = _names(found)
     except ValueError:
         return None
+    return seen(names, ends, now)
+
+
+def seen(names: str, ends: datetime, now: datetime | None = None) -> Seen:
+    """Return what is to be shown now of a certificate that was read before."""
     now = now or datetime.now(UTC)
     return Seen(names, ends, ends - now <= SOON, ends <= now)
 

@@ -13,7 +13,17 @@ from typing import Any
 
 from falcon.asgi import SSEvent
 
-from evener.dashboard import agents, balancer, configuration, history, listing, overview, rates
+from evener.dashboard import (
+    agents,
+    balancer,
+    certificates,
+    configuration,
+    history,
+    listing,
+    overview,
+    quotas,
+    rates,
+)
 from evener.dashboard.asked import Asked
 from evener.dashboard.cloud import Away, LoggedOut, Refused
 from evener.dashboard.templates import render
@@ -25,6 +35,7 @@ SETTLED_S = 2.0  # after a change: the API may have answered the rest as it was 
 WHOLE_EVERY_S = 15.0  # of what the tree of statuses does not tell; longer where there is much to ask
 REPORTED_EVERY_S = 10.0  # by agents, where their settings say nothing else
 OF_A_POOL_S = 2.0
+CERTIFICATES_EVERY_S = 60.0
 SIGN_OF_LIFE_S = 5.0  # who has gone is noticed by then
 OLD_S = 60.0
 
@@ -62,6 +73,11 @@ LIST = Kind("list_live.html", listing.ask, listing.values)
 HISTORY = Kind("history_live.html", history.ask, history.values)
 AGENTS = Kind(
     "agents_live.html", agents.probe, lambda asked, _: agents.values(asked), lambda _: WHOLE_EVERY_S
+)
+QUOTAS = Kind("quotas_live.html", quotas.probe, quotas.values)
+# What could not be read, and when they end, is looked at again; what was read is remembered.
+CERTIFICATES = Kind(
+    "certificates_live.html", certificates.probe, certificates.values, lambda _: CERTIFICATES_EVERY_S
 )
 # What is read again tells of a host that answers again, or of a file that was written by hand.
 CONFIGURATION = Kind(

@@ -23,18 +23,27 @@ FIELDS = (
 
 
 def view(asked: Asked) -> Html:
-    """Show the limits of the project; to administrators, also those of projects that have their own."""
+    """Show the limits of the project; to administrators, also those of other projects."""
+    return Html("quotas.html", values(asked, probe(asked)))
+
+
+def probe(asked: Asked) -> Any:
+    """Return what tells, in one request, that limits have changed: administrators see those of all projects."""
     login = asked.session.login
-    own = _read(asked, login.project_id)
-    others = asked.balancing("GET", "/quotas")["quotas"] if login.is_admin else []
-    values = {
+    return asked.balancing("GET", "/quotas")["quotas"] if login.is_admin else [_read(asked, login.project_id)]
+
+
+def values(asked: Asked, found: list[Json]) -> Json:
+    """Return what the page shows; what an administrator's own project has may be the default, which is no project's."""
+    login = asked.session.login
+    own = _read(asked, login.project_id) if login.is_admin else found[0]
+    return {
         "title": "Quotas",
         "own": own,
-        "others": [each for each in others if each["project_id"] != login.project_id],
+        "others": [each for each in found if login.is_admin and each["project_id"] != login.project_id],
         "fields": FIELDS,
         "commands": [shlex.join(["openstack", "loadbalancer", "quota", "show", login.project_id])],
     }
-    return Html("quotas.html", values)
 
 
 def show(asked: Asked) -> Html:

@@ -15,7 +15,10 @@ MOST = 10_000  # sessions at once; the one longest unused goes
 
 @dataclass(slots=True)
 class Session:
-    """One browser's; `csrf` is what its forms must say, `kept` what had been typed at an address before."""
+    """One browser's; `csrf` is what its forms must say, `kept` what had been typed at an address before.
+
+    `certificates` are names and ends of those that were read, by their references: what a secret holds never changes.
+    """
 
     login: Login
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -23,6 +26,7 @@ class Session:
     used_s: float = field(default_factory=time.monotonic)
     was_ended: bool = False
     kept: tuple[str, Mapping[str, list[str]]] | None = None
+    certificates: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
     def take_kept(self, address: str) -> Mapping[str, list[str]]:
         """Return what stood in the form at an address, once."""
