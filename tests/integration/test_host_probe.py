@@ -1,16 +1,19 @@
 """Whether another host has an address: a port that is to have it asks, though its MAC address is there too."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
+from evener.agent.address_asker import AddressAsker
 from evener.agent.plug import Plug
 from evener.host import netns, probe
-from evener.host.errors import AddressAnswers
+from evener.host.announce import Address
+from evener.host.errors import AddressAnswers, HostError
 from evener.host.linuxbridge import LinuxBridgeDriver, inner_name
 from evener.resources.wiring import FixedIP, WiredPort
 from waiting import eventually
@@ -59,21 +62,72 @@ def test_who_has_an_address_is_found_though_it_has_our_mac_address_and_keeps_its
     driver: LinuxBridgeDriver, tmp_path: Path, address: str
 ) -> None:
     driver.plug("there", port(THERE, address))
-    plug = Plug(driver, "here", tmp_path / "note")
+    plug, asker = Plug(driver, "here", tmp_path / "note"), AddressAsker(driver)
     with pytest.raises(AddressAnswers, match=f"{address} answers on the network, from {MAC}"):
-        plug.ask_the_network(port(HERE, address))
+        plug.ask_the_network(port(HERE, address), asker)
     assert bridge_knows(MAC) == f"tap{THERE[:11]}"
     assert "ns-" not in links("here")  # what asked is gone
     driver.unplug("there", THERE)
-    plug.ask_the_network(port(HERE, address))
+    plug.ask_the_network(port(HERE, address), asker)
     plug.ensure(port(HERE, address))
-    plug.ask_the_network(port(HERE, address))  # it has it itself
+    plug.ask_the_network(port(HERE, address), asker)  # it has it itself
+
+
+class Counting(LinuxBridgeDriver):
+    """Counts what it plugs."""
+
+    plugs = 0
+
+    def plug(self, namespace: str, port: WiredPort) -> bool:
+        self.plugs += 1
+        return super().plug(namespace, port)
+
+
+def test_who_asks_at_once_shares_a_port_which_goes_with_the_last(
+    driver: LinuxBridgeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.plug("there", port(THERE, "10.9.0.7"))
+    counting = Counting(announcements=0)
+    asker, all_ask = AddressAsker(counting), Barrier(8)
+    found, in_use = {}, probe.in_use
+
+    def all_at_once(*asked: Any) -> Mapping[Address, str]:
+        all_ask.wait(20)
+        return in_use(*asked)
+
+    monkeypatch.setattr(probe, "in_use", all_at_once)
+
+    def ask(number: int) -> None:
+        asked = f"10.9.0.{number}"
+        found[asked] = asker.in_use("here", port(HERE, asked))
+
+    threads = [Thread(target=ask, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [asked for asked, by in found.items() if by] == ["10.9.0.7"]
+    assert len(found) == 8
+    assert counting.plugs == 1
+    assert "ns-" not in links("here")
+
+
+def test_a_port_that_went_while_it_asked_is_made_again_by_who_asks_next(driver: LinuxBridgeDriver) -> None:
+    driver.plug("there", port(THERE, "10.9.0.7"))
+    asker, asked = AddressAsker(driver), port(HERE, "10.9.0.7")
+    netns.ensure("gone")
+    with asker._shared("gone", asked):  # somebody asks, and it is another one's namespace that goes meanwhile
+        netns.delete("gone")
+        with pytest.raises(HostError):
+            asker.in_use("here", asked)
+        assert asker.in_use("here", asked)
+    assert "ns-" not in links("here")
 
 
 def test_what_is_there_already_is_not_asked_for(driver: LinuxBridgeDriver, tmp_path: Path) -> None:
     driver.plug("there", port(THERE, *ADDRESSES))
     driver.plug("here", port(HERE, *ADDRESSES))
-    Plug(driver, "here", tmp_path / "note").ask_the_network(port(HERE, *ADDRESSES))
+    Plug(driver, "here", tmp_path / "note").ask_the_network(port(HERE, *ADDRESSES), AddressAsker(driver))
 
 
 def test_of_two_that_ask_at_once_none_takes_it(driver: LinuxBridgeDriver) -> None:

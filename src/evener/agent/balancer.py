@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from evener.agent.address_asker import AddressAsker
 from evener.agent.data_plane_parts import carried_by_none, parts, together
 from evener.agent.data_plane_watches import Watches
 from evener.agent.journal import Journal
@@ -54,6 +55,7 @@ class Tools:
 
     journal: Journal
     driver: InterfaceDriver
+    asker: AddressAsker
     device_drivers: Sequence[DeviceDriver]
     watcher: Watcher
     events: Events
@@ -141,7 +143,7 @@ class Balancer:
         else:
             changed |= self._let_in(graph, both, look=not in_place)
         if graph.binding > 1 or unheard:
-            self._plug.ask_the_network(port)
+            self._plug.ask_the_network(port, self._tools.asker)
         changed |= self._ensure_port(port, look=not in_place)
         try:
             if self._is_to_hand_over(graph):

@@ -3,17 +3,15 @@
 Where another host may have its addresses, it asks the network first.
 """
 
-import secrets
 import socket
 import time
-import uuid
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 
-from evener.host import netns, probe
+from evener.agent.address_asker import AddressAsker
+from evener.host import netns
 from evener.host.driver import InterfaceDriver
-from evener.host.errors import AddressAnswers, HostError
+from evener.host.errors import AddressAnswers
 from evener.host.notes import Note
 from evener.resources.wiring import WiredPort
 
@@ -30,11 +28,10 @@ class Plug:
         self.sure = False  # a close look has found it right
         self._answers_since: float | None = None  # on the monotonic clock
 
-    def ask_the_network(self, port: WiredPort) -> None:
+    def ask_the_network(self, port: WiredPort, asker: AddressAsker) -> None:
         """See that no other host has an address of a port that is not here, before it is.
 
-        That one has the port's MAC address too, and what is sent from here with it would draw its packets away: a port
-        of no other purpose asks. Of a port that is wired elsewhere nobody can ask so.
+        Of a port that is wired elsewhere nobody can ask so.
 
         Raises:
             AddressAnswers: when one has.
@@ -42,16 +39,7 @@ class Plug:
         """
         if port.wired_elsewhere or self.port is not None or self._is_here(port):
             return
-        asking = port.model_copy(
-            update={"id": str(uuid.uuid4()), "mac_address": _some_mac(), "fixed_ips": (), "moving": ()}
-        )
-        own = [ip_address(each.address) for each in port.fixed_ips]
-        try:
-            self._driver.plug(self._namespace, asking)
-            found = probe.in_use(self._namespace, self._driver.interface(asking), asking.mac_address, own)
-        finally:
-            with suppress(HostError):
-                self._driver.unplug(self._namespace, asking.id)
+        found = asker.in_use(self._namespace, port)
         if not found:
             self._answers_since = None
             return
@@ -86,8 +74,3 @@ class Plug:
             self._note.write(port.model_dump(mode="json"), shown=left, sure=self.sure)
         self.port = port
         return changed
-
-
-def _some_mac() -> str:
-    """Return a MAC address of no network card: locally administered (IEEE 802-2014, 8.4.2)."""
-    return (b"\x02" + secrets.token_bytes(5)).hex(":")

@@ -4,6 +4,7 @@ from oslo_config import cfg
 
 from evener import config
 from evener.agent import memory
+from evener.agent.address_asker import AddressAsker
 from evener.agent.assembly import device_names
 from evener.agent.balancer import Balancer, Tools
 from evener.agent.journal import Journal
@@ -39,7 +40,7 @@ def purge(conf: cfg.ConfigOpts) -> None:
     journal = Journal(config.loadbalancer_path(conf))
     driver = load_driver(conf.interface_driver, 0, settings_from(conf))
     device_drivers = load_drivers(device_names(conf.device_driver), conf, serves=False)
-    tools = Tools(journal, driver, device_drivers, Watcher(), _Nobody())
+    tools = Tools(journal, driver, AddressAsker(driver), device_drivers, Watcher(), _Nobody())
     for balancer_id in sorted(journal.loadbalancers()):
         Balancer(balancer_id, tools).remove()
         print(f"Removed load balancer {balancer_id}")  # noqa: T201 - the program's answer

@@ -17,6 +17,7 @@ from typing import Any
 from oslo_context.context import RequestContext
 
 from evener import threads
+from evener.agent.address_asker import AddressAsker
 from evener.agent.balancer import NAMESPACE_PREFIX, Balancer, Tools
 from evener.agent.balancers import Balancers
 from evener.agent.control import Control
@@ -90,7 +91,9 @@ class AgentService:
         started_at = datetime.now(UTC).replace(tzinfo=None).isoformat()
         self._configurations = {**configurations, "started_at": started_at}
         self._watcher = Watcher()
-        self._tools = Tools(journal, driver, device_drivers, self._watcher, self, sysctls)
+        self._tools = Tools(
+            journal, driver, AddressAsker(driver), device_drivers, self._watcher, self, sysctls
+        )
         self._balancers = Balancers()
         self._underlay = underlay(journal, driver, self._watcher, self._routers_changed)
         self.metrics = AgentMetrics()
@@ -105,6 +108,7 @@ class AgentService:
         )
         self._reporter = Reporter(self._control, self._balancers)
         self._takers = Workers("taker", TAKEN_AT_ONCE, self._take, self._try_again)
+        self._to_take: dict[str, Graph] = {}  # as of the last look, until one of them has it
         self._unserved: dict[
             str, int
         ] = {}  # generations of which was said that another host still serves them
@@ -370,8 +374,11 @@ class AgentService:
             self._repairer.instead(loadbalancer_id)
             raise
         if graph is not None and graph.binding > 1 and not self._is_plugged(loadbalancer_id):
+            self._to_take[loadbalancer_id] = graph
             self._takers.queue.put(loadbalancer_id)
-        elif graph is not None:
+            return
+        self._to_take.pop(loadbalancer_id, None)
+        if graph is not None:
             self._apply(graph)
         elif not stays:
             self._remove(loadbalancer_id)
@@ -383,7 +390,7 @@ class AgentService:
     def _take(self, loadbalancer_id: str) -> None:
         """Serve what another host did; where that is not wanted any more, look again."""
         RequestContext(resource_uuid=loadbalancer_id, overwrite=True)
-        graph = self._control.graph(loadbalancer_id)
+        graph = self._to_take.pop(loadbalancer_id, None) or self._control.graph(loadbalancer_id)
         if graph is None:
             self._queue.put(loadbalancer_id)
             return

@@ -20,6 +20,7 @@ from evener.host.errors import explained
 QUESTIONS, EVERY_S = 3, 0.05
 _ALL_PROTOCOLS = 3  # ETH_P_ALL of linux/if_ether.h
 _ARP, _IPV6 = 0x0806, 0x86DD
+_ANSWERED_BY = {frozenset({4}): _ARP, frozenset({6}): _IPV6}
 _SOLICITATION, _ADVERTISEMENT = 135, 136  # RFC 4861 sections 4.3 and 4.4
 _BROADCAST, _NOBODY = b"\xff" * 6, bytes(16)
 _ARP_HEADER = struct.pack("!HHBB", 1, 0x0800, 6, 4)  # RFC 826: Ethernet and IPv4
@@ -87,7 +88,9 @@ def in_use(namespace: str, interface: str, mac: str, addresses: Collection[Addre
     with netns.inside(namespace), explained(doing):
         channel = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
     with channel, explained(doing):
-        channel.bind((interface, _ALL_PROTOCOLS))
+        versions = frozenset(each.version for each in addresses)
+        # Of one protocol what others here ask by the same interface is not heard, which is the most of it.
+        channel.bind((interface, _ANSWERED_BY.get(versions, _ALL_PROTOCOLS)))
         for _ in range(QUESTIONS):
             for address in addresses:
                 channel.send(question(mac, address))
