@@ -10,7 +10,7 @@ import pytest
 from browsers import violations
 from playwright.sync_api import Page, expect
 from projects import project_api
-from standalone import Cloud, Standalone, eventually
+from standalone import Balancer, Cloud, Standalone, eventually
 
 from made_certificates import served
 from typist import Typist
@@ -178,6 +178,18 @@ def test_quotas_are_set_and_unset_by_what_has_been_typed(
     play(standalone, tmp_path, copied(page))
     now = quota()
     assert (now["load_balancer"], now["member"], now["pool"]) == (12, -1, default["pool"])
+
+
+def test_what_a_client_would_misread_is_said_so_that_it_does_not(
+    standalone: Standalone, page: Page, balancer: Balancer
+) -> None:
+    page.goto(f"{standalone.url}/dashboard/balancers/{balancer.lb['id']}/listeners/create")
+    page.get_by_label("Name of the listener").fill("--second")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label(re.compile("Further certificates")).fill("http://x/a\nhttp://x/b")
+    told = page.locator(".commands code")
+    expect(told).to_contain_text("listener create --name=--second ")
+    expect(told).to_contain_text(f"--sni-container-refs http://x/a http://x/b -- {balancer.lb['id']}")
 
 
 def remove(cloud: Cloud, *balancers: str) -> None:

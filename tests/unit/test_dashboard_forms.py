@@ -109,6 +109,15 @@ def test_every_option_of_a_command_that_is_shown_is_one_of_openstacks(kind: Kind
                     assert said <= options | TOO_NEW, (kind.name, field.name)
 
 
+def test_an_option_of_many_words_takes_no_more_than_its_own() -> None:
+    texts = {"sni_container_refs": "http://x/a\nhttp://x/b"}
+    command = commands.change(LISTENER, commands.told(LISTENER.fields, texts), "", "l")
+    assert str(command) == (
+        "openstack loadbalancer listener set --sni-container-refs http://x/a http://x/b -- l"
+    )
+    assert str(commands.change(LISTENER, ["--name", "n"], "", "l")).endswith("set --name n l")
+
+
 # Of octaviaclient 3.2 and later.
 TOO_NEW = {"--hsts-max-age", "--hsts-include-subdomains", "--hsts-preload", "--vip-sg-id"}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from evener.dashboard.fields import Field, Kind
 
 BASE = ("openstack", "loadbalancer")
+GREEDY = "--sni-container-refs"  # takes all words up to the next option, also those after the last one
 
 
 def option(flag: str, text: str) -> list[str]:
@@ -27,8 +28,8 @@ def parts(field: Field, text: str) -> list[str]:
         return [f"--{field.flag}", ",".join(f"{each}=true" for each in text.split("\n"))]
     if field.how in ("lines", "many"):
         lines = text.split("\n")
-        if field.name == "sni_container_refs":
-            return [f"--{field.flag}", *lines]
+        if f"--{field.flag}" == GREEDY:
+            return [GREEDY, *lines]
         return [part for each in lines for part in option(field.flag, each)]
     return option(field.flag, text)
 
@@ -57,7 +58,8 @@ class Command:
     tail: str
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.head, shlex.join(self.options), self.tail)))
+        end = "--" if self.tail and GREEDY in self.options else ""
+        return " ".join(filter(None, (self.head, shlex.join(self.options), end, self.tail)))
 
 
 def create(kind: Kind, options: Sequence[str], *below: str) -> Command:

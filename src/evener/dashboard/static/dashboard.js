@@ -164,6 +164,7 @@ if (told) {
 // The command below a form says what has been typed, too.
 const commanded = document.querySelector("[data-commanded]");
 if (commanded) {
+  const GREEDY = "sni-container-refs"; // takes all words up to the next option
   const shown = document.querySelector(".commands code");
   const quoted = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : "'" + word.replaceAll("'", `'"'"'`) + "'";
   const whole = [...commanded.querySelectorAll("[data-flag]")];
@@ -175,6 +176,7 @@ if (commanded) {
     if (part.dataset.how === "yes") return said ? ["--" + on] : off ? ["--" + off] : [];
     if (part.dataset.how === "headers") return ["--" + on, lines.map((each) => each + "=true").join(",")];
     const option = (each) => /^-(?!\d+$)/.test(each) ? ["--" + on + "=" + each] : ["--" + on, each];
+    if (on === GREEDY) return ["--" + on, ...lines];
     if (["lines", "many"].includes(part.dataset.how)) return lines.flatMap(option);
     return part.dataset.inner ? ["--" + on.split(".")[0], part.dataset.inner + "=" + said] : option(said);
   };
@@ -187,7 +189,8 @@ if (commanded) {
       if (part.dataset.inner && said.at(-2) === more[0]) said.push(said.pop() + "," + more[1]); // parts of one
       else said.push(...more);
     }
-    shown.textContent = [commanded.dataset.head, ...said.map(quoted), commanded.dataset.tail].join(" ");
+    const end = said.includes("--" + GREEDY) ? ["--"] : [];
+    shown.textContent = [commanded.dataset.head, ...said.map(quoted), ...end, commanded.dataset.tail].join(" ");
   });
 }
 
