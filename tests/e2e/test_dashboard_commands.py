@@ -192,6 +192,30 @@ def test_what_a_client_would_misread_is_said_so_that_it_does_not(
     expect(told).to_contain_text(f"--sni-container-refs http://x/a http://x/b -- {balancer.lb['id']}")
 
 
+def test_members_and_certificates_tell_what_has_been_chosen(
+    cloud: Cloud, standalone: Standalone, page: Page, balancer: Balancer, tmp_path: Path
+) -> None:
+    told = page.locator(".commands code")
+    pool = balancer.pool["id"]
+    page.goto(f"{standalone.url}/dashboard/balancers/{balancer.lb['id']}/pools/{pool}/members/add")
+    expect(told).to_contain_text("--address ADDRESS")
+    page.get_by_label("web1").check()
+    page.get_by_label(re.compile("Any other addresses")).fill("192.168.200.79 81 7")
+    expect(told).to_have_count(2)
+    expect(told.nth(0)).to_contain_text(f"--name web1 --address {cloud.webs[0].address} ")
+    expect(told.nth(1)).to_contain_text(
+        f"--address 192.168.200.79 --protocol-port 81 --weight 7 --wait {pool}"
+    )
+    page.goto(f"{standalone.url}/dashboard/certificates/upload")
+    file = tmp_path / "www.p12"
+    file.write_bytes(b"none")
+    page.get_by_label(re.compile("File with the certificate")).set_input_files(file)
+    expect(told).to_contain_text('--payload "$(base64 < www.p12)"')
+    page.get_by_label("What it is protected with").fill("a secret word")
+    expect(told).to_contain_text("openssl pkcs12 -nodes -in www.p12")
+    expect(told).not_to_contain_text("secret word")
+
+
 def remove(cloud: Cloud, *balancers: str) -> None:
     for each in balancers:
         assert cloud.api.request("DELETE", f"{LBAAS}/loadbalancers/{each}?cascade=true").ok

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_dashboard import ONE, Said, csrf, logged_in, sent
+from test_dashboard import LB, ONE, Said, csrf, logged_in, sent
 from test_dashboard_overview import QUOTAS
 
 from evener.dashboard import making, wizard
@@ -22,6 +22,7 @@ openstack() {
   esac
 }
 """
+POOL = "22222222-2222-2222-2222-222222222222"
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(str.strip)
 TYPED = {
     **wizard.FIRST,
@@ -129,4 +130,31 @@ def test_quotas_tell_what_is_set_and_what_becomes_the_default() -> None:
         "openstack loadbalancer quota set --member -1 another",
         "openstack loadbalancer quota unset --healthmonitor another",
     ]
+    assert cloud.asked == []
+
+
+def test_members_and_a_certificate_tell_their_commands_as_they_are_chosen() -> None:
+    cloud = Said({**ONE, "GET /subnets": {"subnets": []}, "GET /ports": {"ports": []}})
+    browser = logged_in(cloud)
+    path = f"/balancers/{LB}/pools/{POOL}/members/add"
+    hint = f"openstack loadbalancer member create --address ADDRESS --protocol-port PORT {POOL}"
+    assert told(browser.simulate_get(f"/dashboard{path}").text) == [hint]
+    form = {"csrf": csrf(browser), "members.addresses": "192.0.2.1\n192.0.2.2 81 0", "members.weight": "2"}
+    cloud.asked.clear()
+    make = "openstack loadbalancer member create --address"
+    assert told(sent(browser, f"{path}/commands", form | {"members.protocol_port": "80"}).text) == [
+        f"{make} 192.0.2.1 --protocol-port 80 --weight 2 --wait {POOL}",
+        f"{make} 192.0.2.2 --protocol-port 81 --weight 0 --wait {POOL}",
+    ]
+    store = "-t application/octet-stream -e base64 --payload"
+    for chosen, words in (
+        ({}, f'--name NAME {store} "$(base64 < FILE.p12)"'),
+        (
+            {"upload.certificate": "www.p12", "upload.name": "a b"},
+            f"--name 'a b' {store} \"$(base64 < www.p12)\"",
+        ),
+    ):
+        form = {"csrf": form["csrf"], **chosen}
+        answer = sent(browser, "/certificates/upload/commands", form)
+        assert told(answer.text) == [f"openstack secret store {words}"]
     assert cloud.asked == []

@@ -87,6 +87,7 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
     (f"{BALANCER}/configuration", _administrators(configuration.view), None),
     (f"{BALANCER}/floating-ip", floating_ips.show, floating_ips.change),
     (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add", members.show, members.add),
+    (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add/commands", members.show, members.tell),
     *editing.pages(),
     (f"{BALANCER}/failover", _administrators(agents.ask_failover), _administrators(agents.failover)),
     ("/overview", overview.view, None),
@@ -97,6 +98,7 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
     ("/agents/{agent_id:uuid}", _administrators(agents.view), _administrators(agents.change)),
     ("/certificates", certificates.view, None),
     ("/certificates/upload", certificates.show_upload, certificates.upload),
+    ("/certificates/upload/commands", certificates.show_upload, certificates.tell),
     ("/certificates/{container_id:uuid}/delete", certificates.ask_delete, certificates.delete),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from evener.dashboard import expiry
+from evener.dashboard import expiry, making
 from evener.dashboard.asked import Asked, Html, Redirect, Reply, id_of
 from evener.dashboard.cloud import CloudError, Refused
 from evener.dashboard.words import say
@@ -90,23 +90,30 @@ def upload(asked: Asked) -> Reply:
     return Redirect("/certificates")
 
 
+def tell(asked: Asked) -> Html:
+    """Return the command that stores what has been chosen."""
+    return Html("commands.html", {"commands": _commands(asked)})
+
+
+def named(asked: Asked) -> making.Upload | None:
+    """Return the files that were chosen, of which the page tells the names; None where none was."""
+    said = {name: asked.said(f"{PREFIX}{name}") for name in (*FILES, "name")}
+    is_protected = bool(asked.said(f"{PREFIX}passphrase"))
+    return making.Upload(**said, is_protected=is_protected) if said["certificate"] else None
+
+
+def _commands(asked: Asked) -> list[str]:
+    name = asked.said(f"{PREFIX}name") or "NAME"
+    return [making.stored(named(asked) or making.Upload("FILE.p12", name=name))]
+
+
 def _upload(asked: Asked, wrong: Json, status: int = 200) -> Html:
-    command = [
-        "openstack",
-        "secret",
-        "store",
-        "--name",
-        "NAME",
-        "-t",
-        "application/octet-stream",
-        "-e",
-        "base64",
-    ]
     values = {
         "title": "Upload a certificate",
         "given": {f"{PREFIX}name": asked.said(f"{PREFIX}name")},
         "wrong": wrong,
-        "commands": [f'{shlex.join(command)} --payload "$(base64 < FILE.p12)"'],
+        "commands": _commands(asked),
+        "are_in_turn": True,
     }
     return Html("certificate_upload.html", values, status)
 

@@ -4,7 +4,7 @@ What a command has made is kept in a variable where a later one names it: names 
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ def _lines(balancer: Json, upload: Upload | None) -> Iterator[str]:
     (listener,) = balancer["listeners"]
     more = []
     if upload is not None:
-        yield _stored(upload)
+        yield _kept("CERTIFICATE", stored(upload), "Secret href")
         more = ['--default-tls-container-ref "$CERTIFICATE"']
         listener = {name: value for name, value in listener.items() if name != "default_tls_container_ref"}
     yield _kept("LISTENER", _create(LISTENER, listener, *more, '"$LB"'))
@@ -49,6 +49,11 @@ def _lines(balancer: Json, upload: Upload | None) -> Iterator[str]:
         yield _kept("POLICY", _create(L7POLICY, policy, *more, '"$LISTENER"'))
         for rule in policy["rules"]:
             yield _create(RULE, rule, '"$POLICY"')
+
+
+def members(wanted: Iterable[Json], pool_id: str) -> list[str]:
+    """Return the commands that put these members into a pool."""
+    return [_create(MEMBER, each, shlex.quote(pool_id)) for each in wanted]
 
 
 def _pool(variable: str, pool: Json, of_what: str) -> Iterator[str]:
@@ -71,7 +76,7 @@ def _kept(variable: str, command: str, column: str = "id") -> str:
     return f"{variable}=$({command} -f value -c {shlex.quote(column)})"
 
 
-def _stored(upload: Upload) -> str:
+def stored(upload: Upload) -> str:
     """Return the command that stores a certificate as one secret in PKCS12, as Octavia takes it."""
     exported = "openssl pkcs12 -export -passout pass:"
     file = _file(upload.certificate)
@@ -85,8 +90,7 @@ def _stored(upload: Upload) -> str:
             [exported, *(f"{option} {each}" for option, each in files.items() if each), "| base64"]
         )
     name = shlex.join(commands.option("name", upload.name)) + " " if upload.name else ""
-    options = f'{name}-t application/octet-stream -e base64 --payload "$({made})"'
-    return _kept("CERTIFICATE", f"openstack secret store {options}", "Secret href")
+    return f'openstack secret store {name}-t application/octet-stream -e base64 --payload "$({made})"'
 
 
 def _file(name: str) -> str:

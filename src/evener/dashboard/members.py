@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from evener.dashboard import choices, commands, forms
+from evener.dashboard import choices, commands, forms, making
 from evener.dashboard.asked import Asked, Html, Redirect, Reply
 from evener.dashboard.cloud import Refused
 from evener.dashboard.fields import Field
@@ -41,6 +41,19 @@ def add(asked: Asked) -> Reply:
     return Redirect(f"/balancers/{asked.parts['balancer_id']}")
 
 
+def tell(asked: Asked) -> Html:
+    """Return the commands that add what has been picked and typed; asks nobody."""
+    return Html(
+        "commands.html", {"commands": _commands(asked, typed(asked), list(asked.form.get(PICKED, ())))}
+    )
+
+
+def _commands(asked: Asked, given: dict[str, str], picked: Sequence[str]) -> list[str]:
+    pool_id, wanted = asked.parts["pool_id"], wanted_of(given, picked)
+    command = [*commands.BASE, "member", "create", "--address", "ADDRESS", "--protocol-port", "PORT", pool_id]
+    return making.members(wanted, pool_id) or [shlex.join(command)]
+
+
 def place(refusal: Refused) -> str:
     """Return the field that a refusal is about."""
     found = forms.place(refusal, ("protocol_port", "weight", "address"))
@@ -73,17 +86,18 @@ def _picked(text: str) -> Json:
 
 
 def _page(asked: Asked, given: dict[str, str], picked: Sequence[str], wrong: Json, status: int = 200) -> Html:
-    command = [*commands.BASE, "member", "create", "--address", "ADDRESS", "--protocol-port", "PORT"]
     values = {
         "title": "Add members",
         "balancer_id": asked.parts["balancer_id"],
+        "pool_id": asked.parts["pool_id"],
         "given": given,
         "picked": picked,
         "ports": candidates_of(asked),
         "member_fields": FIELDS,
         "wrong": wrong,
         "choices": {},
-        "commands": [shlex.join([*command, asked.parts["pool_id"]])],
+        "commands": _commands(asked, given, picked),
+        "are_in_turn": True,
     }
     return Html("members.html", values, status)
 

@@ -85,10 +85,7 @@ def tell(asked: Asked) -> Html:
 
 
 def _commands(asked: Asked, given: Mapping[str, str], picked: Sequence[str]) -> list[str]:
-    said = {name: asked.said(f"{certificates.PREFIX}{name}") for name in (*certificates.FILES, "name")}
-    is_protected = bool(asked.said(f"{certificates.PREFIX}passphrase"))
-    upload = making.Upload(**said, is_protected=is_protected) if said["certificate"] else None
-    return making.of(body(given, picked), upload)
+    return making.of(body(given, picked), certificates.named(asked))
 
 
 def _picked(asked: Asked) -> list[str]:
