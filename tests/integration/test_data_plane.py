@@ -81,6 +81,9 @@ class Control:
     def departed(self, _host, ids, *_):
         return self._answer(frozenset(ids) - self.graphs.keys())
 
+    def report_all(self, host, reports, *_):
+        return [self.report(host, each) for each in reports]
+
     def report(self, _host, report, *_):
         self.reports.append(self._answer(report))
         return True

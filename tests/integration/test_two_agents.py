@@ -1,5 +1,6 @@
 """Two agents bound to one load balancer: what each reports is its own, and what is shown is put together from both."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,7 +14,7 @@ from evener.control import scheduling
 from evener.resources.errors import Unavailable
 from evener.resources.facts import ANYONE, Asker, Counters, Failure, Observation, Report, Run
 from evener.store.database import now
-from evener.store.schema import agents
+from evener.store.schema import agents, member_health
 
 OTHER, STRANGER = "node-2", "node-3"
 BALANCERS = "/lbaas/loadbalancers"
@@ -401,3 +402,38 @@ def test_control_tells_an_agent_that_comes_back_of_what_it_knows_all(pair: Pair)
     pair.applied(HOST)
     pair.cloud.ann.update("loadbalancer", pair.lb, description="another")
     assert settled(HOST, hosts[HOST]) == {}
+
+
+def test_several_reports_are_taken_together_each_as_it_would_be_alone(any_cloud: Cloud) -> None:
+    cloud = any_cloud
+    trees = [cloud.tree() for _ in range(3)]
+    run = Run(place="here", start=1, id="run of here")
+    cloud.controller.heartbeat(HOST, {}, run)
+    asker = Asker(run=run.id)
+
+    def seen(tree: Any, number: int, connections: int) -> Report:
+        counted = {tree.listener: Counters(total_connections=connections)}
+        observation = Observation(members={tree.member: "ONLINE"}, listeners=counted)
+        return Report(loadbalancer_id=tree.loadbalancer, run=run.id, number=number, observation=observation)
+
+    def total(tree: Any) -> int:
+        found = cloud.ann.ok("GET", f"{BALANCERS}/{tree.loadbalancer}/stats")["stats"]
+        return int(found["total_connections"])
+
+    first, late, failed = trees
+    assert cloud.controller.report(HOST, seen(late, 9, 50), asker)
+    nobodys = Report(loadbalancer_id=str(uuid.uuid4()), run=run.id, number=4)
+    failure = Failure(generation=cloud.generation(failed.loadbalancer), reason="no room")
+    refused = Report(loadbalancer_id=failed.loadbalancer, run=run.id, number=5, failure=failure)
+    said = [seen(first, 2, 7), seen(late, 3, 80), nobodys, refused]
+    assert cloud.controller.report_all(HOST, said, asker) == [True, False, False, True]
+    totals = [total(tree) for tree in trees]
+    assert totals == [7, 50, 0]
+    with cloud.database.read() as tx:
+        healthy = {row.member_id for row in tx.execute(member_health.select()) if row.status == "ONLINE"}
+    assert healthy == {first.member, late.member}
+    assert cloud.ann.show("loadbalancer", failed.loadbalancer)["provisioning_status"] == "ERROR"
+    again = [seen(first, 6, 9), seen(late, 10, 60)]
+    assert list(cloud.controller.report_all(HOST, again, asker)) == [True, True]
+    totals = [total(tree) for tree in trees]
+    assert totals == [9, 60, 0]

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.agent.work import KeyedQueue, Workers
+from evener.agent.work import Gatherer, KeyedQueue, Workers
+from waiting import eventually
 
 PATIENCE_S = 10
 
@@ -198,3 +200,31 @@ def test_many_workers_see_the_last_of_everything_and_never_share_a_key() -> None
         worker.join(PATIENCE_S)
     assert shared == []
     assert seen == wanted
+
+
+def test_what_waits_is_worked_on_together_and_what_fails_is_in_nobodys_way() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    worked: list[list[str]] = []
+    failed: list[list[str]] = []
+
+    def work(keys: Sequence[str]) -> None:
+        worked.append(list(keys))
+        begun.set()
+        assert go_on.wait(PATIENCE_S)
+        if "bad" in keys:
+            raise ValueError
+
+    gatherer = Gatherer("gatherer", 3, work, lambda keys, _: failed.append(list(keys)))
+    gatherer.queue.put("a")
+    gatherer.start()
+    assert begun.wait(PATIENCE_S)
+    for key in ("a", "bad", "c", "d", "e"):  # the first is put again while it is worked on
+        gatherer.queue.put(key)
+    go_on.set()
+    eventually(lambda: len(gatherer.queue) == 0 and sum(map(len, worked)) == 6)
+    gatherer.close()
+    gatherer.join(time.monotonic() + PATIENCE_S)
+    assert worked[0] == ["a"]
+    assert all(len(keys) <= 3 for keys in worked)
+    assert sorted(key for keys in worked for key in keys) == ["a", "a", "bad", "c", "d", "e"]
+    assert len(failed) == 1

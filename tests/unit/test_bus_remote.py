@@ -65,6 +65,9 @@ class Control:
         self.told.append((host, report, asker))
         return report == REPORT
 
+    def report_all(self, host, reports, asker=ANYONE):
+        return [self.report(host, each, asker) for each in reports]
+
 
 class Service:
     """An agent that notes what it was told."""
@@ -124,10 +127,13 @@ def test_what_agents_ask_and_tell_arrives() -> None:
     assert remote.heartbeat("node-1", {"instances": 3}, RUN, "d") == HEARD
     assert remote.report("node-1", REPORT, ASKER) is True
     assert remote.report("node-1", LATE) is False
+    assert remote.report_all("node-1", [LATE, REPORT], ASKER) == [False, True]
     assert control.told == [
         ("node-1", {"instances": 3}, RUN, "d"),
         ("node-1", REPORT, ASKER),
         ("node-1", LATE, ANYONE),
+        ("node-1", LATE, ASKER),
+        ("node-1", REPORT, ASKER),
     ]
     assert remote.departed("node-1", {nth(8), nth(9)}) == {nth(8)}
     assert remote.assigned("node-1") == remote.settled("node-1") == {nth(1): 7}

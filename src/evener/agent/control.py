@@ -6,7 +6,7 @@ person's word: a database can be the wrong one, empty, or restored from long ago
 
 import itertools
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from evener.agent.errors import NotAlone
@@ -14,7 +14,7 @@ from evener.agent.journal import Journal
 from evener.agent.memory import Memory
 from evener.agent.metrics import AgentMetrics
 from evener.bus.base import Controller
-from evener.resources.errors import Unavailable
+from evener.resources.errors import CallUnknown, Unavailable
 from evener.resources.facts import Asker, Report
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
@@ -108,8 +108,18 @@ class Control:
 
     def report(self, report: Report) -> bool:
         """Say what was found or done; False when control did not take it. One at a time of each load balancer."""
-        numbered = report.model_copy(update={"run": self._run.id, "number": next(self._numbers)})
-        return self._controller.report(self._host, numbered, self._asker)
+        return self._controller.report(self._host, self._numbered(report), self._asker)
+
+    def report_all(self, reports: Sequence[Report]) -> Sequence[bool]:
+        """Say so of several load balancers, with one call where control knows that."""
+        numbered = [self._numbered(each) for each in reports]
+        try:
+            return self._controller.report_all(self._host, numbered, self._asker)
+        except CallUnknown:
+            return [self._controller.report(self._host, each, self._asker) for each in numbered]
+
+    def _numbered(self, report: Report) -> Report:
+        return report.model_copy(update={"run": self._run.id, "number": next(self._numbers)})
 
     def to_stay(self, absent: Collection[str]) -> frozenset[str]:
         """Return those of `absent`, which this host holds and control did not name, that are not to be removed yet.

@@ -4,12 +4,13 @@ Reports of one load balancer come in order. Changes nothing on the host.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from evener.agent.balancer import Balancer
 from evener.agent.balancers import Balancers
 from evener.agent.control import Control
-from evener.agent.work import Workers
+from evener.agent.work import Gatherer, Workers
 from evener.dataplane.base import Busy, DataPlaneError
 from evener.host.errors import HostError
 from evener.resources.facts import Failure, Observation, Report
@@ -17,6 +18,7 @@ from evener.resources.graph import Graph
 
 LOG = logging.getLogger(__name__)
 HEALTH_WORKERS = 2
+COUNTED_AT_ONCE = 25  # load balancers whose counters are told with one call
 HEALTH_AGAIN_S = 0.05  # until another look at members' health, of a load balancer that is being changed
 
 
@@ -30,7 +32,7 @@ class Reporter:
         self._control, self._balancers = control, balancers
         self._reported: dict[str, Observation] = {}
         self.health = Workers("health", HEALTH_WORKERS, self._report_news, self._health_not_reported)
-        self.counters = Workers("counters", 1, self._report_news, self._not_reported)
+        self.counters = Gatherer("counters", COUNTED_AT_ONCE, self._report_all_news, self._not_counted)
 
     def applied(self, balancer: Balancer, graph: Graph, lacking: Mapping[str, str]) -> None:
         """Say that all of `graph` is applied but what is `lacking`, by the objects' ids, or cannot be read."""
@@ -83,11 +85,38 @@ class Reporter:
         finally:
             balancer.reporting.release()
 
+    def _report_all_news(self, keys: Sequence[str]) -> None:
+        """Tell of several with one call, those left out that are being changed; the next reading tells of them."""
+        with ExitStack() as reporting:
+            found = [report for key in keys if (report := self._counted(key, reporting)) is not None]
+            taken = self._control.report_all(found) if found else ()
+            for report, was_taken in zip(found, taken, strict=True):
+                if was_taken and report.observation is not None:
+                    self._reported[report.loadbalancer_id] = report.observation
+
+    def _counted(self, key: str, reporting: ExitStack) -> Report | None:
+        """Return what is news of a load balancer, which nobody else reports on until `reporting` ends."""
+        balancer = self._balancers.get(key)
+        if balancer is None or not balancer.reporting.acquire(blocking=False):
+            return None
+        reporting.callback(balancer.reporting.release)
+        try:
+            seen = self._news(balancer, wait_s=0)
+        except Exception as error:  # noqa: BLE001 - others are well
+            self._not_reported(key, error)
+            return None
+        return None if seen is None else Report(loadbalancer_id=key, observation=seen)
+
     def _health_not_reported(self, key: str, error: Exception) -> None:
         if isinstance(error, Busy):
             self.health.queue.put(key, HEALTH_AGAIN_S)
         else:
             self._not_reported(key, error)
+
+    @staticmethod
+    def _not_counted(keys: Sequence[str], error: Exception) -> None:
+        # The next time they are read tells them again.
+        LOG.warning("The counters of %d load balancers are not reported: %s", len(keys), error)
 
     @staticmethod
     def _not_reported(key: str, error: Exception) -> None:

@@ -31,7 +31,7 @@ from evener.agent.neighbours import NeighbourTables
 from evener.agent.repair import NETWORKS, Repairer
 from evener.agent.reporting import Reporter
 from evener.agent.underlay import MakeUnderlay, WhenNamed
-from evener.agent.work import Workers
+from evener.agent.work import Gatherer, Workers
 from evener.bus.base import Controller
 from evener.dataplane.base import Busy, DataPlaneError, DeviceDriver
 from evener.host import netns
@@ -112,7 +112,7 @@ class AgentService:
         self._unserved: dict[
             str, int
         ] = {}  # generations of which was said that another host still serves them
-        self._all_workers = {
+        self._all_workers: dict[str, Workers | Gatherer] = {
             "work": self._workers,
             "taking": self._takers,
             "mending": self._repairer.workers,

@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from evener import threads
 
@@ -89,6 +89,15 @@ class KeyedQueue:
                 self._add(key)
         return self._later[0][0] - moment if self._later else None
 
+    def more(self, most: int) -> list[str]:
+        """Return up to so many further keys that wait, without waiting; call `done` with each afterwards."""
+        with self._condition:
+            self._due()
+            keys = [] if self._closed else [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+            self._waiting.difference_update(keys)
+            self._working.update(keys)
+            return keys
+
     def done(self, key: str) -> None:
         """Say that `key` has been worked on."""
         with self._condition:
@@ -108,6 +117,47 @@ class KeyedQueue:
         with self._condition:
             self._closed = True
             self._condition.notify_all()
+
+
+class Gatherer:
+    """One thread called `name` that calls `work` with as many keys of `queue` as wait, up to `most`.
+
+    What that raises `failed` is called with.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        most: int,
+        work: Callable[[Sequence[str]], None],
+        failed: Callable[[Sequence[str], Exception], None],
+    ) -> None:
+        self.queue = KeyedQueue()
+        self._work, self._failed, self._most = work, failed, most
+        self._thread = threads.lasting(name, self._run)
+
+    def start(self) -> None:
+        """Work on what was put, and on what will be."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Begin nothing more; what was begun goes on."""
+        self.queue.close()
+
+    def join(self, deadline: float) -> None:
+        """Wait until what was begun has ended, no longer than until `deadline` on the monotonic clock, in seconds."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self) -> None:
+        while (first := self.queue.get()) is not None:
+            keys = [first, *self.queue.more(self._most - 1)]
+            try:
+                self._work(keys)
+            except Exception as error:  # noqa: BLE001 - whatever it was: others wait
+                self._failed(keys, error)
+            finally:
+                for key in keys:
+                    self.queue.done(key)
 
 
 class Workers:

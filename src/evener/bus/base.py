@@ -4,7 +4,7 @@ A message from control only says "look again" (the graph is fetched, not sent), 
 costs time and nothing else. All calls may raise `Unavailable` when the other side does not answer.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from oslo_config import cfg
@@ -57,6 +57,13 @@ class Controller(Protocol):
 
     def report(self, host: str, report: Report, asker: Asker = ANYONE) -> bool:
         """Take what the agent on `host` found or did; False when it is late, or of what the host is not to serve."""
+
+    def report_all(self, host: str, reports: Sequence[Report], asker: Asker = ANYONE) -> Sequence[bool]:
+        """Take several reports at the cost of little more than one, each of another load balancer; see `report`.
+
+        Raises:
+            CallUnknown: when control is of a version that takes one at a time.
+        """
 
 
 class Agent(Protocol):

@@ -17,7 +17,7 @@ from evener import threads
 from evener.bus.base import Agent, Controller
 from evener.bus.outbox import Message, Outbox
 from evener.bus.remote import AgentEndpoint, ControllerEndpoint, RemoteAgent, RemoteController
-from evener.resources.errors import Unavailable
+from evener.resources.errors import CallUnknown, Unavailable
 
 # A library below imports eventlet wherever it is installed, and both tell all who run it of it.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
@@ -34,6 +34,7 @@ CLOSE_S = 2
 THREADS = 16  # that answer calls
 RETRIES = 1  # a connection that has been idle may be dead; the next one is not
 RABBIT = "oslo_messaging_rabbit"
+NO_SUCH_METHOD = "NoSuchMethod"  # how oslo.messaging says that the other end does not know a call
 
 
 class MessagingBus:
@@ -209,7 +210,8 @@ class MessagingBus:
                 f"{whom} is not on the bus; see that it runs, with the same transport_url"
             ) from None
         except oslo_messaging.RemoteError as error:
-            raise Unavailable(f"{whom} cannot answer: {error.exc_type}: {error.value}") from None
+            kind = CallUnknown if error.exc_type == NO_SUCH_METHOD else Unavailable
+            raise kind(f"{whom} cannot answer: {error.exc_type}: {error.value}") from None
         except Exception as error:  # of as many types as there are layers below
             raise Unavailable(f"RabbitMQ takes no message for {whom}; see that it runs: {error}") from error
 

@@ -4,7 +4,7 @@ Documents are the JSON of their models. How a call travels is not known here.
 """
 # ruff: noqa: ARG002 - oslo.messaging gives each call a context
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -87,6 +87,11 @@ class RemoteController:
         """See `Controller.report`."""
         return bool(self._call("report", host, asker, report=_written(REPORT, report)))
 
+    def report_all(self, host: str, reports: Sequence[Report], asker: Asker = ANYONE) -> Sequence[bool]:
+        """See `Controller.report_all`."""
+        found = self._call("report_all", host, asker, reports=[_written(REPORT, each) for each in reports])
+        return [bool(each) for each in found]
+
     def _call(self, method: str, host: str, asker: Asker, **arguments: Any) -> Any:
         return self._caller.call_controller(method, host=host, asker=_written(ASKER, asker), **arguments)
 
@@ -140,6 +145,13 @@ class ControllerEndpoint:
     def report(self, context: Any, host: str, report: str, asker: str = "{}", **_: Any) -> bool:
         """See `Controller.report`."""
         return self._controller.report(host, _read(REPORT, report), _read(ASKER, asker))
+
+    def report_all(
+        self, context: Any, host: str, reports: list[str], asker: str = "{}", **_: Any
+    ) -> list[bool]:
+        """See `Controller.report_all`."""
+        said = [_read(REPORT, each) for each in reports]
+        return list(self._controller.report_all(host, said, _read(ASKER, asker)))
 
 
 class RemoteAgent:

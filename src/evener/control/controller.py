@@ -1,7 +1,7 @@
 """Control's end of the bus: graphs for the agents, and what they report."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -134,17 +134,24 @@ class BusController:
             gone = departing.departed(tx, host, ids)
         return gone | frozenset(self._network.known(sorted(set(ids))))
 
-    @retried
     def report(self, host: str, report: Report, asker: Asker = ANYONE) -> bool:
         """Store what the agent on `host` found or did, if the load balancer is its own and nothing newer is known."""
+        return self.report_all(host, [report], asker)[0]
+
+    @retried
+    def report_all(self, host: str, said: Sequence[Report], asker: Asker = ANYONE) -> Sequence[bool]:
+        """Store several reports in one transaction."""
         with self._database.write() as tx:
             check(tx, host, asker)
-            sender = reports.sender(tx, host, report)
-            if sender is not None:
-                self._store(tx, sender, report)
-            return sender is not None
+            senders = reports.senders(tx, host, said)
+            observed = [each.loadbalancer_id for each in said if each.observation is not None]
+            known = reports.known(tx, list(senders.values()), observed)
+            for report in said:
+                if report.loadbalancer_id in senders:
+                    self._store(tx, senders[report.loadbalancer_id], report, known)
+            return [report.loadbalancer_id in senders for report in said]
 
-    def _store(self, tx: Transaction, sender: reports.Sender, report: Report) -> None:
+    def _store(self, tx: Transaction, sender: reports.Sender, report: Report, known: reports.Known) -> None:
         balancer_id, agent_id = report.loadbalancer_id, sender.agent_id
         if report.gone:
             if departing.let_go(tx, balancer_id, agent_id):
@@ -159,7 +166,7 @@ class BusController:
             )
         reports.store_progress(tx, sender, report)
         if report.observation is not None:
-            reports.store_observation(tx, balancer_id, sender, report.observation)
+            reports.store_observation(tx, balancer_id, sender, report.observation, known)
             reports.store_vip(tx, sender, balancer_id, report.observation)
         if report.applied_generation is not None:
             reports.remove_what_went(tx, self._secrets, balancer_id)

@@ -35,26 +35,35 @@ class Sender:
     binding: Row[Any]
 
 
-def sender(tx: Transaction, host: str, report: Report) -> Sender | None:
-    """Return who sends a report; None when it is not to be taken.
+def senders(tx: Transaction, host: str, said: Sequence[Report]) -> dict[str, Sender]:
+    """Return who sends reports, by the load balancers of those that are to be taken.
 
-    Only who is bound to the load balancer reports on it, and nothing older than what is known. That it is the run that
+    Only who is bound to a load balancer reports on it, and nothing older than what is known. That it is the run that
     is heard of its host was seen before.
     """
-    balancer_id = report.loadbalancer_id
     agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
     if agent_id is None:
-        LOG.warning("Load balancer %s: report of unknown agent %s", balancer_id, host)
-        return None
-    mine = (bindings.c.loadbalancer_id == balancer_id, bindings.c.agent_id == agent_id)
-    binding = tx.execute(select(bindings).where(*mine).with_for_update()).first()
-    if binding is None:
-        LOG.warning("Load balancer %s: the agent on %s reports, but does not serve it", balancer_id, host)
-        return None
-    if is_late(report, binding.reported_run, binding.reported_number):
-        LOG.warning("Load balancer %s: a report of the agent on %s came too late", balancer_id, host)
-        return None
-    return Sender(str(agent_id), host, binding)
+        LOG.warning("Load balancer %s: report of unknown agent %s", said[0].loadbalancer_id, host)
+        return {}
+    ids = [report.loadbalancer_id for report in said]
+    mine = select(bindings).where(bindings.c.loadbalancer_id.in_(ids), bindings.c.agent_id == agent_id)
+    bound = {row.loadbalancer_id: row for row in tx.execute(mine.order_by(bindings.c.id).with_for_update())}
+    found = {}
+    for report in said:
+        binding = bound.get(report.loadbalancer_id)
+        if binding is None:
+            LOG.warning(
+                "Load balancer %s: the agent on %s reports, but does not serve it",
+                report.loadbalancer_id,
+                host,
+            )
+        elif is_late(report, binding.reported_run, binding.reported_number):
+            LOG.warning(
+                "Load balancer %s: a report of the agent on %s came too late", report.loadbalancer_id, host
+            )
+        else:
+            found[report.loadbalancer_id] = Sender(str(agent_id), host, binding)
+    return found
 
 
 def is_late(report: Report, known_run: str | None, known_number: int | None) -> bool:
@@ -203,18 +212,44 @@ def _gather(tx: Transaction, loadbalancer_id: str, heirs: Mapping[str, str]) -> 
         tx.execute(counters.insert(), retired)
 
 
-def store_observation(tx: Transaction, loadbalancer_id: str, known: Sender, seen: Observation) -> None:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an agent has seen before, by load balancer: of members and of what has counters, by their ids."""
+
+    health: Mapping[str, Mapping[str, Any]]
+    counters: Mapping[str, Mapping[str, Any]]
+
+
+NOTHING = Known({}, {})
+
+
+def known(tx: Transaction, senders: Sequence[Sender], loadbalancer_ids: Sequence[str]) -> Known:
+    """Return what the agent of `senders` has seen of load balancers, as `known_of` does."""
+    return known_of(tx, senders[0].agent_id, loadbalancer_ids) if senders and loadbalancer_ids else NOTHING
+
+
+def known_of(tx: Transaction, agent_id: str, loadbalancer_ids: Sequence[str]) -> Known:
+    """Return what an agent has seen of load balancers; nobody else changes it until the transaction ends."""
+    health = ("status", "reason", "changed_at")
+    return Known(
+        _known(tx, member_health.c.member_id, health, loadbalancer_ids, agent_id),
+        _known(tx, counters.c.owner_id, tuple(Counters.model_fields), loadbalancer_ids, agent_id),
+    )
+
+
+def store_observation(
+    tx: Transaction, loadbalancer_id: str, sender: Sender, seen: Observation, before: Known
+) -> None:
     """Store how an agent sees members, and what it counted; only what differs is written."""
-    store_health(tx, loadbalancer_id, known, seen)
-    store_counters(tx, loadbalancer_id, known.agent_id, seen)
+    store_health(tx, loadbalancer_id, sender, seen, before.health.get(loadbalancer_id, {}))
+    _store_counters(tx, loadbalancer_id, sender.agent_id, seen, before.counters.get(loadbalancer_id, {}))
 
 
-def store_health(tx: Transaction, loadbalancer_id: str, sender: Sender, seen: Observation) -> None:
+def store_health(
+    tx: Transaction, loadbalancer_id: str, sender: Sender, seen: Observation, known: Mapping[str, Any]
+) -> None:
     """Store members' health, and note who went out or came back."""
     agent_id = sender.agent_id
-    known = _known(
-        tx, member_health.c.member_id, ("status", "reason", "changed_at"), loadbalancer_id, agent_id
-    )
     news = {
         key: _fares(status, seen.reasons.get(key), known.get(key))
         for key, status in seen.members.items()
@@ -277,7 +312,13 @@ def _fares(status: OperatingStatus, reason: str | None, known: Mapping[str, Any]
 
 def store_counters(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
     """Store listeners' counters, of which none falls: two readings may come in another order than they were taken."""
-    known = _known(tx, counters.c.owner_id, tuple(Counters.model_fields), loadbalancer_id, agent_id)
+    found = known_of(tx, agent_id, [loadbalancer_id]).counters
+    _store_counters(tx, loadbalancer_id, agent_id, seen, found.get(loadbalancer_id, {}))
+
+
+def _store_counters(
+    tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation, known: Mapping[str, Any]
+) -> None:
     risen = {key: _risen(counted, known.get(key)).model_dump() for key, counted in seen.listeners.items()}
     news = {key: values for key, values in risen.items() if values.items() - known.get(key, {}).items()}
     _store(tx, counters.c.owner_id, listeners, (loadbalancer_id, agent_id), known, news)
@@ -304,14 +345,16 @@ def _risen(counted: Counters, known: Mapping[str, Any] | None) -> Counters:
 
 
 def _known(
-    tx: Transaction, key: Any, names: Sequence[str], loadbalancer_id: str, agent_id: str
-) -> dict[str, Any]:
-    """Return the columns `names` of an agent's rows, by `key`; nobody else changes them until the transaction ends."""
+    tx: Transaction, key: Any, names: Sequence[str], loadbalancer_ids: Sequence[str], agent_id: str
+) -> dict[str, dict[str, Any]]:
+    """Return the columns `names` of an agent's rows, by load balancer and `key`, and keep them from others."""
     kept = key.table.c
-    of_it = select(key, *(kept[name] for name in names)).where(
-        kept.loadbalancer_id == loadbalancer_id, kept.agent_id == agent_id
-    )
-    return {row[key.name]: row for row in tx.execute(of_it.with_for_update()).mappings()}
+    columns = (key, kept.loadbalancer_id, *(kept[name] for name in names))
+    of_it = select(*columns).where(kept.loadbalancer_id.in_(loadbalancer_ids), kept.agent_id == agent_id)
+    found: dict[str, dict[str, Any]] = {}
+    for row in tx.execute(of_it.with_for_update()).mappings():
+        found.setdefault(row["loadbalancer_id"], {})[row[key.name]] = row
+    return found
 
 
 def _store(

@@ -92,6 +92,10 @@ class Unavailable(EvenerError):
     """A service or agent that is needed does not answer."""
 
 
+class CallUnknown(Unavailable):
+    """What is needed answers, and is of a version that does not know what it is asked."""
+
+
 class Busy(Unavailable):
     """A part that is needed has too much to do; asking again after `retry_after_s` seconds may help."""
 
