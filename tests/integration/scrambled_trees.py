@@ -7,6 +7,7 @@ from typing import Any
 from api_cloud import HOST, Cloud
 from sqlalchemy import Table, delete, select, update
 
+from evener.control import reached
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.facts import Counters
 from evener.store.database import Transaction, now
@@ -77,6 +78,12 @@ def scramble(tx: Transaction, r: random.Random) -> None:
         late = r.choice([0, 0, 0, 2]) * AGENT_DOWN_AFTER
         tx.execute(update(agents).where(agents.c.id == agent).values(heartbeat_at=now() - late))
     _observations(tx, r, served, known)
+    nobodys = r.choice([0, 0, 0.5])  # as before tables are contracted
+    for row in known[loadbalancers]:
+        kept = {"reached_generation": None if r.random() < nobodys else 0, "failing_generation": None}
+        mine = loadbalancers.c.id == row["id"]
+        tx.execute(update(loadbalancers).where(mine).values(**kept, standing=None))
+        reached.keep(tx, row["id"])
 
 
 def _state(r: random.Random, table: Table) -> Json:

@@ -187,7 +187,9 @@ def test_every_migration_takes_a_database_with_rows_there_and_back(managed: Mana
         managed.run("downgrade", revision, "--yes")
         before, after = after, contents(managed.url)
         for table, rows in after.items():
-            assert rows == [{name: row[name] for name in rows[0]} for row in before[table]], (revision, table)
+            names = [name for name in rows[0] if f"{table}.{name}" not in losses.KEPT]
+            then, now = ([[row[name] for name in names] for row in each] for each in (before[table], rows))
+            assert now == then, (revision, table)
     managed.run("upgrade")
     kept = {name for name, rows in count(managed.url).items() if rows}
     assert kept >= FROM_THE_FIRST  # and what refers to a table that was made anew

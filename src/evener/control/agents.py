@@ -172,7 +172,7 @@ class Agents:
         served = select(bindings.c.loadbalancer_id).where(bindings.c.agent_id == agent_id)
         with self._database.read() as tx:
             _get(tx, caller, agent_id)
-            asked = status_filters.split(LoadBalancer, query, WORDS)
+            asked = status_filters.split(tx, LoadBalancer, query, WORDS)
             mine = loadbalancers.c.id.in_(served)
             found = rows.listing(
                 tx, LoadBalancer, asked.query, caller.scope, mine, asked.condition, asked.keys

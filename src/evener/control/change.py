@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Row, bindparam, select
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from evener.control import named_addresses
+from evener.control import named_addresses, reached
 from evener.control.certificates import Asked
 from evener.control.errors import BeingDeleted
 from evener.control.manner import STRICT, Manner
@@ -100,6 +100,8 @@ class Change:
             changed_generation=self.generation,
             deleted_generation=self.generation,
         )
+        if cls is LoadBalancer:
+            reached.keep(self.tx, object_id)
         quota_counts.give_back(self.tx, cls, self.loadbalancer.project_id)
 
     def remove_all(self, cls: type[Resource], *which: ColumnElement[bool]) -> None:
@@ -200,7 +202,10 @@ def _raise(cls: type[Resource], *, scoped: bool) -> ReturningUpdate[Any]:
     if scoped:
         conditions.append(own.c.project_id == bindparam("scope"))
     moment = bindparam("moment", type_=own.c.updated_at.type)
-    raised = own.update().where(*conditions).values(generation=own.c.generation + 1, updated_at=moment)
+    raised = own.update().where(*conditions)
+    raised = raised.values(
+        generation=own.c.generation + 1, updated_at=moment, standing=reached.standing_when_raised()
+    )
     return raised.returning(own)
 
 
@@ -212,6 +217,7 @@ def _raised_in_steps(tx: Transaction, owner: tuple[type[Resource], str], scope: 
     row = rows.get_row(tx, LoadBalancer, balancer_id, scope, lock=True)
     refuse_if_going(LoadBalancer, row)
     rows.update(tx, LoadBalancer, balancer_id, generation=row.generation + 1)
+    reached.keep(tx, balancer_id)
     return rows.get_row(tx, LoadBalancer, balancer_id)
 
 

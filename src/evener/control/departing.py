@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from evener.control import pairs, scheduling, zones
+from evener.control import pairs, reached, scheduling, zones
 from evener.control.change import Change
 from evener.control.errors import LoadBalancerInUse, NoEligibleAgent
 from evener.control.graphs import BELOW
@@ -141,6 +141,7 @@ def _replaced(tx: Transaction, services: Services, row: Row[Any], part: Part) ->
     except NoEligibleAgent:
         return False
     rows.update(tx, LoadBalancer, row.id, generation=row.generation + 1)
+    reached.keep(tx, row.id)
     return True
 
 

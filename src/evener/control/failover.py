@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from evener.bus.base import Bus
-from evener.control import events, pairs, scheduling, zones
+from evener.control import events, pairs, reached, scheduling, zones
 from evener.control.agent_notifier import look
 from evener.control.certificates import Asked
 from evener.control.change import begin
@@ -39,6 +39,7 @@ def give_to_another(
     """
     other = move(tx, services, balancer, agent_id, balancer.generation, quiet)
     rows.update(tx, LoadBalancer, balancer.id, generation=balancer.generation + 1)
+    reached.keep(tx, balancer.id)
     host = scheduling.host_of(tx, other)
     more = {"generation": balancer.generation + 1, "reason": "the agent that served it is lost"}
     moved: events.Said = (EventType.MOVED, LoadBalancer.KIND, balancer.id, balancer.name, more)

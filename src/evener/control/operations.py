@@ -104,7 +104,7 @@ class LoadBalancing:
             if parent_id is not None and cls.PARENT is not None:
                 rows.get_row(tx, dict(OWNERS)[cls.PARENT], parent_id, caller.scope)
                 query = query.below(cls.PARENT, parent_id)
-            asked = split(cls, query, self._manner.words)
+            asked = split(tx, cls, query, self._manner.words)
             found = rows.listing(tx, cls, asked.query, caller.scope, derived=asked.condition, keys=asked.keys)
             return self._finished(tx, cls, found)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, bindparam, func, literal, select, union_all, update
 
-from evener.control import events
+from evener.control import events, reached
 from evener.control.certificates import held
 from evener.control.graphs import BELOW
 from evener.resources.event import LONGEST_REASON, EventType
@@ -19,7 +19,16 @@ from evener.resources.types import OperatingStatus
 from evener.services.secrets import Secrets
 from evener.store.database import Transaction, now
 from evener.store.rows import table
-from evener.store.schema import NOBODY, agents, bindings, counters, listeners, member_health, members
+from evener.store.schema import (
+    NOBODY,
+    agents,
+    bindings,
+    counters,
+    listeners,
+    loadbalancers,
+    member_health,
+    members,
+)
 
 LOG = logging.getLogger(__name__)
 LONGEST_WHY = 255
@@ -28,7 +37,10 @@ CUMULATIVE = Counters.model_fields.keys() - {"active_connections"}
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who has reported, and how far it was before: its row of `bindings`, locked."""
+    """Who has reported, and how far it was before: its row of `bindings`, locked.
+
+    Where it says how far it is, that of the load balancer is locked too, and what that keeps is there (`reached`).
+    """
 
     agent_id: str
     host: str
@@ -46,7 +58,12 @@ def senders(tx: Transaction, host: str, said: Sequence[Report]) -> dict[str, Sen
         LOG.warning("Load balancer %s: report of unknown agent %s", said[0].loadbalancer_id, host)
         return {}
     ids = [report.loadbalancer_id for report in said]
-    mine = select(bindings).where(bindings.c.loadbalancer_id.in_(ids), bindings.c.agent_id == agent_id)
+    wanted = select(bindings)
+    if any(map(is_of_progress, said)):  # the load balancers' rows first, as changes do
+        both = loadbalancers.join(bindings, bindings.c.loadbalancer_id == loadbalancers.c.id)
+        kept = (loadbalancers.c.reached_generation, loadbalancers.c.failing_generation)
+        wanted = select(bindings, *kept).select_from(both)
+    mine = wanted.where(bindings.c.loadbalancer_id.in_(ids), bindings.c.agent_id == agent_id)
     bound = {row.loadbalancer_id: row for row in tx.execute(mine.order_by(bindings.c.id).with_for_update())}
     found = {}
     for report in said:
@@ -66,6 +83,11 @@ def senders(tx: Transaction, host: str, said: Sequence[Report]) -> dict[str, Sen
     return found
 
 
+def is_of_progress(report: Report) -> bool:
+    """Return whether a report says how far its agent is."""
+    return report.gone or report.applied_generation is not None or report.failure is not None
+
+
 def is_late(report: Report, known_run: str | None, known_number: int | None) -> bool:
     """Return whether a report is no newer than one that is known of its run."""
     if report.run is None:  # of an agent that does not number them
@@ -76,14 +98,14 @@ def is_late(report: Report, known_run: str | None, known_number: int | None) -> 
 def store_progress(tx: Transaction, known: Sender, report: Report) -> None:
     """Note how far an agent is; what it says of an older generation than the last one changes nothing."""
     before, applied, failure = known.binding, report.applied_generation, report.failure
-    reached = max(before.applied_generation, applied or 0)
+    at_least = max(before.applied_generation, applied or 0)
     failed = before.failed_generation or 0
     values: dict[str, Any] = {}
     if report.run is not None:
         values |= {"reported_run": report.run, "reported_number": report.number}
     if applied is not None or failure is not None:
-        values["applied_generation"] = reached
-    if failure is not None and failure.generation >= max(reached, failed):
+        values["applied_generation"] = at_least
+    if failure is not None and failure.generation >= max(at_least, failed):
         values |= {"failed_generation": failure.generation, "failure": failure.reason[:LONGEST_REASON]}
         values |= {"failed_objects": list(failure.objects) or None}
         if not failure.serving:  # nothing is as it was once applied
@@ -93,6 +115,12 @@ def store_progress(tx: Transaction, known: Sender, report: Report) -> None:
     if values:
         mine = (bindings.c.loadbalancer_id == report.loadbalancer_id, bindings.c.agent_id == known.agent_id)
         tx.execute(update(bindings).where(*mine).values(**values))
+    if is_of_progress(report):
+        now_at = [
+            values.get(name, getattr(before, name)) for name in ("applied_generation", "failed_generation")
+        ]
+        if now_at != [before.reached_generation, before.failing_generation]:
+            reached.keep(tx, report.loadbalancer_id)
     _note_progress(tx, known, report)
 
 
@@ -124,6 +152,7 @@ def store_vip(tx: Transaction, known: Sender, loadbalancer_id: str, seen: Observ
 
 def store_refusal(tx: Transaction, host: str, loadbalancer_id: str, generation: int, reason: str) -> None:
     """Note, for the agent on `host`, that nothing of `generation` can be applied there; what it has stays as it is."""
+    tx.execute(select(loadbalancers.c.id).where(loadbalancers.c.id == loadbalancer_id).with_for_update())
     agent = select(agents.c.id).where(agents.c.host == host).scalar_subquery()
     mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent)
     newest = func.coalesce(bindings.c.failed_generation, 0) <= generation
@@ -132,6 +161,7 @@ def store_refusal(tx: Transaction, host: str, loadbalancer_id: str, generation: 
         .where(*mine, newest)
         .values(failed_generation=generation, failure=reason[:LONGEST_REASON], failed_objects=None)
     )
+    reached.keep(tx, loadbalancer_id)
 
 
 def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: str) -> None:

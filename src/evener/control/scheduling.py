@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
 
-from evener.control import reports
+from evener.control import reached, reports
 from evener.control.errors import NoActiveAgent, NoAgentHeard, NoEligibleAgent
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.types import Role
@@ -214,6 +214,8 @@ def bind(
             "number": number,
         },
     )
+    if applied or number > 1:  # of a new one nothing is applied, and its row says so
+        reached.keep(tx, loadbalancer_id)
 
 
 def move(tx: Transaction, loadbalancer_id: str, agent_id: str, other: str, applied: int) -> None:
@@ -228,6 +230,7 @@ def unbind(tx: Transaction, loadbalancer_id: str, agent_id: str) -> None:
     reports.retire_agent(tx, loadbalancer_id, agent_id)
     mine = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id == agent_id)
     tx.execute(bindings.delete().where(*mine))
+    reached.keep(tx, loadbalancer_id)
 
 
 def set_role(tx: Transaction, loadbalancer_id: str, agent_id: str, role: Role) -> None:

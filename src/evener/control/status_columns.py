@@ -36,7 +36,7 @@ from evener.resources.listener import Listener
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
-from evener.resources.types import OperatingStatus, ProvisioningStatus
+from evener.resources.types import OperatingStatus
 from evener.store.database import now
 from evener.store.schema import (
     agents,
@@ -187,34 +187,37 @@ def bound_to(which: Truth) -> Select[tuple[str]]:
     return _BOUND.where(bindings.c.agent_id.in_(select(agents.c.id).where(which)))
 
 
+def reached_of_all() -> ColumnElement[int]:
+    """Return the oldest generation that an agent of a load balancer is at, where all are looked at: its row says so."""
+    return func.coalesce(loadbalancers.c.reached_generation, applied(LoadBalancer, loadbalancers))
+
+
 def provisioning_of_all() -> ColumnElement[str]:
-    """Return what rules say of the `standing` of load balancers, where all are looked at: few have failed."""
-    it = standing(LoadBalancer, loadbalancers)
-    usual = [rule for rule in PROVISIONING_RULES if rule[1] is not ProvisioningStatus.ERROR]
-    return case((_OWN.in_(_FAILING), decided(PROVISIONING_RULES, it)), else_=decided(usual, it))
+    """Return what rules say of the `standing` of load balancers, where all are looked at."""
+    it, own = standing(LoadBalancer, loadbalancers), loadbalancers.c
+    kept = func.coalesce(own.failing_generation, NEVER)
+    failed = case((own.reached_generation.is_not(None), kept), else_=it.failed)
+    return decided(PROVISIONING_RULES, replace(it, applied=reached_of_all(), failed=failed))
 
 
 def operating_of_all(words: Words) -> ColumnElement[str]:
     """Return what the rules say of the `condition` of load balancers, likewise."""
     it, rules = _subject(LoadBalancer, loadbalancers), words.rules[LoadBalancer]
     silent = bound_to(agents.c.heartbeat_at < SILENT_SINCE)
-    never = _BOUND.where(bindings.c.applied_generation == 0)
     out = member_health.c.status == OperatingStatus.OFFLINE.value
     trouble = (
         _FAILING,
         select(member_health.c.loadbalancer_id).where(out),
         select(listeners.c.loadbalancer_id).where(full(listeners.c)),
     )
-    usual = Condition(disabled=~and_(*_all_up(LoadBalancer, it)), idle=_OWN.not_in(_BOUND))
+    usual = Condition(disabled=~and_(*_all_up(LoadBalancer, it)), idle=reached_of_all() == 0)
     other = replace(
         usual,
-        idle=or_(_OWN.in_(never), and_(_OWN.in_(silent), ~it.heard())),
+        idle=or_(usual.idle, and_(_OWN.in_(silent), ~it.heard())),
         silent=_OWN.in_(silent),
         **_faults(it, words, _OWN.in_(union(*trouble))),
     )
-    return case(
-        (_OWN.in_(union(silent, never, *trouble)), decided(rules, other)), else_=decided(rules, usual)
-    )
+    return case((_OWN.in_(union(silent, *trouble)), decided(rules, other)), else_=decided(rules, usual))
 
 
 def _trouble(it: _Subject) -> Truth:

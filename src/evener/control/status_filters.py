@@ -11,21 +11,23 @@ from functools import cache
 
 from sqlalchemy import ColumnElement, Select, and_, exists, select
 
+from evener.control import reached
 from evener.control.operating import Condition, Words
 from evener.control.status_columns import (
     SILENT_SINCE,
-    applied,
     bound_to,
     condition,
     decided,
     operating_of_all,
     provisioning_of_all,
+    reached_of_all,
     standing,
 )
 from evener.control.statuses import PROVISIONING_RULES
 from evener.resources.describe import Resource
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.types import OperatingStatus, ProvisioningStatus
+from evener.store.database import Transaction
 from evener.store.rows import ListQuery, table
 from evener.store.schema import agents, bindings, healthmonitors, loadbalancers, member_health, members, pools
 from evener.store.sorting import Shown
@@ -79,7 +81,7 @@ def _condition() -> Condition:
         .join(agents, agents.c.id == bindings.c.agent_id)
         .where(agents.c.heartbeat_at >= SILENT_SINCE)
     )
-    idle = (applied(LoadBalancer, loadbalancers) == 0) | own.id.not_in(heard)
+    idle = (reached_of_all() == 0) | own.id.not_in(heard)
     return Condition(
         disabled=own.admin_state_up.is_(False), idle=idle, silent=own.id.in_(silent), out=own.id.in_(out)
     )
@@ -106,6 +108,9 @@ DERIVED: Mapping[str, tuple[type[StrEnum], Callable[[type[Resource], Words], Sho
 }
 
 
+_KEPT = Shown(loadbalancers.c.standing, nullable=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """A query without its filters by statuses, the condition that stands for those, and the statuses to sort by."""
@@ -115,21 +120,30 @@ class Split:
     keys: Mapping[str, Shown]
 
 
-def split(cls: type[Resource], query: ListQuery, words: Words) -> Split:
+def split(tx: Transaction, cls: type[Resource], query: ListQuery, words: Words) -> Split:
     """Return what of `query` is about columns, and what is about statuses."""
     if not words.everywhere and cls is not LoadBalancer:
         return Split(query, None, {})
-    keys = {name: DERIVED[name][1](cls, words) for name, _ in query.sort if name in DERIVED}
+    named = {*query.filters, *(name for name, _ in query.sort)}
+    kept = cls is LoadBalancer and "provisioning_status" in named and reached.is_everywhere(tx)
+    keys = {name: _shown(cls, name, words, kept=kept) for name, _ in query.sort if name in DERIVED}
     plain: dict[str, Sequence[str]] = {}
     conditions: list[ColumnElement[bool]] = []
     for name, values in query.filters.items():
         if name not in DERIVED:
             plain[name] = values
             continue
-        statuses, shown = DERIVED[name]
+        statuses, _ = DERIVED[name]
         # Databases disagree on case and trailing spaces of literals; what is no status is left out here.
         asked = [status.value for status in statuses if status in values]
-        conditions.append(shown(cls, words).value.in_(asked))
+        conditions.append(_shown(cls, name, words, kept=kept).value.in_(asked))
     if not conditions:
         return Split(query, None, keys)
     return Split(replace(query, filters=plain), and_(*conditions), keys)
+
+
+def _shown(cls: type[Resource], name: str, words: Words, *, kept: bool) -> Shown:
+    """Return what a status is shown with; where every row of a load balancer `kept` its own, that."""
+    if kept and name == "provisioning_status":
+        return _KEPT
+    return DERIVED[name][1](cls, words)

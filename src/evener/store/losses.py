@@ -28,6 +28,9 @@ from sqlalchemy import (
 from evener.store import manage
 from evener.store.database import Database
 
+# What rows keep of others, of which nothing is lost.
+KEPT = frozenset(f"loadbalancers.{name}" for name in ("reached_generation", "failing_generation", "standing"))
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -82,6 +85,8 @@ def _smaller(before: MetaData, after: MetaData) -> Iterator[tuple[str, Table, Co
             continue
         left = after.tables[name].columns
         for column in table.columns:
+            if f"{name}.{column.name}" in KEPT:
+                continue
             if column.name not in left:
                 yield f"{name}.{column.name}", table, _says_something(column)
             elif column.nullable and not left[column.name].nullable:

@@ -325,8 +325,10 @@ class _Way:
 def _page(cls: type[Resource], by: Order, way: _Way) -> Select[Any]:
     """Return the statement of `listing` without its filters, built once; see `_is_derived`."""
     statement, keys = _all_of(cls, of_project=way.of_project), sort_keys(cls, by, reverse=way.reverse)
-    # SQLite would read a whole project in this order, rather than sort the few that pass a filter.
-    by_what = [func.coalesce(key.expression, key.expression) if way.few else key.expression for key in keys]
+    # SQLite would read a whole project in this order, rather than sort the few that pass a filter; and where an index
+    # has the first key alone in its order, sort all that have the same.
+    few = way.few or (_is_derived(by) and len({key.ascending for key in keys}) > 1)
+    by_what = [func.coalesce(key.expression, key.expression) if few else key.expression for key in keys]
     if _is_derived(by):  # every row is looked at, and whole ones are dear to sort
         by_what = [each.label(f"key_{number}") for number, each in enumerate(by_what)]
         statement = statement.with_only_columns(table(cls).c.id.label("found"), *by_what)

@@ -45,7 +45,7 @@ from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.service_profile import ServiceProfile
-from evener.resources.types import Text
+from evener.resources.types import ProvisioningStatus, Text
 
 metadata = MetaData(
     naming_convention={
@@ -151,7 +151,14 @@ def _tags_of(cls: type[Resource]) -> Table:
     )
 
 
-loadbalancers = table_of(LoadBalancer, *_generations())
+loadbalancers = table_of(
+    LoadBalancer,
+    *_generations(),
+    # What `bindings` say of all its agents: the oldest generation that one is at, and the newest that failed on one.
+    Column("reached_generation", Integer, nullable=True, server_default="0"),  # see `control.reached`
+    Column("failing_generation", Integer, nullable=True),
+    Column("standing", string(32), nullable=True, server_default=ProvisioningStatus.PENDING_CREATE.value),
+)
 pools = table_of(Pool, *_generations())
 listeners = table_of(Listener, *_generations())
 members = table_of(Member, *_generations())
@@ -164,9 +171,12 @@ TAGS: Mapping[type[Resource], Table] = {
 for _kind in TAGS:
     _oldest_first(metadata.tables[_kind.table()])
 Index(None, listeners.c.connection_limit, listeners.c.id)
-# What statuses are derived from, in the order of ids: a list that is sorted by one looks at all, and reads a page.
-_STANDING = ("generation", "created_generation", "deleted_generation", "admin_state_up", "created_at")
-Index("ix_loadbalancers_standing", *(loadbalancers.c[name] for name in ("project_id", "id", *_STANDING)))
+for _scope in ((loadbalancers.c.project_id,), ()):
+    Index(None, *_scope, loadbalancers.c.standing, loadbalancers.c.created_at, loadbalancers.c.id)
+# What statuses are derived from, the oldest first: a list that is sorted by one looks at all, and reads a page.
+_GENERATIONS = (f"{each}_generation" for each in ("created", "deleted", "reached", "failing"))
+_STANDING = ("project_id", "created_at", "id", "generation", *_GENERATIONS, "admin_state_up")
+Index("ix_loadbalancers_standing", *(loadbalancers.c[name] for name in _STANDING))
 
 # `place`: the machine and state directory that the agent runs on; `start`: how often it has been started there; `run`:
 # the run that is heard. Reports of another run are not taken.

@@ -27,10 +27,11 @@ Order = tuple[
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """What to order by, and which way."""
+    """What to order by, and which way; `derived` is what has to be worked out for each row."""
 
     expression: ColumnElement[Any]
     ascending: bool
+    derived: bool = False
 
 
 @lru_cache(maxsize=1024)  # names are those that requests sort by
@@ -84,12 +85,14 @@ def sort_keys(cls: type[Resource], by: Order, *, reverse: bool) -> list[SortKey]
             )
         if found.nullable:  # databases disagree on where NULL stands: with us, it comes first
             keys.append(SortKey(case((found.value.is_(None), 0), else_=1), up != reverse))
-        keys.append(SortKey(found.value, up != reverse))
+        keys.append(SortKey(found.value, up != reverse, derived is not None))
     return keys
 
 
 def beyond(keys: Sequence[SortKey], marker: Sequence[Any]) -> ColumnElement[bool]:
     """Return the condition for rows that come after the one whose `keys` have the values of `marker`."""
+    if keys[0].derived:
+        return _beyond_derived(keys[0], marker[0], beyond(keys[1:], marker[1:]))
     cases = []
     same: list[ColumnElement[bool]] = []
     for key, value in zip(keys, marker, strict=True):
@@ -100,3 +103,10 @@ def beyond(keys: Sequence[SortKey], marker: Sequence[Any]) -> ColumnElement[bool
         cases.append(and_(*same, key.expression > bound if key.ascending else key.expression < bound))
         same.append(key.expression == bound)
     return or_(*cases)
+
+
+def _beyond_derived(key: SortKey, value: Any, among_same: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the same for a first key that is never null, which is worked out once for each row."""
+    it, bound = key.expression, literal(value, key.expression.type)
+    at_least, more = (it >= bound, it > bound) if key.ascending else (it <= bound, it < bound)
+    return case((among_same, at_least), else_=more)
