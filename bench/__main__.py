@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bench import (
+    agents,
     cloud,
     creation,
     crowd,
@@ -81,6 +82,7 @@ PARTS: dict[str, Callable[[], Iterable[Result]]] = {
     ),
     "failover": failover.measure,
     "lost_host": lost_host.measure,
+    "agents": agents.measure,
     "cloud": cloud.measure,
 }
 
