@@ -11,9 +11,9 @@ demo: ## start Evener, build a load balancer, show its traffic, leave it running
 	@scripts/setup $(if $(HA),ha,demo)
 	@$(AS_ROOT) demo/$(if $(HA),run-ha,run)
 
-cloud: ## start a real Keystone, Neutron and Barbican, put Evener into it by the handbook's steps, leave it running
+cloud: ## start a real Keystone, Neutron and Barbican, put Evener into it by the handbook's steps, leave it running; with L2=openvswitch on Open vSwitch
 	@scripts/setup cloud
-	@$(AS_ROOT) cloud/run
+	@$(AS_ROOT) $(if $(L2),env L2=$(L2)) cloud/run
 
 down: ## stop Evener and remove every trace of it on this host
 	@$(AS_ROOT) scripts/down

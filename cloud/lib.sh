@@ -3,8 +3,15 @@
 
 CLOUD=${CLOUD:-/var/lib/evener-cloud}
 export RABBITMQ_NODENAME=rabbit@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_MNESIA_BASE=$CLOUD/rabbitmq RABBITMQ_LOG_BASE=$CLOUD/log
+export RABBITMQ_PID_FILE=$CLOUD/rabbitmq/pid
 SOCKET=$CLOUD/mysql/mysqld.sock
 KEYSTONE=http://127.0.0.1:5000/v3 NEUTRON=http://127.0.0.1:9696 BARBICAN=http://127.0.0.1:9311
+
+# Who connects ports: Neutron's agent of that name, with its interface and mechanism drivers. A cloud stays with one.
+[ ! -e "$CLOUD/l2" ] || L2=$(<"$CLOUD/l2")
+L2=${L2:-linuxbridge}
+case $L2 in linuxbridge | openvswitch) ;; *) fail "L2 is linuxbridge or openvswitch, not $L2" ;; esac
+. "cloud/l2-$L2.sh"
 
 # start NAME COMMAND…: in the background, with a log and a process id of that name.
 start() {

@@ -19,6 +19,7 @@ SERVICES = {
     "octavia": ("load-balancer", "http://127.0.0.1:9876/load-balancer"),
 }
 USERS = ("neutron", "barbican", "evener")
+L2_AGENTS = {"Linux bridge agent", "Open vSwitch agent"}
 AGENTS_S = 240.0
 
 
@@ -48,7 +49,12 @@ def services(cloud: Any) -> None:
 def networks(cloud: Any) -> None:
     """Make the networks of the demonstration, and print what of it Neutron's agents have on this machine."""
     network = cloud.network
-    _until(lambda: {"Linux bridge agent", "L3 agent"} <= {each.agent_type for each in network.agents()})
+
+    def agents() -> bool:
+        types = {each.agent_type for each in network.agents()}
+        return "L3 agent" in types and not types.isdisjoint(L2_AGENTS)
+
+    _until(agents)
     outer = network.find_network("GATEWAY_NET") or network.create_network(
         name="GATEWAY_NET",
         is_router_external=True,

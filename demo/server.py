@@ -1,8 +1,9 @@
-"""A web server that says who it is, for the demonstration: `server.py NAME [PORT]`.
+"""A web server that says who it is, for the demonstration: `server.py NAME [PORT]`; of IPv4 and IPv6.
 
 `/` answers `This is NAME`; `/headers` answers the request's headers as they arrived. Must not know Evener.
 """
 
+import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -31,10 +32,17 @@ class Server(ThreadingHTTPServer):
     """A thread per connection, none of which holds up the end of the process."""
 
     daemon_threads = True
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
 
     def __init__(self, name: str, port: int) -> None:
         super().__init__(("", port), Handler)
         self.name = name
+
+    def server_bind(self) -> None:
+        """Take connections of both."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 if __name__ == "__main__":
