@@ -2,11 +2,14 @@
 # needs nothing of the kernel. Sourced by lib.sh, never run; l2-linuxbridge.sh has the same functions.
 export OVS_RUNDIR=$CLOUD/openvswitch
 
+# The helper that runs ovs-ofctl is not begun by sudo, which would lose where the switch is: Neutron is root already.
 l2_of_neutron() {
   cat <<C
 [ovs]
 ovsdb_connection = unix:$OVS_RUNDIR/db.sock
 datapath_type = netdev
+[privsep]
+helper_command = privsep-helper --config-file $CLOUD/etc/neutron.conf
 C
 }
 # This firewall's connections are followed by the datapath, not by the kernel.
