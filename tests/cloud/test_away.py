@@ -231,6 +231,10 @@ def test_killed_at_any_moment(evener: Services, user: User, web: Web, certificat
     assert {each.status for each in changes.answers if not each.accepted} <= {LOST, REFUSED}
 
 
+def groups(admin: Any) -> list[str]:
+    return [each.name for each in admin.network.security_groups() if each.name.startswith("lb-")]
+
+
 def test_nothing_is_left_over(
     evener: Services, user: User, web: Web, admin: Any, certificate: str, owner: Owner
 ) -> None:
@@ -240,8 +244,7 @@ def test_nothing_is_left_over(
     ids = {each["id"] for each in balancers.values()}
     eventually(lambda: {each.device_id for each in vip_ports(admin)} == ids, SWEPT_S)
     assert {each.status for each in vip_ports(admin)} == {"ACTIVE"}
-    ours = [each.name for each in admin.network.security_groups() if each.name.startswith("lb-")]
-    assert len(ours) == 1, ours
+    eventually(lambda: len(groups(admin)) == 1, SWEPT_S, lambda: groups(admin))
     assert namespaces() == {f"qlbaas-{each}" for each in ids}
     used = user.got(f"/networking/v2.0/quotas/{admin.current_project_id}/details")["quota"]
     assert {kind: used[kind]["used"] for kind in USED} == USED
