@@ -1,7 +1,9 @@
 """Whether another host has an address: a port that is to have it asks, though its MAC address is there too."""
 
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Barrier, Thread
@@ -112,16 +114,45 @@ def test_who_asks_at_once_shares_a_port_which_goes_with_the_last(
     assert "ns-" not in links("here")
 
 
-def test_a_port_that_went_while_it_asked_is_made_again_by_who_asks_next(driver: LinuxBridgeDriver) -> None:
+def test_a_port_that_went_while_it_asked_is_made_again(driver: LinuxBridgeDriver) -> None:
     driver.plug("there", port(THERE, "10.9.0.7"))
     asker, asked = AddressAsker(driver), port(HERE, "10.9.0.7")
     netns.ensure("gone")
     with asker._shared("gone", asked):  # somebody asks, and it is another one's namespace that goes meanwhile
         netns.delete("gone")
-        with pytest.raises(HostError):
-            asker.in_use("here", asked)
         assert asker.in_use("here", asked)
     assert "ns-" not in links("here")
+    with pytest.raises(HostError):
+        asker.in_use("gone", asked)
+
+
+def answering(namespace: str, asking: WiredPort, address: str) -> set[str]:
+    """Return all MAC addresses from which an address answers somebody who asks by ARP."""
+    with netns.inside(namespace):
+        channel = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+    found: set[str] = set()
+    with channel:
+        channel.bind((inner_name(asking), 0x0806))
+        channel.settimeout(0.2)
+        for _ in range(3):
+            channel.send(probe.question(asking.mac_address, ip_address(address)))
+            with suppress(TimeoutError):
+                while True:
+                    claimed = probe.claim(channel.recv(2048), asking.mac_address)
+                    found |= {claimed[1]} if claimed else set()
+    return found
+
+
+def test_who_asks_answers_nobody_though_a_vip_comes_beside_it(driver: LinuxBridgeDriver) -> None:
+    address, asker = ADDRESSES[0], AddressAsker(driver)
+    with asker._shared("here", port("0000000b" + HERE[8:], "10.9.0.9")):
+        driver.plug("here", port(HERE, address))
+        subprocess.run(
+            ["ip", "netns", "exec", "here", "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0"], check=True
+        )
+        asking = port(THERE, mac="02:00:00:00:00:02")
+        driver.plug("there", asking)
+        assert answering("there", asking, address) == {MAC}
 
 
 def test_what_is_there_already_is_not_asked_for(driver: LinuxBridgeDriver, tmp_path: Path) -> None:

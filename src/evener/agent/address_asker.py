@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 
-from evener.host import probe
+from evener.host import netns, probe, sysctl
 from evener.host.announce import Address
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import HostError
 from evener.resources.wiring import WiredPort
+
+FOR_NONE = 8  # of arp_ignore: answers for no address
 
 
 class _Asking:
@@ -45,6 +47,14 @@ class AddressAsker:
         Raises:
             HostError: when the kernel refuses.
         """
+        try:
+            return self._asked(namespace, port)
+        except (
+            HostError
+        ):  # the port's namespace may have gone, with the load balancer that was the first to ask
+            return self._asked(namespace, port)
+
+    def _asked(self, namespace: str, port: WiredPort) -> Mapping[Address, str]:
         own = [ip_address(each.address) for each in port.fixed_ips]
         with self._shared(namespace, port) as asking:
             interface = self._driver.interface(asking.port)
@@ -58,14 +68,20 @@ class AddressAsker:
         try:
             with asking.plugging:
                 if not asking.plugged:
-                    self._driver.plug(asking.namespace, asking.port)
-                    asking.plugged = True
+                    self._plug(asking)
             yield asking
         except HostError:  # it may have gone, with its namespace: who comes next makes another one
             self._close(port.network_id, asking)
             raise
         finally:
             self._leave(port.network_id, asking)
+
+    def _plug(self, asking: _Asking) -> None:
+        self._driver.plug(asking.namespace, asking.port)
+        # By itself the kernel answers here for all addresses of the namespace: for a VIP that comes beside it, too.
+        with netns.inside(asking.namespace):
+            sysctl.ensure("ipv4", self._driver.interface(asking.port), "arp_ignore", FOR_NONE)
+        asking.plugged = True
 
     def _close(self, network_id: str, asking: _Asking) -> None:
         with self._guard:
