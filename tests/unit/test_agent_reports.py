@@ -34,7 +34,10 @@ class Today:
 class Before(Today):
     """Control that takes one at a time."""
 
+    tried = 0
+
     def report_all(self, *_: Any) -> list[bool]:
+        self.tried += 1
         raise CallUnknown("the controller cannot answer: NoSuchMethod")
 
 
@@ -46,3 +49,16 @@ def test_each_is_numbered_and_answered(version: type[Today], tmp_path: Path) -> 
     assert control.report_all(REPORTS) == [True, False, True]
     assert [each.number for each in controller.said] == [1, 2, 3]
     assert [each.loadbalancer_id for each in controller.said] == [each.loadbalancer_id for each in REPORTS]
+
+
+def test_control_of_the_version_before_is_not_asked_each_time_for_what_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    controller: Any = Before()
+    control = Control(
+        controller, "host", Journal(tmp_path / "lbaas" / "v2"), Memory(tmp_path), AgentMetrics()
+    )
+    for _ in range(3):
+        assert control.report_all(REPORTS) == [True, False, True]
+    assert controller.tried == 1
+    assert [each.number for each in controller.said] == list(range(1, 10))

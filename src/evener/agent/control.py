@@ -6,6 +6,7 @@ person's word: a database can be the wrong one, empty, or restored from long ago
 
 import itertools
 import logging
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ LOG = logging.getLogger(__name__)
 FEW = (
     2  # so many go at once though nobody knows them; they are what an old backup lacks, not a wrong database
 )
+SINGLY_S = 300.0
 
 
 def too_many(unknown: int, held: int) -> bool:
@@ -48,6 +50,9 @@ class Control:
         self._journal, self._memory, self._metrics = journal, memory, metrics
         self._run = memory.begin()
         self._numbers = itertools.count(1)
+        self._singly_until = (
+            0.0  # on the monotonic clock: control is of a version that takes one report at a time
+        )
 
     @property
     def _database(self) -> str | None:
@@ -113,10 +118,12 @@ class Control:
     def report_all(self, reports: Sequence[Report]) -> Sequence[bool]:
         """Say so of several load balancers, with one call where control knows that."""
         numbered = [self._numbered(each) for each in reports]
-        try:
-            return self._controller.report_all(self._host, numbered, self._asker)
-        except CallUnknown:
-            return [self._controller.report(self._host, each, self._asker) for each in numbered]
+        if time.monotonic() >= self._singly_until:
+            try:
+                return self._controller.report_all(self._host, numbered, self._asker)
+            except CallUnknown:  # each of which control logs with a traceback
+                self._singly_until = time.monotonic() + SINGLY_S
+        return [self._controller.report(self._host, each, self._asker) for each in numbered]
 
     def _numbered(self, report: Report) -> Report:
         return report.model_copy(update={"run": self._run.id, "number": next(self._numbers)})
