@@ -2,8 +2,10 @@
 
 import itertools
 import random
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -283,3 +285,19 @@ def test_nobody_goes_by_rows_that_older_programs_may_still_write(database_url: s
     assert world.kept() == world.said()
     world.assert_lists_agree()
     database.close()
+
+
+def test_sqlite_has_its_indexes_in_one_order_however_often_the_table_was_made_anew(tmp_path: Path) -> None:
+    managed = Managed(f"sqlite:///{tmp_path}/evener.sqlite", tmp_path)
+    orders = set()
+    for words in (("upgrade",), ("downgrade", "evener_7"), ("upgrade", "--contract")):
+        managed.run(*words)
+        with closing(sqlite3.connect(tmp_path / "evener.sqlite")) as connection:
+            found = connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'loadbalancers'"
+                " AND sql IS NOT NULL ORDER BY rowid"
+            ).fetchall()
+        orders.add(tuple(name for (name,) in found))
+    ((*others, last),) = orders
+    assert last == "ix_loadbalancers_standing"
+    assert others == sorted(others)

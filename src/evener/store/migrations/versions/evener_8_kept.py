@@ -66,3 +66,17 @@ def _default(**defaults: str | None) -> None:
         for name, default in defaults.items():
             kind = DEFAULTS[name][0]
             batch.alter_column(name, existing_type=kind, existing_nullable=True, server_default=default)
+    if op.get_context().dialect.name == "sqlite":
+        _in_order()
+
+
+def _in_order() -> None:
+    """Make the indexes anew: of several that would do SQLite reads by the last one, and they came back in any order."""
+    its = sa.table("sqlite_master", *map(sa.column, ("type", "tbl_name", "name", "sql"))).c
+    wanted = sa.select(its.name, its.sql).where(
+        its.type == "index", its.tbl_name == "loadbalancers", its.sql.is_not(None)
+    )
+    found = op.get_bind().execute(wanted.order_by(its.name == "ix_loadbalancers_standing", its.name))
+    for index in found.all():
+        op.drop_index(index.name, "loadbalancers")
+        op.execute(index.sql)
