@@ -156,6 +156,8 @@ def _seed(site: Site, had: int, number: int, hosts: Sequence[str]) -> None:
             loadbalancers.c.id == bindings.c.loadbalancer_id
         )
         tx.execute(update(bindings).values(applied_generation=generation.scalar_subquery()))
+        kept = {"reached_generation": loadbalancers.c.generation, "standing": "ACTIVE"}
+        tx.execute(update(loadbalancers).values(**kept))
 
 
 def _left(tx: Transaction) -> dict[str, Served]:

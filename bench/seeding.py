@@ -132,6 +132,7 @@ def _copy(key: str, row: Mapping[str, Any], names: Mapping[str, str], number: in
         changed = number % CHANGED_EACH == 0
         found |= {"name": name(number), "vip_address": str(address), "tags": _tags(number)}
         found |= {"generation": found["generation"] + changed, "admin_state_up": not changed}
+        found |= {"standing": "PENDING_UPDATE"} if changed else {}
     elif key == "ports":
         found["mac_address"] = f"fa:16:3f:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
     elif key == "ip_allocations":
