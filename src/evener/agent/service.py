@@ -112,7 +112,7 @@ class AgentService:
         self._unserved: dict[
             str, int
         ] = {}  # generations of which was said that another host still serves them
-        self._all_workers: dict[str, Workers | Gatherer] = {
+        self._all_workers: dict[str, Gatherer] = {
             "work": self._workers,
             "taking": self._takers,
             "mending": self._repairer.workers,

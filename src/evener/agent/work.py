@@ -67,16 +67,20 @@ class KeyedQueue:
 
     def get(self) -> str | None:
         """Return the next key, waiting for one; None once the queue is closed. Call `done` with it afterwards."""
+        return next(iter(self.take(1)), None)
+
+    def take(self, most: int) -> list[str]:
+        """Return up to so many keys, waiting for the first; none once the queue is closed. Call `done` with each."""
         with self._condition:
             while not self._closed:
                 wait_s = self._due()
                 if self._ready:
-                    key = self._ready.popleft()
-                    self._waiting.discard(key)
-                    self._working.add(key)
-                    return key
+                    keys = [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+                    self._waiting.difference_update(keys)
+                    self._working.update(keys)
+                    return keys
                 self._condition.wait(wait_s)
-            return None
+            return []
 
     def _due(self) -> float | None:
         """Move what has waited long enough to the ready ones; return the seconds until the next."""
@@ -88,15 +92,6 @@ class KeyedQueue:
                 self._resting.discard(key)
                 self._add(key)
         return self._later[0][0] - moment if self._later else None
-
-    def more(self, most: int) -> list[str]:
-        """Return up to so many further keys that wait, without waiting; call `done` with each afterwards."""
-        with self._condition:
-            self._due()
-            keys = [] if self._closed else [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
-            self._waiting.difference_update(keys)
-            self._working.update(keys)
-            return keys
 
     def done(self, key: str) -> None:
         """Say that `key` has been worked on."""
@@ -120,7 +115,7 @@ class KeyedQueue:
 
 
 class Gatherer:
-    """One thread called `name` that calls `work` with as many keys of `queue` as wait, up to `most`.
+    """`number` threads called `name` that call `work` with as many keys of `queue` as wait, up to `most`.
 
     What that raises `failed` is called with.
     """
@@ -131,47 +126,10 @@ class Gatherer:
         most: int,
         work: Callable[[Sequence[str]], None],
         failed: Callable[[Sequence[str], Exception], None],
+        number: int = 1,
     ) -> None:
         self.queue = KeyedQueue()
         self._work, self._failed, self._most = work, failed, most
-        self._thread = threads.lasting(name, self._run)
-
-    def start(self) -> None:
-        """Work on what was put, and on what will be."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Begin nothing more; what was begun goes on."""
-        self.queue.close()
-
-    def join(self, deadline: float) -> None:
-        """Wait until what was begun has ended, no longer than until `deadline` on the monotonic clock, in seconds."""
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _run(self) -> None:
-        while (first := self.queue.get()) is not None:
-            keys = [first, *self.queue.more(self._most - 1)]
-            try:
-                self._work(keys)
-            except Exception as error:  # noqa: BLE001 - whatever it was: others wait
-                self._failed(keys, error)
-            finally:
-                for key in keys:
-                    self.queue.done(key)
-
-
-class Workers:
-    """`number` threads called `name` that call `work` with each key of `queue`, and `failed` with what that raised."""
-
-    def __init__(
-        self,
-        name: str,
-        number: int,
-        work: Callable[[str], None],
-        failed: Callable[[str, Exception], None],
-    ) -> None:
-        self.queue = KeyedQueue()
-        self._work, self._failed = work, failed
         self._threads = [threads.lasting(f"{name}-{each}", self._run) for each in range(number)]
 
     def start(self) -> None:
@@ -189,10 +147,24 @@ class Workers:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
-        while (key := self.queue.get()) is not None:
+        while keys := self.queue.take(self._most):
             try:
-                self._work(key)
+                self._work(keys)
             except Exception as error:  # noqa: BLE001 - whatever it was: others wait
-                self._failed(key, error)
+                self._failed(keys, error)
             finally:
-                self.queue.done(key)
+                for key in keys:
+                    self.queue.done(key)
+
+
+class Workers(Gatherer):
+    """`number` threads called `name` that call `work` with each key of `queue`, and `failed` with what that raised."""
+
+    def __init__(
+        self,
+        name: str,
+        number: int,
+        work: Callable[[str], None],
+        failed: Callable[[str, Exception], None],
+    ) -> None:
+        super().__init__(name, 1, lambda keys: work(keys[0]), lambda keys, why: failed(keys[0], why), number)
