@@ -263,8 +263,12 @@ def known_of(tx: Transaction, agent_id: str, loadbalancer_ids: Sequence[str]) ->
     health = ("status", "reason", "changed_at")
     return Known(
         _known(tx, member_health.c.member_id, health, loadbalancer_ids, agent_id),
-        _known(tx, counters.c.owner_id, tuple(Counters.model_fields), loadbalancer_ids, agent_id),
+        _counted(tx, loadbalancer_ids, agent_id),
     )
+
+
+def _counted(tx: Transaction, loadbalancer_ids: Sequence[str], agent_id: str) -> dict[str, dict[str, Any]]:
+    return _known(tx, counters.c.owner_id, tuple(Counters.model_fields), loadbalancer_ids, agent_id)
 
 
 def store_observation(
@@ -342,7 +346,7 @@ def _fares(status: OperatingStatus, reason: str | None, known: Mapping[str, Any]
 
 def store_counters(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
     """Store listeners' counters, of which none falls: two readings may come in another order than they were taken."""
-    found = known_of(tx, agent_id, [loadbalancer_id]).counters
+    found = _counted(tx, [loadbalancer_id], agent_id)
     _store_counters(tx, loadbalancer_id, agent_id, seen, found.get(loadbalancer_id, {}))
 
 
