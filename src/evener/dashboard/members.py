@@ -26,13 +26,13 @@ FIRST = {f"{PREFIX}{field.name}": field.first for field in FIELDS}
 def show(asked: Asked) -> Html:
     """Show the form."""
     if asked.form:
-        return _page(asked, typed(asked), list(asked.form.get(PICKED, ())), {})
+        return _page(asked, typed(asked), picked_of(asked), {})
     return _page(asked, FIRST, [], {})
 
 
 def add(asked: Asked) -> Reply:
     """Add all in one request, or none."""
-    given, picked = typed(asked), list(asked.form.get(PICKED, ()))
+    given, picked = typed(asked), picked_of(asked)
     wanted = {"members": wanted_of(given, picked)}
     try:
         asked.balancing("PUT", f"/pools/{asked.parts['pool_id']}/members", wanted, additive_only="true")
@@ -41,11 +41,14 @@ def add(asked: Asked) -> Reply:
     return Redirect(f"/balancers/{asked.parts['balancer_id']}")
 
 
+def picked_of(asked: Asked) -> list[str]:
+    """Return what has been picked, of this page or of the wizard."""
+    return list(asked.form.get(PICKED, ()))
+
+
 def tell(asked: Asked) -> Html:
     """Return the commands that add what has been picked and typed; asks nobody."""
-    return Html(
-        "commands.html", {"commands": _commands(asked, typed(asked), list(asked.form.get(PICKED, ())))}
-    )
+    return Html("commands.html", {"commands": _commands(asked, typed(asked), picked_of(asked))})
 
 
 def _commands(asked: Asked, given: dict[str, str], picked: Sequence[str]) -> list[str]:

@@ -56,14 +56,14 @@ SPOKEN_TO_MEMBERS = {"TERMINATED_HTTPS": "HTTP", "PROMETHEUS": "HTTP"}
 def show(asked: Asked) -> Html:
     """Show the first step."""
     if asked.form:
-        return _page(asked, typed(asked), _picked(asked), {})
+        return _page(asked, typed(asked), members.picked_of(asked), {})
     return _page(asked, FIRST, [], {})
 
 
 def create(asked: Asked) -> Reply:
     """Make it, or show what is wrong where it is wrong."""
     given = typed(asked)
-    picked = _picked(asked)
+    picked = members.picked_of(asked)
     try:
         given["listener.default_tls_container_ref"] = (
             certificates.stored(asked) or given["listener.default_tls_container_ref"]
@@ -81,15 +81,11 @@ def create(asked: Asked) -> Reply:
 
 def tell(asked: Asked) -> Html:
     """Return the commands that do what has been typed; asks nobody. Files come by their names."""
-    return Html("commands.html", {"commands": _commands(asked, typed(asked), _picked(asked))})
+    return Html("commands.html", {"commands": _commands(asked, typed(asked), members.picked_of(asked))})
 
 
 def _commands(asked: Asked, given: Mapping[str, str], picked: Sequence[str]) -> list[str]:
     return making.of(body(given, picked), certificates.named(asked))
-
-
-def _picked(asked: Asked) -> list[str]:
-    return list(asked.form.get(members.PICKED, ()))
 
 
 def typed(asked: Asked) -> dict[str, str]:
