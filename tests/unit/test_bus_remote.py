@@ -29,7 +29,7 @@ SEEN = Observation.model_validate(
 REPORT = Report(loadbalancer_id=nth(4), failure=Failure(generation=3, reason="é\n'\""), observation=SEEN)
 
 LATE = REPORT.model_copy(update={"run": "r", "number": 2**40})
-RUN, HEARD = Run(place="p", start=3, id="r"), Heard(database="d", refusal="é")
+RUN, HEARD = Run(place="p", start=3, id="r"), Heard(database="d", refusal="é", assigned="f")
 ASKER = Asker(run="r", database="d")
 
 

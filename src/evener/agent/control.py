@@ -16,7 +16,7 @@ from evener.agent.memory import Memory
 from evener.agent.metrics import AgentMetrics
 from evener.bus.base import Controller
 from evener.resources.errors import CallUnknown, Unavailable
-from evener.resources.facts import Asker, Report
+from evener.resources.facts import Asker, Report, digest
 from evener.resources.graph import Graph
 from evener.resources.wiring import NetworkSpec, RouterSpec
 
@@ -54,6 +54,9 @@ class Control:
             0.0  # on the monotonic clock: control is of a version that takes one report at a time
         )
 
+        self._digest: str | None = None  # of what is assigned, as the last heartbeat was answered
+        self._assigned: Mapping[str, int] = {}  # as control said last
+
     @property
     def _database(self) -> str | None:
         return self._memory.look().database
@@ -69,12 +72,13 @@ class Control:
             NotAlone: when another agent of the same name is.
             Unavailable: when control does not answer, or has another database.
         """
-        known = self._database
+        known, self._digest = self._database, None
         heard = self._controller.heartbeat(self._host, configurations, self._run, known)
         if heard.refusal is not None:
             raise NotAlone(heard.refusal)
         if heard.database == known:
             self._metrics.other_database(other=False)
+            self._digest = heard.assigned
             return
         held = len(self._held())
         if not takes_word_of(heard.database, known, held):
@@ -93,7 +97,13 @@ class Control:
 
     def assigned(self) -> Mapping[str, int]:
         """Return the generations of the load balancers that this host is to serve."""
-        return self._controller.assigned(self._host, self._asker)
+        self._assigned = self._controller.assigned(self._host, self._asker)
+        return self._assigned
+
+    def assigned_when_heard(self) -> Mapping[str, int]:
+        """Return what `assigned` does, as of the last heartbeat: asked for where its answer told of something new."""
+        known = self._assigned
+        return known if self._digest == digest(known) else self.assigned()
 
     def applied(self) -> Mapping[str, int]:
         """Return those of which control knows that this host has applied all."""

@@ -321,7 +321,7 @@ class AgentService:
             self._queue.put(balancer_id)
 
     def _compare_generations(self) -> None:
-        wanted = self._control.assigned()
+        wanted = self._control.assigned_when_heard()
         for balancer_id, generation in wanted.items():
             balancer = self._balancers.get(balancer_id)
             if balancer is None or balancer.generation != generation:

@@ -31,7 +31,8 @@ class Controller(Protocol):
     ) -> Heard:
         """Say that the agent on `host` is alive, and how it is configured.
 
-        It does not count where control refuses it, or has another database: the answer says so.
+        It does not count where control refuses it, or has another database: the answer says so. Where it counts, it
+        says by a digest what `assigned` would.
         """
 
     def assigned(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from evener.bus.base import Bus
 from evener.control import departing, heartbeats, pairs, reports, scheduling
@@ -15,7 +15,7 @@ from evener.control.certificates import with_certificates
 from evener.control.graphs import load_family
 from evener.control.reservations import Reservations
 from evener.resources.errors import Unavailable
-from evener.resources.facts import ANYONE, Asker, Heard, Report, Run
+from evener.resources.facts import ANYONE, Asker, Heard, Report, Run, digest
 from evener.resources.graph import Graph
 from evener.resources.types import Role
 from evener.resources.wiring import NetworkSpec, RouterSpec
@@ -53,7 +53,10 @@ class BusController:
             mine = departures.database_id(tx)
             if database not in (None, mine):
                 return Heard(database=mine)
-            return Heard(database=mine, refusal=heartbeats.record(tx, host, configurations, run))
+            refusal = heartbeats.record(tx, host, configurations, run)
+            if refusal is not None:
+                return Heard(database=mine, refusal=refusal)
+            return Heard(database=mine, assigned=digest(_generations(tx, _ASSIGNED, host)))
 
     @contextmanager
     def _asked(self, host: str, asker: Asker) -> Iterator[Transaction]:
@@ -68,22 +71,13 @@ class BusController:
 
     def assigned(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
         """Return the generations of the load balancers that `host` is to serve, or has yet to let go of."""
-        return self._generations(host, asker)
+        with self._asked(host, asker) as tx:
+            return _generations(tx, _ASSIGNED, host)
 
     def settled(self, host: str, asker: Asker = ANYONE) -> Mapping[str, int]:
         """Return those of which `host` has reported that all is applied, and nothing failed."""
-        reached = bindings.c.applied_generation == loadbalancers.c.generation
-        return self._generations(host, asker, reached, bindings.c.failed_generation.is_(None))
-
-    def _generations(self, host: str, asker: Asker, *those: ColumnElement[bool]) -> Mapping[str, int]:
-        statement = (
-            select(loadbalancers.c.id, loadbalancers.c.generation)
-            .join(bindings, bindings.c.loadbalancer_id == loadbalancers.c.id)
-            .join(agents, agents.c.id == bindings.c.agent_id)
-            .where(agents.c.host == host, *those)
-        )
         with self._asked(host, asker) as tx:
-            return {row.id: row.generation for row in tx.execute(statement)}
+            return _generations(tx, _SETTLED, host)
 
     def graph(self, host: str, loadbalancer_id: str, asker: Asker = ANYONE) -> Graph | None:
         """Return the graph as it should be now, to a host that is to serve it."""
@@ -173,6 +167,22 @@ class BusController:
             if self._bus is not None and Role(sender.binding.role) is not Role.STANDALONE:
                 hosts = pairs.waiting(tx, balancer_id, agent_id, report.applied_generation)
                 tx.after_commit(partial(look, self._bus, hosts, balancer_id))
+
+
+# Built once: each heartbeat asks.
+_ASSIGNED = (
+    select(loadbalancers.c.id, loadbalancers.c.generation)
+    .join(bindings, bindings.c.loadbalancer_id == loadbalancers.c.id)
+    .join(agents, agents.c.id == bindings.c.agent_id)
+    .where(agents.c.host == bindparam("on_host"))
+)
+_SETTLED = _ASSIGNED.where(
+    bindings.c.applied_generation == loadbalancers.c.generation, bindings.c.failed_generation.is_(None)
+)
+
+
+def _generations(tx: Transaction, those: Select[tuple[str, int]], host: str) -> dict[str, int]:
+    return {row.id: row.generation for row in tx.execute(those, {"on_host": host})}
 
 
 def check(tx: Transaction, host: str, asker: Asker) -> None:

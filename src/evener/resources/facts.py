@@ -3,6 +3,9 @@
 Another version may say more than this one knows: that is left out, and not refused.
 """
 
+import hashlib
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
 
 from evener.resources.types import OperatingStatus
@@ -106,7 +109,17 @@ ANYONE = Asker()
 
 
 class Heard(_Fact):
-    """What control answers to a heartbeat: which database it has, and why it does not take the agent for its host's."""
+    """What control answers to a heartbeat: which database it has, and why it does not take the agent for its host's.
+
+    `assigned` is the `digest` of what the host is to serve; None where control is of a version that tells none.
+    """
 
     database: str
     refusal: str | None = None
+    assigned: str | None = None
+
+
+def digest(assigned: Mapping[str, int]) -> str:
+    """Return a short text that is the same for the same load balancers in the same generations, and no others."""
+    said = "".join(f"{each}:{generation}\n" for each, generation in sorted(assigned.items()))
+    return hashlib.sha256(said.encode()).hexdigest()
