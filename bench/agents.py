@@ -1,8 +1,8 @@
 """What control takes for many agents with many load balancers: real control, database and RabbitMQ, agents on paper.
 
-At three sizes, one after the other in the same server: what a change takes until it is applied, and the processor that
-control and its database take at rest. Every tenth load balancer has traffic. With the environment's AGENTS there are so
-many, each with a hundred load balancers.
+At three sizes, one after the other in the same server: what a change takes until it is applied, and what control and
+its database take at rest, in processor and in statements. Every tenth load balancer has traffic. With the environment's
+AGENTS there are so many, each with a hundred load balancers.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from bench import report, seeding
+from bench import counted_server, report, seeding
 from bench.api import OCTAVIA, Api, Made
 from bench.many_agents import BUSY_EACH, Served
 from bench.report import Result
@@ -49,6 +49,7 @@ dashboard = false
 CIDR, FIRST, LAST = "10.64.0.0/15", "10.64.16.0", "10.65.255.254"
 AT_ONCE = 500  # rows in a statement
 CHANGES, REST_S, SETTLED_S = 60, 20.0, 5.0
+IN_A_PROCESS = 25  # agents, whose threads wait for each other otherwise
 HEARD_WITHIN_S, ACTIVE_WITHIN_S, POLL_S = 240.0, 30.0, 0.003
 SLOWER_AT_MOST, MORE_AT_MOST = 1.5, 1.1
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -64,14 +65,30 @@ class Site:
     controller: BusController
     made: Made
     directory: Path
+    processes: list[subprocess.Popen[bytes]]  # with the agents
+
+    @property
+    def statements(self) -> Path:
+        """Return the file in which is counted."""
+        return self.directory / "statements"
+
+
+@dataclass(frozen=True)
+class Change:
+    """The seconds until it is applied, and those of processor meanwhile: control's and its agents'."""
+
+    seconds: float
+    control: float
+    agents: float
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one size: the seconds of a change, those of processor in a second, and until control had heard of all."""
+    """Of one size: changes, what control takes in a second at rest, and the seconds until it had heard of all."""
 
-    change_s: float
+    change: Change
     processor: float
+    statements: float
     heard_s: float
 
 
@@ -84,25 +101,33 @@ def measure() -> Iterator[Result]:
             more = [f"paper-{number}" for number in range(hosts, wanted[1])]
             _seed(site, balancers, wanted[0], more)
             start = time.monotonic()
-            stack.enter_context(_running(site, more))
+            for first in range(0, len(more), IN_A_PROCESS):
+                stack.enter_context(_running(site, more[first : first + IN_A_PROCESS]))
             _wait_until_heard(site, wanted[0])
             heard_s = time.monotonic() - start
             time.sleep(SETTLED_S)
-            found[wanted] = Measured(_change_s(site), _processor(site), heard_s)
+            found[wanted] = Measured(_change(site), *_at_rest(site), heard_s)
             balancers, hosts = wanted
     few, some, many = (found[each] for each in SIZES)
     (n_few, a_few), (n_some, a_some), (n_many, a_many) = SIZES
     name = (
         f"a change until it is applied, with {n_many} load balancers on {a_many} agents / {n_few} on {a_few}"
     )
-    yield report.aimed(name, many.change_s / few.change_s, "", report.AT_MOST, SLOWER_AT_MOST)
-    yield report.result(f"  with {n_many}", many.change_s * 1000, "ms")
-    each_some = (some.processor - few.processor) * 1000 / (n_some - n_few)
-    each_many = (many.processor - few.processor) * 1000 / (n_many - n_few)
-    what = "processor of control and database for 1000 load balancers at rest"
-    yield report.result(f"{what}, of {n_many} on {a_many} agents", each_many * 100, "%")
-    name = f"  the same / of {n_some} on {a_some}"
-    yield report.aimed(name, each_many / each_some, "", report.AT_MOST, MORE_AT_MOST)
+    yield report.aimed(name, many.change.seconds / few.change.seconds, "", report.AT_MOST, SLOWER_AT_MOST)
+    yield report.result(f"  with {n_many}", many.change.seconds * 1000, "ms")
+    for number, taken in ((n_few, few.change), (n_many, many.change)):
+        yield report.result(f"  processor of control, with {number}", taken.control * 1000, "ms")
+        yield report.result(f"  processor of all agents, with {number}", taken.agents * 1000, "ms")
+    for what, unit, values in (
+        ("processor of control and database", "%", [each.processor * 100 for each in (few, some, many)]),
+        ("statements of control", "/s", [each.statements for each in (few, some, many)]),
+    ):
+        each_some = (values[1] - values[0]) * 1000 / (n_some - n_few)
+        each_many = (values[2] - values[0]) * 1000 / (n_many - n_few)
+        name = f"{what} for 1000 load balancers at rest, of {n_many} on {a_many} agents"
+        yield report.result(name, each_many, unit)
+        name = f"  the same / of {n_some} on {a_some}"
+        yield report.aimed(name, each_many / each_some, "", report.AT_MOST, MORE_AT_MOST)
     name = f"{a_many - a_some} agents start with {n_many - n_some} load balancers: until control has heard of all"
     yield report.result(name, many.heard_s * 1000, "ms")
 
@@ -113,7 +138,8 @@ def _site() -> Iterator[Site]:
     with tempfile.TemporaryDirectory(prefix="evener-bench-", dir="/var/tmp") as state, ExitStack() as stack:
         rabbitmq: RabbitMQ = stack.enter_context(with_a_node())
         directory = Path(state)
-        server = Standalone(directory / "control", PORT)
+        counted = (sys.executable, "-m", "bench.counted_server", str(directory / "statements"))
+        server = Standalone(directory / "control", PORT, counted)
         text = server.config.read_text().replace(IN_TESTS, "periodic_interval = 10")
         server.config.write_text(text + SETTINGS.format(url=rabbitmq.url))
         (directory / "agents.conf").write_text(
@@ -130,7 +156,7 @@ def _site() -> Iterator[Site]:
         made = api.balancer(subnet, MEMBERS)
         seeding.tag(api, made)
         seeding.report(controller, made)
-        yield Site(server, api, database, controller, made, directory)
+        yield Site(server, api, database, controller, made, directory, [])
 
 
 def _seed(site: Site, had: int, number: int, hosts: Sequence[str]) -> None:
@@ -188,6 +214,7 @@ def _running(site: Site, hosts: Sequence[str]) -> Iterator[None]:
         str(site.directory),
     ]
     process = subprocess.Popen([*command, *hosts], stdin=subprocess.DEVNULL)
+    site.processes.append(process)
     try:
         yield
     finally:
@@ -206,13 +233,13 @@ def _wait_until_heard(site: Site, number: int) -> None:
     wait_for(all_heard, HEARD_WITHIN_S, f"Of {number} load balancers not all are heard of")
 
 
-def _change_s(site: Site) -> float:
-    """Return the median of what changes take, of load balancers that are drawn."""
+def _change(site: Site) -> Change:
+    """Return what a change takes: the median of several, of load balancers that are drawn, and their processor."""
     with site.database.read() as tx:
         every = list(
             tx.scalar_ids(select(loadbalancers.c.id).where(loadbalancers.c.id != site.made.loadbalancer))
         )
-    took = []
+    took, control, its_agents = [], _control_s(site), _agents_s(site)
     for number in range(CHANGES):
         path = f"{OCTAVIA}/loadbalancers/{random.choice(every)}"
         start = time.monotonic()
@@ -222,21 +249,33 @@ def _change_s(site: Site) -> float:
         applied = partial(_is_active, site.api, path)
         wait_for(applied, ACTIVE_WITHIN_S, f"{path} is not ACTIVE")
         took.append(time.monotonic() - start)
-    return median(took)
+    used = (_control_s(site) - control, _agents_s(site) - its_agents)
+    return Change(median(took), *(each / CHANGES for each in used))
 
 
 def _is_active(api: Api, path: str) -> bool:
     return bool(api.call("GET", path)[1]["loadbalancer"]["provisioning_status"] == "ACTIVE")
 
 
-def _processor(site: Site) -> float:
-    """Return the processor that control takes while nobody asks it anything, in seconds of a second."""
-    start, used = time.monotonic(), _used_s(site)
+def _at_rest(site: Site) -> tuple[float, float]:
+    """Return the seconds of processor and the statements that control takes in one, while nobody asks it anything."""
+    start, used, sent = time.monotonic(), _control_s(site), counted_server.statements(site.statements)
     time.sleep(REST_S)
-    return (_used_s(site) - used) / (time.monotonic() - start)
+    rest_s = time.monotonic() - start
+    sent = counted_server.statements(site.statements) - sent
+    return (_control_s(site) - used) / rest_s, sent / rest_s
 
 
-def _used_s(site: Site) -> float:
+def _control_s(site: Site) -> float:
     assert site.server.process is not None
-    stat = Path(f"/proc/{site.server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return _used_s(site.server.process)
+
+
+def _agents_s(site: Site) -> float:
+    return sum(map(_used_s, site.processes))
+
+
+def _used_s(process: "subprocess.Popen[bytes]") -> float:
+    """Return the seconds of processor that a process has used."""
+    stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, stat[11:13])) / TICKS
