@@ -27,6 +27,7 @@ ATTRIBUTES = {
     ),
     *("cert_expiration", "cert_busy", "role", "status", "vrrp_interface", "vrrp_id", "vrrp_priority"),
     *("cached_zone", "image_id", "compute_flavor", "created_at", "updated_at"),
+    "load",
 }
 
 
@@ -74,6 +75,21 @@ def test_there_is_one_for_each_load_balancer_on_its_agent(any_cloud: Cloud) -> N
     missing = operator(cloud).send("GET", f"/amphorae/{uuid.uuid4()}")
     assert missing.status_code == 404
     assert missing.json["faultstring"].startswith("Amphora ")
+
+
+def test_the_load_is_of_members_and_of_connections_at_that_agent(any_cloud: Cloud) -> None:
+    cloud, tree = any_cloud, any_cloud.tree()
+    assert [each["load"] for each in amphorae(cloud)] == [1.05]
+    cloud.seen(tree.loadbalancer, **{tree.listener: Counters(active_connections=300, total_connections=900)})
+    (found,) = amphorae(cloud)
+    assert found["load"] == 2.55
+    assert operator(cloud).ok("GET", f"/amphorae/{found['id']}")["amphora"] == found
+    assert amphorae(cloud, "load=2.55") == amphorae(cloud, "load=1&load=2.550") == [found]
+    for other in ("2.5501", "2.5", "1e300", "-1e300"):
+        assert amphorae(cloud, f"load={other}") == []
+    for none in ("inf", "nan", "much", "1e999", ""):
+        answer = operator(cloud).send("GET", "/amphorae", query_string=f"load={none}")
+        assert (answer.status_code, "is not a number" in answer.text) == (400, True), answer.text
 
 
 def test_they_are_found_by_whatever_they_show(any_cloud: Cloud) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 from api_cloud import HOST, Cloud, RecordingAgent
 
+from evener.resources.facts import Report
+
 OTHER = "node-2"
 
 
@@ -62,6 +64,32 @@ def test_load_balancers_on_a_network_of_one_host_are_all_on_that_host(cloud: Clo
     assert len(homes) == 1
     elsewhere = {nodes.host_of(nodes.balancer(cloud.subnet(cloud.admin))) for _ in range(6)}
     assert elsewhere == {HOST, OTHER}, "those on other networks share the work"
+
+
+def test_load_balancers_go_where_members_connections_and_memory_leave_most_room(any_cloud: Cloud) -> None:
+    cloud = any_cloud
+    nodes = Nodes(cloud)
+
+    def placed(**loads: dict[str, Any]) -> str:
+        """Return where a load balancer goes, which goes again."""
+        for host, load in ((HOST, loads["first"]), (OTHER, loads["second"])):
+            cloud.controller.heartbeat(host, {"load": load} if load else {})
+        balancer = nodes.balancer(cloud.subnet(cloud.admin))
+        where = nodes.host_of(balancer)
+        cloud.admin.delete("loadbalancer", balancer["id"])
+        gone = Report(loadbalancer_id=balancer["id"], gone=True)
+        cloud.controller.report(where, gone)
+        return where
+
+    idle, called = {"members": 0, "connections": 0}, {"members": 10, "connections": 1000}
+    full = {"members": 0, "connections": 0, "memory_left": 0.02}
+    first = placed(first=idle, second=idle)
+    assert placed(first=called, second=idle) == OTHER
+    assert placed(first=idle, second=called) == HOST
+    assert placed(first=full, second=called) == OTHER
+    assert placed(first=called, second=full) == HOST
+    for says in (called, full):
+        assert placed(first=says, second={}) == placed(first={}, second=says) == first, "one tells nothing"
 
 
 def test_load_balancers_on_a_physical_network_are_where_it_is_reached_and_else_refused(cloud: Cloud) -> None:

@@ -2,18 +2,20 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evener.cli.places import Move, Place, domains_of, evening, places_of
+from evener.cli.places import Move, Place, domains_of, evening, full, loads, places_of
 
 HOSTS = [f"host-{number}" for number in range(5)]
 
 
 @st.composite
 def sites(draw: st.DrawFn) -> tuple[list[Place], dict[str, str]]:
-    """Draw hosts with their domains, and load balancers on one of them, or on two of different domains."""
+    """Draw hosts with their domains, and load balancers of some load on one of them, or on two of different domains."""
+    weights = st.just(1.0) | st.integers(100, 400).map(lambda each: each / 100)
     hosts = HOSTS[: draw(st.integers(1, 5))]
     domains = {host: draw(st.sampled_from(["rack 1", "rack 2", host])) for host in hosts}
     places = []
@@ -22,10 +24,10 @@ def sites(draw: st.DrawFn) -> tuple[list[Place], dict[str, str]]:
         apart = [each for each in hosts if domains[each] != domains.get(first, first)]
         if apart and draw(st.booleans()):
             second = draw(st.sampled_from(apart))
-            places.append(Place(f"{number}b", f"lb-{number}", second, "BACKUP"))
-            places.append(Place(f"{number}a", f"lb-{number}", first, "MASTER"))
+            places.append(Place(f"{number}b", f"lb-{number}", second, "BACKUP", draw(weights)))
+            places.append(Place(f"{number}a", f"lb-{number}", first, "MASTER", draw(weights)))
         else:
-            places.append(Place(f"{number}a", f"lb-{number}", first))
+            places.append(Place(f"{number}a", f"lb-{number}", first, load=draw(weights)))
     return places, domains
 
 
@@ -42,13 +44,34 @@ def test_moves_end_and_keep_two_apart_and_touch_no_other_host(
 ) -> None:
     places, domains = site
     moves = list(evening(places, domains))
-    assert len(moves) <= len(places) * len(places)
+    assert len(moves) <= 10 * len(places) * len(places)
     now = after(places, moves)
     for loadbalancer in {each.loadbalancer for each in now}:
         where = [domains.get(each.host, each.host) for each in now if each.loadbalancer == loadbalancer]
         assert len(set(where)) == len(where)
     untouched = [each for each in places if each.host not in domains]
     assert all(each in now for each in untouched)
+
+
+@given(sites())
+def test_afterwards_no_move_would_take_a_load_balancer_more_from_one_than_the_other_gets(
+    site: tuple[list[Place], dict[str, str]],
+) -> None:
+    places, domains = site
+    now = after(places, list(evening(places, domains)))
+    load = loads(now, domains)
+    for place, to in product(now, domains):
+        others = [each for each in now if each.loadbalancer == place.loadbalancer and each is not place]
+        if place.host in domains and all(domains.get(each.host) != domains[to] for each in others):
+            assert load[place.host] - load[to] < place.load + 1
+
+
+@given(sites(), st.frozensets(st.sampled_from(HOSTS)))
+def test_hosts_without_memory_get_nothing(
+    site: tuple[list[Place], dict[str, str]], none: frozenset[str]
+) -> None:
+    places, domains = site
+    assert not {each.to for each in evening(places, domains, full=none)} & none
 
 
 @given(st.integers(0, 40), st.integers(1, 5))
@@ -91,4 +114,11 @@ def test_agents_that_are_dead_or_get_none_do_not_count() -> None:
     ]
     assert domains_of(agents) == {"a": "rack 1", "b": "b"}
     shown = {"id": "1", "loadbalancer_id": "2", "lb_network_ip": "a", "role": "MASTER"}
-    assert places_of([shown]) == [Place("1", "2", "a", "MASTER")]
+    assert places_of([shown]) == [Place("1", "2", "a", "MASTER")], "of a server that tells no load"
+    assert places_of([{**shown, "load": 1.5}]) == [Place("1", "2", "a", "MASTER", 1.5)]
+
+
+def test_a_host_is_full_that_says_it_has_hardly_any_memory_left() -> None:
+    said = {"a": {"memory_left": 0.05}, "b": {"memory_left": 0.5}, "c": {"memory_left": None}, "d": None}
+    agents = [{"host": host, "configurations": {"load": load}} for host, load in said.items()]
+    assert full([*agents, {"host": "e", "configurations": None}, {"host": "f"}]) == {"a"}

@@ -31,6 +31,7 @@ class Reporter:
     def __init__(self, control: Control, balancers: Balancers) -> None:
         self._control, self._balancers = control, balancers
         self._reported: dict[str, Observation] = {}
+        self._loads: dict[str, tuple[int, int]] = {}  # members and open connections, as seen last
         self.health = Workers("health", HEALTH_WORKERS, self._report_news, self._health_not_reported)
         self.counters = Gatherer("counters", COUNTED_AT_ONCE, self._report_all_news, self._not_counted)
 
@@ -55,12 +56,19 @@ class Reporter:
     def gone(self, balancer: Balancer) -> None:
         """Say that nothing of a load balancer is left."""
         self._reported.pop(balancer.id, None)
+        self._loads.pop(balancer.id, None)
         with balancer.reporting:
             self._report(Report(loadbalancer_id=balancer.id, gone=True))
 
     def repeat(self) -> None:
         """Tell of all again, also where it is no news."""
         self._reported.clear()
+
+    @property
+    def load(self) -> dict[str, int]:
+        """Return how many members and open connections all load balancers have, as seen last."""
+        seen = [self._loads.get(each.id, (0, 0)) for each in self._balancers.all()]
+        return {"members": sum(each[0] for each in seen), "connections": sum(each[1] for each in seen)}
 
     def _report(self, report: Report) -> None:
         if self._control.report(report) and report.observation is not None:
@@ -69,6 +77,9 @@ class Reporter:
     def _news(self, balancer: Balancer, wait_s: float | None = None) -> Observation | None:
         """Return what can be observed, if it is not what was reported last."""
         seen = balancer.observe(wait_s=wait_s)
+        if seen is not None:
+            connections = sum(each.active_connections for each in seen.listeners.values())
+            self._loads[balancer.id] = (len(seen.members), connections)
         return None if seen == self._reported.get(balancer.id) else seen
 
     def _report_news(self, key: str) -> None:

@@ -34,7 +34,7 @@ from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.agent.work import Gatherer, Workers
 from evener.bus.base import Controller
 from evener.dataplane.base import Busy, DataPlaneError, DeviceDriver
-from evener.host import netns
+from evener.host import memory, netns
 from evener.host.driver import InterfaceDriver
 from evener.host.errors import AddressAnswers, HostError
 from evener.host.watch import Watcher
@@ -171,8 +171,9 @@ class AgentService:
 
     @property
     def configurations(self) -> dict[str, Any]:
-        """What this agent shows of itself, with how many load balancers it has as `instances`."""
-        return {**self._configurations, "instances": len(self._balancers)}
+        """What this agent shows of itself, with how many load balancers it has as `instances`, and their `load`."""
+        load = {**self._reporter.load, "memory_left": memory.left()}
+        return {**self._configurations, "instances": len(self._balancers), "load": load}
 
     # What control calls.
 

@@ -6,7 +6,7 @@ that was interrupted is given again.
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import count
 
@@ -15,7 +15,7 @@ from evener.cli.client import Client, Object
 from evener.cli.command import Command, client_of, say
 from evener.cli.errors import CliError, Refused, Unreachable
 from evener.cli.escaping import visible
-from evener.cli.places import Place, domains_of, evening, places_of, words
+from evener.cli.places import Place, domains_of, evening, full, loads, places_of, words
 
 INTERVAL_S = 0.2
 PATIENCE_S = 120.0  # for one load balancer
@@ -113,10 +113,12 @@ class Evacuate(Command):
 
 
 class Balance(Command):
-    """Show what would even out how many load balancers the agents have; with --yes, do it.
+    """Show what would even out the load of the agents; with --yes, do it.
 
-    Counted are load balancers, those that two agents serve at each of them. An agent that is not alive, or gets no new
-    ones, is left alone. Where the networks of one, or its availability zone, leave no choice, it stays.
+    A load balancer counts as one, one that two agents serve at each of them; 20 members, or 200 connections that are
+    open, count as one more. An agent that is not alive, or gets no new ones, is left alone, and one whose host has less
+    than a tenth of its memory left gets none. Where the networks of one, or its availability zone, leave no choice, it
+    stays.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -124,32 +126,36 @@ class Balance(Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         client = client_of(self.app)
-        domains = domains_of(_agents(client))
+        agents = _agents(client)
+        domains, no_more = domains_of(agents), full(agents)
         if not domains:
             raise CliError(f"No agent is alive and gets load balancers. {ADMIN_ONLY}")
         if parsed_args.yes:
-            self._even_out(client, domains)
+            self._even_out(client, domains, no_more)
             return
         places = _places(client)
-        moves = list(evening(places, domains))
+        moves = list(evening(places, domains, full=no_more))
         for each in moves:
             name = _name(client, each.place.loadbalancer)
             say(self.app, f"{name} ({each.place.role}): from {each.place.host} to {each.to}")
         self._summarize(places, domains, f"{len(moves)} to move; --yes does it" if moves else "even")
 
-    def _even_out(self, client: Client, domains: dict[str, str]) -> None:
-        stay: set[str] = set()
+    def _even_out(self, client: Client, domains: dict[str, str], no_more: Collection[str]) -> None:
+        # Control chooses where each goes, and connections come and go meanwhile: none is moved again and again.
+        done, moved = set[str](), 0
         for number in count(1):
             places = _places(client)
-            found = next(evening(places, domains, stay), None)
+            found = next(evening(places, domains, done, no_more), None)
             if found is None:
-                self._summarize(places, domains, f"{number - 1 - len(stay)} moved")
+                self._summarize(places, domains, f"{moved} moved")
                 return
             taken, said = move(client, found.place)
-            if taken is None:
-                stay.add(found.place.loadbalancer)
+            moved += taken is not None
+            done.add(found.place.loadbalancer)
             say(self.app, f"{number} {_name(client, found.place.loadbalancer)} {said}")
 
     def _summarize(self, places: Sequence[Place], domains: dict[str, str], said: str) -> None:
-        counts = ", ".join(f"{host} {sum(each.host == host for each in places)}" for host in sorted(domains))
+        load = loads(places, domains)
+        served = {host: sum(each.host == host for each in places) for host in sorted(domains)}
+        counts = ", ".join(f"{host} {number} (load {load[host]:.1f})" for host, number in served.items())
         say(self.app, f"{counts}: {said}")

@@ -6,21 +6,22 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, select, true
 
 from evener.control.errors import AmphoraInUse
 from evener.control.failover import Failover
+from evener.control.load import UNITS, units
 from evener.resources.amphora import Amphora
 from evener.resources.caller import Caller
 from evener.resources.describe import Derived, descriptors
-from evener.resources.errors import Forbidden
+from evener.resources.errors import Forbidden, InvalidInput
 from evener.resources.facts import Counters
-from evener.resources.types import Role
+from evener.resources.types import MAX_INT, Role
 from evener.store import rows
 from evener.store.database import Database, Transaction
 from evener.store.filters import boolean
 from evener.store.rows import ListQuery
-from evener.store.schema import agents, bindings, counters, host_ports, loadbalancers
+from evener.store.schema import agents, bindings, counters, host_ports, loadbalancers, members
 from evener.store.sorting import Shown
 
 _OF_AGENT = {"lb_network_ip": agents.c.host, "cached_zone": agents.c.availability_zone}
@@ -51,10 +52,18 @@ ROLE: ColumnElement[str] = case(
     (bindings.c.has_vip.is_(True), Role.MASTER.value),
     else_=Role.BACKUP.value,
 )
+_MEMBERS = _looked_up(func.count(), members.c.loadbalancer_id == bindings.c.loadbalancer_id)
+_CONNECTIONS = _looked_up(
+    func.coalesce(func.sum(counters.c.active_connections), 0),
+    counters.c.loadbalancer_id == bindings.c.loadbalancer_id,
+    counters.c.agent_id == bindings.c.agent_id,
+)
+LOAD: ColumnElement[int] = units(literal(1), _MEMBERS, _CONNECTIONS)
 _OWN = {
     "vrrp_ip": _own(host_ports.c.address, loadbalancers.c.vip_address),
     "vrrp_port_id": _own(host_ports.c.port_id, loadbalancers.c.vip_port_id),
     "role": ROLE,
+    "load": LOAD,
 }
 
 
@@ -189,8 +198,10 @@ def _having(name: str, values: Sequence[str]) -> ColumnElement[bool]:
     """Return the condition for places of which an attribute that has no column is one of `values`.
 
     Raises:
-        InvalidInput: for a word that is no truth.
+        InvalidInput: for a word that is no truth, or no number.
     """
+    if name == "load":
+        return LOAD.in_([_units(each) for each in values])
     if name in _OF_AGENT:
         return bindings.c.agent_id.in_(select(agents.c.id).where(_OF_AGENT[name].in_(values)))
     if name in _OF_BALANCER:
@@ -201,6 +212,16 @@ def _having(name: str, values: Sequence[str]) -> ColumnElement[bool]:
     same = Amphora.model_fields[name].default
     given = [boolean(name, value) for value in values] if isinstance(same, bool) else values
     return true() if same in given else false()
+
+
+def _units(said: str) -> int:
+    """Return what a filter by the load says; where it is no whole number of `UNITS`, -1, which none has."""
+    try:
+        exact = float(said) * UNITS
+        found = round(exact)
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"Invalid input for load. Reason: '{said[:80]}' is not a number.") from None
+    return found if abs(exact - found) < 1 / UNITS and abs(found) < MAX_INT else -1
 
 
 @cache
@@ -216,4 +237,6 @@ def _places(*, one: bool) -> Select[Any]:
 def _whole(tx: Transaction, found: Sequence[Amphora]) -> list[Amphora]:
     """Return amphorae with what they have of their agents and load balancers, in one statement (of 500 at a time)."""
     by_id = {row.id: row._asdict() for row in rows.of_all(tx, _places, [each.id for each in found])}
+    for each in by_id.values():
+        each["load"] = float(each["load"] / UNITS)
     return [Amphora.trusted({**vars(each), **by_id.get(each.id, {})}) for each in found]

@@ -9,8 +9,10 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
 
+from evener.control import load as loads
 from evener.control import reached, reports
 from evener.control.errors import NoActiveAgent, NoAgentHeard, NoEligibleAgent
+from evener.control.load import Load
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.types import Role
 from evener.services.network import ANYWHERE, Footing
@@ -27,7 +29,7 @@ class Candidate:
 
     An agent that does not say what it reaches (None) reaches everything. What fails at once with others of its `domain`
     serves no load balancer together with them; `pairs` says whether it can serve one with another agent at all. One
-    that is `missed` would work if it were heard of.
+    that is `missed` would work if it were heard of. Of its `load`, None is an agent that says nothing of that.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Candidate:
     domain: str = ""
     pairs: bool = False
     missed: bool = False
+    load: Load | None = None
 
 
 def _reaches(agent: Candidate, name: str) -> bool:
@@ -53,7 +56,9 @@ def fits(agent: Candidate, footing: Footing) -> bool:
 
 
 def for_balancer(candidates: Iterable[Candidate], footing: Footing) -> str:
-    """Return the id of the working agent with the fewest load balancers that fits.
+    """Return the id of the working agent with the least load that fits.
+
+    Where one of those that fit says nothing of its load, all of them are compared by their load balancers alone.
 
     Raises:
         Conflict: when none works, or none of these fits.
@@ -67,11 +72,16 @@ def for_balancer(candidates: Iterable[Candidate], footing: Footing) -> str:
     fitting = [each for each in working if fits(each, footing)]
     if not fitting:
         raise NoEligibleAgent(f"No eligible agent found for the load balancer: {obstacles(working, footing)}")
-    return min(fitting, key=lambda each: (each.balancers, each.id)).id
+    told = all(each.load is not None for each in fitting)
+
+    def burden(agent: Candidate) -> tuple[tuple[bool, int], int, str]:
+        return loads.burden(agent.balancers, agent.load if told else None), agent.balancers, agent.id
+
+    return min(fitting, key=burden).id
 
 
 def for_pair(candidates: Iterable[Candidate], footing: Footing) -> tuple[str, str]:
-    """Return the ids of two working agents that fit, in different failure domains, with the fewest load balancers.
+    """Return the ids of two working agents that fit, in different failure domains, with the least load.
 
     Raises:
         Conflict: when there are no two of these.
@@ -140,6 +150,7 @@ def candidates(tx: Transaction, moment: datetime, quiet: timedelta = AGENT_DOWN_
             str(row.configurations.get("failure_domain") or row.host),
             bool(row.configurations.get("keepalived")),
             row.heartbeat_at <= heard_after and row.admin_state_up,
+            loads.load_of(row.configurations),
         )
         for row in tx.execute(_CANDIDATES)
     ]

@@ -11,7 +11,8 @@ ALLOCATED = "ALLOCATED"
 class Amphora(Resource):
     """The attributes of Octavia's `api/v2/types/amphora.py`; what only a virtual machine has is null.
 
-    It is a row of `bindings`, and there while the agent has the load balancer.
+    `load` is ours: what it weighs there, in load balancers that have neither members nor connections. It is a row of
+    `bindings`, and there while the agent has the load balancer.
     """
 
     KIND: ClassVar[str] = "amphora"
@@ -39,3 +40,4 @@ class Amphora(Resource):
     vrrp_id: Annotated[int | None, Derived(filtered=True)] = None
     vrrp_interface: Annotated[str | None, Derived(filtered=True)] = None
     vrrp_priority: Annotated[int | None, Derived(filtered=True)] = None
+    load: Annotated[float, Derived(filtered=True)] = 1.0
