@@ -59,7 +59,8 @@ def member(**given):
 
 def monitor(**given):
     values = {"id": new_id(), "project_id": PROJECT, "pool_id": new_id(), "loadbalancer_id": new_id()}
-    values |= {"type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1}
+    # Who answers is well, however long that takes here; a test in which nobody answers says when that is noticed.
+    values |= {"type": "TCP", "delay": 1, "timeout": 20, "max_retries": 1}
     return HealthMonitor(**values | given)
 
 

@@ -23,6 +23,7 @@ from evener.dataplane.haproxy.settings import Settings, most_files, probe
 from evener.host import netns
 
 VIP = "127.0.1.1"
+PATIENCE_S = 30.0  # what anybody waits for an answer that has to come
 DEBIAN_13 = "/run/haproxy-3.0/haproxy"  # where tests/sandbox has what scripts/haproxy-3.0 brings
 
 
@@ -39,7 +40,10 @@ class Web:
     def __init__(self, rig: "Rig", name: str, address: str, port: int, tls: ssl.SSLContext | None) -> None:
         self.name, self.address, self.port = name, address, port
         self.status, self.delay_s, self.cookie = 200, 0.0, None
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.answered: list[str] = []  # paths
         web = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,6 +53,8 @@ class Web:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 web.requests.append((self.command, self.path, headers))
                 time.sleep(web.delay_s)
+                web.may_answer.wait()
+                web.answered.append(self.path)
                 body = web.name.encode()
                 self.send_response(web.status)
                 if web.cookie:
@@ -90,6 +96,7 @@ class Web:
         self.thread.start()
 
     def stop(self) -> None:
+        self.may_answer.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -104,7 +111,7 @@ class Peer:
     def __init__(self, rig: "Rig", talk: Callable[[socket.socket], None], address: str) -> None:
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                self.request.settimeout(10)
+                self.request.settimeout(2 * PATIENCE_S)
                 with contextlib.suppress(OSError):
                     talk(self.request)
 
@@ -166,14 +173,14 @@ class Rig:
 
     # -- clients -----------------------------------------------------------------------------------------
 
-    def connection(self, port=80, address=VIP, timeout_s=5.0) -> http.client.HTTPConnection:
+    def connection(self, port=80, address=VIP, timeout_s=PATIENCE_S) -> http.client.HTTPConnection:
         client = http.client.HTTPConnection(address, port, timeout=timeout_s)
         with netns.inside(self.namespace):
             client.connect()
         return client
 
-    def get(self, port=80, address=VIP, headers=None, path="/") -> tuple[int, str]:
-        client = self.connection(port, address)
+    def get(self, port=80, address=VIP, headers=None, path="/", timeout_s=PATIENCE_S) -> tuple[int, str]:
+        client = self.connection(port, address, timeout_s)
         try:
             client.request("GET", path, headers=headers or {})
             answer = client.getresponse()
@@ -186,7 +193,7 @@ class Rig:
 
     def socket(self, port=80, address=VIP, source="") -> socket.socket:
         with netns.inside(self.namespace):
-            return socket.create_connection((address, port), 5, (source, 0) if source else None)
+            return socket.create_connection((address, port), PATIENCE_S, (source, 0) if source else None)
 
     # -- HAProxy -----------------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-AT_MOST = 6.0
+AT_LEAST, AT_MOST = 2.0, 6.0
+USUAL_S = 20.0  # for what is not about how soon it happens
+LOOK_S = 1.0  # as long as a look counts at most: who was kept from looking has not waited
 
 
 def patience() -> float:
@@ -14,12 +16,18 @@ def patience() -> float:
     return min(max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), AT_MOST)
 
 
-def eventually(what: Callable[[], Any], within_s: float = 10.0, why: Callable[[], object] = str) -> Any:
-    """Wait until `what()` is true, and return it; on failure show what `why()` says."""
-    begin = time.monotonic()
+def eventually(what: Callable[[], Any], within_s: float = USUAL_S, why: Callable[[], object] = str) -> Any:
+    """Wait until `what()` is true, and return it; on failure show what `why()` says.
+
+    The load is known as an average of a minute, and a machine may pause without one: all get twice as long.
+    """
+    waited, last = 0.0, time.monotonic()
     while not (value := what()):
-        waited = time.monotonic() - begin
-        assert waited < within_s * patience(), f"did not happen within {within_s} s: {what} {why()}"
+        now = time.monotonic()
+        waited, last = waited + min(now - last, LOOK_S), now
+        assert waited < within_s * max(patience(), AT_LEAST), (
+            f"did not happen within {within_s} s: {what} {why()}"
+        )
         time.sleep(0.02)
     return value
 

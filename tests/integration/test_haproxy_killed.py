@@ -94,8 +94,8 @@ def test_a_frozen_worker_is_out_and_replaced_and_its_clients_are_told(rig, monke
     eventually(lambda: processes.is_halted(before[1]))
     if known_by != "looking":
         monkeypatch.setattr(processes, "is_halted", lambda _: False)
-        monkeypatch.setattr(meter, "ANSWER_S", 0.2)
-        monkeypatch.setattr(runtime.tell, "__defaults__", (0.2,))
+        monkeypatch.setattr(meter, "ANSWER_S", 1.0)
+        monkeypatch.setattr(runtime.tell, "__defaults__", (1.0,))
     if known_by == "a change":
         shop.change(0, weight=2)
     else:
@@ -103,6 +103,7 @@ def test_a_frozen_worker_is_out_and_replaced_and_its_clients_are_told(rig, monke
         assert rig.instance.is_frozen
         assert not rig.instance.check()
     assert shop.apply() == [Reload]
+    monkeypatch.undo()
     assert not processes.alive(before[1])
     assert processes.alive(before[0])
     assert {rig.get()[0] for _ in range(10)} == {200}
@@ -137,7 +138,7 @@ def test_a_worker_that_is_stopped_while_it_starts_is_not_waited_for(rig, change)
     took_s = time.monotonic() - began
     done.set()
     stopper.join()
-    assert took_s < process.READY_S / 2
+    assert took_s < process.READY_S
     shop.apply()
     assert rig.get()[0] == 200
     assert rig.instance.check()
@@ -207,4 +208,5 @@ def kill_the_first_worker(paths, within_s):
 
     pid = int(eventually(children)[0])
     time.sleep(within_s)
-    os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

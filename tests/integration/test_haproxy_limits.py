@@ -57,10 +57,10 @@ def test_who_waits_for_a_higher_limit_is_served_once_it_is_there(rig):
         with pytest.raises(TimeoutError):
             second.recv(1)
         limited(rig, 2)
-        second.settimeout(10)
+        second.settimeout(30)
         assert second.recv(4).startswith(b"HTTP")
         first.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        first.settimeout(10)
+        first.settimeout(30)
         assert first.recv(4).startswith(b"HTTP")
     assert rig.instance.check()
 

@@ -9,6 +9,7 @@ import haproxy_graphs as g
 from evener.dataplane.haproxy import exporter
 from evener.dataplane.haproxy.plan import Reload
 from haproxy_rig import Shop, member_of
+from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
 PORT = 9000
@@ -43,16 +44,20 @@ def test_it_says_what_octavia_says_of_this_load_balancer(rig):
     shop = Shop(rig)
     shop.apply(listeners=listeners(shop))
     rig.spread(4)
+
+    def answered() -> dict[str, float]:
+        return {
+            labels["listener"]: value
+            for labels, value in scraped(rig)["octavia_listener_http_responses_total"]
+            if labels["code"] == "2xx"
+        }
+
+    # An answer is counted once it has been sent.
+    eventually(lambda: answered().get(shop.listener.id) == 4, why=answered)
+    assert answered().keys() == {shop.listener.id, g.nth(70)}
     found = scraped(rig)
     assert {f"octavia_{name}" for name in NAMES} <= found.keys()
     assert all(name.startswith("octavia_") for name in found)
-    answered = {
-        labels["listener"]: value
-        for labels, value in found["octavia_listener_http_responses_total"]
-        if labels["code"] == "2xx"
-    }
-    assert answered.keys() == {shop.listener.id, g.nth(70)}
-    assert answered[shop.listener.id] == 4
     sessions = Counter()
     for labels, value in found["octavia_member_sessions_total"]:
         assert labels["pool"] == shop.pool.id

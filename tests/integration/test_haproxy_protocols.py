@@ -70,7 +70,7 @@ def test_members_of_a_proxy_pool_are_told_the_client(
 @pytest.mark.parametrize(("pool", "version"), [("PROXY", 1), ("PROXYV2", 2)])
 def test_a_member_joins_and_leaves_a_proxy_pool_without_a_reload(rig: Rig, pool: str, version: int) -> None:
     members = Listening(rig), Listening(rig, address="127.0.3.2")
-    monitor = g.monitor(type="HTTP", delay=1, timeout=1)
+    monitor = g.monitor(type="HTTP")
     fronts = {80: "TCP"}
     serve(rig, members[0], protocol=pool, fronts=fronts, monitor=monitor)
     assert serve(rig, *members, protocol=pool, fronts=fronts, monitor=monitor) == [AddServer]
@@ -92,7 +92,7 @@ def test_checks_speak_as_traffic_does_where_they_go_where_it_goes(rig: Rig, pool
         member_of(member, id=SECOND, monitor_address=elsewhere.address, monitor_port=elsewhere.port),
     ]
     front = g.listener(protocol="TCP", default_pool_id=POOL)
-    monitor = g.monitor(type="HTTP", delay=1, timeout=1)
+    monitor = g.monitor(type="HTTP")
     one = g.pool(id=POOL, protocol=pool)
     rig.instance.apply(
         g.graph(id=g.nth(1), listeners=[front], pools=[(one, nodes, monitor)], addresses=[VIP])
@@ -107,7 +107,7 @@ def test_a_proxy_pool_serves_listeners_of_requests_and_of_bytes_at_once(rig: Rig
     given = {
         "protocol": pool,
         "fronts": {80: "HTTP", 81: "TCP"},
-        "monitor": g.monitor(type="HTTP", delay=1, timeout=1),
+        "monitor": g.monitor(type="HTTP"),
     }
     serve(rig, members[0], **given)
     assert serve(rig, *members, **given) == [AddServer, AddServer]

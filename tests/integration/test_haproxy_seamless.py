@@ -140,7 +140,7 @@ class Estate:
         retries = self.r.randint(1, 5)
         kind = self.r.choice(["TCP", "HTTP", "PING"] if pool == HTTP_POOL else ["TCP", "PING"])
         self.monitors[pool] = self.r.choice(
-            [None, g.monitor(type=kind, delay=5, timeout=5, max_retries=retries)]
+            [None, g.monitor(type=kind, delay=5, timeout=60, max_retries=retries)]
         )
 
     def listener(self):

@@ -3,7 +3,7 @@
 import datetime as dt
 import socket
 import ssl
-import time
+import threading
 from collections import Counter
 
 import pytest
@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 import haproxy_graphs as g
 from evener.host import netns
-from haproxy_rig import VIP, member_of
+from haproxy_rig import PATIENCE_S, VIP, member_of
 from waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.each_haproxy]
@@ -65,6 +65,17 @@ def serve(rig, *, protocol="HTTP", weights=(1, 1), monitor=None, tls=None, pool=
     return webs
 
 
+class OneByOne:
+    """Lets a server answer one request at a time, in place of its `may_answer`."""
+
+    def __init__(self):
+        self._turns = threading.Semaphore(0)
+        self.wait, self.next = self._turns.acquire, self._turns.release
+
+    def set(self):
+        self._turns.release(1000)
+
+
 def statuses(rig):
     return [status for _, status in sorted(rig.health().items())]
 
@@ -80,13 +91,15 @@ def test_round_robin_shares_by_weight(rig):
 def test_least_connections_prefers_the_member_with_fewer(rig):
     webs = serve(rig, pool={"lb_algorithm": "LEAST_CONNECTIONS"})
     for web in webs:
-        web.delay_s = 0.5
+        web.may_answer.clear()
     client = rig.connection()
     client.request("GET", "/")
-    busy = eventually(lambda: [web for web in webs if web.requests])[0]
+    (busy,) = eventually(lambda: [web for web in webs if web.requests])
     for web in webs:
-        web.delay_s = 0
+        if web is not busy:
+            web.may_answer.set()
     assert busy.name not in rig.spread(3)
+    busy.may_answer.set()
     assert client.getresponse().read().decode() == busy.name
     client.close()
 
@@ -172,7 +185,7 @@ def test_without_a_pool_http_answers_503_and_tcp_closes(rig, protocol):
 
 def test_a_connection_limit_lets_so_many_in_and_keeps_the_rest_waiting(rig):
     serve(rig, protocol="TCP", listener={"connection_limit": 2})
-    clients = [rig.connection(timeout_s=2) for _ in range(2)]
+    clients = [rig.connection() for _ in range(2)]
     for client in clients:
         client.request("GET", "/")
         assert client.getresponse().read()
@@ -182,7 +195,7 @@ def test_a_connection_limit_lets_so_many_in_and_keeps_the_rest_waiting(rig):
         with pytest.raises(TimeoutError):
             third.recv(1)
         clients[0].close()
-        third.settimeout(5)
+        third.settimeout(PATIENCE_S)
         assert third.recv(4).startswith(b"HTTP")
     clients[1].close()
 
@@ -229,7 +242,7 @@ def test_an_http_monitor_accepts_the_expected_codes_only(rig, expected, status, 
     )
     eventually(lambda: len(web.checks()) > 1)
     assert set(web.checks()) == {("OPTIONS", "/a'b$c;d?e=%20&f")}
-    assert statuses(rig) == [health]
+    eventually(lambda: statuses(rig) == [health])
 
 
 def test_an_https_monitor_checks_members_with_any_certificate(rig, tls):
@@ -240,7 +253,7 @@ def test_an_https_monitor_checks_members_with_any_certificate(rig, tls):
 
 
 def test_an_https_monitor_finds_members_without_tls_offline(rig):
-    serve(rig, protocol="HTTPS", weights=(1,), monitor=g.monitor(type="HTTPS"))
+    serve(rig, protocol="HTTPS", weights=(1,), monitor=g.monitor(type="HTTPS", timeout=1))
     eventually(lambda: statuses(rig) == ["OFFLINE"])
 
 
@@ -248,25 +261,17 @@ def test_a_member_that_was_up_goes_down_after_as_many_failures_as_said_and_comes
     monitor = g.monitor(type="HTTP", max_retries=2, max_retries_down=3)
     (web,) = serve(rig, weights=(1,), monitor=monitor)
     eventually(lambda: len(web.checks()) >= 2)
-    time.sleep(0.2)  # until the last one is answered
-    seen, checks = [], len(web.checks())
-    web.status = 500
-
-    def watch(until):
-        def look():
-            health = statuses(rig)
-            seen.append((len(web.checks()) - checks, health[0]))
-            return health == [until]
-
-        eventually(look)
-
-    watch("OFFLINE")
-    assert max(count for count, health in seen if health == "ONLINE") >= 2
-    assert seen[-1] == (3, "OFFLINE")
-    web.status, checks = 200, len(web.checks())
-    seen.clear()
-    watch("ONLINE")
-    assert seen[-1] == (2, "ONLINE")
+    web.may_answer = turns = OneByOne()
+    eventually(lambda: len(web.checks()) == len(web.answered) + 1)  # one waits
+    for status, expected in (
+        *((500, "ONLINE"), (500, "ONLINE"), (500, "OFFLINE")),
+        *((200, "OFFLINE"), (200, "ONLINE")),
+    ):
+        checks = len(web.checks())
+        web.status = status
+        turns.next()
+        eventually(lambda checks=checks: len(web.checks()) > checks)  # so the one before has been judged
+        assert statuses(rig) == [expected]
 
 
 def test_a_new_member_is_checked_at_once(rig):
@@ -274,7 +279,7 @@ def test_a_new_member_is_checked_at_once(rig):
     pool, web = g.pool(), rig.web("w1")
     web.status = 500
     listener = g.listener(default_pool_id=pool.id)
-    monitor = g.monitor(type="HTTP", delay=1000, timeout=1, max_retries=5)
+    monitor = g.monitor(type="HTTP", delay=1000, max_retries=5)
 
     def apply(members):
         rig.instance.apply(
@@ -356,6 +361,10 @@ def test_a_request_haproxy_cannot_read_is_counted_as_an_error(rig):
         client.sendall(b"what is this\r\n\r\n")
         assert b" 400 " in client.recv(4096)
         client.shutdown(socket.SHUT_WR)
-    (counters,) = rig.instance.observe().listeners.values()
-    assert counters.request_errors == 1
+
+    def errors():
+        (counters,) = rig.instance.observe().listeners.values()
+        return counters.request_errors
+
+    eventually(lambda: errors() == 1)
     assert netns.exists(rig.namespace)
