@@ -1,7 +1,9 @@
 """Which agent serves what, decided from what agents say of themselves and what networks need."""
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evener.control.scheduling import Candidate, fits, for_balancer, reach_of
@@ -46,7 +48,19 @@ def suits(agent: Candidate, footing: Footing) -> bool:
     return all(agent.id in home for home in footing.homes.values())
 
 
+# Each of two has a part of what is needed.
+APART = [Candidate("b", True, 0, None, host="host-2"), Candidate("c", True, 0, frozenset(), host="host-1")]
+ON_HOST_1 = Footing({"n1": "outside"}, hosts=frozenset({"host-1"}))
+ON_TWO_NETWORKS = Footing({"n1": "outside", "n2": "wire"})
+OF_ONE_EACH = [
+    replace(APART[0], reaches=frozenset({"outside"})),
+    replace(APART[1], reaches=frozenset({"wire"})),
+]
+
+
 @given(agents, footings)
+@example(APART, ON_HOST_1)
+@example(OF_ONE_EACH, ON_TWO_NETWORKS)
 def test_a_load_balancer_goes_to_the_working_agent_that_fits_with_the_fewest(
     candidates: list[Candidate], footing: Footing
 ) -> None:

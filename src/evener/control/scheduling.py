@@ -133,7 +133,15 @@ def obstacles(candidates: Sequence[Candidate], footing: Footing) -> str:
         found = [f"no agent that can take it is on the one host of each of these networks: {names}"]
     if not found and footing.hosts is not None and not any(each.host in footing.hosts for each in candidates):
         found = ["none is on a host where the network service can connect its port"]
-    return "; ".join(found) or "none reaches all of its networks"
+    return "; ".join(found) or _apart(footing)
+
+
+def _apart(footing: Footing) -> str:
+    """Return in words what no agent does all of, though each part of it is done by one."""
+    needs = [f"reaches the physical network of network {each}" for each in sorted(footing.physical)]
+    if footing.hosts is not None:
+        needs.append("is on a host where the network service can connect its port")
+    return f"no single one {' and '.join(needs)}"
 
 
 def candidates(tx: Transaction, moment: datetime, quiet: timedelta = AGENT_DOWN_AFTER) -> list[Candidate]:
