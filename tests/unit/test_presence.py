@@ -13,8 +13,9 @@ from evener.services.presence import Presence
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "PATIENCE_S", 0.02)
-    monkeypatch.setattr(presence, "AWAY_S", 0.1)
-    monkeypatch.setattr(presence, "GLANCE_S", 1)
+    monkeypatch.setattr(presence, "AWAY_S", 600)  # until a test says that it is over
+    monkeypatch.setattr(presence, "GLANCE_S", 60)
+    monkeypatch.setattr(presence, "CLOSELY_S", 60)
 
 
 def lives(_closely: bool) -> None:
@@ -55,7 +56,7 @@ def test_one_that_hangs_is_said_to_be_away_at_once_until_it_lives_again() -> Non
             service.wait_for(slow)
     assert len(asked) == 1
     alive.set()
-    time.sleep(0.1)
+    service._away_until = time.monotonic()
     assert service.wait_for(slow) == "done"
     released.set()
 
@@ -68,19 +69,21 @@ def test_one_of_many_asks_whether_it_is_back_and_the_others_do_not_wait() -> Non
         if len(asked) == 1:
             raise OSError
         entered.set()
-        answered.wait(5)
+        answered.wait(60)
 
     service = Presence("Neutron", question)
+    released = threading.Event()
     with pytest.raises(Unavailable):
-        service.wait_for(lambda: time.sleep(0.1))
-    time.sleep(0.1)
+        service.wait_for(released.wait)
+    released.set()
+    service._away_until = time.monotonic()
     first = threading.Thread(target=lambda: asked.append(service.wait_for(slow)))
     first.start()
-    assert entered.wait(5)
+    assert entered.wait(60)
     with pytest.raises(Unavailable):
         service.wait_for(slow)
     answered.set()
-    first.join(5)
+    first.join(60)
     assert asked[-1] == "done"
 
 
