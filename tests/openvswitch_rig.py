@@ -5,11 +5,10 @@ Runs inside tests/sandbox, whose /run is its own; nothing of it outlives `stop`.
 
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from evener.host.driver import DriverSettings
+from waiting import eventually
 
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 STARTS_WITHIN_S = 30
@@ -32,7 +31,7 @@ class OpenVSwitch:
 
     def start_database(self) -> None:
         self._start("ovsdb-server", str(self.directory / "conf.db"), f"--remote=p{self.connection}")
-        self._until(self.socket.exists)
+        eventually(self.socket.exists, STARTS_WITHIN_S)
 
     def start_switch(self) -> None:
         self._start("ovs-vswitchd", self.connection)
@@ -53,22 +52,16 @@ class OpenVSwitch:
                 command, env=self._environment, stdout=log, stderr=log, cwd=self.directory
             )
 
-    def _until(self, what: Callable[[], object]) -> None:
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while not what():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
     def _run(self, *command: str) -> str:
         done = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, timeout=60, check=False
+            command, env=self._environment, capture_output=True, text=True, timeout=180, check=False
         )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
     def vsctl(self, *arguments: str) -> str:
         """Run ovs-vsctl, which waits for ovs-vswitchd, and return what it says."""
-        return self._run("ovs-vsctl", f"--db={self.connection}", "--timeout=30", *arguments)
+        return self._run("ovs-vsctl", f"--db={self.connection}", "--timeout=120", *arguments)
 
     def settings(self, **mappings: str) -> DriverSettings:
         """Return the settings of a driver that uses this one."""
@@ -83,7 +76,7 @@ class OpenVSwitch:
     def stop_daemon(self, program: str) -> None:
         daemon = self._daemons.pop(program)
         daemon.terminate()
-        daemon.wait(20)
+        daemon.wait(60)
 
     def stop(self) -> None:
         """Delete all bridges, and end the daemons."""

@@ -30,7 +30,7 @@ class Typist:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
         return done.returncode, done.stdout, done.stderr

@@ -8,7 +8,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from standalone import Standalone
 
-WITHIN_MS = 15_000  # what a page waits for, on a machine that has much else to do
+WITHIN_MS = 45_000  # what a page waits for, on a machine that has much else to do
+START_MS = 120_000
 LEVELS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 
 
@@ -16,7 +17,9 @@ LEVELS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", 
 def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as drivers:
-        browser = drivers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = drivers.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"], timeout=START_MS
+        )
         try:
             yield browser
         finally:

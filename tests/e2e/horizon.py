@@ -77,5 +77,5 @@ def horizon(directory: Path, evener_url: str, port: int) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         sys.stdout.write(printed.read_text()[-10_000:])  # which pytest shows of a test that failed

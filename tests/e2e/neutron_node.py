@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from cloud.neutron_server import PROGRAMS, TABLES
 from integration.api_front import free_port
 from integration.databases import _administer as administer
+from waiting import eventually
 
 LINUX_BRIDGE, OPEN_VSWITCH = "neutron-linuxbridge-agent", "neutron-openvswitch-agent"
 LONG_S = 120.0
@@ -93,17 +94,20 @@ class NeutronNode:
         with log.open("ab") as output:
             process = subprocess.Popen(self._command(program, host), stdout=output, stderr=output)
         try:
-            deadline = time.monotonic() + LONG_S
-            while not ready():
+
+            def is_ready() -> object:
                 assert process.poll() is None, log.read_text()[-3000:]
-                assert time.monotonic() < deadline, log.read_text()[-3000:]
-                time.sleep(0.5)
+                time.sleep(0.3)  # each look costs a request
+                return ready()
+
+            eventually(is_ready, LONG_S, lambda: log.read_text()[-3000:])
             yield
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
             process.kill()
+            process.wait()
 
     @contextmanager
     def server(self) -> Iterator[None]:
@@ -121,7 +125,7 @@ class NeutronNode:
             yield
 
     def _answers(self) -> bool:
-        with suppress(requests.ConnectionError):
+        with suppress(requests.ConnectionError, requests.Timeout):
             return self.ask("GET", "networks").ok
         return False
 

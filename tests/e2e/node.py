@@ -99,11 +99,11 @@ class Node:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         command = [*self.command, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
     def kill(self) -> None:
         self.process.kill()
-        assert self.process.wait(20) == -signal.SIGKILL
+        assert self.process.wait(60) == -signal.SIGKILL
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -116,4 +116,4 @@ class Node:
 
     def stop(self) -> None:
         self.process.terminate()
-        assert self.process.wait(40) == 0, self.last_words()
+        assert self.process.wait(90) == 0, self.last_words()

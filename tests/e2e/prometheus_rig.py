@@ -2,13 +2,14 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
+
+from waiting import eventually_there
 
 CONFIG = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
@@ -27,7 +28,7 @@ class Prometheus:
 
     def ask(self, path: str, **query: str) -> Any:
         """Return the data of an answer of its API (https://prometheus.io/docs/prometheus/2.42/querying/api/)."""
-        answer = requests.get(f"{self.url}/api/v1/{path}", query, timeout=10)
+        answer = requests.get(f"{self.url}/api/v1/{path}", query, timeout=60)
         assert answer.json()["status"] == "success", f"{query}: {answer.text}"
         return answer.json()["data"]
 
@@ -59,19 +60,16 @@ def prometheus(directory: Path, target: str, rules: Path, port: int) -> Iterator
         )
     try:
         server = Prometheus(f"http://127.0.0.1:{port}")
-        deadline = time.monotonic() + 30
-        while not _ready(server):
-            assert process.poll() is None, (directory / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, (directory / "log").read_text()[-2000:]
-            time.sleep(0.1)
+
+        def last_words() -> str:
+            return (directory / "log").read_text()[-2000:]
+
+        def ready() -> bool:
+            assert process.poll() is None, last_words()
+            return requests.get(f"{server.url}/-/ready", timeout=5).ok
+
+        eventually_there(ready)
         yield server
     finally:
         process.terminate()
-        process.wait(20)
-
-
-def _ready(server: Prometheus) -> bool:
-    try:
-        return requests.get(f"{server.url}/-/ready", timeout=5).ok
-    except requests.ConnectionError:
-        return False
+        process.wait(60)

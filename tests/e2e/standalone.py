@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +29,8 @@ from warm_programs import warm
 
 PROGRAM = (str(Path(sys.executable).parent / "evener-standalone"),)
 NETWORKING = "/networking/v2.0"
+# On a machine where each may have to wait for seconds: an answer, a program's end, a program that does one thing.
+ANSWER_S, END_S, LONG_S = 30.0, 60.0, 180.0
 # No resync while a test runs: what is repaired is repaired because an event said so.
 CONFIG = """[DEFAULT]
 state_path = {state}
@@ -167,7 +169,7 @@ class Standalone:
         )
         try:
             return requests.get(f"{self.url}/healthcheck", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def api(self) -> Api:
@@ -177,13 +179,22 @@ class Standalone:
         self.process.kill()
         self.wait_ended()
 
-    def wait_ended(self, within_s: float = 20.0) -> None:
+    def wait_ended(self) -> None:
         """Wait until it has been killed, by `kill` or by itself."""
-        assert self.process.wait(within_s) == -signal.SIGKILL
+        assert self.process.wait(END_S) == -signal.SIGKILL
 
     def stop(self) -> None:
         self.process.terminate()
-        assert self.process.wait(20) == 0
+        assert self.process.wait(END_S) == 0
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it do nothing meanwhile."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def restart(self) -> None:
         self.stop()
@@ -193,7 +204,7 @@ class Standalone:
         if self.process.poll() is None:
             self.stop()
         purging = [warm(*PROGRAM), "--config-file", str(self.config), "--purge"]
-        subprocess.run(purging, check=True, timeout=60)
+        subprocess.run(purging, check=True, timeout=LONG_S)
 
     def warnings(self) -> list[str]:
         """Return the lines of the log that an operator should see."""
@@ -238,7 +249,7 @@ class Host:
         self.webs.append(Web(self, name, self.address, port, None))
         return self.webs[-1]
 
-    def get(self, address: str, port: int = 80, timeout_s: float = 5.0) -> str:
+    def get(self, address: str, port: int = 80, timeout_s: float = ANSWER_S) -> str:
         """Return the body of a good answer to a request on a connection of its own.
 
         Raises:
@@ -264,6 +275,13 @@ class Host:
 
     def spread(self, address: str, requests: int, port: int = 80) -> Counter[str]:
         return Counter(self.get(address, port) for _ in range(requests))
+
+    def shares(self, address: str, expected: Mapping[str, int]) -> bool:
+        """Say whether as many requests as `expected` says are answered so."""
+        try:
+            return self.spread(address, sum(expected.values())) == expected
+        except (OSError, http.client.HTTPException, AssertionError):
+            return False
 
     def join(self) -> None:
         """Plug into the network, once that is there."""
@@ -428,6 +446,12 @@ def traces(balancer_id: str = "", port_id: str = "") -> list[str]:
     prefixes = (f"tap{port_id[:11]}",) if port_id else ("tap", "brq", "ns-")
     found += [name for name in _names("/sys/class/net") if name.startswith(prefixes)]
     return found + [f"{pid} {command}" for pid, command in haproxies(balancer_id).items()]
+
+
+def settled(balancer_id: str = "") -> dict[int, str]:
+    """Return the processes of one load balancer once no worker of an earlier reload is left: a master, a worker."""
+    eventually(lambda: len(haproxies(balancer_id)) == 2, why=lambda: haproxies(balancer_id))
+    return haproxies(balancer_id)
 
 
 def _names(directory: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.engine import make_url
-from standalone import Balancer, Cloud, Standalone, Traffic, haproxies, traces
+from standalone import LONG_S, Balancer, Cloud, Standalone, Traffic, haproxies, settled, traces
 
 from integration.databases import _administer as administer
 from integration.databases import postgresql_url
@@ -25,7 +25,7 @@ SECRETS = "/key-manager/v1/secrets"
 
 def manage(server: Standalone, *words: str | Path) -> subprocess.CompletedProcess[str]:
     command = [str(PROGRAM), "--config-file", str(server.config), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONG_S, check=False)
 
 
 def objects(cloud: Cloud) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def test_the_database_moves_to_a_server_while_traffic_goes_on(cloud: Cloud, post
     kept = cloud.balancer("kept")
     cloud.api.update(kept.members["web2"], weight=1)
     serves(cloud, kept)
-    before, processes = objects(cloud), haproxies(kept.lb["id"])
+    before, processes = objects(cloud), settled(kept.lb["id"])
     with Traffic(cloud.client, kept.vip) as traffic:
         assert "runs on" in manage(server, "move", url.render_as_string()).stderr
         server.stop()

@@ -52,7 +52,7 @@ DRIFTS: dict[str, Callable[[Site], object]] = {
 def test_what_someone_broke_on_the_way_from_outside_is_repaired_within_five_seconds(
     site: Site, drift: Callable[[Site], object]
 ) -> None:
-    assert site.answers()
+    eventually(site.answers)
     logged = len(site.cloud.standalone.warnings())
     drift(site)
 
@@ -67,7 +67,7 @@ def test_traffic_from_outside_goes_on_while_the_server_is_dead_and_after_it_has_
     site: Site, standalone: Standalone
 ) -> None:
     standalone.kill()
-    assert site.answers()
+    eventually(site.answers)
     ip_in(site.namespace, f"address delete {site.address}/32 dev {site.interface('qg-')}")
     standalone.start()
     eventually(site.answers)

@@ -10,7 +10,7 @@ from bench.burdens import Caller
 from projects import project_api
 from standalone import NETWORKING, Api, Cloud, Standalone
 
-from waiting import eventually
+from waiting import eventually, patience
 
 pytestmark = pytest.mark.root
 
@@ -60,7 +60,9 @@ def test_another_project_feels_little_of_all_at_once_and_health_and_heartbeats_a
         eventually(lambda: api.operating(balancer.lb)[member] == "OFFLINE", HEALTH_S)
         (agent,) = api.request("GET", f"{NETWORKING}/agents").json()["agents"]
         heard = datetime.fromisoformat(agent["heartbeat_timestamp"])
-        assert (datetime.now(UTC).replace(tzinfo=None) - heard).total_seconds() < HEARTBEAT_S
+        assert (datetime.now(UTC).replace(tzinfo=None) - heard).total_seconds() < HEARTBEAT_S * patience()
+    after = burdens.felt(works, TIMES)  # what else the machine does may have grown meanwhile
+    quiet = {name: max(quiet[name], after[name]) for name in works}
     for name in works:
         assert busy[name] <= FACTOR * quiet[name], f"{name}: {quiet} {busy}"
     cloud.delete(balancer)

@@ -86,7 +86,7 @@ def test_eight_openings_of_the_costliest_key_leave_another_projects_requests_qui
                 found[name].append(took_s(work))
         return {name: statistics.median(each) for name, each in found.items()}
 
-    quiet = measured(lambda number: number >= 40)
+    before = measured(lambda number: number >= 40)
     answers: list[requests.Response] = []
 
     def listen(port: int, ref: str) -> None:
@@ -106,6 +106,8 @@ def test_eight_openings_of_the_costliest_key_leave_another_projects_requests_qui
     statuses = sorted(each.status_code for each in answers)
     assert set(statuses) == {201, 503}, [each.text for each in answers if each.status_code == 400]
     assert all(int(each.headers["Retry-After"]) > 0 for each in answers if each.status_code == 503)
+    after = measured(lambda number: number >= 40)  # what else the machine does may have grown meanwhile
+    quiet = {name: max(before[name], after[name]) for name in works}
     for name in works:
         assert busy[name] <= FACTOR * quiet[name], f"{name}: {quiet} {busy}"
     for answer in answers:

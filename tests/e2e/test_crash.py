@@ -254,4 +254,4 @@ def test_kills_at_any_time_end_in_what_the_api_was_told(cloud: Cloud) -> None:
         cloud.standalone.kill()
         cloud.standalone.start()
         assert_gone(cloud, balancer)
-        assert sorted(traces()) == sorted(before)
+        eventually(lambda them=before: sorted(traces()) == sorted(them), why=traces)

@@ -102,7 +102,7 @@ def test_the_page_says_where_prometheus_reads_counters_and_makes_that_place(
     assert violations(page) == []
 
     def told() -> str:
-        with netns.inside(cloud.client.namespace), suppress(requests.ConnectionError):
+        with netns.inside(cloud.client.namespace), suppress(requests.ConnectionError, requests.Timeout):
             return requests.get(address, timeout=5).text
         return ""
 

@@ -98,6 +98,7 @@ def test_a_click_while_the_page_changes_is_one_and_what_has_not_changed_stays(
     first = cloud.api.create("pool", name="first", **below)
     page.get_by_role("heading", name="Pool first").wait_for()
     assert page.evaluate("getSelection().toString()") == "Picture"
+    cloud.api.wait_active(balancer.lb)
 
     link = page.get_by_role("link", name="Add a listener")
     link.hover()

@@ -20,7 +20,7 @@ NAMES = (
 
 def tab_to(page: Page, name: str) -> None:
     """Press Tab until something of that name has the focus."""
-    for _ in range(60):
+    for _ in range(200):  # it begins again where the page is drawn anew meanwhile
         page.keyboard.press("Tab")
         said = page.evaluate(
             "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()"
@@ -83,7 +83,7 @@ def test_a_member_that_drains_shows_the_connections_that_are_left(
     page.goto(f"{standalone.url}/dashboard/balancers/{balancer.lb['id']}")
     left = page.get_by_role("region", name="Traffic of members").get_by_role("row").nth(1)
     with netns.inside(cloud.client.namespace):
-        client = socket.create_connection((balancer.vip, 80), timeout=10)
+        client = socket.create_connection((balancer.vip, 80), timeout=30)
     with client:
         client.sendall(
             b"GET / HTTP/1.1\r\nHost: drained\r\nContent-Length: 9\r\n\r\n"

@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from standalone import Balancer, Cloud, Traffic, haproxies, ip, ip_in, traces
+from standalone import Balancer, Cloud, Traffic, haproxies, ip, ip_in, settled, traces
 
 from evener.dataplane.haproxy.paths import Paths
 from evener.host import processes
@@ -22,13 +23,28 @@ def reached_by(paths: Paths) -> list[bool]:
     return [path.exists() for path in (paths.pid_file, paths.socket, paths.master_socket)]
 
 
+def read(path: Path) -> str:
+    """Return what is in a file, which may go or come in this moment."""
+    with suppress(OSError):
+        return path.read_text()
+    return ""
+
+
 class Victim:
     """A load balancer, and what of it someone could touch."""
 
     def __init__(self, cloud: Cloud, balancer: Balancer) -> None:
         self.cloud, self.balancer = cloud, balancer
         self.paths = Paths(cloud.standalone.directory_of(balancer.lb))
+        settled(balancer.lb["id"])
         self.before = self.state()
+
+    def is_well(self) -> bool:
+        return self.state() == self.before and self.cloud.client.answers(self.balancer.vip)
+
+    def changes(self) -> dict[str, tuple[str, str]]:
+        found = self.state()
+        return {key: (found[key], value) for key, value in self.before.items() if found[key] != value}
 
     def master(self) -> int:
         return int(self.paths.pid_file.read_text())
@@ -47,11 +63,11 @@ class Victim:
 
         tap = Path("/sys/class/net", self.balancer.tap)
         return {
-            "configuration": self.paths.conf.read_text() if self.paths.conf.exists() else "",
+            "configuration": read(self.paths.conf),
             "addresses": str([word for word in inside("-br", "-4", "address", "show", "up") if "/" in word]),
             "routes": str(inside("route")),
-            "tap": (tap / "operstate").read_text() if tap.exists() else "",
-            "bridge": (tap / "master").readlink().name if (tap / "master").exists() else "",
+            "tap": read(tap / "operstate"),
+            "bridge": (tap / "master").resolve().name,
             "sockets": str(reached_by(self.paths)),
             # A master and a worker; those of earlier reloads may still finish their connections.
             "processes": str(min(len(haproxies(self.balancer.lb["id"])), 2)),
@@ -87,7 +103,8 @@ def kill_all(victim: Victim) -> None:
 
 def freeze_worker(victim: Victim) -> None:
     for worker in victim.workers():
-        os.kill(worker, signal.SIGSTOP)
+        with suppress(ProcessLookupError):  # one of an earlier reload
+            os.kill(worker, signal.SIGSTOP)
 
 
 def freeze_master(victim: Victim) -> None:
@@ -188,44 +205,44 @@ def balancer(cloud: Cloud) -> Balancer:
     assert traces(made.lb["id"], made.lb["vip_port_id"]) == []
 
 
+@pytest.fixture(scope="module")
+def victim(cloud: Cloud, balancer: Balancer) -> Victim:
+    return Victim(cloud, balancer)
+
+
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.__name__)
 def test_what_someone_changed_is_repaired_within_five_seconds_and_logged(
-    cloud: Cloud, balancer: Balancer, drift: Callable[[Victim], None]
+    cloud: Cloud, victim: Victim, drift: Callable[[Victim], None]
 ) -> None:
-    victim = Victim(cloud, balancer)
-    assert cloud.client.answers(balancer.vip)
+    eventually(victim.is_well, why=victim.changes)
     logged = len(cloud.standalone.warnings())
 
     drift(victim)
 
     eventually(
-        lambda: victim.state() == victim.before and cloud.client.answers(balancer.vip),
+        victim.is_well,
         KNOWN_WITHIN_S if drift in (freeze_worker, freeze_master) else REPAIRED_WITHIN_S,
-        lambda: {
-            key: (value, victim.before[key])
-            for key, value in victim.state().items()
-            if value != victim.before[key]
-        },
+        victim.changes,
     )
     eventually(lambda: any(" WARNING " in line for line in cloud.standalone.warnings()[logged:]))
 
 
 def test_workers_that_are_killed_as_soon_as_they_serve_are_replaced_each_time(
-    cloud: Cloud, balancer: Balancer
+    cloud: Cloud, victim: Victim
 ) -> None:
-    victim = Victim(cloud, balancer)
+    eventually(victim.is_well, why=victim.changes)
     for _ in range(10):
         kill_worker(victim)
-        eventually(lambda: cloud.client.answers(balancer.vip), REPAIRED_WITHIN_S)
-    eventually(lambda: victim.state() == victim.before, REPAIRED_WITHIN_S)
+        eventually(lambda: cloud.client.answers(victim.balancer.vip), REPAIRED_WITHIN_S)
+    eventually(lambda: victim.state() == victim.before, REPAIRED_WITHIN_S, victim.changes)
 
 
 @pytest.mark.parametrize("drift", HARMLESS, ids=lambda drift: drift.__name__)
 def test_a_repair_of_what_carries_no_traffic_costs_no_request(
-    cloud: Cloud, balancer: Balancer, drift: Callable[[Victim], None]
+    cloud: Cloud, victim: Victim, drift: Callable[[Victim], None]
 ) -> None:
-    victim = Victim(cloud, balancer)
-    with Traffic(cloud.client, balancer.vip) as traffic:
+    eventually(victim.is_well, why=victim.changes)
+    with Traffic(cloud.client, victim.balancer.vip) as traffic:
         drift(victim)
-        eventually(lambda: victim.state() == victim.before, REPAIRED_WITHIN_S)
+        eventually(lambda: victim.state() == victim.before, REPAIRED_WITHIN_S, victim.changes)
     traffic.assert_unharmed()

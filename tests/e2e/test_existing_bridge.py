@@ -96,7 +96,7 @@ def test_without_its_bridge_at_the_start_nothing_is_online_until_it_is_there(clo
             f"{BRIDGE}, but there is no such interface"
             in cloud.api.statuses(balancer.lb)["provisioning_error"]
         )
-        assert {*cloud.api.operating(balancer.lb).values()} == {"OFFLINE"}
+        eventually(lambda: {*cloud.api.operating(balancer.lb).values()} == {"OFFLINE"})
     finally:
         make_bridge()
     cloud.api.wait_active(balancer.lb)

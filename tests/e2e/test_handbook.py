@@ -29,6 +29,7 @@ from waiting import eventually
 pytestmark = pytest.mark.root
 
 EVENER = str(Path(sys.executable).parent / "evener")
+PATIENT_S = 30  # where one answer after the other is looked at
 ports = itertools.count(19990)
 OUTSIDE = "0f7ea5de-0000-4000-8000-000000000001"  # the workstation's port, of which the cloud knows nothing
 # The chapter's networks and ours for members elsewhere: name, subnets by name.
@@ -198,7 +199,7 @@ def names_of(rows: list[dict[str, Any]]) -> set[str]:
 
 
 def test_requests_from_outside_alternate_between_the_servers(site: Site, floating: str) -> None:
-    answers = [curl("outside", floating) for _ in range(6)]
+    answers = [curl("outside", floating, PATIENT_S) for _ in range(6)]
     assert sorted(set(answers)) == ["web1", "web2"]
     assert all(one != other for one, other in itertools.pairwise(answers))
     assert curl("outside", site.vips["LB_WEB"]["address"], 1) == ""  # by its floating IP only
@@ -207,7 +208,7 @@ def test_requests_from_outside_alternate_between_the_servers(site: Site, floatin
 def test_a_vip_of_ipv6_is_reached_from_outside_over_the_router(site: Site) -> None:
     vip = site.vips["LB_SIX"]["address"]
     eventually(lambda: curl("outside", vip), 20, lambda: site.server.warnings()[-5:])
-    assert Counter(curl("outside", vip) for _ in range(6)) == {"web1": 3, "web2": 3}
+    assert Counter(curl("outside", vip, PATIENT_S) for _ in range(6)) == {"web1": 3, "web2": 3}
 
 
 @pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
@@ -223,7 +224,7 @@ def test_members_on_another_subnet_of_the_router_are_reached(site: Site, floatin
 
 def test_a_security_group_of_the_vip_says_who_comes_in(site: Site, floating: str) -> None:
     openstack, vip_port = site.openstack, site.vips["LB_WEB"]["port"]
-    assert curl("outside", floating)
+    assert curl("outside", floating, PATIENT_S)
     openstack("security group create web")
     openstack(f"port set --security-group web {vip_port}")
     eventually(lambda: not curl("outside", floating, 1), 20)

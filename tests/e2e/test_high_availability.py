@@ -11,9 +11,12 @@ from collections.abc import Iterator
 import pytest
 from existing_bridge import BRIDGE
 from node import HOST, Node
-from standalone import Cloud, Standalone, Traffic, eventually
+from standalone import Cloud, Standalone, Traffic
 from test_failover import cloud, failed_over, node, settings
 from two_machines import OCTAVIA, WITHIN_S, Caller, Pair, paired
+
+from again import again
+from waiting import eventually, patience
 
 __all__ = ["cloud", "node", "settings"]
 pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
@@ -43,12 +46,13 @@ def test_both_serve_it_and_both_are_shown(pair: Pair) -> None:
     eventually(lambda: set(pair.cloud.client.spread(pair.vip, 6)) == {"web1", "web2"}, WITHIN_S)
 
 
+@again
 def test_a_killed_haproxy_costs_no_more_than_a_moment(pair: Pair) -> None:
     pair.have(HOST)
     with Caller(pair.cloud, pair.vip) as caller:
         pair.kill("haproxy", HOST)
         eventually(lambda: pair.owners() == [pair.standalone_host], 5)
-    assert caller.longest_gap_s < LONGEST_S
+    assert caller.longest_gap_s < LONGEST_S * patience()
 
 
 def test_a_frozen_haproxy_gives_the_vip_away(pair: Pair) -> None:
@@ -58,6 +62,7 @@ def test_a_frozen_haproxy_gives_the_vip_away(pair: Pair) -> None:
         eventually(lambda: pair.owners() == [pair.standalone_host], 10)
 
 
+@again
 def test_a_killed_agent_changes_nothing(pair: Pair) -> None:
     pair.have(HOST)
     before = pair.serving("haproxy"), pair.serving("keepalived")
@@ -68,9 +73,10 @@ def test_a_killed_agent_changes_nothing(pair: Pair) -> None:
         time.sleep(1)
     assert (pair.serving("haproxy"), pair.serving("keepalived")) == before
     assert pair.owners() == [HOST]
-    assert caller.longest_gap_s < LONGEST_S
+    assert caller.longest_gap_s < LONGEST_S * patience()
 
 
+@again
 def test_a_failover_of_all_of_it_hands_the_vip_over_and_fails_no_request(pair: Pair) -> None:
     pair.have(HOST)
     before = {host: set(pids) for host, pids in pair.serving("haproxy").items()}
@@ -79,11 +85,12 @@ def test_a_failover_of_all_of_it_hands_the_vip_over_and_fails_no_request(pair: P
         eventually(lambda: pair.owners() == [pair.standalone_host], 5)
         time.sleep(1.5)
     assert not traffic.failures
-    assert caller.longest_gap_s < LONGEST_S
+    assert caller.longest_gap_s < LONGEST_S * patience()
     for host, pids in pair.serving("haproxy").items():
         assert set(pids) - before[host], "it has a new worker"
 
 
+@again
 def test_who_has_the_vip_waits_with_a_failover_until_the_other_is_ready(pair: Pair) -> None:
     pair.have(pair.standalone_host)
     with pair.node.frozen():
@@ -99,13 +106,14 @@ def test_a_cut_link_moves_the_vip_and_one_has_it_when_it_is_healed(pair: Pair) -
     with Caller(pair.cloud, pair.vip) as caller:
         subprocess.run(["ip", "link", "set", "up1", "nomaster"], check=True)
         eventually(lambda: pair.standalone_host in pair.owners(), 5)
-    assert caller.longest_gap_s < LONGEST_S
+    assert caller.longest_gap_s < LONGEST_S * patience()
     subprocess.run(["ip", "link", "set", "up1", "master", BRIDGE], check=True)
     eventually(lambda: len(pair.owners()) == 1, 2)
     with Caller(pair.cloud, pair.vip):
         pass
 
 
+@again
 def test_a_host_that_dies_is_replaced_at_once_and_takes_nothing_when_it_is_back(pair: Pair) -> None:
     pair.have(HOST)
     with Caller(pair.cloud, pair.vip) as caller:
@@ -114,14 +122,13 @@ def test_a_host_that_dies_is_replaced_at_once_and_takes_nothing_when_it_is_back(
         pair.kill("keepalived", HOST)
         pair.kill("haproxy", HOST)
         eventually(lambda: pair.owners() == [pair.standalone_host], 5)
-    assert caller.longest_gap_s < LONGEST_S
-    with Caller(pair.cloud, pair.vip) as caller:
+    with Caller(pair.cloud, pair.vip) as later:
         subprocess.run(["ip", "link", "set", "up1", "up"], check=True)
         pair.node.start()
         eventually(pair.is_well, WITHIN_S)
         time.sleep(1)
     assert pair.owners() == [pair.standalone_host]
-    assert caller.longest_gap_s < LONGEST_S
+    assert max(caller.longest_gap_s, later.longest_gap_s) < LONGEST_S * patience()
 
 
 def test_what_is_changed_is_served_by_both(pair: Pair) -> None:
@@ -133,6 +140,7 @@ def test_what_is_changed_is_served_by_both(pair: Pair) -> None:
     pair.cloud.api.update(pair.balancer.members["web2"], weight=1)
 
 
+@again
 def test_while_control_is_away_the_vip_moves_all_the_same(pair: Pair) -> None:
     pair.have(HOST)
     pair.standalone.kill()
@@ -140,7 +148,7 @@ def test_while_control_is_away_the_vip_moves_all_the_same(pair: Pair) -> None:
         with Caller(pair.cloud, pair.vip) as caller:
             pair.kill("haproxy", HOST)
             eventually(lambda: pair.owners() == [pair.standalone_host], 5)
-        assert caller.longest_gap_s < LONGEST_S
+        assert caller.longest_gap_s < LONGEST_S * patience()
     finally:
         pair.standalone.start()
     eventually(pair.is_well, WITHIN_S)
@@ -151,5 +159,5 @@ def test_one_serves_it_alone_again(pair: Pair) -> None:
     pair.cloud.api.request("PUT", path, {"loadbalancer": {"topology": "SINGLE"}})
     pair.cloud.api.wait_active(pair.balancer.lb, WITHIN_S)
     eventually(lambda: sorted(map(bool, pair.serving("haproxy").values())) == [False, True], WITHIN_S)
-    assert not any(pair.serving("keepalived").values())
+    eventually(lambda: not any(pair.serving("keepalived").values()), WITHIN_S)
     eventually(lambda: set(pair.cloud.client.spread(pair.vip, 6)) == {"web1", "web2"}, WITHIN_S)

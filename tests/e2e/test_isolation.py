@@ -9,6 +9,7 @@ from projects import project_api
 from standalone import Balancer, Cloud, Standalone
 
 from evener.host import netns
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 
@@ -53,8 +54,8 @@ def test_nobody_reaches_a_vip_or_member_that_the_other_project_alone_has(project
     alone = bob.cloud.host("alone")
     alone.web("alone")
     try:
-        assert bob.cloud.client.answers(own.vip)
-        assert bob.cloud.client.answers(alone.address)
+        eventually(lambda: bob.cloud.client.answers(own.vip))
+        eventually(lambda: bob.cloud.client.answers(alone.address))
         for host in ann.cloud.hosts:
             assert not host.answers(own.vip)
             assert not host.answers(alone.address)

@@ -20,8 +20,9 @@ from standalone import Cloud, Standalone
 from test_failover import cloud, node, settings
 from two_machines import WITHIN_S, Caller, Pair, paired
 
+from again import OwnTime
 from evener.host import syscalls
-from waiting import eventually
+from waiting import eventually, patience
 
 __all__ = ["cloud", "node", "settings"]
 KILLS = int(os.environ.get("KILLS", "20"))
@@ -37,6 +38,7 @@ class Owners:
     def __init__(self, pair: Pair) -> None:
         self._pair, self._ended = pair, threading.Event()
         self._seen: list[tuple[float, frozenset[str]]] = []
+        self._time = OwnTime()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.cut = False  # the node's link is: nobody reaches what it has
 
@@ -51,7 +53,7 @@ class Owners:
                 places, found_at = self._places(), time.monotonic()
             owners = {host for host, place in places.items() if self._has_vip(place)}
             syscalls.setns(home)
-            self._seen.append((time.monotonic(), frozenset(owners - ({HOST} if self.cut else set()))))
+            self._seen.append((self._time.look(), frozenset(owners - ({HOST} if self.cut else set()))))
 
     def _places(self) -> dict[str, int]:
         found = {}
@@ -127,7 +129,8 @@ class Killer:
         self._pair.kill("haproxy", host)
 
     def kill_one_process_of_haproxy(self, host: str) -> None:
-        for pid in random.sample(self._pair.serving("haproxy")[host], 1):
+        pids = self._pair.serving("haproxy")[host]
+        for pid in random.sample(pids, min(len(pids), 1)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -192,6 +195,7 @@ def test_one_answers_and_one_alone_whatever_is_killed_and_no_change_is_lost(pair
     seed = int(os.environ.get("KILLS_SEED", time.time()))
     random.seed(seed)
     eventually(pair.is_well, WELL_S)
+    eventually(lambda: count(pair)["haproxy"] == [2, 2], WELL_S, lambda: count(pair))  # no old worker is left
     before = count(pair)
     killed: list[str] = []
     with Owners(pair) as owners, Caller(pair.cloud, pair.vip) as caller, Changes(pair) as changes:
@@ -203,9 +207,9 @@ def test_one_answers_and_one_alone_whatever_is_killed_and_no_change_is_lost(pair
             kill(host)
             eventually(pair.is_well, WELL_S, lambda: f"seed {seed}: {killed}")
     said = f"seed {seed}: {killed}, {changes.number} changes"
-    assert owners.longest_s(2) < TWO_S, said
-    assert owners.longest_s(0) < NONE_S, said
-    assert caller.longest_gap_s < NONE_S, said
+    assert owners.longest_s(2) < TWO_S * patience(), said
+    assert owners.longest_s(0) < NONE_S * patience(), said
+    assert caller.longest_gap_s < NONE_S * patience(), said
     eventually(changes.are_served, WELL_S, lambda: said)
     pair.cloud.api.wait_active(pair.balancer.lb, WITHIN_S)
     eventually(lambda: count(pair) == before, WELL_S, lambda: f"{count(pair)}, not {before}; {said}")
@@ -222,7 +226,7 @@ def test_fifty_changes_during_a_failover_are_all_served_by_both(pair: Pair) -> N
                 pair.cloud.api.request("PUT", f"/load-balancer/v2/{pair.path}/failover")
             pair.cloud.api.update(pair.balancer.listener, connection_limit=5000 + number)
         pair.cloud.api.wait_active(pair.balancer.lb, WITHIN_S)
-    assert caller.longest_gap_s < NONE_S
+    assert caller.longest_gap_s < NONE_S * patience()
     changes = Changes(pair)
     changes.acknowledged = 5049
     eventually(changes.are_served, WITHIN_S)

@@ -134,7 +134,7 @@ def test_neutrons_agent_connects_a_port_and_again_when_its_pair_was_lost(site: S
     site.wait("ACTIVE")
     eventually(site.passes, LONG_S)
     assert site.plug() == [False, False]
-    assert all(site.heard(port) for port in site.ports)
+    eventually(lambda: all(site.heard(port) for port in site.ports))
     heard = site.heard(site.ports[0])
     subprocess.run(["ip", "link", "delete", tap_name(site.ports[0].id)], check=True)
     if (

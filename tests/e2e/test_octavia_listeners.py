@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from standalone import Balancer, Cloud, Thing, haproxies
+from standalone import ANSWER_S, Balancer, Cloud, Thing, haproxies, settled
 
 from evener.host import netns
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 LISTENERS = "/load-balancer/v2/lbaas/listeners"
@@ -31,20 +32,20 @@ def test_who_may_connect_changes_without_a_reload_and_cuts_no_connection(
     cloud: Cloud, balancer: Balancer
 ) -> None:
     client, other = cloud.client, next(each for each in cloud.hosts if each is not cloud.client)
-    assert client.answers(balancer.vip)
-    processes = haproxies(balancer.lb["id"])
+    eventually(lambda: client.answers(balancer.vip))
+    processes = settled(balancer.lb["id"])
     with netns.inside(client.namespace):
-        call = socket.create_connection((balancer.vip, 80), 5)
+        call = socket.create_connection((balancer.vip, 80), ANSWER_S)
     with call:
         shown = put(cloud, balancer, balancer.listener, allowed_cidrs=[other.address, "203.0.113.7/24"])
         assert shown["allowed_cidrs"] == [f"{other.address}/32", "203.0.113.0/24"]
-        assert other.answers(balancer.vip)
+        eventually(lambda: other.answers(balancer.vip))
         assert not client.answers(balancer.vip)
         call.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert call.recv(100).startswith(b"HTTP/1.1 200")
     shown = put(cloud, balancer, balancer.listener, allowed_cidrs=[])
     assert shown["allowed_cidrs"] is None
-    assert client.answers(balancer.vip)
+    eventually(lambda: client.answers(balancer.vip))
     assert haproxies(balancer.lb["id"]) == processes
 
 

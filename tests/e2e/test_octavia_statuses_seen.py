@@ -78,11 +78,11 @@ def test_a_drained_member_says_so_and_one_that_is_disabled_is_offline(
 def test_a_load_balancer_without_a_listener_and_a_listener_without_a_pool_are_online(cloud: Cloud) -> None:
     made: Thing = cloud.api.have("loadbalancer", "bare", vip_subnet_id=cloud.subnet["id"])
     cloud.api.wait_active(made)
-    assert status(cloud, f"/loadbalancers/{made['id']}") == "ONLINE"
+    eventually(lambda: status(cloud, f"/loadbalancers/{made['id']}") == "ONLINE")
     values = {"loadbalancer_id": made["id"], "protocol": "TCP", "protocol_port": 81}
     listener = cloud.api.create("listener", **values)
     cloud.api.wait_active(made)
-    assert status(cloud, f"/listeners/{listener['id']}") == "ONLINE"
+    eventually(lambda: status(cloud, f"/listeners/{listener['id']}") == "ONLINE")
     cloud.api.delete(listener)
     cloud.api.delete(made)
     cloud.api.wait_gone(made)

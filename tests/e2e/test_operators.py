@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,15 @@ def test_the_rules_load_and_each_metric_of_theirs_has_series(watching: Prometheu
     eventually(lambda: all(rule["health"] == "ok" for rule in watching.rules()), 20)
     assert {rule["name"] for rule in watching.rules()} == {rule["alert"] for rule in alerts()}
     names = {name for rule in alerts() for name in METRIC.findall(rule["expr"])}
-    assert {name for name in names if not watching.series(name)} == set()
-    assert [rule["name"] for rule in watching.rules() if rule["alerts"]] == []  # nothing is wrong here
+
+    def missing() -> set[str]:
+        return {name for name in names if not watching.series(name)}
+
+    def alarmed() -> list[str]:
+        return [rule["name"] for rule in watching.rules() if rule["alerts"]]
+
+    eventually(lambda: not missing(), 20, missing)
+    eventually(lambda: not alarmed(), 20, alarmed)  # nothing is wrong here
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
@@ -147,8 +155,7 @@ def test_every_panel_has_data(watching: Prometheus, panel: dict[str, Any]) -> No
         expression = target["expr"]
         for name, value in FILLED.items():
             expression = expression.replace(name, value)
-        found = watching.series(expression)
-        assert found, expression
+        found = eventually(partial(watching.series, expression), 20, partial(str, expression))
         names = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
         assert all(names <= each["metric"].keys() for each in found), found
 

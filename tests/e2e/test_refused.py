@@ -56,7 +56,7 @@ def test_a_listener_on_a_taken_port_is_an_error_with_haproxys_words_and_heals(
         assert second["id"] not in configuration
 
         intruder.kill()
-        eventually(lambda: status() == "ACTIVE", within_s=20)
+        eventually(lambda: status() == "ACTIVE", within_s=40)  # it is tried again, with growing pauses
         assert "provisioning_error" not in api.show(balancer.lb)
         eventually(lambda: cloud.client.answers(balancer.vip, TAKEN))
     traffic.assert_unharmed()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standalone import Api, Balancer, Cloud, Thing, Traffic
+from standalone import ANSWER_S, Api, Balancer, Cloud, Thing, Traffic
 
 from evener.host import netns
 from made_certificates import Made, authorities, ec_key, make, revoked, rsa_key, served
@@ -60,7 +60,7 @@ class Secure:
         self.peer: dict[str, Any] = {}
 
     def get(self, address: str, port: int = 443) -> str:
-        client = http.client.HTTPConnection(address, port, timeout=5)
+        client = http.client.HTTPConnection(address, port, timeout=ANSWER_S)
         try:
             with netns.inside(self.namespace):
                 client.connect()
@@ -154,7 +154,7 @@ def test_keys_that_cannot_be_opened_any_more_are_an_error_and_traffic_goes_on(
         server.stop()
         key_file.write_bytes(kept)
         server.start()
-        api.wait_active(balancer.lb)
+        api.wait_active(balancer.lb, 40)
         api.delete(second)
     traffic.assert_unharmed()
     assert api.exists(listener)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from standalone import Balancer, Cloud, Standalone, Traffic, ip, traces
 
+from again import again
 from evener.host import netns
 from waiting import eventually, patience
 
@@ -34,7 +35,7 @@ def statuses(cloud: Cloud, balancer: Balancer) -> dict[str, str]:
     return {name: found[thing["id"]] for name, thing in things.items()}
 
 
-def wait_for(cloud: Cloud, balancer: Balancer, within_s: float = 8.0, **expected: str) -> None:
+def wait_for(cloud: Cloud, balancer: Balancer, within_s: float = 15.0, **expected: str) -> None:
     def reached() -> bool:
         return expected.items() <= statuses(cloud, balancer).items()
 
@@ -82,21 +83,32 @@ def test_a_member_is_out_after_exactly_max_retries_failed_checks(
     http = cloud.api.create("healthmonitor", balancer.pool["id"], **monitor)
     cloud.api.wait_active(balancer.lb)
     wait_for(cloud, balancer, **ALL_ONLINE)
-    # A server that was never checked goes out at its first failure; one that is known to be well, at the last.
-    unknown = len(web1.checks())
-    eventually(lambda: len(web1.checks()) > unknown)
-    time.sleep(0.3)  # until it is answered, and the next is far off
 
-    before = len(web1.checks())
-    web1.status = 500
-    wait_for(
-        cloud, balancer, lb="DEGRADED", listener="DEGRADED", pool="DEGRADED", web1="OFFLINE", web2="ONLINE"
-    )
-    failed = len(web1.checks()) - before
-    assert reason(cloud, balancer).startswith("HTTP check: answered 500 instead of 200, since 20")
+    @again  # a check that is answered late has failed too, and others come before a late look
+    def is_out_after_as_many() -> None:
+        web1.status = 200
+        wait_for(cloud, balancer, **ALL_ONLINE)
+        # A server that was never checked goes out at its first failure; one that is known to be well, at the last.
+        unknown = len(web1.checks())
+        eventually(lambda: len(web1.checks()) > unknown)
+        time.sleep(0.3)  # until it is answered, and the next is far off
+        before = len(web1.checks())
+        web1.status = 500
+        wait_for(
+            cloud,
+            balancer,
+            lb="DEGRADED",
+            listener="DEGRADED",
+            pool="DEGRADED",
+            web1="OFFLINE",
+            web2="ONLINE",
+        )
+        failed = len(web1.checks()) - before
+        # One check may have been answered well just before, or have come between the last and our look.
+        assert retries <= failed <= retries + 1
+        assert reason(cloud, balancer).startswith("HTTP check: answered 500 instead of 200, since 20")
 
-    # One check may have been answered well just before, or have come between the last and our look.
-    assert retries <= failed <= retries + 1
+    is_out_after_as_many()
     assert cloud.client.spread(balancer.vip, 10) == Counter(web2=10)
     log = (standalone.directory_of(balancer.lb) / "haproxy.log").read_text()
     assert f"{balancer.members['web1']['id']} is DOWN" in log
@@ -142,7 +154,7 @@ def test_what_is_disabled_gets_no_traffic_and_says_so(cloud: Cloud, balancer: Ba
     if level == "web1":
         assert cloud.client.spread(balancer.vip, 10) == Counter(web2=10)
     else:
-        assert not cloud.client.answers(balancer.vip)
+        eventually(lambda: not cloud.client.answers(balancer.vip))
 
     cloud.api.update(thing, admin_state_up=True)
     cloud.api.wait_active(balancer.lb)
@@ -167,12 +179,12 @@ def test_members_come_and_go_under_load_without_a_failed_request(cloud: Cloud, b
             member = cloud.member(balancer.pool, extra)
             cloud.api.wait_active(balancer.lb)
             eventually(lambda: "extra" in cloud.client.spread(balancer.vip, 6))
+            eventually(lambda: one.bodies["extra"] and other.bodies["extra"])
             cloud.api.delete(member)
             cloud.api.wait_active(balancer.lb)
         assert "extra" not in cloud.client.spread(balancer.vip, 10)
     for traffic in (one, other):
         traffic.assert_unharmed()
-        assert traffic.bodies["extra"]
 
 
 def test_counters_grow_and_never_fall(cloud: Cloud, balancer: Balancer, standalone: Standalone) -> None:
@@ -209,8 +221,7 @@ def test_counters_grow_and_never_fall(cloud: Cloud, balancer: Balancer, standalo
     cloud.api.delete(balancer.listener)
     cloud.api.wait_active(balancer.lb)
     look(2.5)
-    assert last["total_connections"] >= 40
-    assert last["active_connections"] == 0
+    eventually(lambda: read()["total_connections"] >= 40 and last["active_connections"] == 0, why=read)
 
 
 def test_stats_in_detail_tell_listeners_and_members_apart(cloud: Cloud, balancer: Balancer) -> None:
@@ -244,8 +255,8 @@ def test_an_ipv6_load_balancer_serves(cloud: Cloud) -> None:
     webs = [host.web("six1", 80), host.web("six2", 81)]
     balancer = cloud.balancer("six", subnet=subnet, webs=webs)
 
-    eventually(lambda: client.answers(balancer.vip))
-    assert client.spread(balancer.vip, 10) == Counter(six1=5, six2=5)
+    # Members that were checked before the address could be used are back at their next check.
+    eventually(lambda: client.shares(balancer.vip, {"six1": 5, "six2": 5}))
     cloud.delete(balancer)
     assert traces(balancer.lb["id"], balancer.lb["vip_port_id"]) == []
 
@@ -266,9 +277,8 @@ def test_members_of_another_ip_version_than_the_vip_serve_from_beginning_to_end(
     balancer = cloud.balancer(f"both-{vip_version}", subnet=front, webs=webs[:1])
     member = cloud.member(balancer.pool, webs[1], other)
     cloud.api.wait_active(balancer.lb)
-    eventually(lambda: client.answers(balancer.vip))
-    assert client.spread(balancer.vip, 10) == Counter(on1=5, on2=5)
-    assert cloud.api.operating(balancer.lb)[member["id"]] == "ONLINE"
+    eventually(lambda: client.shares(balancer.vip, {"on1": 5, "on2": 5}))
+    eventually(lambda: cloud.api.operating(balancer.lb)[member["id"]] == "ONLINE")
     cloud.api.delete(member)
     cloud.delete(balancer)
     assert traces(balancer.lb["id"], balancer.lb["vip_port_id"]) == []
@@ -288,8 +298,8 @@ def test_fifty_members_posted_by_ten_threads_at_once_all_serve(cloud: Cloud, bal
 
     assert [answer.status_code for answer in answers] == [201] * 50
     cloud.api.wait_active(balancer.lb)
-    served = cloud.client.spread(balancer.vip, 104)
-    assert served == Counter(dict.fromkeys(["web1", "web2", *(web.name for web in webs)], 2))
+    expected = dict.fromkeys(["web1", "web2", *(web.name for web in webs)], 2)
+    eventually(lambda: cloud.client.shares(balancer.vip, expected))
     for answer in answers:
         cloud.api.request(
             "DELETE", f"{cloud.api.collection('member', balancer.pool['id'])}/{answer.json()['member']['id']}"
@@ -309,7 +319,13 @@ def test_health_is_told_within_a_second_while_another_load_balancer_is_being_cha
     wait_for(cloud, balancer, **ALL_ONLINE)
     time.sleep(1.5)
     log, member = standalone.directory_of(balancer.lb) / "haproxy.log", balancer.members["web1"]["id"]
-    try:
+
+    @again
+    def is_told() -> None:
+        cloud.webs[0].status = 200
+        cloud.api.update(other.lb, admin_state_up=True)
+        cloud.api.wait_active(other.lb)
+        wait_for(cloud, balancer, **ALL_ONLINE)
         with netns.inside(cloud.client.namespace):
             channel = socket.create_connection((other.vip, 80), 5)
         with channel:
@@ -323,6 +339,9 @@ def test_health_is_told_within_a_second_while_another_load_balancer_is_being_cha
             told = time.monotonic()
             eventually(lambda: cloud.api.operating(balancer.lb)[member] == "OFFLINE", 5)
             assert time.monotonic() - told < patience()
+
+    try:
+        is_told()
     finally:
         cloud.webs[0].status = 200
         slow.delay_s = 0

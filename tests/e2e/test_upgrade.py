@@ -19,7 +19,7 @@ from versions import HERE
 from waiting import eventually
 
 __all__ = ["cloud", "settings"]
-pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 BEFORE = "9e4df42a761b1b60f5367246dbd7e6862c217cdf"  # the last whose tables are those of evener_3
 THEIRS = "evener_3"
 LONG_S = 60.0
@@ -86,11 +86,11 @@ def test_an_upgrade_and_the_way_back_fail_no_request(
 
         standalone.stop()
         back = [*of(HERE, "evener-db-manage"), "--config-file", str(standalone.config), "downgrade", THEIRS]
-        told = subprocess.run(back, capture_output=True, text=True, timeout=60, check=False)
+        told = subprocess.run(back, capture_output=True, text=True, timeout=180, check=False)
         assert "counters.requests: " in told.stdout
         assert "events: " in told.stdout
         assert "nothing is changed" in told.stderr
-        subprocess.run([*back, "--yes"], check=True, timeout=60)
+        subprocess.run([*back, "--yes"], check=True, timeout=180)
         run(BEFORE)
         change(cloud, balancers, 0)  # of which one is the later agent's
     for traffic in traffics:

@@ -65,7 +65,8 @@ def serves(cloud: Cloud, *, counts_requests: bool) -> None:
     eventually(lambda: api.operating(balancer.lb)[member] == "ONLINE", LONG_S)
     cloud.webs[0].stop()
     eventually(lambda: api.operating(balancer.lb)[member] == "OFFLINE", LONG_S)
-    assert api.stats(balancer.lb)["total_connections"] >= 10
-    assert ("requests" in api.detailed_stats(balancer.lb)) == counts_requests  # both have to know of them
+    eventually(lambda: api.stats(balancer.lb)["total_connections"] >= 10, LONG_S)
+    # Both have to know of them.
+    eventually(lambda: ("requests" in api.detailed_stats(balancer.lb)) == counts_requests, LONG_S)
     cloud.delete(balancer)
     assert traces(balancer.lb["id"], balancer.lb["vip_port_id"]) == []

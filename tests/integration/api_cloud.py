@@ -8,13 +8,14 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from databases import with_tables
 from falcon import testing
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from evener import config
 from evener.api import neutron, octavia
@@ -32,7 +33,7 @@ from evener.resources.bounds import DEFAULTS, Bounds
 from evener.resources.caller import Caller
 from evener.resources.errors import Unauthorized
 from evener.resources.facts import Asker, Counters, Failure, Observation, Report
-from evener.store.database import Database
+from evener.store.database import Database, now
 from evener.store.schema import agents
 from evener_cloud.all_tables import metadata
 from evener_cloud.compute import http as nova
@@ -383,17 +384,21 @@ def counted(database: Database) -> Iterator[list[str]]:
 
 @contextmanager
 def on_sqlite(directory: Path) -> Iterator[Cloud]:
-    """Open a cloud on SQLite, for fixtures of any scope."""
+    """Open a cloud on SQLite, for fixtures of any scope: its agent is well for an hour without being heard."""
     database = with_tables(f"sqlite:///{directory / 'evener.sqlite'}")
-    yield Cloud(database)
+    opened = Cloud(database)
+    with database.write() as tx:
+        tx.execute(update(agents).values(heartbeat_at=now() + timedelta(hours=1)))
+    yield opened
     database.close()
 
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
     """Return a cloud on SQLite."""
-    with on_sqlite(tmp_path) as opened:
-        yield opened
+    database = with_tables(f"sqlite:///{tmp_path / 'evener.sqlite'}")
+    yield Cloud(database)
+    database.close()
 
 
 @pytest.fixture

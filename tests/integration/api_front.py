@@ -1,7 +1,9 @@
 """The way into standalone's API, HAProxy in front and all, with a small application behind it; and slow clients."""
 
 import http.client
+import itertools
 import json
+import os
 import socket
 import ssl
 import threading
@@ -15,6 +17,7 @@ from typing import Any
 from evener.serving.server import Server
 from evener_cloud import config as cloud
 
+_PORTS = itertools.count(21000 + os.getpid() % 1000 * 10)
 OPEN_DOCUMENT = 300_000  # bytes, more than the one that anybody may read
 CONFIG = """[DEFAULT]
 state_path = {state}
@@ -61,10 +64,13 @@ def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
 
 
 def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        return int(any_port.getsockname()[1])
+    """Return a port that nobody has, nor gets by chance: none of those that the kernel gives to who calls."""
+    while True:
+        port = next(_PORTS)
+        with suppress(OSError), socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(("127.0.0.1", port))
+            return port
 
 
 class Entrance:
@@ -79,8 +85,8 @@ class Entrance:
     def client(self, context: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
         """Return a connection that stays open."""
         if context is not None:
-            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=context)
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=context)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def ask(self, path: str = "/", method: str = "GET", body: bytes | None = None, **headers: str) -> Any:
         """Return what the application heard of a request on a connection of its own."""
@@ -140,9 +146,9 @@ def entrance(directory: Path, settings: str = "") -> Iterator[Entrance]:
     serving = threading.Thread(target=opened.server.serve, args=(echo, ready.set), daemon=True)
     serving.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(90)
         yield opened
     finally:
         opened.server.leave()
-        serving.join(20)
+        serving.join(90)
         assert not serving.is_alive()

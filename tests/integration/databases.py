@@ -27,7 +27,7 @@ from evener.store.database import Database
 from evener.store.schema import database_identity
 from evener_cloud.all_tables import metadata
 
-START_S = 60
+START_S = 180
 STOP_S = 30
 _numbers = itertools.count(1)
 _STATEMENTS: dict[str, tuple[Dialect, dict[Any, Any]]] = {}

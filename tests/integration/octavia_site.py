@@ -42,7 +42,7 @@ class Openstack:
         """Run a command; return how it ended and what it printed."""
         self.said.add(words)
         return subprocess.run(
-            [self._program, *words], env=self._env, capture_output=True, text=True, timeout=90, check=False
+            [self._program, *words], env=self._env, capture_output=True, text=True, timeout=300, check=False
         )
 
     def __call__(self, line: str) -> Any:

@@ -19,7 +19,7 @@ from evener.resources.wiring import FixedIP, FloatingAddress, RouterSpec, WiredP
 from evener_cloud.network.node import networks
 from evener_cloud.network.node.routers import Routers
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 REFUSED_S = 0.7  # how long one waits for what must not come
 OUTER, FLOATING_1, FLOATING_2 = "198.51.100.50", "198.51.100.61", "198.51.100.62"
 driver = LinuxBridgeDriver(announcements=1)

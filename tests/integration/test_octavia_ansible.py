@@ -31,7 +31,7 @@ def play(site: OctaviaSite, **values: Any) -> tuple[int, int]:
     }
     values["subnet_id"] = site.subnet["id"]
     command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(values), str(PLAY)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     found = re.search(r"ok=(\d+) +changed=(\d+)", done.stdout)
     assert found is not None, done.stdout

@@ -53,6 +53,7 @@ def test_load_balancers_are_set_unset_and_shown(site: OctaviaSite, openstack: Op
     openstack("unset --description --vip-qos-policy-id --tag c W")
     site.shows(path, name="W", description="", tags=["d"])
     openstack("unset --all-tag W")
+    site.active(path[14:])
     found = openstack("show W")
     assert (found["id"], found["tags"], found["provisioning_status"]) == (path[14:], "", "ACTIVE")
     assert all(found[name][10] == "T" for name in ("created_at", "updated_at"))

@@ -25,7 +25,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_creates_reads_back_changes_and_deletes(site: OctaviaSite, program: Path, scenario: str) -> None:
     env = {**site.openrc(), "SUBNET_ID": site.subnet["id"]}
     done = subprocess.run(
-        [program, scenario], env=env, capture_output=True, text=True, timeout=120, check=False
+        [program, scenario], env=env, capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stderr
     for kind in ("loadbalancers", "listeners", "pools", "healthmonitors", "l7policies"):

@@ -55,7 +55,7 @@ class Site:
         self._server.trigger.pull_trigger(self._server.close)
         self._server.task_dispatcher.shutdown()
         self._server.close()
-        self._thread.join(10)
+        self._thread.join(60)
         self.database.close()
 
     def run(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -66,7 +66,7 @@ class Site:
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.state_path), "LC_ALL": "C.UTF-8", **login},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -81,7 +81,7 @@ class Site:
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.state_path), "LC_ALL": "C.UTF-8", **env},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr

@@ -1,5 +1,6 @@
 """What users hand in is opened by processes with limits: what is absurd is refused in words, and costs nobody else."""
 
+import itertools
 import math
 import os
 import signal
@@ -22,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import made_keys as keys
+from again import again
 from evener.certificates.errors import Unusable
 from evener.certificates.opener_pool import Opener, Patience
 from evener.certificates.opener_process import Child, Limits
@@ -31,6 +33,7 @@ from made_certificates import Made, authorities, ec_key, make, served
 from waiting import patience
 
 WORD = b"word"
+fewer = itertools.count(1)
 ONCE = Patience(in_all_s=30, for_one_s=30)
 TIGHT = Limits(cpu_s=1, memory_mib=256)
 
@@ -97,13 +100,19 @@ def test_a_refusal_is_remembered(opener: Opener) -> None:
     parts = key_of(keys.with_rounds(2**30), WORD)
     first = refusal(opener, parts)
     assert "seconds of processor time" in first
-    before = time.monotonic()
-    assert refusal(opener, parts, "another project") == first
-    assert time.monotonic() - before < 0.5 * patience()
+
+    @again
+    def is_said_at_once() -> None:
+        before = time.monotonic()
+        assert refusal(opener, parts, "another project") == first
+        assert time.monotonic() - before < 0.5 * patience()
+
+    is_said_at_once()
 
 
+@again  # the slow one is over in a second
 def test_a_project_opens_one_protected_at_a_time_and_waits_for_no_slow_one(opener: Opener) -> None:
-    slow = [key_of(keys.with_rounds(2**30 - 1 - each), WORD) for each in range(2)]
+    slow = [key_of(keys.with_rounds(2**30 - next(fewer)), WORD) for _ in range(2)]
     first = threading.Thread(target=refusal, args=(opener, slow[0], "slow"))
     first.start()
     while opener._protected._since.get("slow", math.inf) == math.inf:  # until it is being opened

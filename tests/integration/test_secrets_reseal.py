@@ -104,7 +104,7 @@ def test_no_key_goes_that_a_payload_may_need(tmp_path: Path) -> None:
             str(config),
             *words,
         ]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
     done = run("--new-key", "--forget")
     assert (done.returncode, len(keys.read_keys(key_file))) == (1, 2)

@@ -351,7 +351,7 @@ def test_a_new_migration_gives_older_rows_something_in_columns_that_may_not_be_n
     written = managed.conf.parent / "migrations"
     shutil.copytree(store.LOAD_BALANCING.versions, written)
     command = [sys.executable, "-c", ADDED, str(written), "--config-file", str(managed.conf)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=180)
     engine = create_engine(managed.url)
     with engine.connect() as connection:
         row = connection.execute(text("SELECT added_0, added_1, added_2, added_3 FROM pools")).one()
@@ -379,7 +379,7 @@ def test_the_program_is_run_by_its_name(tmp_path: Path) -> None:
             [str(PROGRAM), "--config-file", str(managed.conf), *words],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )

@@ -8,7 +8,7 @@ import ipaddress
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,22 +72,26 @@ def _namespaces() -> Iterator[None]:
 
 
 @contextmanager
-def neighbour_hears(*frames: bytes) -> Iterator[list[int]]:
-    """Give a list that afterwards says how often the neighbour's interface got each frame."""
+def neighbour_hears(frame: bytes, times: int = 0) -> Iterator[list[int]]:
+    """Give a list that afterwards says how often the neighbour's interface got a frame; so often is waited for."""
     with netns.inside(NEIGHBOUR):
         channel = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
     channel.bind((inner_name(OTHER), 3))
     counted: list[int] = []
     with channel:
         channel.settimeout(1.5)
-        heard = []
+        heard: list[bytes] = []
+
+        def is_all() -> bool:
+            with suppress(TimeoutError):
+                while True:
+                    heard.append(channel.recv(2048))
+            return heard.count(frame) >= times
+
         yield counted
-        while True:
-            try:
-                heard.append(channel.recv(2048))
-            except TimeoutError:
-                break
-    counted += [heard.count(frame) for frame in frames]
+        with suppress(AssertionError):
+            eventually(is_all, 15)
+    counted.append(heard.count(frame))
 
 
 class NeutronsBridge:
@@ -111,7 +115,7 @@ def test_plugging_makes_the_pair_with_its_addresses_and_no_bridge() -> None:
     tap = ip("link", "show", TAP)
     assert "mtu 1450" in tap
     assert "master" not in tap
-    assert "state UP" in tap
+    eventually(lambda: "state UP" in ip("link", "show", TAP))  # which the kernel says a moment later
     inner = ip("-n", NS, "address", "show", INNER)
     assert PORT.mac_address in inner
     assert "mtu 1450" in inner
@@ -209,7 +213,7 @@ def test_addresses_are_announced_when_neutrons_agent_has_connected_the_port(host
     with neighbour_hears(ARP) as counted:
         pass
     assert counted == [0]
-    with neighbour_hears(ARP) as counted:
+    with neighbour_hears(ARP, 2) as counted:
         bridge.take()
     assert counted == [2]
 
@@ -350,7 +354,7 @@ def test_packets_pass_once_both_ports_are_wired_and_not_before(driver, switch) -
         wire(switch)
         wire(switch, tap_name(OTHER.id))
         with netns.inside(NS):
-            socket.create_connection(("10.47.0.6", 80), timeout=10).close()
+            socket.create_connection(("10.47.0.6", 80), timeout=60).close()
 
 
 def test_what_is_told_of_such_a_port_is_that_it_was_wired_and_that_it_has_gone(driver, switch) -> None:
@@ -375,7 +379,7 @@ def test_addresses_are_announced_when_neutrons_agent_has_tagged_the_port(host: H
     with neighbour_hears(ARP) as counted:
         pass
     assert counted == [0]
-    with neighbour_hears(ARP) as counted:
+    with neighbour_hears(ARP, 2) as counted:
         wire(switch)
     assert counted == [2]
     host.remove()
