@@ -49,7 +49,7 @@ class BusController:
         database: str | None = None,
     ) -> Heard:
         """Note that the agent on `host` is alive, unless another one is, or it takes another database's word."""
-        with self._database.write() as tx:
+        with self._database.write(lasting=False) as tx:
             mine = departures.database_id(tx)
             if database not in (None, mine):
                 return Heard(database=mine)
@@ -130,12 +130,15 @@ class BusController:
 
     def report(self, host: str, report: Report, asker: Asker = ANYONE) -> bool:
         """Store what the agent on `host` found or did, if the load balancer is its own and nothing newer is known."""
-        return self.report_all(host, [report], asker)[0]
+        return self._taken(host, [report], asker, lasting=True)[0]
+
+    def report_all(self, host: str, said: Sequence[Report], asker: Asker = ANYONE) -> Sequence[bool]:
+        """Store several reports in one transaction: of counters, which come again, where none is of progress."""
+        return self._taken(host, said, asker, lasting=any(map(reports.is_of_progress, said)))
 
     @retried
-    def report_all(self, host: str, said: Sequence[Report], asker: Asker = ANYONE) -> Sequence[bool]:
-        """Store several reports in one transaction."""
-        with self._database.write() as tx:
+    def _taken(self, host: str, said: Sequence[Report], asker: Asker, *, lasting: bool) -> Sequence[bool]:
+        with self._database.write(lasting=lasting) as tx:
             check(tx, host, asker)
             senders = reports.senders(tx, host, said)
             observed = [each.loadbalancer_id for each in said if each.observation is not None]

@@ -25,6 +25,7 @@ STATEMENT_S = 30  # of a server that lives
 BEAT_S, CONNECT_S = 5, 3
 KEPT = 10  # connections of a pool
 _IN_MEMORY = (None, "", ":memory:")
+_NO_WAIT = text("SET LOCAL synchronous_commit = off")
 P = ParamSpec("P")
 T = TypeVar("T")
 _this_thread = local()  # `commits`: how many transactions have been committed by it
@@ -88,14 +89,20 @@ class Database:
         self._turn = Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """Open a transaction that may change rows: committed at the end, rolled back by an exception."""
+    def write(self, *, lasting: bool = True) -> Iterator[Transaction]:
+        """Open a transaction that may change rows: committed at the end, rolled back by an exception.
+
+        One that is not `lasting` waits for no disk, where the database can do without: of what comes again by itself
+        the last second may go with the power, and no other transaction's does.
+        """
         self.be_there()
         with self._turn, self.engine.connect() as connection:
             connection.info["writes"] = True
             try:
-                with connection.begin():
+                with _waiting_for_disk(connection, wait=lasting), connection.begin():
                     tx = Transaction(connection, self.limits)
+                    if not lasting and self.engine.dialect.name == "postgresql":
+                        tx.execute(_NO_WAIT)
                     yield tx
                 _this_thread.commits = _commits() + 1
             finally:
@@ -263,6 +270,20 @@ def _patience(driver: str, statement_s: int | None) -> dict[str, int]:
     if driver == "pymysql":  # psycopg has no limit of its own; `Pulse` cuts its connections all the same
         words |= {"read_timeout": statement_s, "write_timeout": statement_s}
     return words
+
+
+@contextmanager
+def _waiting_for_disk(connection: Connection, *, wait: bool) -> Iterator[None]:
+    """Have SQLite's next transaction wait for the disk, or not (https://www.sqlite.org/pragma.html#pragma_synchronous)."""
+    if wait or connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA synchronous=FULL")
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
