@@ -181,7 +181,11 @@ class Way:
                 if not self._open:
                     client.close()
                     continue
-                pair = (client, socket.create_connection(self._target))
+                try:
+                    pair = (client, socket.create_connection(self._target))
+                except OSError:  # it is away, and may come back
+                    client.close()
+                    continue
                 self._pairs.append(pair)
                 threading.Thread(target=_carry, args=pair, daemon=True).start()
 

@@ -70,15 +70,27 @@ class User:
         return {each["name"]: each for each in shown}
 
     def clear(self, pool_id: str) -> None:
-        """Delete what changes have made."""
-        for name, each in self.balancers().items():
-            if name.startswith("changed-"):
-                self.ask("DELETE", f"{OCTAVIA}/loadbalancers/{each['id']}?cascade=true")
+        """Delete what changes have made; what is refused, as what it stands on is not back yet, again."""
         members = f"{LBAAS}/pools/{pool_id}/members"
-        for each in self.got(members)["members"]:
-            if each["name"].startswith("member-"):
+
+        def is_clear() -> bool:
+            shown = self.ask("GET", f"{LBAAS}/loadbalancers"), self.ask("GET", members)
+            if not all(each.accepted for each in shown):
+                return False
+            balancers, joined = (of_kind(each.said, "changed-", "member-") for each in shown)
+            for each in joined:
                 self.ask("DELETE", f"{members}/{each['id']}")
-        eventually(lambda: not [each for each in self.balancers() if each.startswith("changed-")])
+            for each in balancers:
+                if each["provisioning_status"] != "PENDING_DELETE":
+                    self.ask("DELETE", f"{OCTAVIA}/loadbalancers/{each['id']}?cascade=true")
+            return not balancers and not joined
+
+        eventually(is_clear)
+
+
+def of_kind(said: dict[str, list[dict[str, Any]]], *beginnings: str) -> list[dict[str, Any]]:
+    """Return what of a list that was answered has a name with one of these beginnings."""
+    return [each for found in said.values() for each in found if each["name"].startswith(beginnings)]
 
 
 @dataclass

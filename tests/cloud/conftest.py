@@ -20,7 +20,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from evener import config
 from evener.resources.caller import Caller
 from evener.services import neutron, sessions
+from waiting import eventually
 
+REPORTED_S = 120.0  # after whatever a test before has done to Neutron
 OURS = ("service", "admin")  # the projects that the credentials of tests' programs are of
 
 
@@ -173,4 +175,9 @@ def _remove(admin: openstack.connection.Connection, project_id: str) -> None:
 def host(admin: openstack.connection.Connection) -> str:
     """Return a host where Neutron's agent wires ports."""
     kinds = ("Linux bridge agent", "Open vSwitch agent", "OVN Controller agent")
-    return next(each.host for each in admin.network.agents() if each.agent_type in kinds and each.is_alive)
+
+    def alive() -> str | None:
+        found = (each for each in admin.network.agents() if each.agent_type in kinds and each.is_alive)
+        return next((str(each.host) for each in found), None)
+
+    return str(eventually(alive, REPORTED_S))

@@ -33,7 +33,11 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                server = socket.create_connection(self._target)
+                try:
+                    server = socket.create_connection(self._target)
+                except OSError:  # it is away, and may come back
+                    client.close()
+                    continue
                 self._pairs += [client, server]
                 for here, there, answers in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pass, args=[here, there, answers], daemon=True).start()

@@ -1,7 +1,6 @@
 """What the tests of Evener's network service in a real Neutron share: that service, and what it asked for."""
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from evener.host.linuxbridge import LinuxBridgeDriver
 from evener.services.neutron import NeutronNetwork
 from evener.services.neutron_api import Neutron
 from evener.services.sessions import Service
+from waiting import eventually
 
 AGENT_S = 60.0  # that Neutron's agent may take on a busy machine
 Plug = Callable[[str], str]
@@ -89,7 +89,4 @@ def answered(namespace: str, address: str, port: int) -> bool:
 
 def becomes(what: Callable[[], bool]) -> bool:
     """Wait until it is so, as long as Neutron's agent may take."""
-    until = time.monotonic() + AGENT_S
-    while not what() and time.monotonic() < until:
-        time.sleep(0.5)
-    return what()
+    return bool(eventually(what, AGENT_S))

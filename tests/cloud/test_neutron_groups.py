@@ -233,4 +233,4 @@ def test_the_operator_is_told_whose_quota_is_too_small(
         with balancer(network, tenant) as (balancer_id, vip), told:
             network.let_in(balancer_id, vip.port_id, [WEB])
     finally:
-        admin.network.delete(f"/quotas/{project}")
+        admin.network.put(f"/quotas/{project}", json={"quota": {"security_group": -1}})

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="Neutron (python3-neutron)
 # What Neutron's core announces by itself.
 CORES = {"agent", "flavors", "pagination", "project-id", "quota-check-limit", "quota_details", "quotas"}
 CORES |= {"service-type", "sorting"}
+PATIENCE_S = 5  # of the plugin, for an answer of Evener's
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,9 @@ def neutron(
     tmp_path_factory: pytest.TempPathFactory, plugin: Path, ports: tuple[int, int]
 ) -> Iterator[Neutron]:
     found = Neutron(tmp_path_factory.mktemp("neutron"), plugin, ports[0])
-    found.configure(f"endpoint = http://127.0.0.1:{ports[1]}\nanswer_timeout = 2\n{credentials(ports[1])}")
+    found.configure(
+        f"endpoint = http://127.0.0.1:{ports[1]}\nanswer_timeout = {PATIENCE_S}\n{credentials(ports[1])}"
+    )
     with found.serving():
         yield found
 
@@ -180,14 +184,14 @@ def test_links_name_neutron_as_the_client_reached_it(neutron: Neutron, evener: A
 def test_who_finds_no_evener_is_told_so_at_once(neutron: Neutron) -> None:
     began = time.monotonic()
     answer = neutron.ask("POST", "/lbaas/pools", {"pool": {}})
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     error = json_of(answer, 503)["NeutronError"]
     assert error["type"] == "ServiceUnavailable"
     assert "nothing was done" in error["message"]
 
 
 def test_who_is_not_answered_is_told_so_in_time(neutron: Neutron, evener: Answering) -> None:
-    evener.delay_s = 5
+    evener.delay_s = 3 * PATIENCE_S
     error = json_of(neutron.ask("POST", "/lbaas/pools", {"pool": {}}), 504)["NeutronError"]
     assert "may have done" in error["message"]
     assert len(evener.asked) == 1
@@ -346,14 +350,14 @@ def test_evener_hears_of_ports_that_others_change_or_delete(
     port = make_port(neutron, network)
     path = f"/ports/{port['id']}"
     neutron.ask("PUT", path, {"port": {"name": "x"}})
-    eventually(lambda: told(evener) == [port["id"]])
+    eventually(lambda: told(evener, port) == 1)
     neutron.ask("PUT", path, {"port": {"device_owner": ""}})
-    eventually(lambda: told(evener) == [port["id"]] * 2)
+    eventually(lambda: told(evener, port) == 2)
     neutron.ask("PUT", path, {"port": {"name": "nobody's now"}})
     neutron.ask("PUT", path, {"port": {"device_owner": OWNER, "device_id": ""}})
-    eventually(lambda: told(evener) == [port["id"]] * 3)
+    eventually(lambda: told(evener, port) == 3)
     neutron.ask("DELETE", path)
-    eventually(lambda: told(evener) == [port["id"]] * 4)
+    eventually(lambda: told(evener, port) == 4)
     assert {asked.headers["x-auth-token"] for asked in evener.asked} == {"of the plugin"}
 
 
@@ -362,8 +366,8 @@ def test_evener_is_not_told_of_what_it_does_itself(neutron: Neutron, network: st
     neutron.ask("PUT", f"/ports/{port['id']}", {"port": {"admin_state_up": False}}, user="evener")
     neutron.ask("DELETE", f"/ports/{port['id']}", user="evener")
     neutron.ask("PUT", f"/ports/{other['id']}", {"port": {"admin_state_up": False}})
-    eventually(lambda: told(evener))
-    assert told(evener) == [other["id"]]
+    eventually(lambda: told(evener, other) == 1)
+    assert told(evener, port) == 0
 
 
 def test_changes_of_ports_wait_for_nobody(neutron: Neutron, network: str) -> None:
@@ -371,5 +375,11 @@ def test_changes_of_ports_wait_for_nobody(neutron: Neutron, network: str) -> Non
     began = time.monotonic()
     for number in range(10):
         json_of(neutron.ask("PUT", f"/ports/{port['id']}", {"port": {"name": str(number)}}))
-    assert "has not been told" in neutron.log
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60
+    eventually(lambda: said_after_a_change(neutron, port))
+
+
+def said_after_a_change(neutron: Neutron, port: dict[str, Any]) -> bool:
+    """Change a port, and return whether Neutron's log says that Evener was not told of an earlier change."""
+    json_of(neutron.ask("PUT", f"/ports/{port['id']}", {"port": {"name": str(time.monotonic())}}))
+    return "has not been told" in neutron.log

@@ -46,7 +46,7 @@ def test_debian_s_uwsgi_serves_too(tmp_path: Path, plugin: Path) -> None:
         port = make_port(server, network["id"])
         evener.status, evener.reason, evener.body = 204, "No Content", b""
         json_of(server.ask("PUT", f"/ports/{port['id']}", {"port": {"name": "x"}}))
-        eventually(lambda: told(evener) == [port["id"]])
+        eventually(lambda: told(evener, port) == 1)
         json_of(server.ask("DELETE", f"/ports/{port['id']}"), 409)
 
 

@@ -69,8 +69,10 @@ def active(client: Any, balancer_id: str) -> Any:
 
 
 def test_a_load_balancer_serves_at_its_port_of_neutron(balancer: Any, admin: Any) -> None:
-    answers = {eventually(lambda: said(f"curl -s -m 2 http://{balancer.vip_address}/")) for _ in range(6)}
-    assert answers == {"This is web1\n", "This is web2\n"}
+    def answers() -> set[str]:
+        return {said(f"curl -s -m 2 http://{balancer.vip_address}/") for _ in range(6)}
+
+    eventually(lambda: answers() == {"This is web1\n", "This is web2\n"})
     eventually(lambda: "1 received" in said(f"ping -c 1 -W 1 {balancer.vip_address}"))
     eventually(lambda: admin.network.get_port(balancer.vip_port_id).status == "ACTIVE")
     port = admin.network.get_port(balancer.vip_port_id)
