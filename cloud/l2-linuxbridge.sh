@@ -26,6 +26,6 @@ l2_begin() { :; }
 # l2_plug NAMESPACE TAP NETWORK PORT MAC: the server's eth0 in a namespace has its other end, a tap, connected.
 l2_plug() {
   local bridge=brq${3:0:11}
-  waitfor 120 test -e "/sys/class/net/$bridge" # Neutron's agent makes it
+  waitfor test -e "/sys/class/net/$bridge" # Neutron's agent makes it
   ip link set "$2" master "$bridge" up
 }

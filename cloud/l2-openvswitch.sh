@@ -2,15 +2,14 @@
 # needs nothing of the kernel. Sourced by lib.sh, never run; l2-linuxbridge.sh has the same functions.
 export OVS_RUNDIR=$CLOUD/openvswitch
 
-# The helper that runs ovs-ofctl is not begun by sudo, which would lose where the switch is: Neutron is root already.
+# The helpers that run ovs-ofctl and ovs-vsctl are not begun by sudo, which would lose where the switch is: Neutron is root
+# already.
 l2_of_neutron() {
-  cat <<C
-[ovs]
-ovsdb_connection = unix:$OVS_RUNDIR/db.sock
-datapath_type = netdev
-[privsep]
-helper_command = privsep-helper --config-file $CLOUD/etc/neutron.conf
-C
+  local each
+  printf '[ovs]\novsdb_connection = unix:%s/db.sock\ndatapath_type = netdev\n' "$OVS_RUNDIR"
+  for each in privsep privsep_ovs_vsctl; do
+    printf '[%s]\nhelper_command = privsep-helper --config-file %s/etc/neutron.conf\n' $each "$CLOUD"
+  done
 }
 # This firewall's connections are followed by the datapath, not by the kernel.
 l2_of_agent() {
@@ -36,7 +35,7 @@ l2_begin() {
   mkdir -p "$OVS_RUNDIR"
   ovsdb-tool create "$OVS_RUNDIR/conf.db" /usr/share/openvswitch/vswitch.ovsschema
   start ovsdb-server ovsdb-server "$OVS_RUNDIR/conf.db" --remote="punix:$OVS_RUNDIR/db.sock" --pidfile --no-chdir -vconsole:warn
-  waitfor 60 ovs-vsctl --no-wait init
+  waitfor ovs-vsctl --no-wait init
   start ovs-vswitchd ovs-vswitchd "unix:$OVS_RUNDIR/db.sock" --pidfile --no-chdir -vconsole:warn
   ovs-vsctl --timeout=60 add-br br-ex -- set Bridge br-ex datapath_type=netdev -- add-port br-ex ext0
   checksums outside ext1

@@ -9,8 +9,9 @@ KEYSTONE=http://127.0.0.1:5000/v3 NEUTRON=http://127.0.0.1:9696 BARBICAN=http://
 
 # Who connects ports: Neutron's agent of that name, with its interface and mechanism drivers. A cloud stays with one.
 [ ! -e "$CLOUD/l2" ] || L2=$(<"$CLOUD/l2")
-L2=${L2:-linuxbridge}
-case $L2 in linuxbridge | openvswitch) ;; *) fail "L2 is linuxbridge or openvswitch, not $L2" ;; esac
+l2_here=$(cloud_l2 || echo linuxbridge openvswitch)
+L2=${L2:-${l2_here%% *}}
+[[ " $l2_here " = *" $L2 "* ]] || fail "L2 is one of these here, not $L2: $l2_here"
 . "cloud/l2-$L2.sh"
 
 # start NAME COMMAND…: in the background, with a log and a process id of that name.
@@ -24,10 +25,9 @@ start() {
 # made KIND NAME: noted, for `cloud/down`: a namespace, a link, a network or router of Neutron's that is on this machine.
 made() { echo "$*" >>"$CLOUD/made"; }
 
-# waitfor SECONDS COMMAND…: until it succeeds.
+# waitfor COMMAND…: until it succeeds. A busy machine takes its time.
 waitfor() {
-  local end=$((SECONDS + $1))
-  shift
+  local end=$((SECONDS + 300))
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt $end ] || fail "This did not come about: $*; the logs are in $CLOUD/log"
     sleep 0.2

@@ -24,6 +24,12 @@ as_root() {
   fi
 }
 
-# Fails where the cloud of cloud/up cannot be: it is of Debian 12's packages. Debian 13 has no Linux bridge agent of Neutron's
-# and no command `neutron`, other systems have other versions.
-cloud_can_be() { (. /etc/os-release && [ "${ID:-}-${VERSION_ID:-}" = debian-12 ]) 2>/dev/null; }
+# Says which of Neutron's agents connect ports in the cloud of cloud/up, and fails where that cannot be: it is of Debian's
+# packages, and Neutron's of Debian 13 has no Linux bridge agent any more.
+cloud_l2() {
+  case $( (. /etc/os-release && echo "${ID:-}-${VERSION_ID:-}") 2>/dev/null) in
+    debian-12) echo linuxbridge openvswitch ;;
+    debian-13) echo openvswitch ;;
+    *) return 1 ;;
+  esac
+}
