@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import eventually
 
 from evener.host import netns
 from evener.host.errors import HostError
 from evener.host.watch import Watcher
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.root
 SOON_S = 30.0

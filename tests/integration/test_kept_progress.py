@@ -297,7 +297,8 @@ def test_sqlite_has_its_indexes_in_one_order_however_often_the_table_was_made_an
                 "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'loadbalancers'"
                 " AND sql IS NOT NULL ORDER BY rowid"
             ).fetchall()
-        orders.add(tuple(name for (name,) in found))
-    ((*others, last),) = orders
-    assert last == "ix_loadbalancers_standing"
-    assert others == sorted(others)
+        names = [name for (name,) in found]
+        assert names[-1] == "ix_loadbalancers_standing"
+        if words[0] == "upgrade":
+            orders.add(tuple(names))
+    assert len(orders) == 1

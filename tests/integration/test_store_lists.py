@@ -68,6 +68,16 @@ def test_links_lead_through_all_pages_and_back_whatever_the_order(cloud: Cloud) 
             assert [one for page in reversed(back) for one in page] == everything, (sort, limit)
 
 
+def test_descending_is_ascending_from_behind_in_what_is_alike_too(cloud: Cloud) -> None:
+    for key in KEYS:
+        ascending, descending = (
+            cloud.ann.ids("/lbaas/listeners", f"sort_key={key}&sort_dir={way}") for way in ("asc", "desc")
+        )
+        assert descending == ascending[::-1], key
+    oldest_first = cloud.ann.ids("/lbaas/listeners", "sort_key=created_at")
+    assert cloud.ann.ids("/lbaas/listeners", "sort_key=description") == oldest_first
+
+
 def test_a_page_s_link_back_leads_to_the_page_before(cloud: Cloud) -> None:
     path, query = "/lbaas/listeners", "sort_key=name&sort_dir=asc&limit=4"
     forwards, query_of_last = follow(cloud.ann, path, query, "next")

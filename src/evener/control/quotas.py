@@ -69,7 +69,7 @@ class Quotas:
                 if marker is None:
                     raise MarkerNotFound(ProjectQuota.label(), query.marker)
                 statement = statement.where(beyond(keys, marker))
-            places = (key.expression.asc() if key.ascending else key.expression.desc() for key in keys)
+            places = (key.placed() for key in keys)
             found = tx.execute(statement.order_by(*places).limit(query.limit)).mappings().all()
         page = found[::-1] if query.reverse else found
         return [ProjectQuota.trusted({"id": each["project_id"], **each}) for each in page]

@@ -333,7 +333,7 @@ def _page(cls: type[Resource], by: Order, way: _Way) -> Select[Any]:
         by_what = [each.label(f"key_{number}") for number, each in enumerate(by_what)]
         statement = statement.with_only_columns(table(cls).c.id.label("found"), *by_what)
     for key, each in zip(keys, by_what, strict=True):
-        statement = statement.order_by(each.asc() if key.ascending else each.desc())
+        statement = statement.order_by(key.placed(each))
     return statement.limit(bindparam("page_size", type_=Integer)) if way.limited else statement
 
 
@@ -350,8 +350,7 @@ def _rows_of(cls: type[Resource], page: Select[Any], by: Order, *, reverse: bool
     found = page.subquery()
     statement = select(table(cls)).select_from(found.outerjoin(table(cls), found.c.found == table(cls).c.id))
     for number, key in enumerate(sort_keys(cls, by, reverse=reverse)):
-        column = found.c[f"key_{number}"]
-        statement = statement.order_by(column.asc() if key.ascending else column.desc())
+        statement = statement.order_by(key.placed(found.c[f"key_{number}"]))
     return statement
 
 

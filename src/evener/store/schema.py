@@ -171,6 +171,14 @@ TAGS: Mapping[type[Resource], Table] = {
 for _kind in TAGS:
     _oldest_first(metadata.tables[_kind.table()])
 Index(None, listeners.c.connection_limit, listeners.c.id)
+# What load balancers are sorted by, besides: in whatever order, a page is read and no more.
+SORTED_BY = (
+    *("name", "description", "admin_state_up", "provider", "flavor_id", "availability_zone", "topology"),
+    *("vip_address", "vip_network_id", "vip_port_id", "vip_subnet_id", "updated_at"),
+)
+for _name in SORTED_BY:
+    for _scope in ((loadbalancers.c.project_id,), ()):
+        Index(None, *_scope, loadbalancers.c[_name], loadbalancers.c.created_at, loadbalancers.c.id)
 for _scope in ((loadbalancers.c.project_id,), ()):
     Index(None, *_scope, loadbalancers.c.standing, loadbalancers.c.created_at, loadbalancers.c.id)
 # What statuses are derived from, the oldest first: a list that is sorted by one looks at all, and reads a page.

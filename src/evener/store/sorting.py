@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, and_, case, func, literal, or_, select
+from sqlalchemy import JSON, ColumnElement, and_, case, false, func, literal, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from evener.resources.describe import Attr, Child, Resource, descriptors
 from evener.resources.errors import InvalidInput
@@ -27,11 +30,61 @@ Order = tuple[
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """What to order by, and which way; `derived` is what has to be worked out for each row."""
+    """What to order by, and which way; `derived` is what has to be worked out for each row.
+
+    What has no value comes first where it is `ascending`, and last where it is not.
+    """
 
     expression: ColumnElement[Any]
     ascending: bool
     derived: bool = False
+    nullable: bool = False
+
+    def placed(self, by: ColumnElement[Any] | None = None) -> ColumnElement[Any]:
+        """Return the term of ORDER BY; `by` is what stands for the expression there."""
+        it = self.expression if by is None else by
+        way = it.asc() if self.ascending else it.desc()
+        return _NoneLowest(way) if self.nullable else way
+
+    def beyond(self, value: Any) -> ColumnElement[bool]:
+        """Return the condition for rows that come after one with this value, by this key alone."""
+        it = self.expression
+        if value is None:
+            return it.is_not(None) if self.ascending else false()
+        bound = literal(value, it.type)
+        if self.ascending:
+            return it > bound
+        return or_(it < bound, it.is_(None)) if self.nullable else it < bound
+
+    def at_least(self, value: Any) -> ColumnElement[bool] | None:
+        """Return what holds for rows that come with or after such a one, where an index finds the first by it."""
+        it = self.expression
+        if value is None or (self.nullable and not self.ascending):
+            return None
+        bound = literal(value, it.type)
+        return it >= bound if self.ascending else it <= bound
+
+    def same(self, value: Any) -> ColumnElement[bool]:
+        """Return the condition for rows which this key does not tell from one with this value."""
+        it = self.expression
+        return it.is_(None) if value is None else it == literal(value, it.type)
+
+
+class _NoneLowest(FunctionElement[Any]):
+    """A term of ORDER BY by which NULL is less than all else: in most databases it is, and an index has that order."""
+
+    inherit_cache = True
+
+
+@compiles(_NoneLowest)
+def _as_usual(element: _NoneLowest, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_NoneLowest, "postgresql")
+def _for_postgresql(element: _NoneLowest, compiler: SQLCompiler, **options: Any) -> str:
+    term = _as_usual(element, compiler, **options)
+    return f"{term} NULLS {'FIRST' if term.endswith(' ASC') else 'LAST'}"
 
 
 @lru_cache(maxsize=1024)  # names are those that requests sort by
@@ -72,41 +125,38 @@ def order(sort: Sequence[tuple[str, bool]], derived: Mapping[str, Shown]) -> Ord
 def sort_keys(cls: type[Resource], by: Order, *, reverse: bool) -> list[SortKey]:
     """Return the keys that decide the place of every row, of which the last is its id.
 
+    What is alike stands as it came, the oldest first; behind a descending column the newest, as in its index.
+
     Raises:
         InvalidInput: for what is no attribute to sort by.
     """
     keys: list[SortKey] = []
     named = {name for name, _, _ in by}
-    for name, up, derived in (*by, *([("id", True, None)] if "id" not in named else [])):
+    decided = () if "id" in named else ("created_at", "id") if named else ("id",)
+    way = not by or by[-1][1] or by[-1][2] is not None
+    for name, up, derived in (*by, *((each, way, None) for each in decided if each not in named)):
         found = derived or shown(cls, name)
         if found is None:
             raise InvalidInput(
                 f"Invalid input for sort_key. Reason: '{name[:80]}' is not an attribute to sort by."
             )
-        if found.nullable:  # databases disagree on where NULL stands: with us, it comes first
-            keys.append(SortKey(case((found.value.is_(None), 0), else_=1), up != reverse))
-        keys.append(SortKey(found.value, up != reverse, derived is not None))
+        keys.append(SortKey(found.value, up != reverse, derived is not None, found.nullable))
     return keys
 
 
 def beyond(keys: Sequence[SortKey], marker: Sequence[Any]) -> ColumnElement[bool]:
     """Return the condition for rows that come after the one whose `keys` have the values of `marker`."""
-    if keys[0].derived:
+    if keys[0].derived and not keys[0].nullable:
         return _beyond_derived(keys[0], marker[0], beyond(keys[1:], marker[1:]))
     cases = []
     same: list[ColumnElement[bool]] = []
     for key, value in zip(keys, marker, strict=True):
-        if value is None:  # the key before says which rows have none; they are all alike
-            same.append(key.expression.is_(None))
-            continue
-        bound = literal(value, key.expression.type)
-        cases.append(and_(*same, key.expression > bound if key.ascending else key.expression < bound))
-        same.append(key.expression == bound)
-    return or_(*cases)
+        cases.append(and_(*same, key.beyond(value)))
+        same.append(key.same(value))
+    later, begin = or_(*cases), keys[0].at_least(marker[0])
+    return later if begin is None else and_(begin, later)
 
 
 def _beyond_derived(key: SortKey, value: Any, among_same: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the same for a first key that is never null, which is worked out once for each row."""
-    it, bound = key.expression, literal(value, key.expression.type)
-    at_least, more = (it >= bound, it > bound) if key.ascending else (it <= bound, it < bound)
-    return case((among_same, at_least), else_=more)
+    return case((among_same, key.at_least(value)), else_=key.beyond(value))

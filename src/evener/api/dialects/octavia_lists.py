@@ -103,7 +103,7 @@ def _is_integer(value: str) -> bool:
 def _sorting(
     cls: type[Resource], form: WireForm, given: Mapping[str, Sequence[str]]
 ) -> list[tuple[str, bool]]:
-    """Return what to sort by: what is asked for, and then the oldest first, or the newest of what grows old."""
+    """Return what to sort by: what is asked for, or the oldest first, and the newest of what grows old."""
     wanted = [tuple(key.partition(":")[::2]) for key in _words(given.get("sort", ()))]
     keys, directions = _words(given.get("sort_key", ())), _words(given.get("sort_dir", ()))
     wanted += [(key, directions[at] if at < len(directions) else "") for at, key in enumerate(keys)]
@@ -118,8 +118,7 @@ def _sorting(
             raise InvalidInput(f"Supplied sort key '{key[:80]}' is not valid.")
         if name not in constants(cls):
             sort.setdefault(name, direction != "desc")
-    sort.setdefault("created_at", not cls.NEWEST_FIRST)
-    return list(sort.items())
+    return list(sort.items()) or [("created_at", not cls.NEWEST_FIRST)]
 
 
 def _sort_keys(cls: type[Resource], form: WireForm) -> frozenset[str]:
