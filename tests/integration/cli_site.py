@@ -39,7 +39,7 @@ class Site:
         self.command = [str(PROGRAMS / "evener-standalone"), "--config-file", str(config)]
         self.process = subprocess.Popen(self.command)
         self.hosts = {}
-        eventually(self._answers, 30)
+        eventually(self._answers, 60)
         self.environment = self._environment()
         self.session = self._session()
 
@@ -47,7 +47,7 @@ class Site:
         assert self.process.poll() is None
         try:
             return requests.get(f"{self.url}/healthcheck", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def _environment(self):
@@ -96,8 +96,8 @@ class Site:
         for host in self.hosts.values():
             host.remove()
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0
-        subprocess.run([warm(self.command[0]), *self.command[1:], "--purge"], check=True, timeout=60)
+        assert self.process.wait(60) == 0
+        subprocess.run([warm(self.command[0]), *self.command[1:], "--purge"], check=True, timeout=180)
 
 
 class Host:
@@ -123,7 +123,7 @@ class Host:
 
     def get(self, address):
         """Return the body of the answer to a request on a connection of its own; "" where there is none."""
-        client = http.client.HTTPConnection(address, 80, timeout=5)
+        client = http.client.HTTPConnection(address, 80, timeout=20)
         try:
             with netns.inside(self.namespace):
                 client.connect()

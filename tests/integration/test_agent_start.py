@@ -24,7 +24,7 @@ def run(tmp_path: Path, program: str, settings: str, *options: str) -> subproces
     file = tmp_path / "evener.conf"
     file.write_text(f"[DEFAULT]\nstate_path = {tmp_path / 'state'}\n{settings}\n")
     command = [PROGRAMS / program, "--config-file", file, *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize(("settings", "why"), REFUSED.items(), ids=lambda each: each[-20:])

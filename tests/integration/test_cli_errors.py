@@ -33,6 +33,7 @@ def site(tmp_path_factory):
                 "HTTP",
                 "--protocol-port",
                 "80",
+                "--wait",
             ]
         )
         assert done.returncode == 0, done.stderr

@@ -33,7 +33,7 @@ run lbaas-listener-create --name LISTENER_WEB --loadbalancer LB_WEB --protocol H
 run lbaas-pool-create --name POOL_WEB --listener LISTENER_WEB --protocol http --lb-algorithm ROUND_ROBIN
 run lbaas-member-create --name web1 --subnet PROJECT_SUBNET --address "$WEB1" --protocol-port 80 POOL_WEB
 run lbaas-member-create --name web2 --subnet PROJECT_SUBNET --address "$WEB2" --protocol-port 80 POOL_WEB
-run lbaas-healthmonitor-create --name MONITOR_WEB --pool POOL_WEB --type HTTP --delay 1 --timeout 1 --max-retries 3
+run lbaas-healthmonitor-create --name MONITOR_WEB --pool POOL_WEB --type HTTP --delay 1 --timeout 20 --max-retries 3
 run lbaas-pool-create --name POOL_TWO --loadbalancer LB_WEB --protocol HTTP --lb-algorithm source_ip
 run lbaas-l7policy-create --name POLICY_OLD --listener LISTENER_WEB --action reject --description "old paths"
 run lbaas-l7policy-create --name POLICY_TWO --listener LISTENER_WEB --action REDIRECT_TO_POOL \

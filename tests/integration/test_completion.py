@@ -98,7 +98,7 @@ def test_zsh_completes_commands_options_and_files(directory: Path) -> None:
         os.close(ours)
 
 
-def until(terminal: int, text: str, within_s: float = 20.0) -> None:
+def until(terminal: int, text: str, within_s: float = 60.0) -> None:
     """Read from a terminal until it shows `text`."""
     seen, deadline = "", time.monotonic() + within_s
     while text not in seen:

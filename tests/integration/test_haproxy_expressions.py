@@ -46,7 +46,7 @@ def _accepts(tmp_path, expression: str) -> bool:
     (tmp_path / "servers.state").write_text("1\n")
     (tmp_path / "one.conf").write_text(text)
     command = (SETTINGS.binary, "-c", "-f", str(tmp_path / "one.conf"))
-    return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
+    return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == 0
 
 
 @pytest.mark.parametrize("expression", GOOD)

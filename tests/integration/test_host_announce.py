@@ -12,6 +12,7 @@ from evener.host import announce, netns
 from evener.host.errors import HostError, LinkMissing, NamespaceMissing
 from evener.host.linuxbridge import LinuxBridgeDriver, inner_name
 from evener.resources.wiring import FixedIP, WiredPort
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 
@@ -111,7 +112,7 @@ def test_a_neighbours_cache_follows_an_announcement_to_another_mac_address():
         ]
     with netns.inside("neighbour"):
         for address in ("10.9.0.5", "fd00:9::5"):
-            socket.create_connection((address, 80), timeout=3).close()
+            socket.create_connection((address, 80), timeout=30).close()
     moved = VIP.model_copy(update={"mac_address": "fa:16:3e:00:00:77"})
     with listener() as channel:
         assert driver.plug("vip", moved) is True
@@ -119,11 +120,13 @@ def test_a_neighbours_cache_follows_an_announcement_to_another_mac_address():
         na = announce.neighbour_advertisement(moved.mac_address, ipaddress.IPv6Address("fd00:9::5"))
         assert heard(channel, arp)
         assert heard(channel, na)
+
+    def known(address: str) -> str:
+        command = ["ip", "-n", "neighbour", "neigh", "show", address]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     for address in ("10.9.0.5", "fd00:9::5"):
-        shown = subprocess.run(
-            ["ip", "-n", "neighbour", "neigh", "show", address], capture_output=True, text=True, check=True
-        ).stdout
-        assert moved.mac_address in shown
+        eventually(lambda address=address: moved.mac_address in known(address), why=lambda: known(address))  # noqa: B023
     for server in servers:
         server.close()
 
@@ -143,7 +146,7 @@ def test_announcing_on_what_is_not_there_is_told():
 def test_announcements_of_an_interface_that_goes_do_not_disturb_those_of_others(monkeypatch):
     monkeypatch.setattr(announce, "INTERVAL_S", 0.1)
     netns.ensure("gone")
-    driver = LinuxBridgeDriver(announcements=5)
+    driver = LinuxBridgeDriver(announcements=100)  # for ten seconds
     driver.plug("gone", port(7))
     driver.plug("vip", VIP)
     with listener() as channel:

@@ -1,5 +1,6 @@
 """Network namespaces by name, on the real kernel."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from evener.host import netns
 from evener.host.errors import HostError, NamespaceMissing, NameTaken
+from waiting import eventually
 
 pytestmark = pytest.mark.root
 
@@ -60,7 +62,7 @@ def test_loopback_is_up_and_is_brought_up_again():
     netns.ensure("qlbaas-1")
     for _ in range(2):
         with netns.inside("qlbaas-1"), socket.create_server(("127.0.0.1", 0)) as server:
-            socket.create_connection(server.getsockname(), timeout=2).close()
+            socket.create_connection(server.getsockname(), timeout=30).close()
         subprocess.run(["ip", "-n", "qlbaas-1", "link", "set", "lo", "down"], check=True)
         netns.ensure("qlbaas-1")
 
@@ -169,10 +171,12 @@ def test_many_threads_make_one_namespace_once_and_many_namespaces_apart():
 
 def test_no_file_descriptor_is_left_open():
     netns.ensure("qlbaas-1")
+    gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         with netns.inside("qlbaas-1"):
             pass
         netns.ensure("qlbaas-2")
         netns.delete("qlbaas-2")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # Other threads of this process may be at work.
+    eventually(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)

@@ -3,6 +3,7 @@
 import queue
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def port(number: int, network: int = 0, physical_network: str | None = None) -> 
     )
 
 
-def reaches(source: str, address: str, target: str, *, within_s: float = 10.0) -> bool:
+def reaches(source: str, address: str, target: str, *, within_s: float = 30.0) -> bool:
     """Return whether a connection from one namespace to an address in another carries a large message."""
     message = b"x" * 100_000
     with netns.inside(target):
@@ -136,7 +137,7 @@ def test_the_operators_bridge_gets_a_patch_port_and_is_otherwise_exactly_as_it_w
     elsewhere.close()
     for what in (("del-port", THERE), ("set", "port", HERE, "tag=77"), ("del-port", HERE)):
         switch.vsctl(*what)
-        eventually(lambda: driver.ensure_network(spec), 5.0)
+        eventually(lambda: driver.ensure_network(spec))
         assert driver.ensure_network(spec) is False
         assert switch.vsctl("get", "port", HERE, "tag") == "2"
     driver.unplug("one", port(0).id)
@@ -186,13 +187,18 @@ def test_what_others_do_to_our_ports_is_told_and_what_we_do_is_not(driver, switc
     driver.plug("two", port(1))
     driver.unplug("two", port(1).id)
     tap = tap_name(port(0).id)
-    for what in (("set", "port", tap, "tag=77"), ("del-port", tap), ("del-br", "br-int")):
+    for what in (("set", "port", tap, "tag=77"), ("del-port", tap)):
         switch.vsctl(*what)
-        assert heard.get(timeout=10) == ("br-int" if what[0] == "del-br" else tap, "released")
-        while not heard.empty():
-            assert heard.get() == (tap, "released")
+        assert heard.get(timeout=60) == (tap, "released")
         driver.plug("one", port(0))
-    assert heard.empty()
+    switch.vsctl("del-br", "br-int")
+    # What is told comes in the order in which it happened; something of the port may be told twice.
+    told = list(iter(lambda: heard.get(timeout=60), ("br-int", "released")))
+    assert set(told) <= {(tap, "released")}
+    assert len(told) <= 3
+    driver.plug("one", port(0))
+    while not heard.empty():
+        assert heard.get() == (tap, "released")
     assert driver.carries_networks("br-int")
     assert driver.carries_networks(HERE)
     assert not driver.carries_networks(tap)
@@ -213,7 +219,13 @@ def test_a_switch_that_does_not_answer_is_told_with_what_to_look_at(driver, swit
         with pytest.raises(SwitchUnavailable, match=r"does not answer within 1 s.*ovs-vswitchd run"):
             impatient.plug("two", port(1))
     switch.start_switch()
-    assert impatient.plug("two", port(1)) in (True, False)
+
+    def is_plugged() -> bool:
+        with suppress(SwitchUnavailable):  # it is given a second
+            return impatient.plug("two", port(1)) in (True, False)
+        return False
+
+    eventually(is_plugged)
     impatient.close()
     assert reaches("one", "10.46.0.2", "two")
 
@@ -225,7 +237,7 @@ def test_a_database_that_was_started_again_is_talked_to_again(driver, switch):
     switch.stop_daemon("ovsdb-server")
     switch.start_database()
     switch.vsctl("del-port", tap_name(port(0).id))
-    while heard.get(timeout=30) != ("", "released"):  # look at everything
+    while heard.get(timeout=60) != ("", "released"):  # look at everything
         pass
     assert driver.plug("one", port(0)) is True
     driver.plug("two", port(1))

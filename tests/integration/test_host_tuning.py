@@ -127,7 +127,7 @@ def test_more_connections_than_there_are_ports_reach_one_member_within_a_minute_
                 time.sleep(PAUSE_S)
                 # Of many clients: none of them is to run out of ports.
                 source = (f"10.9.3.{number % CLIENTS + 1}", 0)
-                with socket.create_connection((VIP, 80), 5, source) as client:
+                with socket.create_connection((VIP, 80), 30, source) as client:
                     assert client.recv(1) == b"k", f"connection {number}"
     finally:
         for member in members:

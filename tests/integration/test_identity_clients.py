@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from warm_programs import warm
 
 pytestmark = pytest.mark.root
 LIFETIME_S = 3600
-BRIEF_LIFETIME_S = 5
+BRIEF_LIFETIMES_S = (5, 20, 60)
 
 
 class Server:
@@ -68,7 +68,7 @@ class Server:
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.state_path), "LC_ALL": "C.UTF-8", **login},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -110,7 +110,7 @@ class Server:
     def status(self, token: str | None) -> int:
         """Return the status of a request that any valid token may make."""
         headers = {"X-Auth-Token": token or ""}
-        return requests.get(f"{self.url}/auth/projects", headers=headers, timeout=10).status_code
+        return requests.get(f"{self.url}/auth/projects", headers=headers, timeout=60).status_code
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_the_administrator_gets_a_token_with_openrc_in_a_shell_set_up_for_anothe
         env={"PATH": "/usr/bin:/bin", "HOME": str(server.state_path), **foreign},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert server.status(done.stdout.strip()) == 200, done.stderr
@@ -296,17 +296,34 @@ def test_a_token_that_was_tampered_with_is_void(server: Server) -> None:
 
 
 def test_a_token_ends_when_it_said_it_would_and_so_do_those_made_from_it(tmp_path: Path) -> None:
-    brief = Server(tmp_path, BRIEF_LIFETIME_S)
+    for lifetime_s in BRIEF_LIFETIMES_S:
+        directory = tmp_path / str(lifetime_s)
+        directory.mkdir()
+        with closing(Server(directory, lifetime_s)) as brief, suppress(TooSlow):
+            assert_tokens_end(brief)
+            return
+    pytest.fail("the machine is too slow for tokens that end within a minute")
+
+
+class TooSlow(Exception):
+    """What was to be seen while a token was valid was not seen in time."""
+
+
+def assert_tokens_end(brief: Server) -> None:
+    """Expect that a token and one made from it end at the moment that was said."""
+    session = brief.session("admin", brief.password or "", "admin")
+    parent = session.auth.get_access(session)
     try:
-        session = brief.session("admin", brief.password or "", "admin")
-        parent = session.auth.get_access(session)
         child = v3.Token(brief.url, token=parent.auth_token).get_access(Session())
-        assert child.expires == parent.expires
-        assert [brief.status(access.auth_token) for access in (parent, child)] == [200, 200]
-        time.sleep(max(0, (parent.expires - datetime.now(UTC)).total_seconds()) + 0.1)
-        assert [brief.status(access.auth_token) for access in (parent, child)] == [401, 401]
-    finally:
-        brief.close()
+        statuses = [brief.status(access.auth_token) for access in (parent, child)]
+    except exceptions.Unauthorized:
+        statuses = []
+    if datetime.now(UTC) >= parent.expires:
+        raise TooSlow
+    assert child.expires == parent.expires
+    assert statuses == [200, 200]
+    time.sleep(max(0, (parent.expires - datetime.now(UTC)).total_seconds()) + 0.1)
+    assert [brief.status(access.auth_token) for access in (parent, child)] == [401, 401]
 
 
 def test_the_sdk_manages_with_clouds_yaml(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,7 +379,7 @@ def test_a_project_of_others_is_closed(server: Server) -> None:
     for method in ("GET", "DELETE"):
         headers = {"X-Auth-Token": theirs or "", "X-Subject-Token": admin or ""}
         assert (
-            requests.request(method, f"{server.url}/auth/tokens", headers=headers, timeout=10).status_code
+            requests.request(method, f"{server.url}/auth/tokens", headers=headers, timeout=60).status_code
             == 403
         )
     assert server.status(admin) == 200
@@ -381,7 +398,7 @@ def test_a_second_start_keeps_the_users_and_their_tokens(tmp_path: Path) -> None
 
 
 def test_an_answer_names_where_to_log_in(server: Server) -> None:
-    reply = requests.get(f"{server.url}/users", timeout=10)
+    reply = requests.get(f"{server.url}/users", timeout=60)
     assert reply.status_code == 401
     assert re.fullmatch(
         r'Keystone uri="http://127\.0\.0\.1:\d+/identity/v3"', reply.headers["WWW-Authenticate"]
@@ -391,6 +408,6 @@ def test_an_answer_names_where_to_log_in(server: Server) -> None:
 def _projects(server: Server, token: str) -> list[dict[str, Any]]:
     headers = {"X-Auth-Token": token}
     found: list[dict[str, Any]] = requests.get(
-        f"{server.url}/auth/projects", headers=headers, timeout=10
+        f"{server.url}/auth/projects", headers=headers, timeout=60
     ).json()["projects"]
     return found

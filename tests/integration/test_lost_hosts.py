@@ -60,7 +60,7 @@ def test_what_a_lost_host_serves_goes_to_another_which_asks_the_network_first(si
         site.applied(each)
     mine = [each for each in many if site.where(each) == OTHER]
     assert 0 < len(mine) < 4
-    site.silent(OTHER, AFTER_S - 1)
+    site.silent(OTHER, AFTER_S / 2)
     site.hosts.look()
     assert all(site.where(each) == OTHER for each in mine)
     site.silent(OTHER)

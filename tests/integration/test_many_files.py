@@ -24,8 +24,8 @@ conf.set_override("front", False, "api")
 server = Server(conf)
 ready = threading.Event()
 threading.Thread(target=server.serve, args=(app, ready.set), daemon=True).start()
-ready.wait(10)
-print(urllib.request.urlopen("http://127.0.0.1:18999/", timeout=10).read().decode(), flush=True)
+assert ready.wait(60)
+print(urllib.request.urlopen("http://127.0.0.1:18999/", timeout=60).read().decode(), flush=True)
 os._exit(0)
 """
 
@@ -40,7 +40,7 @@ def test_it_answers_beyond_the_files_that_select_knows() -> None:
         preexec_fn=few,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
         env=os.environ,
     )
