@@ -208,8 +208,8 @@ def test_top_refreshes_in_place_on_a_terminal_and_prints_plain_text_elsewhere(si
         ["LB", "ONLINE", "0"],
         ["listener", "L", "ONLINE"],
     ]
-    assert first.splitlines()[1].split()[3:6] == ["-", "-", "-"]
-    assert second.splitlines()[1].split()[3:6] == ["0", "0", "0"]
+    assert first.splitlines()[1].split()[3:7] == ["-", "-", "-", "-"]
+    assert second.splitlines()[1].split()[3:7] == ["0", "0", "0", "0"]
 
 
 def test_quotas_are_set_for_a_project_by_name_or_id_and_for_none_that_is_not_there(site):

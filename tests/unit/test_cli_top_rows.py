@@ -12,6 +12,7 @@ from evener.cli.top_rows import (
     WORDS,
     Row,
     Sample,
+    cells,
     counters_by_id,
     fitting,
     headings,
@@ -45,6 +46,15 @@ def test_rates_are_per_second():
     )
     (first,) = rows(None, now)
     assert first.connections_per_s is None
+
+
+def test_requests_are_counted_where_the_server_counts_them():
+    tree = {"id": "lb", "listeners": [{"id": "http", "name": "H"}, {"id": "tcp", "name": "T"}]}
+    before = Sample(0.0, tree, {"lb": {"requests": 10}, "http": {"requests": 10}, "tcp": {"bytes_in": 0}})
+    now = Sample(2.0, tree, {"lb": {"requests": 50}, "http": {"requests": 50}, "tcp": {"bytes_in": 9}})
+    assert [row.requests_per_s for row in rows(before, now)] == [20.0, 20.0, None]
+    place = HEADINGS.index("reqs/s")
+    assert [cells(row)[place] for row in rows(before, now)] == ["20", "20", "-"]
 
 
 def test_counters_come_by_object_where_the_server_has_them():
@@ -89,7 +99,7 @@ def test_objects_are_called_by_what_people_know_of_them(node, text):
 
 
 @given(
-    st.lists(st.tuples(*[st.text(max_size=30)] * 2, *[st.text("0123456789kM", max_size=5)] * 6)),
+    st.lists(st.tuples(*[st.text(max_size=30)] * 2, *[st.text("0123456789kM", max_size=5)] * 7)),
     st.integers(20, 200),
 )
 def test_columns_that_a_narrow_terminal_shows_are_whole(lines, width):

@@ -169,8 +169,9 @@ class Top(Command):
     other rows; s, or the arrow to the right, sorts by the next column, S, or to the left, by the one before, r
     turns the order. Where it is narrow it leaves out columns; elsewhere it prints a table of plain text each
     time. conns are connections open now; the rates are averages since the last refresh; total and errors count
-    since the load balancer was made, those of members since HAProxy last read its configuration anew. "-" is
-    what is not known: rates at first, and counters that the server does not keep for a listener or member.
+    since the load balancer was made, those of members since HAProxy last read its configuration anew. reqs/s are
+    requests of HTTP. "-" is what is not known: rates at first, requests where bytes are passed on, as of TCP, and
+    counters that the server does not keep for a listener or member.
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

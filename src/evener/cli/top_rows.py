@@ -37,6 +37,7 @@ class Row:
     total: int | None = None
     errors: int | None = None
     connections_per_s: float | None = None
+    requests_per_s: float | None = None
     bytes_in_per_s: float | None = None
     bytes_out_per_s: float | None = None
 
@@ -82,6 +83,7 @@ def rows(before: Sample | None, now: Sample) -> list[Row]:
                 counters.get("total_connections"),
                 counters.get("request_errors"),
                 rate(earlier, counters, "total_connections", seconds),
+                rate(earlier, counters, "requests", seconds),
                 rate(earlier, counters, "bytes_in", seconds),
                 rate(earlier, counters, "bytes_out", seconds),
             )
@@ -101,7 +103,7 @@ def number(value: float | None) -> str:
     raise AssertionError("unreachable")
 
 
-HEADINGS = ("name", "status", "conns", "conns/s", "in B/s", "out B/s", "total", "errors")
+HEADINGS = ("name", "status", "conns", "conns/s", "reqs/s", "in B/s", "out B/s", "total", "errors")
 
 
 def cells(row: Row) -> Sequence[str]:
@@ -109,6 +111,7 @@ def cells(row: Row) -> Sequence[str]:
     numbers = (
         row.connections,
         row.connections_per_s,
+        row.requests_per_s,
         row.bytes_in_per_s,
         row.bytes_out_per_s,
         row.total,
@@ -124,6 +127,7 @@ SORTED: Mapping[str, Callable[[Row], Any]] = {
     "status": lambda row: row.status,
     "conns": lambda row: row.connections,
     "rate": lambda row: row.connections_per_s,
+    "requests": lambda row: row.requests_per_s,
     "in": lambda row: row.bytes_in_per_s,
     "out": lambda row: row.bytes_out_per_s,
     "total": lambda row: row.total,
@@ -150,7 +154,7 @@ def headings(word: str, *, turned: bool = False) -> Sequence[str]:
 
 
 # Which columns a narrow terminal does without, the first of them first.
-SPARED = ("errors", "total", "out B/s", "in B/s", "conns/s")
+SPARED = ("errors", "total", "out B/s", "in B/s", "reqs/s", "conns/s")
 BETWEEN = 2  # spaces
 
 
