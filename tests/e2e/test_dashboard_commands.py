@@ -10,6 +10,7 @@ import pytest
 from browsers import violations
 from playwright.sync_api import Page, expect
 from projects import project_api
+from site_behind import with_an_outside
 from standalone import Balancer, Cloud, Standalone, eventually
 
 from made_certificates import served
@@ -214,6 +215,44 @@ def test_members_and_certificates_tell_what_has_been_chosen(
     page.get_by_label("What it is protected with").fill("a secret word")
     expect(told).to_contain_text("openssl pkcs12 -nodes -in www.p12")
     expect(told).not_to_contain_text("secret word")
+
+
+def test_a_floating_ip_is_made_taken_away_and_associated_again_by_what_is_chosen(
+    cloud: Cloud, standalone: Standalone, copying: Page, balancer: Balancer, tmp_path: Path
+) -> None:
+    page, api, port = copying, cloud.api, balancer.lb["vip_port_id"]
+    told = page.locator(".commands code")
+
+    def turn_to() -> None:
+        page.goto(f"{standalone.url}/dashboard/balancers/{balancer.lb['id']}/floating-ip")
+
+    def do(words: str) -> list[tuple[str, str | None]]:
+        """Play what the page says, which begins with these words; return which floating IPs there are then."""
+        expect(told).to_contain_text(f"openstack floating ip {words}")
+        assert violations(page) == []
+        page.get_by_role("button", name="Copy", exact=True).click()
+        expect(page.get_by_role("button", name="Copied")).to_have_count(1)
+        play(standalone, tmp_path, str(page.evaluate("navigator.clipboard.readText()")))
+        found = api.request("GET", "/networking/v2.0/floatingips").json()["floatingips"]
+        return [(each["id"], each["port_id"]) for each in found]
+
+    turn_to()
+    expect(page.get_by_text("There is none that is free")).to_be_visible()
+    expect(told).to_have_count(0)
+    with with_an_outside(cloud) as outside:
+        another = api.create("network", name="another outside", **{"router:external": True})
+        turn_to()
+        page.get_by_label("Floating IP").select_option(label="a new one of another outside")
+        expect(told).to_have_text(f"openstack floating ip create --port {port} {another['id']}")
+        page.get_by_label("Floating IP").select_option(label="a new one of outer")
+        ((floating, of_port),) = do(f"create --port {port} {outside.network['id']}")
+        assert of_port == port
+        turn_to()
+        assert do(f"unset --port {floating}") == [(floating, None)]
+        turn_to()
+        assert do(f"set --port {port} {floating}") == [(floating, port)]
+        assert api.request("DELETE", f"/networking/v2.0/floatingips/{floating}").ok
+        api.delete(another)
 
 
 def remove(cloud: Cloud, *balancers: str) -> None:

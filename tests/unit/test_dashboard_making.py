@@ -158,3 +158,24 @@ def test_members_and_a_certificate_tell_their_commands_as_they_are_chosen() -> N
         answer = sent(browser, "/certificates/upload/commands", form)
         assert told(answer.text) == [f"openstack secret store {words}"]
     assert cloud.asked == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "command"),
+    [
+        ("free:f1", "floating ip set --port p1 f1"),
+        ("new:n1", "floating ip create --port p1 n1"),
+        ("none:f1", "floating ip unset --port f1"),
+    ],
+)
+def test_a_floating_ip_is_chosen_by_a_command(choice, command):
+    (told,) = words(making.floating_ip(choice, "p1"))
+    assert " ".join(told) == command
+    assert making.floating_ip("", "p1") == []
+
+
+@given(NAMES, NAMES)
+@example("$(reboot)", "`id`")
+def test_what_a_browser_says_of_a_floating_ip_is_one_word_of_its_command(port, network):
+    (told,) = words(making.floating_ip(f"new:{network}", port))
+    assert told == ["floating", "ip", "create", "--port", port, network]

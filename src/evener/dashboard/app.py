@@ -86,6 +86,7 @@ PAGES: Sequence[tuple[str, View, View | None]] = (
     (f"{BALANCER}/history", history.view, None),
     (f"{BALANCER}/configuration", _administrators(configuration.view), None),
     (f"{BALANCER}/floating-ip", floating_ips.show, floating_ips.change),
+    (f"{BALANCER}/floating-ip/commands", floating_ips.show, floating_ips.tell),
     (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add", members.show, members.add),
     (f"{BALANCER}/pools/{{pool_id:uuid}}/members/add/commands", members.show, members.tell),
     *editing.pages(),

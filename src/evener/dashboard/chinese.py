@@ -201,6 +201,7 @@ CHINESE: dict[str, str] = {
     "There is no agent.": "没有代理。",
     "There is no certificate yet.": "还没有证书。",
     "There is no load balancer yet.": "还没有负载均衡器。",
+    "There is none that is free, and no external network to make one of.": "没有空闲的浮动 IP，也没有可用来新建的外部网络。",
     "These are the first of them.": "以下仅为其中一部分。",
     "This does not exist any more.": "该对象已不存在。",
     "This form is of another session": "此表单属于另一个会话",

@@ -1,8 +1,8 @@
 """A load balancer's floating IP: one that is free or a new one is associated, or taken away."""
 
-import shlex
 from typing import Any
 
+from evener.dashboard import making
 from evener.dashboard.asked import Asked, Html, Redirect, Reply
 from evener.dashboard.cloud import Refused
 from evener.dashboard.words import say
@@ -40,25 +40,34 @@ def change(asked: Asked) -> Reply:
     return Redirect(f"/balancers/{balancer['id']}")
 
 
+def tell(asked: Asked) -> Html:
+    """Return the command that associates what is chosen; asks nobody."""
+    return Html("commands.html", {"commands": making.floating_ip(asked.said("choice"), asked.said("port"))})
+
+
 def _page(asked: Asked, wrong: Json, status: int = 200) -> Html:
     balancer, addresses, networks = asked.cloud.together(
         lambda: _balancer(asked),
         lambda: asked.network("GET", "/floatingips")["floatingips"],
         lambda: asked.network("GET", "/networks", **{"router:external": "true"})["networks"],
     )
-    port = balancer["vip_port_id"]
+    port = balancer["vip_port_id"] or ""
     has = next((each for each in addresses if each["port_id"] == port), None)
-    if has is None:
-        command = ["openstack", "floating", "ip", "set", "--port", port, "FLOATING_IP"]
-    else:
-        command = ["openstack", "floating", "ip", "unset", "--port", has["floating_ip_address"]]
+    free = [each for each in addresses if not each["port_id"]]
+    new = say("a new one of")
+    choices = [
+        *((f"free:{each['id']}", each["floating_ip_address"]) for each in free),
+        *((f"new:{each['id']}", f"{new} {each['name'] or each['id']}") for each in networks),
+    ]
+    chosen = asked.said("choice") or next((value for value, _ in choices), "")
+    does = f"none:{has['id']}" if has else chosen
     values = {
         "title": f"{say('Floating IP of')} {balancer['name'] or balancer['id']}",
         "balancer": balancer,
         "has": has,
-        "free": [each for each in addresses if not each["port_id"]],
-        "networks": networks,
+        "choices": choices,
+        "given": {"choice": chosen},
         "wrong": wrong,
-        "commands": [shlex.join(command)],
+        "commands": making.floating_ip(does, port),
     }
     return Html("floating_ip.html", values, status)

@@ -56,6 +56,22 @@ def members(wanted: Iterable[Json], pool_id: str) -> list[str]:
     return [_create(MEMBER, each, shlex.quote(pool_id)) for each in wanted]
 
 
+def floating_ip(choice: str, port_id: str) -> list[str]:
+    """Return the command that does with a port's floating IP what is chosen; none where nothing is.
+
+    `choice` is `none:` or `free:` and a floating IP's id, to take it away or associate it; or `new:` and the id of the
+    network that a new one is made of.
+    """
+    kind, _, identity = choice.partition(":")
+    base = ("openstack", "floating", "ip")
+    does = {
+        "none": [*base, "unset", "--port", identity],
+        "free": [*base, "set", "--port", port_id, identity],
+        "new": [*base, "create", "--port", port_id, identity],
+    }
+    return [shlex.join(does[kind])] if kind in does else []
+
+
 def _pool(variable: str, pool: Json, of_what: str) -> Iterator[str]:
     yield _kept(variable, _create(POOL, pool, of_what))
     for member in pool["members"]:

@@ -153,7 +153,7 @@ if (told) {
     } catch (error) {
       if (error.name !== "AbortError") section.hidden = true;
     }
-    section.querySelector(".all").textContent = words.copyAll;
+    for (const all of section.querySelectorAll(".all")) all.textContent = words.copyAll;
     copies();
   };
   told.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, SETTLED_MS); });
