@@ -20,7 +20,7 @@ INSTANCE = "5e1ec7ed-0000-4000-8000-000000000001"
 LEFT_OUT = {
     *(f"/project/{name}/" for name in ("key_pairs", "server_groups")),
     *(f"/admin/{name}/" for name in ("instances", "flavors", "hypervisors", "aggregates")),
-    *(f"/identity/{name}/" for name in ("groups", "application_credentials")),
+    *(f"/identity/{name}/" for name in ("groups", "application_credentials", "credentials")),
 }
 MONITORS = "/networking/v2.0/lbaas/healthmonitors"
 Who = tuple[str, str, str]  # name, password and project

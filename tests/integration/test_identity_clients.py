@@ -220,6 +220,8 @@ def test_what_a_user_interface_asks_and_sends_besides_is_answered(server: Server
     ids, admin = server.tenant("plain"), server.session("admin", server.password or "", "admin")
     plain = server.session("plain", "old-password", "plain")
     assert admin.get(f"{server.url}/groups").json()["groups"] == []
+    assert plain.get(f"{server.url}/credentials", params={"user_id": ids["user"]}).json()["credentials"] == []
+    assert server.openstack("credential", "list") == []
     for plural in ("groups", "application_credentials"):
         assert plain.get(f"{server.url}/users/{ids['user']}/{plural}").json()[plural] == []
         with pytest.raises(exceptions.Forbidden):

@@ -229,6 +229,12 @@ def list_groups(call: Call) -> Reply:
     return _none(call, "groups")
 
 
+def list_credentials(call: Call) -> Reply:
+    """GET /credentials: nobody has any, of EC2 or for one-time passwords; clients that show them ask all the same."""
+    call.access()
+    return _none(call, "credentials")
+
+
 def lister_of_nothing(plural: str) -> Handler:
     """Return the handler of GET /users/ID/PLURAL, for what no user has here."""
 

@@ -90,6 +90,7 @@ def _object_routes() -> Routes:
             "DELETE": directory.deleter(kind),
         }
     routes["/v3/groups"] = {"GET": directory.list_groups}
+    routes["/v3/credentials"] = {"GET": directory.list_credentials}
     for plural in ("groups", "application_credentials"):
         routes[f"/v3/users/{{object_id}}/{plural}"] = {"GET": directory.lister_of_nothing(plural)}
     return routes
