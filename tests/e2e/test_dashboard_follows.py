@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from browsers import opened
 from playwright.sync_api import Browser, Page, expect
+from projects import known
 from standalone import Cloud, Standalone
 from test_dashboard_own import settings, started
 
@@ -25,8 +26,8 @@ def sent(cloud: Cloud, method: str, path: str, body: Any = None) -> Any:
 def test_limits_are_those_of_now(cloud: Cloud, standalone: Standalone, page: Page) -> None:
     page.get_by_role("link", name="Quotas").click()
     own = page.get_by_role("region", name="Limits of this project").get_by_role("row").nth(1)
-    project = own.get_by_role("rowheader").inner_text()
-    path = f"/load-balancer/v2/lbaas/quotas/{project}"
+    name = own.get_by_role("rowheader").inner_text()
+    path = f"/load-balancer/v2/lbaas/quotas/{known(standalone.api(), 'project', name)}"
     before = own.inner_text()
     sent(cloud, "PUT", path, {"quota": {"member": 4711}})
     expect(own).to_contain_text("4711")

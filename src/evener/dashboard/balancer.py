@@ -1,6 +1,7 @@
 """One load balancer with all below it, read from the API and made one tree for its page and its picture."""
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -63,6 +64,14 @@ def read(asked: Asked) -> Tree:
     for policy, its in zip(policies, rules, strict=True):
         policy["rules"] = its["rules"]
     return Tree(shown, listeners, pools, floating)
+
+
+def name(asked: Asked) -> str:
+    """Return what the load balancer is called that the address names; its id where it has no name, or is no more."""
+    identity = asked.parts["balancer_id"]
+    with suppress(Refused):
+        identity = asked.balancing("GET", f"/loadbalancers/{identity}")["loadbalancer"]["name"] or identity
+    return identity
 
 
 def floating_ip(asked: Asked, balancer: Json) -> Json | None:

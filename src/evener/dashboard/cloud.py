@@ -67,6 +67,7 @@ class Login:
     roles: frozenset[str]
     endpoints: Mapping[str, str]
     expires: datetime
+    user_id: str = ""
 
     @property
     def may_change(self) -> bool:
@@ -135,6 +136,7 @@ class Cloud:
             frozenset(each["name"] for each in said.get("roles", ())),
             {each["type"]: url for each in said.get("catalog", ()) if (url := self._endpoint(each))},
             datetime.fromisoformat(said["expires_at"]),
+            said["user"]["id"],
         )
 
     def _endpoint(self, service: Json) -> str:

@@ -6,16 +6,20 @@ Addresses of Evener's own; another cloud's API has none.
 import shlex
 from typing import Any
 
+from evener.dashboard import balancer
 from evener.dashboard.agents import KIND
 from evener.dashboard.asked import Asked, Html
 from evener.dashboard.cloud import Away, CloudError, LoggedOut, Refused
+from evener.dashboard.words import say
 
 Json = dict[str, Any]
 
 
 def view(asked: Asked) -> Html:
     """Show it."""
-    return Html("configuration.html", values(asked))
+    found, name = asked.cloud.together(lambda: values(asked), lambda: balancer.name(asked))
+    title = f"{say('Configuration of')} {name}"
+    return Html("configuration.html", {**found, "name": name, "title": title})
 
 
 def values(asked: Asked) -> Json:
@@ -31,7 +35,6 @@ def values(asked: Asked) -> Json:
             raise
         wrong = {"": str(refusal)}  # there is none yet
     return {
-        "title": "Configuration",
         "balancer_id": identity,
         "rows": [{**each, "logs": _logs(asked, each["host"])} for each in found],
         "wrong": wrong,

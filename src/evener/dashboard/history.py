@@ -6,7 +6,9 @@ An address of Evener's own; another cloud's API has none.
 import shlex
 from typing import Any
 
+from evener.dashboard import balancer
 from evener.dashboard.asked import Asked, Html
+from evener.dashboard.words import say
 
 ON_A_PAGE = 50
 
@@ -19,7 +21,9 @@ def ask(asked: Asked) -> Any:
 
 def view(asked: Asked) -> Html:
     """Show them."""
-    return Html("history.html", values(asked, ask(asked)))
+    found, name = asked.cloud.together(lambda: ask(asked), lambda: balancer.name(asked))
+    title = f"{say('Events of')} {name}"
+    return Html("history.html", {**values(asked, found), "name": name, "title": title})
 
 
 def values(asked: Asked, found: Any) -> dict[str, Any]:
@@ -27,7 +31,6 @@ def values(asked: Asked, found: Any) -> dict[str, Any]:
     rows, identity = found["events"], asked.parts["balancer_id"]
     has_more = any(each["rel"] == "next" for each in found.get("events_links", ()))
     return {
-        "title": "Events",
         "balancer_id": identity,
         "rows": rows,
         "after": f"?marker={rows[-1]['id']}" if rows and has_more else None,

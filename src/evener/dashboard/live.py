@@ -191,7 +191,7 @@ class _Open:
         if self._kind.whole_every_s is not None:
             self._whole_at_s = now_s + (SETTLED_S if is_news else self._kind.whole_every_s(values))
         self._values, self._is_drawn = values, False
-        text = render(self._kind.template, self._asked.session, values, self._query)
+        text = render(self._kind.template, self._asked.session, {**values, "is_part": True}, self._query)
         if text == self._sent:
             return []
         self._sent, self._sent_at_s = text, now_s

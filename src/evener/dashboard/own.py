@@ -87,6 +87,7 @@ class Own:
             frozenset(access.role_names),
             endpoints,
             access.expires,
+            access.user_id,
         )
 
     def keep_logged_in(self, sessions: Sessions, login: Login) -> None:

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from evener.dashboard.rates import Flow, Flows, together, told
+from evener.dashboard.words import say
 
 Json = dict[str, Any]
 WIDE, HIGH, GAP, BETWEEN = 200, 70, 14, 42  # pixels: a box, the gap below it, the room between columns
 ROW = HIGH + GAP
-LONGEST = 25  # characters of a line in a box
+LONGEST, LONGEST_BESIDE = 25, 14  # characters of a line in a box, and of one with something beside it
 MOST_MEMBERS = 24  # of one pool; the table has all
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One object: its corner, two lines of text, its status, its whole name, and what goes through it."""
+    """One object: its corner, two lines of text, its status, its whole name, what goes through it, and its weight."""
 
     x: int
     y: int
@@ -24,6 +25,7 @@ class Box:
     status: str
     title: str
     flow: str = ""
+    weight: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,12 @@ def draw(
     for pool in pools:
         shown = pool["members"][:MOST_MEMBERS]
         below = [
-            _box(_column(of_pools + 1), top + index * ROW, each, _of_member(each), known.get(each["id"]))
+            _member(_column(of_pools + 1), top + index * ROW, each, known.get(each["id"]))
             for index, each in enumerate(shown)
         ]
         rows = max(1, len(below))
         left = len(pool["members"]) - len(shown)
-        more = f", {left} more" if left else ""
+        more = ", " + say("{number} more").format(number=left) if left else ""
         detail = f"{pool['lb_algorithm'].lower().replace('_', ' ')}{more}"
         middle = top + ((rows - 1) * ROW) // 2
         places[pool["id"]] = _box(_column(of_pools), middle, pool, detail, _sum(pool["members"], known))
@@ -110,20 +112,25 @@ def _sum(members: Sequence[Json], flows: Flows) -> Flow | None:
     return together([flows[each["id"]] for each in members if each["id"] in flows])
 
 
-def _of_member(member: Json) -> str:
-    return f"{member['address']}:{member['protocol_port']}, weight {member['weight']}"
+def _member(x: int, y: int, member: Json, flow: Flow | None) -> Box:
+    address = f"[{member['address']}]" if ":" in member["address"] else member["address"]
+    weight = say("weight {number}").format(number=member["weight"])
+    named = {**member, "name": member.get("name") or member["address"]}
+    return _box(x, y, named, f"{address}:{member['protocol_port']}", flow, weight)
 
 
-def _box(x: int, y: int, thing: Json, detail: str, flow: Flow | None = None) -> Box:
+def _box(x: int, y: int, thing: Json, detail: str, flow: Flow | None = None, weight: str = "") -> Box:
     name = thing.get("name") or thing["id"]
     status = thing.get("operating_status") or ""
     said = "" if flow is None else told(flow)
-    title = ", ".join(each for each in (name, detail, status, said) if each)
-    return Box(x, y, _short(name), _short(detail), status, title, said)
+    title = ", ".join(each for each in (name, detail, weight, status, said) if each)
+    return Box(
+        x, y, _short(name, LONGEST_BESIDE if weight else LONGEST), _short(detail), status, title, said, weight
+    )
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def _short(text: str, longest: int = LONGEST) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _line(left: Box, right: Box) -> Line:

@@ -34,7 +34,13 @@ const become = (part, wanted) => {
   }
   settle(was.length);
 };
-const put = (part, event) => become(part, new DOMParser().parseFromString(JSON.parse(event.data), "text/html").body);
+const put = (part, event) => {
+  const wanted = new DOMParser().parseFromString(JSON.parse(event.data), "text/html").body;
+  for (const each of wanted.querySelectorAll("[data-kept]")) { // it comes for itself
+    each.replaceChildren(...[...document.getElementById(each.id)?.childNodes ?? []].map((node) => document.importNode(node, true)));
+  }
+  become(part, wanted);
+};
 
 // Nothing moves between a button's way down and up: a click on what has been replaced is none.
 let isHeld = false;
@@ -97,6 +103,9 @@ if (wizard) {
   const show = () => {
     const index = at();
     steps.forEach((each, number) => { each.hidden = number !== index; });
+    wizard.querySelectorAll(".steps a").forEach((each, number) => {
+      if (number === index) each.setAttribute("aria-current", "step"); else each.removeAttribute("aria-current");
+    });
     back.hidden = index === 0;
     next.hidden = index === steps.length - 1;
     create.hidden = index !== steps.length - 1;
