@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import psutil
 import yaml
+from playwright.sync_api import sync_playwright
 
 from bench import report, seeding
 from bench.api import LBAAS, Api
@@ -31,6 +32,9 @@ MEMBERS = tuple(("10.64.0.9", port) for port in range(8001, 8011))
 CIDR, FIRST, LAST = "10.64.0.0/15", "10.64.16.0", "10.65.255.254"
 TIMES, IDLE_S = 30, 30.0
 QUIET_S = 25.0  # until a page is taken for one on which nothing happens
+SEEN_TIMES, LOOKED_EVERY_S = 10, 0.9
+SEEN_AT_MOST_MS = 1000
+CHROMIUM = "/usr/bin/chromium"
 LIST_AT_MOST_MS, PAGE_AT_MOST_MS, REQUESTS_AT_MOST, CORE_AT_MOST = 1000, 500, 2, 1
 PROGRAM = str(Path(sys.executable).with_name("evener-dashboard"))
 
@@ -71,6 +75,8 @@ def measure() -> Iterator[Result]:
         with _dashboard(server) as process:
             browser = Browser(_log_in(server))
             yield from _pages(browser, server, balancer)
+            yield from _in_chromium(browser, server, balancer)
+            yield from _seen(browser, server, balancer)
             yield from _idle(browser, server, process, balancer)
 
 
@@ -144,6 +150,53 @@ def _pages(browser: Browser, server: Served, balancer: str) -> Iterator[Result]:
             if turn:
                 seconds.append(time.perf_counter() - start)
         yield report.aimed(f"dashboard: {what}", median(seconds) * 1000, "ms", report.AT_MOST, aim)
+
+
+def _in_chromium(browser: Browser, server: Served, balancer: str) -> Iterator[Result]:
+    """The same in a real one, from the address to the last row, with what it has kept of the site before."""
+    api, (name, _, key) = Api(server.port, server.directory), browser.cookie.partition("=")
+    with sync_playwright() as drivers:
+        chromium = drivers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = chromium.new_context()
+        context.add_cookies([{"name": name, "value": key, "domain": API_HOST, "path": "/dashboard"}])
+        for what, path, last, aim in (
+            ("the list", "/balancers", "tbody tr >> nth=24", LIST_AT_MOST_MS),
+            ("a load balancer", f"/balancers/{balancer}", ".box >> nth=11", PAGE_AT_MOST_MS),
+        ):
+            seconds = []
+            for turn in range(SEEN_TIMES + 1):
+                changed = {"loadbalancer": {"description": f"in Chromium {turn}"}}
+                api.call("PUT", f"{LBAAS}/loadbalancers/{balancer}", changed)
+                page = context.new_page()
+                start = time.perf_counter()
+                page.goto(f"http://{API_HOST}:{PORT}/dashboard{path}", wait_until="commit")
+                page.locator(last).wait_for()
+                page.wait_for_load_state("domcontentloaded")
+                if turn:
+                    seconds.append(time.perf_counter() - start)
+                page.close()
+            name = f"dashboard: {what} in Chromium, until it can be used"
+            yield report.aimed(name, median(seconds) * 1000, "ms", report.AT_MOST, aim)
+        chromium.close()
+
+
+def _seen(browser: Browser, server: Served, balancer: str) -> Iterator[Result]:
+    """How long it takes until an open page is sent what another has changed, at any moment between two looks."""
+    api = Api(server.port, server.directory)
+    for what, path in (("the list", "/balancers"), ("a load balancer", f"/balancers/{balancer}")):
+        seconds = []
+        with browser.open(path) as events:
+            events.readline()
+            for turn in range(SEEN_TIMES):
+                time.sleep(LOOKED_EVERY_S * turn / SEEN_TIMES)
+                name = f"0 seen {turn}"
+                start = time.perf_counter()
+                api.call("PUT", f"{LBAAS}/loadbalancers/{balancer}", {"loadbalancer": {"name": name}})
+                while name.encode() not in events.readline():
+                    pass
+                seconds.append(time.perf_counter() - start)
+        told = f"dashboard: {what} open, until a change is sent"
+        yield report.aimed(told, median(seconds) * 1000, "ms", report.AT_MOST, SEEN_AT_MOST_MS)
 
 
 def _idle(browser: Browser, server: Served, process: psutil.Process, balancer: str) -> Iterator[Result]:

@@ -98,6 +98,7 @@ def test_every_page_is_well_in_both_colours_and_languages(
                     assert place.evaluate("(it) => it.scrollWidth <= it.clientWidth")
                     time.sleep(10 if "SCREENSHOTS" in os.environ else 0)
                 assert violations(page) == [], name
+                assert page.locator(".commands code").count(), name
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
                 if theme == "dark" and language != "en":
                     page.screenshot(path=every / f"{name}-phone.png")

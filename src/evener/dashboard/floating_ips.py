@@ -8,6 +8,7 @@ from evener.dashboard.cloud import Refused
 from evener.dashboard.words import say
 
 Json = dict[str, Any]
+LISTS = ("openstack floating ip list", "openstack network list --external")  # which show that there is none
 
 
 def _balancer(asked: Asked) -> Json:
@@ -68,6 +69,6 @@ def _page(asked: Asked, wrong: Json, status: int = 200) -> Html:
         "choices": choices,
         "given": {"choice": chosen},
         "wrong": wrong,
-        "commands": making.floating_ip(does, port),
+        "commands": making.floating_ip(does, port) or list(LISTS),
     }
     return Html("floating_ip.html", values, status)
