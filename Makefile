@@ -22,7 +22,7 @@ check: ## format, lint, types, imports, unit tests: under a minute, without root
 	@scripts/setup check
 	@scripts/check
 
-test: check ## all of check, and all tests, in a sandbox
+test: check ## all of check, all tests in sandboxes, and OpenStack's chapter in real clouds
 	@scripts/setup test
 	@scripts/test
 
