@@ -218,6 +218,7 @@ def test_no_certificate_is_in_use_for_what_is_gone(web: Web, certificate: str, o
     comes_to(lambda: owner.consumers(certificate), [])
 
 
+@pytest.mark.timeout(600 + 30 * KILLS)  # a program's start takes long on a busy machine
 def test_killed_at_any_moment(evener: Services, user: User, web: Web, certificate: str, usual: Pace) -> None:
     dice = random.Random(SEED)
     changes = Changes(user, web.pool_id, web.member_id, web.subnet_id, certificate)
