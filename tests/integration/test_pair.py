@@ -150,6 +150,25 @@ class Host:
     def cut(self) -> None:
         subprocess.run(["ip", "link", "set", tap_name(self.port.id), "nomaster"], check=True)
 
+    def hears_the_other_no_more(self) -> None:
+        """Let nothing of VRRP out or in; clients go on to be heard."""
+        hooks = ("input", "output")
+        chains = (
+            f"chain {each} {{ type filter hook {each} priority -200; ip protocol 112 drop; }}"
+            for each in hooks
+        )
+        self._nft(f"table ip apart {{ {'; '.join(chains)}; }}")
+
+    def hears_the_other(self) -> None:
+        self._nft("delete table ip apart")
+
+    def _nft(self, words: str) -> None:
+        subprocess.run(["ip", "netns", "exec", self.namespace, "nft", words], check=True)
+
+    @property
+    def said_by_keepalived(self) -> str:
+        return Paths(self.own).log.read_text()
+
     def heal(self) -> None:
         link = ["ip", "link", "set", tap_name(self.port.id), "master", bridge_name(NETWORK)]
         subprocess.run(link, check=True)
@@ -272,6 +291,21 @@ def test_a_cut_link_moves_the_vip_and_one_has_it_once_it_is_healed(two):
     eventually(lambda: len(two.owners()) == 1, 2)
     eventually(lambda: two.get().startswith("member"), 2)
     two.first.start()
+
+
+@on_two_hosts
+def test_two_that_clients_see_and_each_other_not_agree_again_and_tell_it_in_the_log(two):
+    two.first.hears_the_other_no_more()
+    eventually(lambda: two.owners() == [Role.MASTER, Role.BACKUP], 3)
+    eventually(lambda: two.second.says_it_has_vip, 5)
+    two.first.hears_the_other()
+    eventually(lambda: two.owners() == [Role.MASTER], 2)
+    eventually(lambda: two.get().startswith("member"), 2)
+    eventually(lambda: two.second.says_it_has_vip is False, 5)
+    assert "higher priority" in two.second.said_by_keepalived
+    two.first.control.reports.clear()
+    two.first.look()
+    eventually(lambda: two.first.says_it_has_vip)
 
 
 @on_two_hosts

@@ -154,6 +154,22 @@ def test_who_has_the_vip_is_master_as_the_agents_say(site: Site) -> None:
     assert listed == ["MASTER", "BACKUP"]
 
 
+def test_who_had_the_vip_all_the_time_says_so_again_when_the_other_one_has_it_no_more(site: Site) -> None:
+    balancer = site.create(topology=PAIR)
+    for host in (HOST, OTHER):  # which do not see each other
+        site.sees_vip(balancer, host, has_vip=True)
+    told = site.agents[HOST].looked
+    told.clear()
+    site.sees_vip(balancer, OTHER, has_vip=False)
+    assert told == [balancer["id"]]
+    site.sees_vip(balancer, HOST, has_vip=True)
+    assert site.roles(balancer) == {HOST: "MASTER", OTHER: "BACKUP"}
+    site.sees_vip(balancer, OTHER, has_vip=True)
+    told.clear()
+    site.sees_vip(balancer, HOST, has_vip=False)
+    assert told == [], "the other one is known to have it"
+
+
 def test_what_says_nothing_is_served_by_one_and_lbaas_knows_nothing_of_two(site: Site) -> None:
     assert site.create()["topology"] == "SINGLE"
     pair = site.create(topology=PAIR)

@@ -36,8 +36,13 @@ class Reporter:
         self.counters = Gatherer("counters", COUNTED_AT_ONCE, self._report_all_news, self._not_counted)
 
     def applied(self, balancer: Balancer, graph: Graph, lacking: Mapping[str, str]) -> None:
-        """Say that all of `graph` is applied but what is `lacking`, by the objects' ids, or cannot be read."""
+        """Say that all of `graph` is applied but what is `lacking`, by the objects' ids, or cannot be read.
+
+        One of two says also what is no news: whether it has the VIP may have been taken for the other one's meanwhile.
+        """
         with balancer.reporting:
+            if balancer.is_one_of_two:
+                self._reported.pop(balancer.id, None)
             self._report(
                 Report(
                     loadbalancer_id=balancer.id,

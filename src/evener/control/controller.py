@@ -165,6 +165,9 @@ class BusController:
         if report.observation is not None:
             reports.store_observation(tx, balancer_id, sender, report.observation, known)
             reports.store_vip(tx, sender, balancer_id, report.observation)
+            if self._bus is not None and sender.binding.has_vip and report.observation.has_vip is False:
+                hosts = pairs.without_vip(tx, balancer_id, agent_id)
+                tx.after_commit(partial(look, self._bus, hosts, balancer_id))
         if report.applied_generation is not None:
             reports.remove_what_went(tx, self._secrets, balancer_id)
             if self._bus is not None and Role(sender.binding.role) is not Role.STANDALONE:

@@ -125,6 +125,16 @@ def waiting(tx: Transaction, loadbalancer_id: str, agent_id: str, applied: int) 
     return tx.scalar_ids(found)
 
 
+def without_vip(tx: Transaction, loadbalancer_id: str, agent_id: str) -> list[str]:
+    """Return the host of the other agent of two, where that is not known to have the VIP either.
+
+    It may have had it all the time, and what it said of that was taken back when this one said so too.
+    """
+    others = (bindings.c.loadbalancer_id == loadbalancer_id, bindings.c.agent_id != agent_id)
+    found = select(agents.c.host).join(bindings, bindings.c.agent_id == agents.c.id)
+    return tx.scalar_ids(found.where(*others, bindings.c.has_vip.is_(False)))
+
+
 def first_to_renew(tx: Transaction, loadbalancer_id: str) -> list[str]:
     """Return the hosts that get a new worker first: not the one with the VIP, where that is known."""
     its = bindings.c.loadbalancer_id == loadbalancer_id
