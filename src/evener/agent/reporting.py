@@ -19,18 +19,21 @@ from evener.resources.graph import Graph
 LOG = logging.getLogger(__name__)
 HEALTH_WORKERS = 2
 COUNTED_AT_ONCE = 25  # load balancers whose counters are told with one call
+TELL = "tell"  # the key of telling what counters have been read; behind all ids in the order of keys
 HEALTH_AGAIN_S = 0.05  # until another look at members' health, of a load balancer that is being changed
 
 
 class Reporter:
     """All methods may be called from any thread.
 
-    Into the queues of `health` and `counters` go the ids of load balancers whose news is to be told, soon or some time.
+    Into the queues of `health` and `counters` go the ids of load balancers whose news is to be told, soon or some time;
+    of counters, once there is enough of it, or with `TELL`.
     """
 
     def __init__(self, control: Control, balancers: Balancers) -> None:
         self._control, self._balancers = control, balancers
         self._reported: dict[str, Observation] = {}
+        self._untold: dict[str, Observation] = {}  # news of counters, as they were read
         self._loads: dict[str, tuple[int, int]] = {}  # members and open connections, as seen last
         self.health = Workers("health", HEALTH_WORKERS, self._report_news, self._health_not_reported)
         self.counters = Gatherer("counters", COUNTED_AT_ONCE, self._report_all_news, self._not_counted)
@@ -62,6 +65,7 @@ class Reporter:
         """Say that nothing of a load balancer is left."""
         self._reported.pop(balancer.id, None)
         self._loads.pop(balancer.id, None)
+        self._untold.pop(balancer.id, None)
         with balancer.reporting:
             self._report(Report(loadbalancer_id=balancer.id, gone=True))
 
@@ -82,6 +86,7 @@ class Reporter:
     def _news(self, balancer: Balancer, wait_s: float | None = None) -> Observation | None:
         """Return what can be observed, if it is not what was reported last."""
         seen = balancer.observe(wait_s=wait_s)
+        self._untold.pop(balancer.id, None)  # what was read before
         if seen is not None:
             connections = sum(each.active_connections for each in seen.listeners.values())
             self._loads[balancer.id] = (len(seen.members), connections)
@@ -102,26 +107,43 @@ class Reporter:
             balancer.reporting.release()
 
     def _report_all_news(self, keys: Sequence[str]) -> None:
-        """Tell of several with one call, those left out that are being changed; the next reading tells of them."""
+        """Read several, those left out that are being changed; tell what is news where that is much, or it is time."""
+        for key in keys:
+            if key != TELL:
+                self._count(key)
+        if TELL in keys or len(self._untold) >= COUNTED_AT_ONCE:
+            self._tell_counters()
+
+    def _count(self, key: str) -> None:
+        """Note what is news of a load balancer; the next reading looks again at one that somebody else reports on."""
+        balancer = self._balancers.get(key)
+        if balancer is None or not balancer.reporting.acquire(blocking=False):
+            return
+        try:
+            seen = self._news(balancer, wait_s=0)
+            if seen is not None:
+                self._untold[key] = seen
+        except Exception as error:  # noqa: BLE001 - others are well
+            self._not_reported(key, error)
+        finally:
+            balancer.reporting.release()
+
+    def _tell_counters(self) -> None:
+        """Tell what was noted with one call, but for what somebody else reports on: that is newer."""
         with ExitStack() as reporting:
-            found = [report for key in keys if (report := self._counted(key, reporting)) is not None]
+            found = []
+            for key in list(self._untold):
+                balancer = self._balancers.get(key)
+                free = balancer is not None and balancer.reporting.acquire(blocking=False)
+                if balancer is not None and free:
+                    reporting.callback(balancer.reporting.release)
+                seen = self._untold.pop(key, None)
+                if seen is not None and free:
+                    found.append(Report(loadbalancer_id=key, observation=seen))
             taken = self._control.report_all(found) if found else ()
             for report, was_taken in zip(found, taken, strict=True):
                 if was_taken and report.observation is not None:
                     self._reported[report.loadbalancer_id] = report.observation
-
-    def _counted(self, key: str, reporting: ExitStack) -> Report | None:
-        """Return what is news of a load balancer, which nobody else reports on until `reporting` ends."""
-        balancer = self._balancers.get(key)
-        if balancer is None or not balancer.reporting.acquire(blocking=False):
-            return None
-        reporting.callback(balancer.reporting.release)
-        try:
-            seen = self._news(balancer, wait_s=0)
-        except Exception as error:  # noqa: BLE001 - others are well
-            self._not_reported(key, error)
-            return None
-        return None if seen is None else Report(loadbalancer_id=key, observation=seen)
 
     def _health_not_reported(self, key: str, error: Exception) -> None:
         if isinstance(error, Busy):

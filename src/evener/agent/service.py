@@ -29,7 +29,7 @@ from evener.agent.memory import Memory
 from evener.agent.metrics import AgentMetrics
 from evener.agent.neighbours import NeighbourTables
 from evener.agent.repair import NETWORKS, Repairer
-from evener.agent.reporting import Reporter
+from evener.agent.reporting import TELL, Reporter
 from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.agent.work import Gatherer, Workers
 from evener.bus.base import Controller
@@ -449,9 +449,11 @@ class AgentService:
         while not self._stopped.wait(interval_s if self._heard else min(interval_s, UNHEARD_S)):
             self._beat()
             balancers = self._balancers.all()
+            share = 0.0
             for number, balancer in enumerate(balancers):
                 share = number // READ_AT_ONCE * READ_AT_ONCE / len(balancers)
                 self._reporter.counters.queue.put(balancer.id, interval_s * share)
+            self._reporter.counters.queue.put(TELL, interval_s * share)  # with the last of them
             unsure = [each.id for each in balancers if each.plugged and not each.sure]
             for balancer_id in random.sample(unsure, min(len(unsure), CONFIRMED_AT_ONCE)):
                 self._repairer.confirm(balancer_id)
