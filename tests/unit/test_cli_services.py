@@ -269,13 +269,13 @@ def test_top_shows_rates_between_two_readings(server, run):
     }
     server.objects["statuses"] = {"loadbalancer": tree}
     counters = {"active_connections": 2, "total_connections": 7, "bytes_in": 5, "bytes_out": 1500}
-    server.objects["stats"] = {**counters, "members": {"m": counters}}
+    server.objects["stats"] = {**counters, "requests": 9, "members": {"m": counters}}
     out = run("top LB -n 2 -d 0.05")
     rows = [line.split() for line in out.split("\n\n")[1].splitlines()[1:]]
-    assert rows[0] == ["LB", "ONLINE", "2", "0", "0", "0", "7", "-"]
+    assert rows[0] == ["LB", "ONLINE", "2", "0", "0", "0", "0", "7", "-"]
     assert rows[1][:3] == ["listener", "L", "ONLINE"]
     assert rows[2][:3] == ["pool", "P", "DEGRADED"]
-    assert rows[3] == ["member", "m1", "10.0.0.9:80", "OFFLINE", "2", "0", "0", "0", "7", "-"]
+    assert rows[3] == ["member", "m1", "10.0.0.9:80", "OFFLINE", "2", "0", "-", "0", "0", "7", "-"]
     assert "the first" not in out
 
 
