@@ -119,6 +119,7 @@ def test_agents_that_are_dead_or_get_none_do_not_count() -> None:
 
 
 def test_a_host_is_full_that_says_it_has_hardly_any_memory_left() -> None:
-    said = {"a": {"memory_left": 0.05}, "b": {"memory_left": 0.5}, "c": {"memory_left": None}, "d": None}
+    left = {"a": 0.05, "b": 0.5, "c": None, "none at all": 0.0}
+    said = {"d": None, **{host: {"memory_left": part} for host, part in left.items()}}
     agents = [{"host": host, "configurations": {"load": load}} for host, load in said.items()]
-    assert full([*agents, {"host": "e", "configurations": None}, {"host": "f"}]) == {"a"}
+    assert full([*agents, {"host": "e", "configurations": None}, {"host": "f"}]) == {"a", "none at all"}

@@ -62,8 +62,9 @@ def domains_of(agents: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def full(agents: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Return the hosts of the agents that have hardly any memory left, as these say."""
-    left = {str(each["host"]): ((each.get("configurations") or {}).get("load") or {}) for each in agents}
-    return frozenset(host for host, load in left.items() if (load.get("memory_left") or 1) < SCARCE)
+    said = {str(each["host"]): ((each.get("configurations") or {}).get("load") or {}) for each in agents}
+    left = {host: load.get("memory_left") for host, load in said.items()}
+    return frozenset(host for host, part in left.items() if part is not None and part < SCARCE)
 
 
 def loads(places: Iterable[Place], hosts: Iterable[str]) -> dict[str, float]:
