@@ -121,12 +121,16 @@ def test_what_is_being_reported_or_is_gone_is_left_out(site: Site) -> None:
     assert [each.loadbalancer_id for each in site.calls[-1]] == [busy.id]
 
 
-def test_what_control_did_not_hear_is_told_after_the_next_reading(site: Site) -> None:
-    one = site.all[0]
-    one.counts(1)
+def test_what_control_did_not_hear_is_told_after_the_next_reading(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = site.all[:2]
+    for each in (one, other):
+        each.counts(1)
+        site.read(each.id)
     site.is_away = True
-    with pytest.raises(Unavailable):
-        site.read(one.id, TELL)
+    site.read(TELL)
+    assert "The counters of 2 load balancers are not reported: Control does not answer" in caplog.text
     site.is_away = False
     site.read(one.id, TELL)
     assert [[each.observation for each in call] for call in site.calls] == [[one.seen]]

@@ -140,7 +140,11 @@ class Reporter:
                 seen = self._untold.pop(key, None)
                 if seen is not None and free:
                     found.append(Report(loadbalancer_id=key, observation=seen))
-            taken = self._control.report_all(found) if found else ()
+            try:
+                taken = self._control.report_all(found) if found else ()
+            except Exception as error:  # noqa: BLE001 - other load balancers are read all the same
+                self._not_counted([each.loadbalancer_id for each in found], error)
+                return
             for report, was_taken in zip(found, taken, strict=True):
                 if was_taken and report.observation is not None:
                     self._reported[report.loadbalancer_id] = report.observation
