@@ -2,8 +2,8 @@
 
 import inspect
 import itertools
-import sys
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from functools import update_wrapper, wraps
@@ -24,7 +24,10 @@ STEP_S = 0.1
 
 
 def again(measure: Callable[P, None]) -> Callable[P, None]:
-    """Have `measure` done up to three times, until it fails no more; it begins with what it needs each time."""
+    """Have `measure` done up to three times, until it fails no more; it begins with what it needs each time.
+
+    Of each that failed there is a warning at the end of the run: what comes often is no machine without time.
+    """
 
     @wraps(measure)
     def measured(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -32,7 +35,7 @@ def again(measure: Callable[P, None]) -> Callable[P, None]:
             try:
                 return measure(*args, **kwargs)
             except AssertionError as error:
-                sys.stdout.write(f"{measure.__name__} is done again: {error}\n")
+                warnings.warn(f"{measure.__name__} is done again: {error}", stacklevel=2)
         return measure(*args, **kwargs)
 
     return measured
