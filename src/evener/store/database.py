@@ -93,7 +93,7 @@ class Database:
         """Open a transaction that may change rows: committed at the end, rolled back by an exception.
 
         One that is not `lasting` waits for no disk, where the database can do without: of what comes again by itself
-        the last second may go with the power, and no other transaction's does.
+        the last second may go with the power, or a crash of PostgreSQL, and no other transaction's does.
         """
         self.be_there()
         with self._turn, self.engine.connect() as connection:
