@@ -49,6 +49,10 @@ class Asked:
         """Ask Octavia's API; see `Cloud.ask`."""
         return self.cloud.ask(self.session.login, method, BALANCING, f"/lbaas{path}", body, **query)
 
+    def operating(self, method: str, path: str, **query: Any) -> Any:
+        """Ask Octavia's API what operators ask; see `Cloud.ask`."""
+        return self.cloud.ask(self.session.login, method, BALANCING, f"/octavia{path}", **query)
+
     def network(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Ask Neutron's API; see `Cloud.ask`."""
         return self.cloud.ask(self.session.login, method, NETWORK, path, body, **query)

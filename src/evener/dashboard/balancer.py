@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from evener.dashboard import picture
+from evener.dashboard import picture, places
 from evener.dashboard.asked import Asked, Html
 from evener.dashboard.cloud import CloudError, Refused
 from evener.dashboard.rates import WHOLE, Flows, Names
@@ -23,6 +23,7 @@ class Tree:
     listeners: list[Json]
     pools: list[Json]
     floating_ip: Json | None
+    places: places.Places
 
 
 def read(asked: Asked) -> Tree:
@@ -43,6 +44,7 @@ def read(asked: Asked) -> Tree:
     found = iter(
         together(
             lambda: floating_ip(asked, shown),
+            lambda: places.read(asked, shown),
             *(partial(get, f"/pools/{each['id']}/members") for each in pools),
             *(partial(get, f"/healthmonitors/{each}") for each in monitors),
             *(
@@ -51,7 +53,7 @@ def read(asked: Asked) -> Tree:
             ),
         )
     )
-    floating = next(found)
+    floating, served_by = next(found), next(found)
     for pool in pools:
         pool["members"] = next(found)["members"]
     by_id = {each: next(found)["healthmonitor"] for each in monitors}
@@ -63,7 +65,7 @@ def read(asked: Asked) -> Tree:
     rules = together(*(partial(get, f"/l7policies/{each['id']}/rules") for each in policies))
     for policy, its in zip(policies, rules, strict=True):
         policy["rules"] = its["rules"]
-    return Tree(shown, listeners, pools, floating)
+    return Tree(shown, listeners, pools, floating, served_by)
 
 
 def name(asked: Asked) -> str:
@@ -119,6 +121,7 @@ def values(tree: Tree) -> Json:
         "pools": tree.pools,
         "pool_names": names,
         "floating_ip": tree.floating_ip,
+        "places": tree.places,
         "picture": picture.draw(tree.balancer, tree.listeners, tree.pools),
         "commands": [
             shlex.join(["openstack", "loadbalancer", "show", identity]),
