@@ -21,6 +21,7 @@ from bench import (
     membership,
     octavia,
     others,
+    pairs,
     report,
     scale,
     takeover,
@@ -81,6 +82,7 @@ PARTS: dict[str, Callable[[], Iterable[Result]]] = {
         lambda api, subnet, _bridge, _: takeover.measure(api, subnet), takeover.SETTINGS
     ),
     "failover": failover.measure,
+    "pairs": pairs.measure,
     "lost_host": lost_host.measure,
     "agents": agents.measure,
     "cloud": cloud.measure,

@@ -20,7 +20,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rabbitmq import RabbitMQ, with_a_node
 from sqlalchemy import func, select, update
+from standalone import Standalone
 
 from bench import counted_server, report, seeding
 from bench.api import OCTAVIA, Api, Made
@@ -30,10 +32,6 @@ from bench.topology import END_S, MEMBERS, wait_for
 from evener.control.controller import BusController
 from evener.store.database import Database, Transaction
 from evener.store.schema import agents, bindings, listeners, loadbalancers, member_health, members
-
-sys.path += [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests" / "e2e")]
-from rabbitmq import RabbitMQ, with_a_node
-from standalone import Standalone
 
 PORT = 19880
 # Load balancers, and agents, of which 100 take a machine of more than two processors.

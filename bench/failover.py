@@ -5,24 +5,18 @@ cut off belongs to the one that has the VIP.
 """
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from statistics import median
-from tempfile import TemporaryDirectory
+
+from existing_bridge import BRIDGE
+from node import HOST
+from two_machines import OCTAVIA, WITHIN_S, Caller, Pair, paired
 
 from bench import report
 from bench.report import Result
-
-sys.path += [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests" / "e2e")]
-from existing_bridge import BRIDGE
-from node import HOST
-from rabbitmq import with_a_node
-from standalone import Standalone
-from two_machines import OCTAVIA, WITHIN_S, Caller, Pair, cloud_of_both, joined, node_on, paired
-
+from bench.two_hosts import two_hosts
 from waiting import eventually
 
 REPETITIONS = 20
@@ -33,7 +27,7 @@ LOST_MS, LOST_WORST_MS, KILLED_MS, PLANNED_MS = 350, 400, 100, 50
 
 def measure() -> Iterator[Result]:
     """Lose one of the two, again and again, in each way."""
-    with TemporaryDirectory() as directory, _a_pair(Path(directory)) as pair:
+    with _a_pair() as pair:
         for what, lose, find, aims in (
             ("HAProxy killed", _kill, _nothing, (KILLED_MS, None)),
             ("planned failover", _fail_over, _nothing, (PLANNED_MS, None)),
@@ -51,18 +45,9 @@ def measure() -> Iterator[Result]:
 
 
 @contextmanager
-def _a_pair(directory: Path) -> Iterator[Pair]:
-    with ExitStack() as stack:
-        rabbitmq = stack.enter_context(with_a_node())
-        server = Standalone(directory / "standalone", PORT, settings=stack.enter_context(joined(rabbitmq)))
-        stack.callback(server.purge)
-        server.start()
-        node = node_on(rabbitmq, directory / "node")
-        stack.callback(node.stop)
-        node.start()
-        cloud = cloud_of_both(server)
-        stack.callback(cloud.remove)
-        yield stack.enter_context(paired(cloud, server, node))
+def _a_pair() -> Iterator[Pair]:
+    with two_hosts(PORT) as (cloud, server, node), paired(cloud, server, node) as pair:
+        yield pair
 
 
 def _outage_ms(pair: Pair, lose: Callable[[Pair], object], find: Callable[[Pair], object]) -> float:

@@ -6,51 +6,34 @@ the same host, as many at a time as it has processors: that is what it can do.
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+from existing_bridge import BRIDGE
+from node import HOST, Node
+from standalone import Balancer, Cloud, Standalone, haproxies
+from two_machines import OCTAVIA, WITHIN_S
 
 from bench import report, topology
 from bench.report import Result
-
-sys.path += [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests" / "e2e")]
-from existing_bridge import BRIDGE
-from node import HOST, Node
-from rabbitmq import with_a_node
-from standalone import Balancer, Cloud, Standalone, haproxies
-from two_machines import OCTAVIA, WITHIN_S, cloud_of_both, joined, node_on
-
+from bench.two_hosts import MANY, two_hosts
 from waiting import eventually
 
 BALANCERS, AIM_MS = 100, 2000
 TIMES_BY_HAND = 1.0
 TICKS = os.sysconf("SC_CLK_TCK")
 PORT, TIMEOUT_S, INTERVAL_S = 19878, 10, 2
-QUOTAS = "[quotas]\n" + "".join(
-    f"quota_{kind} = -1\n" for kind in ("loadbalancer", "listener", "pool", "member", "healthmonitor")
-)
 GATEWAY = "10.44.0.1"
 ANSWERS_S, POLL_S, GONE_WITHIN_S = 0.3, 0.02, 120.0
 
 
 def measure() -> Iterator[Result]:
     """Kill a host with many load balancers."""
-    with TemporaryDirectory() as directory, ExitStack() as stack:
-        rabbitmq = stack.enter_context(with_a_node())
-        lines = stack.enter_context(joined(rabbitmq))
-        times = f"heartbeat_timeout = {TIMEOUT_S}\nperiodic_interval = {INTERVAL_S}"
-        lines = lines.replace("[DEFAULT]", f"[DEFAULT]\n{times}", 1) + QUOTAS
-        server = Standalone(Path(directory) / "standalone", PORT, settings=lines)
-        stack.callback(server.purge)
-        server.start()
-        node = node_on(rabbitmq, Path(directory) / "node")
-        node.start()
-        cloud = cloud_of_both(server)
-        stack.callback(cloud.remove)
+    times = f"heartbeat_timeout = {TIMEOUT_S}\nperiodic_interval = {INTERVAL_S}"
+    with two_hosts(PORT, times, MANY) as (cloud, server, node):
         yield from _measured(cloud, server, node)
 
 

@@ -13,14 +13,12 @@ from statistics import median
 from threading import Event, Thread
 from typing import Any
 
+import foreign_tables
 from bench import report, topology, traffic
 from bench.api import NETWORKING, OCTAVIA, Api
 from bench.report import Result
 from bench.topology import run
 from evener.host.linuxbridge import bridge_name
-
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-import foreign_tables
 
 AIM_MS = 200
 REPETITIONS = 5

@@ -131,6 +131,22 @@ def test_a_host_that_dies_is_replaced_at_once_and_takes_nothing_when_it_is_back(
     assert max(caller.longest_gap_s, later.longest_gap_s) < LONGEST_S * patience()
 
 
+def test_of_two_that_die_and_come_back_one_has_the_vip_again_and_both_serve(pair: Pair) -> None:
+    for dead in (pair.standalone, pair.node):
+        dead.kill()
+    for host in (HOST, pair.standalone_host):
+        for name in ("keepalived", "haproxy"):  # keepalived first: it would give the VIP away in order
+            pair.kill(name, host)
+    assert not any(pids for pids in pair.serving("haproxy").values())
+    pair.standalone.start()
+    pair.node.start()
+    eventually(pair.is_well, WITHIN_S)
+    with Caller(pair.cloud, pair.vip):
+        pair.cloud.api.update(pair.balancer.lb, description="told to both that are back")
+        pair.cloud.api.wait_active(pair.balancer.lb, WITHIN_S)
+    assert len(pair.owners()) == 1
+
+
 def test_what_is_changed_is_served_by_both(pair: Pair) -> None:
     pair.cloud.api.update(pair.balancer.members["web2"], weight=0)
     pair.cloud.api.wait_active(pair.balancer.lb, WITHIN_S)

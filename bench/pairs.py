@@ -1,0 +1,179 @@
+"""A hundred load balancers that two hosts serve: what they take while nobody asks, and how long until the last answers
+when the host dies that has all VIPs.
+"""
+
+import asyncio
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+import psutil
+from node import HOST
+from standalone import Thing
+from two_machines import OCTAVIA, PAIR
+
+from bench import report
+from bench.report import Result
+from bench.two_hosts import MANY, TwoHosts, two_hosts
+from evener.host import netns
+from waiting import eventually
+
+PORT = 19879
+PAIRS, WITHIN_S = 100, 300.0
+STANDBY_MIB, IDLE_PERCENT, LAST_MS = 8, 5, 600
+SETTLE_S, IDLE_S = 15.0, 20.0
+AGAIN_S, ANSWER_S = 0.05, 0.25
+MIB = 1 << 20
+REQUEST = b"GET / HTTP/1.1\r\nHost: pairs\r\nConnection: close\r\n\r\n"
+
+
+def measure() -> Iterator[Result]:
+    """Make them, look at them, and lose one of the hosts."""
+    with two_hosts(PORT, more=MANY) as hosts:
+        made = [_pair(hosts, number) for number in range(PAIRS)]
+        for each in made:
+            hosts.cloud.api.wait_active(each, WITHIN_S)
+        eventually(lambda: _masters(hosts) >= PAIRS, WITHIN_S)
+        yield from _standing_by(hosts)
+        yield from _lost(hosts, [each["vip_address"] for each in made])
+        for each in made:
+            hosts.cloud.api.request("DELETE", f"{OCTAVIA}/lbaas/loadbalancers/{each['id']}?cascade=true")
+        for each in made:
+            hosts.cloud.api.wait_gone(each, WITHIN_S)
+
+
+def _pair(hosts: TwoHosts, number: int) -> Thing:
+    """Make one with all that it takes to answer, and no monitor."""
+    api, subnet = hosts.cloud.api, hosts.cloud.subnet
+    lb = api.have("loadbalancer", f"pair-{number}", vip_subnet_id=subnet["id"])
+    change = {"loadbalancer": {"topology": PAIR}}
+    assert api.request("PUT", f"{OCTAVIA}/lbaas/loadbalancers/{lb['id']}", change).ok
+    below = {"loadbalancer_id": lb["id"], "protocol": "HTTP"}
+    pool = api.have("pool", f"pair-{number}-pool", **below, lb_algorithm="ROUND_ROBIN")
+    hosts.cloud.member(pool, hosts.cloud.webs[0], subnet)
+    api.have("listener", f"pair-{number}-http", **below, default_pool_id=pool["id"], protocol_port=80)
+    return lb
+
+
+def _masters(hosts: TwoHosts, **of: str) -> int:
+    query = "&".join(f"{name}={value}" for name, value in {"role": "MASTER", "fields": "id", **of}.items())
+    return len(hosts.cloud.api.request("GET", f"{OCTAVIA}/octavia/amphorae?{query}").json()["amphorae"])
+
+
+def _of_node(hosts: TwoHosts) -> list[psutil.Process]:
+    """Return all processes of the second host."""
+    state, found = str(hosts.node.state), []
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(state in word for word in each.cmdline()):
+                found.append(each)
+    return found
+
+
+def _standing_by(hosts: TwoHosts) -> Iterator[Result]:
+    """Measure the second host while all VIPs are on the first."""
+    _have(hosts, hosts.server)
+    time.sleep(SETTLE_S)
+    processes = _of_node(hosts)
+    serving = [each for each in processes if each.name() in ("haproxy", "keepalived")]
+    memory = sum(each.memory_full_info().pss for each in serving) / MIB / PAIRS
+    name = "two hosts, a load balancer's memory on the host that stands by: HAProxy and keepalived"
+    yield report.aimed(name, memory, "MiB", report.AT_MOST, STANDBY_MIB)
+    before, began = _used_s(processes), time.monotonic()
+    time.sleep(IDLE_S)
+    share = 100 * (_used_s(processes) - before) / (time.monotonic() - began)
+    name = f"two hosts, processor of the one that stands by for {PAIRS} idle load balancers, with its agent"
+    yield report.aimed(name, share, "% of one", report.AT_MOST, IDLE_PERCENT)
+
+
+def _used_s(processes: Sequence[psutil.Process]) -> float:
+    """Return what they have taken of processors; children that ended are counted with who waited for them."""
+    found = 0.0
+    for each in processes:
+        with suppress(psutil.Error):
+            found += sum(each.cpu_times()[:4])
+    return found
+
+
+def _lost(hosts: TwoHosts, vips: Sequence[str]) -> Iterator[Result]:
+    _have(hosts, hosts.node)
+    time.sleep(SETTLE_S)
+    asking = _Asking(hosts.cloud.client.namespace, vips)
+    asking.until_all_answer()
+    subprocess.run(["ip", "link", "set", "up1", "down"], check=True)
+    lost = time.monotonic()
+    for each in _of_node(hosts):
+        with suppress(psutil.Error):
+            each.kill()
+    answered = asking.until_all_answer()
+    name = f"two hosts, host lost: until the last of {PAIRS} load balancers answers"
+    yield report.aimed(name, (max(answered) - lost) * 1000, "ms", report.AT_MOST, LAST_MS)
+    yield report.result("  half of them", (sorted(answered)[len(answered) // 2] - lost) * 1000, "ms")
+
+
+def _have(hosts: TwoHosts, host: object) -> None:
+    """See that one host has all VIPs: whoever else has one loses its HAProxy."""
+    loser = hosts.node if host is hosts.server else hosts.server
+    wanted = {"lb_network_ip": HOST} if host is hosts.node else {}
+
+    def has_all() -> bool:
+        on_node = _masters(hosts, lb_network_ip=HOST)
+        return on_node == (PAIRS if wanted else 0) and _masters(hosts) == PAIRS
+
+    def take() -> bool:
+        if has_all():
+            return True
+        state = str(loser.state)
+        for each in psutil.process_iter():
+            with suppress(psutil.Error):
+                if each.name() == "haproxy" and any(state in word for word in each.cmdline()):
+                    each.kill()
+        with suppress(AssertionError):
+            eventually(has_all, SETTLE_S)
+        return has_all()
+
+    eventually(take, WITHIN_S)
+
+
+class _Asking:
+    """Asks all addresses from a namespace, each again and again until it answers."""
+
+    def __init__(self, namespace: str, vips: Sequence[str]) -> None:
+        self._namespace, self._vips = namespace, vips
+
+    def until_all_answer(self) -> list[float]:
+        """Return when each answered, on the monotonic clock."""
+        found: list[float] = []
+
+        def run() -> None:
+            with netns.inside(self._namespace):
+                found.extend(asyncio.run(self._all()))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        assert len(found) == len(self._vips)
+        return found
+
+    async def _all(self) -> list[float]:
+        return await asyncio.gather(*map(self._one, self._vips))
+
+    async def _one(self, vip: str) -> float:
+        end = time.monotonic() + WITHIN_S
+        while time.monotonic() < end:
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(ANSWER_S):
+                    if await self._answers(vip):
+                        return time.monotonic()
+            await asyncio.sleep(AGAIN_S)
+        raise TimeoutError(vip)
+
+    async def _answers(self, vip: str) -> bool:
+        reader, writer = await asyncio.open_connection(vip, 80)
+        try:
+            writer.write(REQUEST)
+            return b" 200 " in await reader.readline()
+        finally:
+            writer.close()
