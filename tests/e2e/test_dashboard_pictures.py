@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from standalone import Cloud, Standalone, eventually
 
 pytestmark = pytest.mark.root
-LARGEST = 60_000  # bytes of a picture
+LARGEST = 80_000  # bytes of a picture
 SIZE = {"width": 1080, "height": 720}
 PAGES = {
     "overview": "/overview",

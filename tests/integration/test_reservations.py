@@ -69,10 +69,10 @@ class Inside:
         for kind in ("read", "write"):
             monkeypatch.setattr(database, kind, self._counted(getattr(database, kind)))
 
-    def _counted(self, opened: Callable[[], Any]) -> Callable[[], Any]:
+    def _counted(self, opened: Callable[..., Any]) -> Callable[..., Any]:
         @contextmanager
-        def counted() -> Iterator[Transaction]:
-            transaction = opened()
+        def counted(**how: bool) -> Iterator[Transaction]:
+            transaction = opened(**how)
             with transaction as tx:
                 actions, tx.run_afterwards = tx.run_afterwards, lambda: None
                 self.depth += 1

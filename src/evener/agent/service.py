@@ -100,6 +100,7 @@ class AgentService:
         self._control = Control(controller, host, journal, Memory(journal.home), self.metrics)
         self._refused: NotAlone | None = None
         self._strangers = 0  # load balancers that are here and not named, as of the last look
+        self._networks_wait = False  # some that are to go may stand on networks that go after them
         self._neighbours = NeighbourTables(self.metrics)
         self._workers = Workers("worker", workers, self._look_at, self._try_again)
         self._queue = self._workers.queue
@@ -348,7 +349,9 @@ class AgentService:
                 strangers |= journal.routers() - {each.id for each in wanted_routers}
             if wanted is not None:
                 strangers |= journal.networks() - {each.id for each in wanted}
+            self._networks_wait = True  # before anybody says so: what goes from now on is asked about again
             stay = self._control.to_stay(strangers)
+            self._networks_wait = bool(stay & strangers)
         except Unavailable:
             self._repairer.instead(NETWORKS)
             raise
@@ -435,6 +438,8 @@ class AgentService:
         self.metrics.certificates(loadbalancer_id, ())
         self._reporter.gone(balancer)
         LOG.info("Load balancer %s: removed", loadbalancer_id)
+        if self._networks_wait:
+            self._queue.put(NETWORKS)
 
     def _not_removed(self, balancer: Balancer, error: Exception) -> None:
         """Say why a load balancer that was told to go is still here; of one that is elsewhere now nobody asks."""

@@ -7,6 +7,14 @@ _CONSTRUCTED = 0x20
 _DEEPEST = 8  # a key in PKCS8 has four levels
 
 
+def is_encrypted_key(data: bytes) -> bool:
+    """Return whether `data` is a key that is encrypted (RFC 5958): first says how, where others have their version."""
+    if data[:1] != bytes([SEQUENCE]) or len(data) < 2:
+        return False
+    start, _ = _extent(data, 0)
+    return data[start : start + 1] == bytes([SEQUENCE])
+
+
 def largest_integer_bits(data: bytes) -> int:
     """Return the bits of the largest whole number in `data`, by its length; a sign's byte does not count."""
     lengths = (len(content.lstrip(b"\x00")) for tag, content in _values(data) if tag == INTEGER)

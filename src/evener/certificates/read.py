@@ -5,6 +5,7 @@ part of a key into a message, a log or a representation.
 """
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,13 +26,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from evener.certificates.der import largest_integer_bits
+from evener.certificates.der import is_encrypted_key, largest_integer_bits
 from evener.certificates.errors import Unusable
 from evener.certificates.parts import Certificate, Parts, is_der
 
 CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
 # What OpenSSL's security level 2 (Debian's default) takes from a server: 112 bits of security.
 LEAST_RSA_BITS = 2048
+_ENCRYPTED = re.compile(rb"^Proc-Type:\s*4\s*,\s*ENCRYPTED", re.MULTILINE)  # RFC 1421
 MOST_RSA_BITS = 8192  # a handshake with such a key takes a tenth of a second
 MOST_EXPONENT_BITS = 64  # as OpenSSL has it for keys above 3,072 bits
 MOST_CERTIFICATES = 20  # of one part; each handshake carries the chain
@@ -169,19 +171,20 @@ def _private_key(payload: bytes, passphrase: bytes | None) -> Any:
         return _load_key(load_der_private_key, payload, passphrase)
     for label, block in pem_blocks(payload):
         if label.endswith(b"PRIVATE KEY"):
-            _refuse_large(_content(block))
+            if not _ENCRYPTED.search(block):  # what such a one holds may look like anything
+                _refuse_large(_content(block))
             return _load_key(load_pem_private_key, block, passphrase)
     raise Unusable("The private key is missing or cannot be read: PEM or DER is expected")
 
 
 def _content(block: bytes) -> bytes:
-    """Return what a PEM block holds; some of no meaning where its headers say that it is encrypted."""
+    """Return what a PEM block holds, below its headers."""
     return base64.b64decode(b"".join(line for line in block.strip().split(b"\n")[1:-1] if b":" not in line))
 
 
 def _refuse_large(der: bytes) -> None:
     """Refuse a key by the length of its numbers, before anybody computes with them."""
-    if largest_integer_bits(der) > MOST_RSA_BITS:
+    if not is_encrypted_key(der) and largest_integer_bits(der) > MOST_RSA_BITS:
         raise Unusable(f"The private key has more than {MOST_RSA_BITS} bits, the most that are allowed")
 
 
