@@ -3,6 +3,8 @@ when the host dies that has all VIPs.
 """
 
 import asyncio
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -11,7 +13,7 @@ from contextlib import suppress
 
 import psutil
 from node import HOST
-from standalone import Thing
+from standalone import Thing, haproxies
 from two_machines import OCTAVIA, PAIR
 
 from bench import report
@@ -20,22 +22,23 @@ from bench.two_hosts import MANY, TwoHosts, two_hosts
 from evener.host import netns
 from waiting import eventually
 
-PORT = 19879
+PORT, CIDR = 19879, "10.44.0.0/22"  # each has three addresses
 PAIRS, WITHIN_S = 100, 300.0
 STANDBY_MIB, IDLE_PERCENT, LAST_MS = 8, 5, 600
 SETTLE_S, IDLE_S = 15.0, 20.0
 AGAIN_S, ANSWER_S = 0.05, 0.25
 MIB = 1 << 20
+OWN_HOST = os.uname().nodename
 REQUEST = b"GET / HTTP/1.1\r\nHost: pairs\r\nConnection: close\r\n\r\n"
 
 
 def measure() -> Iterator[Result]:
     """Make them, look at them, and lose one of the hosts."""
-    with two_hosts(PORT, more=MANY) as hosts:
+    with two_hosts(PORT, more=MANY, cidr=CIDR) as hosts:
         made = [_pair(hosts, number) for number in range(PAIRS)]
         for each in made:
             hosts.cloud.api.wait_active(each, WITHIN_S)
-        eventually(lambda: _masters(hosts) >= PAIRS, WITHIN_S)
+        eventually(lambda: len(_masters(hosts)) == PAIRS, WITHIN_S)
         yield from _standing_by(hosts)
         yield from _lost(hosts, [each["vip_address"] for each in made])
         for each in made:
@@ -49,7 +52,8 @@ def _pair(hosts: TwoHosts, number: int) -> Thing:
     api, subnet = hosts.cloud.api, hosts.cloud.subnet
     lb = api.have("loadbalancer", f"pair-{number}", vip_subnet_id=subnet["id"])
     change = {"loadbalancer": {"topology": PAIR}}
-    assert api.request("PUT", f"{OCTAVIA}/lbaas/loadbalancers/{lb['id']}", change).ok
+    answer = api.request("PUT", f"{OCTAVIA}/lbaas/loadbalancers/{lb['id']}", change)
+    assert answer.ok, answer.text
     below = {"loadbalancer_id": lb["id"], "protocol": "HTTP"}
     pool = api.have("pool", f"pair-{number}-pool", **below, lb_algorithm="ROUND_ROBIN")
     hosts.cloud.member(pool, hosts.cloud.webs[0], subnet)
@@ -57,9 +61,11 @@ def _pair(hosts: TwoHosts, number: int) -> Thing:
     return lb
 
 
-def _masters(hosts: TwoHosts, **of: str) -> int:
-    query = "&".join(f"{name}={value}" for name, value in {"role": "MASTER", "fields": "id", **of}.items())
-    return len(hosts.cloud.api.request("GET", f"{OCTAVIA}/octavia/amphorae?{query}").json()["amphorae"])
+def _masters(hosts: TwoHosts, host: str = "") -> list[str]:
+    """Return the load balancers whose VIP a host has, or any of both, as control has heard."""
+    query = f"role=MASTER&fields=loadbalancer_id{f'&lb_network_ip={host}' if host else ''}"
+    found = hosts.cloud.api.request("GET", f"{OCTAVIA}/octavia/amphorae?{query}").json()["amphorae"]
+    return [each["loadbalancer_id"] for each in found]
 
 
 def _of_node(hosts: TwoHosts) -> list[psutil.Process]:
@@ -74,7 +80,7 @@ def _of_node(hosts: TwoHosts) -> list[psutil.Process]:
 
 def _standing_by(hosts: TwoHosts) -> Iterator[Result]:
     """Measure the second host while all VIPs are on the first."""
-    _have(hosts, hosts.server)
+    _have(hosts, OWN_HOST)
     time.sleep(SETTLE_S)
     processes = _of_node(hosts)
     serving = [each for each in processes if each.name() in ("haproxy", "keepalived")]
@@ -98,7 +104,7 @@ def _used_s(processes: Sequence[psutil.Process]) -> float:
 
 
 def _lost(hosts: TwoHosts, vips: Sequence[str]) -> Iterator[Result]:
-    _have(hosts, hosts.node)
+    _have(hosts, HOST)
     time.sleep(SETTLE_S)
     asking = _Asking(hosts.cloud.client.namespace, vips)
     asking.until_all_answer()
@@ -113,28 +119,21 @@ def _lost(hosts: TwoHosts, vips: Sequence[str]) -> Iterator[Result]:
     yield report.result("  half of them", (sorted(answered)[len(answered) // 2] - lost) * 1000, "ms")
 
 
-def _have(hosts: TwoHosts, host: object) -> None:
-    """See that one host has all VIPs: whoever else has one loses its HAProxy."""
-    loser = hosts.node if host is hosts.server else hosts.server
-    wanted = {"lb_network_ip": HOST} if host is hosts.node else {}
+def _have(hosts: TwoHosts, host: str) -> None:
+    """See that one host has all VIPs: where the other one has one, its HAProxy is killed."""
+    (other,) = {HOST, OWN_HOST} - {host}
 
     def has_all() -> bool:
-        on_node = _masters(hosts, lb_network_ip=HOST)
-        return on_node == (PAIRS if wanted else 0) and _masters(hosts) == PAIRS
+        theirs = set(_masters(hosts, other))
+        for each in theirs:
+            for pid, command in haproxies(each).items():
+                if (str(hosts.node.state) in command) == (other == HOST):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+        time.sleep(SETTLE_S if theirs else 0)
+        return len(_masters(hosts, host)) == PAIRS
 
-    def take() -> bool:
-        if has_all():
-            return True
-        state = str(loser.state)
-        for each in psutil.process_iter():
-            with suppress(psutil.Error):
-                if each.name() == "haproxy" and any(state in word for word in each.cmdline()):
-                    each.kill()
-        with suppress(AssertionError):
-            eventually(has_all, SETTLE_S)
-        return has_all()
-
-    eventually(take, WITHIN_S)
+    eventually(has_all, WITHIN_S)
 
 
 class _Asking:

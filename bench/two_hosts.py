@@ -25,8 +25,8 @@ class TwoHosts(NamedTuple):
 
 
 @contextmanager
-def two_hosts(port: int, general: str = "", more: str = "") -> Iterator[TwoHosts]:
-    """Have both; `general` are lines of `[DEFAULT]`, `more` whole groups of settings."""
+def two_hosts(port: int, general: str = "", more: str = "", cidr: str = "10.44.0.0/24") -> Iterator[TwoHosts]:
+    """Have both, on a network of `cidr`; `general` are lines of `[DEFAULT]`, `more` whole groups of settings."""
     with TemporaryDirectory() as directory, ExitStack() as stack:
         rabbitmq = stack.enter_context(with_a_node())
         lines = stack.enter_context(joined(rabbitmq)).replace("[DEFAULT]", f"[DEFAULT]\n{general}", 1) + more
@@ -34,8 +34,14 @@ def two_hosts(port: int, general: str = "", more: str = "") -> Iterator[TwoHosts
         stack.callback(server.purge)
         server.start()
         node = node_on(rabbitmq, Path(directory) / "node")
-        stack.callback(node.stop)
+        stack.callback(_stop, node)
         node.start()
-        cloud = cloud_of_both(server)
+        cloud = cloud_of_both(server, cidr)
         stack.callback(cloud.remove)
         yield TwoHosts(cloud, server, node)
+
+
+def _stop(node: Node) -> None:
+    """Stop what runs: of a host that was lost nothing does."""
+    if node.process is not None and node.process.poll() is None:
+        node.stop()

@@ -1,5 +1,7 @@
 """A bridge that a host has already, as libvirt makes one, and a cloud whose network it is."""
 
+import ipaddress
+
 from standalone import Cloud, Host, Thing, ip
 
 BRIDGE = "virbr0"
@@ -28,7 +30,7 @@ class Existing(Cloud):
 
     def make_subnet(self, name: str, cidr: str) -> Thing:
         network = self.api.create("network", name=name, **flat("virt"))
-        pools = [{"start": "10.44.0.100", "end": "10.44.0.220"}]
+        pools = [{"start": "10.44.0.100", "end": str(ipaddress.ip_network(cidr)[-36])}]
         given = {"cidr": cidr, "ip_version": 4, "gateway_ip": "10.44.0.1", "allocation_pools": pools}
         return self.api.create("subnet", network_id=network["id"], **given)
 

@@ -91,6 +91,8 @@ def test_every_page_is_well_in_both_colours_and_languages(
             in_colours(page, theme, language)
             for name, path in PAGES.items():
                 page.goto(f"{standalone.url}/dashboard{path.format(**names)}")
+                if name == "overview" and "SCREENSHOTS" in os.environ:
+                    page.locator(".plot").first.wait_for(timeout=60_000)
                 if name == "load-balancer" and language == "en":
                     page.locator(".plot").first.wait_for()
                     expect(page.locator(".picture")).to_contain_text("requests/s")

@@ -83,9 +83,9 @@ def node_on(rabbitmq: RabbitMQ, directory: Path, program: Sequence[str] = (PROGR
     return Node(directory, url, (*ON_MACHINE, *program), MAPPINGS)
 
 
-def cloud_of_both(standalone: Standalone) -> Cloud:
+def cloud_of_both(standalone: Standalone, cidr: str = "10.44.0.0/24") -> Cloud:
     """Return the cloud once both agents are heard of."""
-    made = Existing(standalone, "10.44.0.0/24", host=Machine)
+    made = Existing(standalone, cidr, host=Machine)
     eventually(
         lambda: len(made.api.request("GET", "/networking/v2.0/agents").json()["agents"]) == 2, WITHIN_S
     )
