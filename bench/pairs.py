@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 from node import HOST
@@ -30,6 +31,11 @@ AGAIN_S, ANSWER_S = 0.05, 0.25
 MIB = 1 << 20
 OWN_HOST = os.uname().nodename
 REQUEST = b"GET / HTTP/1.1\r\nHost: pairs\r\nConnection: close\r\n\r\n"
+
+
+def is_possible() -> bool:
+    """Return whether the kernel lets so many processes watch files: each keepalived does, of both hosts here."""
+    return int(Path("/proc/sys/fs/inotify/max_user_instances").read_text()) >= 3 * PAIRS
 
 
 def measure() -> Iterator[Result]:
