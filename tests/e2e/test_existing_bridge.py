@@ -91,15 +91,14 @@ def test_without_its_bridge_at_the_start_nothing_is_online_until_it_is_there(clo
     ip(f"link delete {BRIDGE}")
     try:
         cloud.standalone.start()
-        eventually(lambda: cloud.api.show(balancer.lb)["provisioning_status"] == "ERROR")
-        assert (
-            f"{BRIDGE}, but there is no such interface"
-            in cloud.api.statuses(balancer.lb)["provisioning_error"]
-        )
+        eventually(lambda: cloud.api.show(balancer.lb)["provisioning_status"] == "ERROR", 60)
+        why = f"{BRIDGE}, but there is no such interface"
+        told = lambda: cloud.api.statuses(balancer.lb)["provisioning_error"] or ""  # noqa: E731
+        eventually(lambda: why in told(), 60, told)
         eventually(lambda: {*cloud.api.operating(balancer.lb).values()} == {"OFFLINE"})
     finally:
         make_bridge()
-    cloud.api.wait_active(balancer.lb)
+    cloud.api.wait_active(balancer.lb, 120)
     for host in cloud.hosts:
         host.rejoin()
     eventually(lambda: {*cloud.api.operating(balancer.lb).values()} == {"ONLINE"})
