@@ -12,6 +12,7 @@ from bench import report
 from bench.api import OCTAVIA, Api
 from bench.report import Result
 from bench.seeding import EVERYBODYS, RARE
+from evener.store import schema
 
 TIMES, PAGE = 30, 100
 DEARER_AT_MOST = 1.5
@@ -27,27 +28,7 @@ QUERIES = {
     "sorted by operating_status, the last first": "sort=operating_status:desc",
 }
 # What else Octavia's lists are sorted by, in either direction.
-SORTED_BY = (
-    *(
-        "id",
-        "name",
-        "description",
-        "admin_state_up",
-        "provider",
-        "flavor_id",
-        "availability_zone",
-        "topology",
-    ),
-    *(
-        "project_id",
-        "vip_address",
-        "vip_network_id",
-        "vip_port_id",
-        "vip_subnet_id",
-        "created_at",
-        "updated_at",
-    ),
-)
+SORTED_BY = ("id", "project_id", "created_at", *schema.SORTED_BY)
 ORDERS = [f"{each}:{way}" for each in SORTED_BY for way in ("asc", "desc")]
 
 

@@ -2,7 +2,6 @@
 
 import inspect
 import itertools
-import time
 import warnings
 from collections.abc import Callable
 from contextlib import closing
@@ -20,7 +19,6 @@ class Closed(Protocol):
 P = ParamSpec("P")
 T = TypeVar("T", bound=Closed)
 TIMES = 3
-STEP_S = 0.1
 
 
 def again(measure: Callable[P, None]) -> Callable[P, None]:
@@ -60,17 +58,3 @@ def anew(make: Callable[[Path], T]) -> Callable[[Callable[..., None]], Callable[
         return again(done)
 
     return decorated
-
-
-class OwnTime:
-    """A clock that stands still while this process does not run, for what is measured between its looks."""
-
-    def __init__(self) -> None:
-        self.now_s, self._looked = 0.0, time.monotonic()
-
-    def look(self) -> float:
-        """Go on, by what has gone by since the last look and no more than a step; return the time in seconds."""
-        now = time.monotonic()
-        self.now_s += min(now - self._looked, STEP_S)
-        self._looked = now
-        return self.now_s

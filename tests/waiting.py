@@ -8,6 +8,7 @@ from typing import Any
 
 AT_LEAST, AT_MOST = 2.0, 6.0
 USUAL_S = 20.0  # for what is not about how soon it happens
+STEP_S = 0.1
 LOOK_S = 1.0  # as long as a look counts at most: who was kept from looking has not waited
 
 
@@ -16,16 +17,28 @@ def patience() -> float:
     return min(max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), AT_MOST)
 
 
+class OwnTime:
+    """A clock that stands still while this process does not run, for what is measured between its looks."""
+
+    def __init__(self, step_s: float = STEP_S) -> None:
+        self.now_s, self._looked, self._step_s = 0.0, time.monotonic(), step_s
+
+    def look(self) -> float:
+        """Go on, by what has gone by since the last look and no more than a step; return the time in seconds."""
+        now = time.monotonic()
+        self.now_s += min(now - self._looked, self._step_s)
+        self._looked = now
+        return self.now_s
+
+
 def eventually(what: Callable[[], Any], within_s: float = USUAL_S, why: Callable[[], object] = str) -> Any:
     """Wait until `what()` is true, and return it; on failure show what `why()` says.
 
     The load is known as an average of a minute, and a machine may pause without one: all get twice as long.
     """
-    waited, last = 0.0, time.monotonic()
+    waited = OwnTime(LOOK_S)
     while not (value := what()):
-        now = time.monotonic()
-        waited, last = waited + min(now - last, LOOK_S), now
-        assert waited < within_s * max(patience(), AT_LEAST), (
+        assert waited.look() < within_s * max(patience(), AT_LEAST), (
             f"did not happen within {within_s} s: {what} {why()}"
         )
         time.sleep(0.02)

@@ -3,9 +3,11 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from standalone import frozen
 
 from waiting import eventually
 
@@ -105,14 +107,9 @@ class Node:
         self.process.kill()
         assert self.process.wait(60) == -signal.SIGKILL
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def frozen(self) -> AbstractContextManager[None]:
         """Let it do nothing meanwhile."""
-        self.process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
+        return frozen(self.process)
 
     def stop(self) -> None:
         self.process.terminate()

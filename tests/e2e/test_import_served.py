@@ -13,10 +13,9 @@ import pytest
 from standalone import Cloud, Standalone, Thing, Traffic, haproxies, ip, traces
 
 import foreign_tables
-from again import OwnTime
 from evener.host import netns
 from foreign_tables import new_id
-from waiting import eventually, patience
+from waiting import OwnTime, eventually, patience
 
 pytestmark = pytest.mark.root
 PROGRAM = str(Path(sys.executable).parent / "evener-db-manage")

@@ -20,9 +20,8 @@ from standalone import Cloud, Standalone
 from test_failover import cloud, node, settings
 from two_machines import WITHIN_S, Caller, Pair, paired
 
-from again import OwnTime
 from evener.host import syscalls
-from waiting import eventually, patience
+from waiting import OwnTime, eventually, patience
 
 __all__ = ["cloud", "node", "settings"]
 KILLS = int(os.environ.get("KILLS", "20"))

@@ -21,8 +21,7 @@ from node import HOST, PROGRAM, Node
 from rabbitmq import RabbitMQ
 from standalone import Balancer, Cloud, Standalone, haproxies, ip
 
-from again import OwnTime
-from waiting import eventually, patience
+from waiting import OwnTime, eventually, patience
 
 OCTAVIA = "/load-balancer/v2"
 MACHINE = "machine2"

@@ -173,7 +173,8 @@ class AgentService:
     @property
     def configurations(self) -> dict[str, Any]:
         """What this agent shows of itself, with how many load balancers it has as `instances`, and their `load`."""
-        load = {**self._reporter.load, "memory_left": memory.left()}
+        left = memory.left()
+        load = {**self._reporter.load, "memory_left": None if left is None else round(left, 3)}
         return {**self._configurations, "instances": len(self._balancers), "load": load}
 
     # What control calls.

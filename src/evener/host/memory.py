@@ -14,5 +14,5 @@ def left(file: Path = MEMINFO) -> float | None:
     with suppress(OSError, ValueError, KeyError, ZeroDivisionError):
         said = (line.split() for line in file.read_text().split("\n"))
         amounts = {words[0]: int(words[1]) for words in said if len(words) > 1}
-        return round(amounts["MemAvailable:"] / amounts["MemTotal:"], 3)
+        return amounts["MemAvailable:"] / amounts["MemTotal:"]
     return None
