@@ -20,6 +20,13 @@ AGENT_OPTS = [
         min=1,
         help="Seconds between two words to Neutron that the agent lives.",
     ),
+    cfg.IntOpt(
+        "inotify_instances",
+        default=8192,
+        min=0,
+        help="What fs.inotify.max_user_instances is raised to where it is lower and keepalived is installed, of which "
+        "each needs one; 0 leaves it as it is.",
+    ),
 ]
 LINUX_BRIDGE_OPTS = [
     cfg.DictOpt(

@@ -1,5 +1,6 @@
 """`evener-doctor` names what is broken: each set-up here is made broken in one way, and nothing else is bad."""
 
+import fcntl
 import json
 import os
 import socket
@@ -90,12 +91,22 @@ def of_cgroups_1(host: Host) -> None:
     host.patch.setattr(machine.cgroups, "root", refuse)
 
 
+def few_watchers(host: Host) -> None:
+    host.set("agent", "inotify_instances", 2**31 - 1)
+    lock = host.state / "lbaas" / "agent.pid"
+    lock.parent.mkdir()
+    held = lock.open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)  # an agent runs, and has not raised it
+    host.patch.setattr(host, "held", held, raising=False)
+
+
 Break = Callable[[Host], object]
 BROKEN: dict[str, tuple[Break, str, str]] = {
     "no HAProxy": (lambda it: (it.programs / "haproxy").unlink(), "HAProxy", "is not installed"),
     "an old HAProxy": (lambda it: it.program("haproxy", "HAProxy version 2.4.22"), "HAProxy", "is too old"),
     "another haproxy": (lambda it: it.program("haproxy", "hello"), "HAProxy", "names no version"),
     "no keepalived": (lambda it: (it.programs / "keepalived").unlink(), "keepalived", "is not installed"),
+    "few watchers": (few_watchers, "inotify", "of topology ACTIVE_STANDBY have room"),
     "no bridges": (no_bridges, "bridge", "Operation not supported"),
     "no cgroup v2": (of_cgroups_1, "cgroup v2", "is not mounted"),
     "no such group": (lambda it: it.set("haproxy", "user_group", "nobodys"), "group", "there is none"),

@@ -13,7 +13,8 @@ from evener.agent.underlay import MakeUnderlay, WhenNamed
 from evener.bus.base import Controller
 from evener.dataplane.base import load_drivers
 from evener.dataplane.vrrp import process
-from evener.host import driver, tuning
+from evener.host import driver, inotify, tuning
+from evener.host.errors import HostError
 
 LOG = logging.getLogger(__name__)
 _CLASS = "services.loadbalancer.drivers.haproxy.namespace_driver.HaproxyNSDriver"
@@ -38,6 +39,8 @@ def make_agent(
         LOG.warning("ovs_use_veth is ignored: it was for kernels older than any that Evener runs on")
     tuning.check(conf.haproxy.sysctls)
     device_drivers = load_drivers(device_names(conf.device_driver), conf)
+    if process.is_installed():
+        have_watchers(conf.agent.inotify_instances)
     return AgentService(
         host=conf.host,
         controller=controller,
@@ -61,6 +64,18 @@ def make_agent(
         workers=conf.agent_workers,
         underlay=underlay,
     )
+
+
+def have_watchers(number: int) -> None:
+    """Let `number` processes watch files where the kernel allows fewer: each keepalived does, and without it is deaf.
+
+    One that cannot hears nothing of its HAProxy's end, so where the limit cannot be raised, that is worth a word.
+    """
+    try:
+        if inotify.ensure_limit(number):
+            LOG.info("%s is %d from now on", inotify.SETTING, number)
+    except HostError as error:
+        LOG.warning("Few load balancers of two agents have room here: %s (docs/agents.md)", error)
 
 
 def device_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -41,6 +41,23 @@ def keepalived(said: str | None) -> Finding:
     return good(what, said.split("\n")[0][:60] if said else "installed")
 
 
+def watchers(limit: int | None, wanted: int, *, raised_at_start: bool) -> Finding:
+    """Check how many processes may watch files, as each keepalived does; `wanted` is what the agent raises it to.
+
+    None where the kernel does not say; 0 is wanted where the agent leaves it. `raised_at_start`: by its next one.
+    """
+    what, setting = "inotify", "fs.inotify.max_user_instances"
+    if limit is None:
+        return bad(what, "the kernel has none: nothing hears that HAProxy ends", "CONFIG_INOTIFY_USER=y")
+    says = f"{setting} is {limit}"
+    if limit >= wanted:
+        return good(what, says)
+    if raised_at_start:
+        return good(what, f"{says}; the agent raises it to {wanted} when it starts")
+    says += f", {wanted} is wanted: at most {limit} load balancers of topology ACTIVE_STANDBY have room"
+    return warn(what, says, f"sysctl -w {setting}={wanted}, outside where this is a container")
+
+
 FEATURES: Mapping[str, str] = {
     "network namespaces": "a kernel with CONFIG_NET_NS, and root (no unprivileged container)",
     "veth": "modprobe veth",

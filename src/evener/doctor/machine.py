@@ -25,7 +25,7 @@ from oslo_config import cfg
 from evener import config
 from evener.doctor import checks, kernel
 from evener.doctor.findings import Finding
-from evener.host import cgroups
+from evener.host import cgroups, inotify, sysctl
 from evener.host.errors import HostError
 
 ANSWER_S = 5
@@ -37,6 +37,7 @@ def of_agent(conf: cfg.ConfigOpts) -> Iterator[Finding]:
     """Yield what is found of what an agent needs."""
     yield checks.haproxy(said_by("haproxy", "-v"))
     yield checks.keepalived(said_by("keepalived", "--version"))
+    yield _watchers(conf)
     yield checks.root(os.geteuid())
     if kernel.is_root():
         for feature, error in kernel.ask().items():
@@ -75,6 +76,16 @@ def of_both(conf: cfg.ConfigOpts) -> Iterator[Finding]:
         yield checks.disk(str(there), room.f_bavail * room.f_frsize, size, room.f_favail, room.f_files)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     yield checks.open_files(hard, 2 * conf.api.max_connections)
+
+
+def _watchers(conf: cfg.ConfigOpts) -> Finding:
+    try:
+        limit = inotify.limit()
+    except HostError:
+        limit = None
+    can_raise = sysctl.is_writable(inotify.SETTING) or not kernel.is_root()  # who is not cannot tell
+    raised = can_raise and not is_held(config.agent_lock(conf))
+    return checks.watchers(limit, conf.agent.inotify_instances, raised_at_start=raised)
 
 
 def said_by(program: str, option: str) -> str | None:

@@ -1,4 +1,7 @@
-"""Kernel settings of the calling thread's network namespace, and of one interface there. Knows no setting by itself."""
+"""Kernel settings of the calling thread's network namespace, of one interface there, and of the host.
+
+Knows no setting by itself.
+"""
 
 import os
 from pathlib import Path
@@ -50,6 +53,20 @@ def ensure_named(name: str, value: str) -> bool:
 def exists(name: str) -> bool:
     """Return whether the namespace has a setting that sysctl(8) calls `name`."""
     return Path(_path(name)).is_file()
+
+
+def shown(name: str) -> str:
+    """Return what sysctl(8) shows of `name`.
+
+    Raises:
+        OSError: when it is not there, or may not be read.
+    """
+    return _read(_path(name)).decode().strip()
+
+
+def is_writable(name: str) -> bool:
+    """Return whether it can be set: /proc/sys is read-only in most containers."""
+    return os.access(_path(name), os.W_OK)
 
 
 def _path(name: str) -> str:
