@@ -3,8 +3,10 @@
 from typing import Any
 
 from api_cloud import HOST, Cloud, RecordingAgent
+from sqlalchemy import select
 
 from evener.resources.facts import Report
+from evener.store.schema import agents
 
 OTHER = "node-2"
 
@@ -90,6 +92,12 @@ def test_load_balancers_go_where_members_connections_and_memory_leave_most_room(
     assert placed(first=called, second=full) == HOST
     for says in (called, full):
         assert placed(first=says, second={}) == placed(first={}, second=says) == first, "one tells nothing"
+    absurd = ("much", [1], {"members": 10**400, "connections": 1}, {**idle, "memory_left": float("nan")})
+    for says in absurd:
+        assert placed(first=says, second=idle) == first, "one tells nothing that can be understood"
+        with cloud.database.read() as tx:
+            kept = tx.execute(select(agents.c.configurations).where(agents.c.host == HOST)).one()
+        assert kept.configurations == {}
 
 
 def test_load_balancers_on_a_physical_network_are_where_it_is_reached_and_else_refused(cloud: Cloud) -> None:

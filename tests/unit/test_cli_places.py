@@ -123,3 +123,6 @@ def test_a_host_is_full_that_says_it_has_hardly_any_memory_left() -> None:
     said = {"d": None, **{host: {"memory_left": part} for host, part in left.items()}}
     agents = [{"host": host, "configurations": {"load": load}} for host, load in said.items()]
     assert full([*agents, {"host": "e", "configurations": None}, {"host": "f"}]) == {"a", "none at all"}
+    odd = ("much", [1], 7, *({"memory_left": part} for part in ("none", [0], {}, float("nan"), 10**400)))
+    assert not full([{"host": "a", "configurations": {"load": load}} for load in odd])
+    assert not full([{"host": "a", "configurations": "none"}])

@@ -97,6 +97,13 @@ def test_what_comes_one_after_the_other_is_evened_out(sizes: list[int], number: 
         ({"load": {"members": -3, "connections": 4}}, None),
         ({"load": {"members": 3}}, None),
         ({"load": "much"}, None),
+        ({"load": [3, 4]}, None),
+        ({"load": {"members": 10**400, "connections": 4}}, None),
+        ({"load": {"members": 3, "connections": float("inf")}}, None),
+        *(
+            ({"load": {"members": 3, "connections": 4, "memory_left": left}}, None)
+            for left in (float("nan"), float("inf"), 10**400, -0.1, 1.1, "much", {})
+        ),
     ],
 )
 def test_what_an_agent_says_is_taken_where_it_is_understood(

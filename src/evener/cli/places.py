@@ -62,9 +62,18 @@ def domains_of(agents: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def full(agents: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Return the hosts of the agents that have hardly any memory left, as these say."""
-    said = {str(each["host"]): ((each.get("configurations") or {}).get("load") or {}) for each in agents}
-    left = {host: load.get("memory_left") for host, load in said.items()}
+    left = {str(each["host"]): _memory_left(each.get("configurations")) for each in agents}
     return frozenset(host for host, part in left.items() if part is not None and part < SCARCE)
+
+
+def _memory_left(said: Any) -> float | None:
+    """Return which part of its host's memory an agent says is left; None where it says nothing that is a number.
+
+    A server of a version before shows whatever an agent says.
+    """
+    load = said.get("load") if isinstance(said, Mapping) else None
+    left = load.get("memory_left") if isinstance(load, Mapping) else None
+    return left if isinstance(left, int | float) else None
 
 
 def loads(places: Iterable[Place], hosts: Iterable[str]) -> dict[str, float]:

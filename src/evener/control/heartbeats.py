@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import select
 
+from evener.control.load import load_of
 from evener.control.statuses import AGENT_DOWN_AFTER
 from evener.resources.agent import Agent
 from evener.resources.facts import Run
@@ -23,13 +24,16 @@ def record(
     """Note that the agent on `host` is alive, and return None; or why it is not taken for the one of that name.
 
     An agent never seen before is registered. Among the configurations `started_at` is when the agent started, in
-    ISO 8601, UTC, `moment` what its clock says now, and `availability_zone` where it is.
+    ISO 8601, UTC, `moment` what its clock says now, and `availability_zone` where it is; a `load` that is none is not
+    kept.
     """
     moment = now()
     shown = dict(configurations)
     started = shown.pop("started_at", None)
     zone = shown.pop("availability_zone", None)
     shown |= _clock(shown.pop("moment", None), moment)
+    if load_of(shown) is None:  # nor is what nobody understands kept for others to stumble over
+        shown.pop("load", None)
     values: dict[str, Any] = {"heartbeat_at": moment, "configurations": shown, "availability_zone": zone}
     if started is not None:
         values["started_at"] = datetime.fromisoformat(started)

@@ -14,15 +14,16 @@ from pydantic import Field, TypeAdapter, ValidationError
 MEMBERS, CONNECTIONS = 20, 200
 UNITS = 200  # to a load balancer; in whole ones of these a database adds up
 SCARCE = 0.1  # of a host's memory: with less left it is the last that gets something
+MOST = 10**9  # members or connections of a host: who says more is not believed
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """What an agent said last: members, open connections, and which part of its host's memory is left, from 0 to 1."""
 
-    members: Annotated[int, Field(ge=0)]
-    connections: Annotated[int, Field(ge=0)]
-    memory_left: float | None = None  # where nobody tells
+    members: Annotated[int, Field(ge=0, le=MOST)]
+    connections: Annotated[int, Field(ge=0, le=MOST)]
+    memory_left: Annotated[float, Field(ge=0, le=1)] | None = None  # where nobody tells
 
 
 LOAD = TypeAdapter(Load)
