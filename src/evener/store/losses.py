@@ -50,7 +50,8 @@ def losses(connection: Connection, trees: Sequence[manage.Tree], revision: str) 
     there = tuple(tree for tree in trees if tree.version_table in standing)
     before, after = _there_and_back(tuple(standing.items()), there, revision)
     found = []
-    for what, table, concerned in _smaller(before, after):
+    present = _tables(connection, standing)  # of MariaDB, less where a way back was cut off
+    for what, table, concerned in _smaller(before, after, present):
         rows = connection.scalar(select(func.count()).select_from(table).where(concerned)) or 0
         found += [Loss(what, rows)] if rows else []
     return found
@@ -77,15 +78,19 @@ def _tables(connection: Connection, standing: dict[str, str]) -> MetaData:
     return found
 
 
-def _smaller(before: MetaData, after: MetaData) -> Iterator[tuple[str, Table, ColumnElement[bool]]]:
-    """Yield what becomes less, with its table, and which rows that concerns."""
+def _smaller(
+    before: MetaData, after: MetaData, present: MetaData
+) -> Iterator[tuple[str, Table, ColumnElement[bool]]]:
+    """Yield what becomes less of what is present, with its table, and which rows that concerns."""
     for name, table in sorted(before.tables.items()):
+        if name not in present.tables:
+            continue
         if name not in after.tables:
             yield name, table, true()
             continue
         left = after.tables[name].columns
         for column in table.columns:
-            if f"{name}.{column.name}" in KEPT:
+            if f"{name}.{column.name}" in KEPT or column.name not in present.tables[name].columns:
                 continue
             if column.name not in left:
                 yield f"{name}.{column.name}", table, _says_something(column)

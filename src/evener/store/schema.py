@@ -46,6 +46,7 @@ from evener.resources.member import Member
 from evener.resources.pool import Pool
 from evener.resources.service_profile import ServiceProfile
 from evener.resources.types import ProvisioningStatus, Text
+from evener.store.nulls import none_lowest
 
 metadata = MetaData(
     naming_convention={
@@ -178,7 +179,9 @@ SORTED_BY = (
 )
 for _name in SORTED_BY:
     for _scope in ((loadbalancers.c.project_id,), ()):
-        Index(None, *_scope, loadbalancers.c[_name], loadbalancers.c.created_at, loadbalancers.c.id)
+        _by = loadbalancers.c[_name]
+        _first = none_lowest(_by) if _by.nullable else _by
+        Index(None, *_scope, _first, loadbalancers.c.created_at, loadbalancers.c.id)
 for _scope in ((loadbalancers.c.project_id,), ()):
     Index(None, *_scope, loadbalancers.c.standing, loadbalancers.c.created_at, loadbalancers.c.id)
 # What statuses are derived from, the oldest first: a list that is sorted by one looks at all, and reads a page.

@@ -6,12 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, and_, case, false, func, literal, or_, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from evener.resources.describe import Attr, Child, Resource, descriptors
 from evener.resources.errors import InvalidInput
+from evener.store.nulls import none_lowest
 from evener.store.schema import metadata
 
 
@@ -44,7 +42,7 @@ class SortKey:
         """Return the term of ORDER BY; `by` is what stands for the expression there."""
         it = self.expression if by is None else by
         way = it.asc() if self.ascending else it.desc()
-        return _NoneLowest(way) if self.nullable else way
+        return none_lowest(way) if self.nullable else way
 
     def beyond(self, value: Any) -> ColumnElement[bool]:
         """Return the condition for rows that come after one with this value, by this key alone."""
@@ -68,23 +66,6 @@ class SortKey:
         """Return the condition for rows which this key does not tell from one with this value."""
         it = self.expression
         return it.is_(None) if value is None else it == literal(value, it.type)
-
-
-class _NoneLowest(FunctionElement[Any]):
-    """A term of ORDER BY by which NULL is less than all else: in most databases it is, and an index has that order."""
-
-    inherit_cache = True
-
-
-@compiles(_NoneLowest)
-def _as_usual(element: _NoneLowest, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.clauses, **options)
-
-
-@compiles(_NoneLowest, "postgresql")
-def _for_postgresql(element: _NoneLowest, compiler: SQLCompiler, **options: Any) -> str:
-    term = _as_usual(element, compiler, **options)
-    return f"{term} NULLS {'FIRST' if term.endswith(' ASC') else 'LAST'}"
 
 
 @lru_cache(maxsize=1024)  # names are those that requests sort by

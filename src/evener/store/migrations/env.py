@@ -9,6 +9,7 @@ from alembic.operations import ops
 from sqlalchemy import Boolean, DateTime, DefaultClause, Integer, String, false, text
 
 from evener.store.manage import Tree
+from evener.store.repeatable import repeating
 from evener.store.schema import metadata
 
 # What a row has that is older than its column, which may not be null; whoever writes the migration knows better.
@@ -39,13 +40,14 @@ def is_ours(_object: object, name: str | None, kind: str, *_more: object) -> boo
     return kind != "table" or name in tree.tables
 
 
+connection = context.config.attributes["connection"]
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=metadata,
     render_as_batch=True,
     include_object=is_ours,
     version_table=tree.version_table,
     process_revision_directives=writer,
 )
-with context.begin_transaction():
+with repeating(connection), context.begin_transaction():
     context.run_migrations()
