@@ -18,7 +18,7 @@ import pytest
 from node import HOST, Node
 from standalone import Cloud, Standalone
 from test_failover import cloud, node, settings
-from two_machines import WITHIN_S, Caller, Pair, paired
+from two_machines import WITHIN_S, Caller, Pair, paired, signal_all
 
 from evener.host import syscalls
 from waiting import OwnTime, eventually, patience
@@ -129,9 +129,7 @@ class Killer:
 
     def kill_one_process_of_haproxy(self, host: str) -> None:
         pids = self._pair.serving("haproxy")[host]
-        for pid in random.sample(pids, min(len(pids), 1)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        signal_all(random.sample(pids, min(len(pids), 1)))
 
     def freeze_haproxy(self, host: str) -> None:
         self._pair.kill("haproxy", host, signal.SIGSTOP)

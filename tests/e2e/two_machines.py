@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import pairwise
@@ -194,10 +194,24 @@ class Pair:
         return owners == [host] == self.owners() and self.is_well()
 
     def kill(self, name: str, host: str, number: int = signal.SIGKILL) -> None:
-        """Send a program's processes on a host a signal."""
-        for pid in self.serving(name)[host]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+        """Send a program's processes on a host a signal, which ends or stops them; return once it has."""
+        signal_all(self.serving(name)[host], number)
+
+
+def signal_all(pids: Iterable[int], number: int = signal.SIGKILL) -> None:
+    """Send processes a signal that ends or stops them, and return once it has: on a busy machine that takes a while."""
+    told = []
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+            told.append(pid)
+    eventually(lambda: not any(map(_runs, told)), WITHIN_S, lambda: told)
+
+
+def _runs(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TtZX"
+    return False
 
 
 def processes_of(name: str, balancer_id: str) -> dict[int, str]:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
@@ -106,6 +106,10 @@ class Host:
         )
         self.agent.start()
         eventually(lambda: self.reported(1))
+
+    def at_work(self) -> AbstractContextManager[object]:
+        """Let its agent be at work on the load balancer meanwhile, as when HAProxy does not answer."""
+        return self.agent._balancers.get(self.lb)._lock
 
     def reported(self, generation: int) -> bool:
         return any((each.applied_generation or 0) >= generation for each in self.control.reports)
@@ -317,6 +321,30 @@ def test_a_killed_keepalived_is_started_again_and_two_never_have_the_vip_for_lon
     eventually(lambda: keepalived.find(Paths(two.first.own)) is not None)
     time.sleep(0.5)
     assert two.owners() == [Role.BACKUP]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda each: each.name)
+@on_two_hosts
+def test_without_keepalived_a_host_keeps_no_vip_however_long_its_agent_is_at_work(two, number):
+    with two.first.at_work():
+        for each in keepalived.processes_of(Paths(two.first.own)):
+            os.kill(each, number)
+        eventually(lambda: two.owners() == [Role.BACKUP], 3)
+        assert two.get().startswith("member")
+    eventually(lambda: keepalived.find(Paths(two.first.own)) is not None)
+    time.sleep(0.5)
+    assert two.owners() == [Role.BACKUP]
+
+
+@on_two_hosts
+def test_an_agent_that_starts_leaves_no_vip_where_there_is_no_keepalived_whatever_becomes_of_haproxy(two):
+    two.first.agent.stop()
+    os.kill(two.first.haproxy, signal.SIGSTOP)
+    processes.kill(keepalived.processes_of(Paths(two.first.own)))
+    eventually(lambda: two.owners() == [Role.MASTER, Role.BACKUP], 3)
+    two.first.start()
+    eventually(lambda: two.owners() == [Role.BACKUP], 3)
+    eventually(lambda: two.first.may_have_vip)
 
 
 @on_two_hosts

@@ -13,7 +13,15 @@ from evener.agent.data_plane_parts import carried_by_none, parts, together
 from evener.agent.data_plane_watches import Watches
 from evener.agent.journal import Journal
 from evener.agent.plug import Plug
-from evener.dataplane.base import Applied, Busy, DataPlane, DataPlaneError, DeviceDriver, Place
+from evener.dataplane.base import (
+    Applied,
+    Busy,
+    DataPlane,
+    DataPlaneError,
+    DeviceDriver,
+    Place,
+    WatchedProcess,
+)
 from evener.dataplane.vrrp.render import side_of
 from evener.dataplane.vrrp.router import VirtualRouter
 from evener.host import descriptors, firewall, netns, tuning
@@ -90,7 +98,7 @@ class Balancer:
             tools.watcher,
             self._drifted,
             health_changed=lambda: tools.events.health_changed(loadbalancer_id),
-            lost=self.give_way,
+            lost=self._lost,
         )
         self.port_id = ""  # what the journal has
         self._plug = Plug(tools.driver, self.namespace, directory / PORT_NOTE)
@@ -145,12 +153,14 @@ class Balancer:
         if graph.binding > 1 or unheard:
             self._plug.ask_the_network(port, self._tools.asker)
         changed |= self._ensure_port(port, look=not in_place)
+        side = side_of(graph, self._tools.driver.interface(port))
+        self._router.let_go(side)  # before anything that takes its time, or fails
         try:
             if self._is_to_hand_over(graph):
                 self._hand_over(graph)
             applied = self._apply_parts(graphs)
             changed |= self._let_in(graph, openings)  # what no longer listens is closed afterwards
-            changed |= self._router.apply(side_of(graph, self._tools.driver.interface(port)))
+            changed |= self._router.apply(side)
         finally:
             self._router.tell(serves=self.serves and not any(plane.is_halted for plane in self._planes))
             self._watch()
@@ -158,7 +168,8 @@ class Balancer:
         if steps and graph.generation == self.generation:
             LOG.warning("Load balancer %s: was not as it was left; repaired: %s", self.id, ", ".join(steps))
         self.generation, self._failovers = graph.generation, graph.loadbalancer.failovers
-        return _outcome(applied, changed=changed or bool(steps))
+        lacking = {key: reason for each in applied for key, reason in each.lacking.items()}
+        return Outcome(changed or bool(steps), any(each.costly for each in applied), lacking)
 
     def _is_to_hand_over(self, graph: Graph) -> bool:
         """Return whether the other host is to have the VIP from now on: it was served anew, and this one is next."""
@@ -420,6 +431,10 @@ class Balancer:
     def give_way(self) -> None:
         """Have the other host take the addresses, where there is one, until this one is found to serve."""
         self._router.tell(serves=False)
+        self._router.let_go()
+
+    def _lost(self, process: WatchedProcess) -> None:
+        self._router.let_go() if process.name == self._router.title else self.give_way()
 
     def _has_vip(self) -> bool | None:
         with suppress(HostError):
@@ -483,8 +498,3 @@ class Balancer:
 
 def _peer_of(graph: Graph) -> Peer | None:
     return None if graph.pair is None else Peer(graph.pair.peer, graph.pair.peer_port)
-
-
-def _outcome(applied: Sequence[Applied], *, changed: bool) -> Outcome:
-    lacking = {key: reason for each in applied for key, reason in each.lacking.items()}
-    return Outcome(changed, costly=any(each.costly for each in applied), lacking=lacking)

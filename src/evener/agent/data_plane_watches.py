@@ -17,7 +17,7 @@ class Watches:
         watcher: Watcher,
         drifted: Callable[[str], None],
         health_changed: Callable[[], None],
-        lost: Callable[[], None],
+        lost: Callable[[WatchedProcess], None],
     ) -> None:
         self._watcher, self._drifted, self._health_changed, self._lost = (
             watcher,
@@ -63,7 +63,7 @@ class Watches:
     def _on_exit(self, watched: WatchedProcess) -> None:
         if watched in self._cancels:
             if watched.vital:
-                self._lost()
+                self._lost(watched)
             self._drifted(f"{watched.name} (process {watched.process.pid}) has ended")
 
     def _on_file(self, watched: WatchedDirectory, name: str) -> None:

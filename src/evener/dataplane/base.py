@@ -80,7 +80,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class WatchedProcess:
-    """A process, called `name`, whose end is drift; with one that is `vital` all ends that its data plane serves."""
+    """A process, called `name`, whose end is drift; after that of one that is `vital` others are to serve, at once."""
 
     process: Process
     name: str

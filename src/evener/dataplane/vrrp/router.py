@@ -32,7 +32,7 @@ _WEIGHTS = {True: "0\n", False: "-254\n"}
 class VirtualRouter:
     """keepalived in the network namespace `namespace`, with its files in `directory`.
 
-    One thread at a time calls, but for `tell` and the properties, which any thread may.
+    One thread at a time calls, but for `tell`, `let_go` and the properties, which any thread may.
     """
 
     title = "keepalived"
@@ -42,7 +42,7 @@ class VirtualRouter:
         self._namespace, self._binary = namespace, binary
         self._pair: Pair | None = None
         self._side: Side | None = None  # what was applied last
-        self._telling = threading.Lock()
+        self._telling, self._starting = threading.Lock(), threading.Lock()
 
     @property
     def processes(self) -> tuple[processes.Process, ...]:
@@ -81,9 +81,10 @@ class VirtualRouter:
                 self.paths.changing.touch(mode=files.PRIVATE)
                 files.replace(self.paths.conf, text)
             if pair is None:
-                process.end(self.paths)
-                self._take_off(side)
-                self._pair = process.start(self.paths, self._namespace, self._binary)
+                with self._starting:
+                    process.end(self.paths)
+                    self._take_off(side)
+                    self._pair = process.start(self.paths, self._namespace, self._binary)
             elif changed:
                 process.read_again(pair)
             self.paths.changing.unlink(missing_ok=True)
@@ -116,7 +117,7 @@ class VirtualRouter:
 
     def watched(self) -> Collection[WatchedProcess]:
         """Return the processes whose end is drift."""
-        return tuple(WatchedProcess(each, self.title) for each in self.processes)
+        return tuple(WatchedProcess(each, self.title, vital=True) for each in self.processes)
 
     def tell(self, *, serves: bool) -> None:
         """Tell keepalived, at once, whether this host serves: where it does not, the other is to have the VIP."""
@@ -140,6 +141,27 @@ class VirtualRouter:
             link = links.find(netlink, side.interface)
             found = () if link is None else addresses.addresses_of(netlink, link.index)
             return side.vips[0] in {each.ip for each in found}
+
+    def let_go(self, side: Side | None = None) -> None:
+        """Take the VIP off where keepalived has ended or was stopped: the other host has it by now, or soon.
+
+        `side` is what is to be applied, where nothing was yet. Waits for nobody: who starts keepalived takes it off.
+        """
+        side = side or self._side
+        if side is None or not self.paths.conf.exists() or not self._starting.acquire(blocking=False):
+            return
+        try:
+            pair = self._pair or process.find(self.paths)
+            if (
+                pair is None
+                or self._is_halted(pair)
+                or not all(map(processes.alive, (pair.parent, pair.child)))
+            ):
+                process.end(self.paths)
+                with suppress(HostError):  # with the interface it has gone, too
+                    self._take_off(side)
+        finally:
+            self._starting.release()
 
     def _take_off(self, side: Side) -> None:
         with netns.inside(self._namespace), links.connected() as netlink:
