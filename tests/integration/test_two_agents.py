@@ -1,13 +1,13 @@
 """Two agents bound to one load balancer: what each reports is its own, and what is shown is put together from both."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from api_cloud import HOST, Cloud
+from api_cloud import HOST, Cloud, counted
 from test_metrics_database import assert_like_the_api, values
 
 from evener.control import scheduling
@@ -402,6 +402,37 @@ def test_control_tells_an_agent_that_comes_back_of_what_it_knows_all(pair: Pair)
     pair.applied(HOST)
     pair.cloud.ann.update("loadbalancer", pair.lb, description="another")
     assert settled(HOST, hosts[HOST]) == {}
+
+
+def test_many_reports_cost_as_many_statements_as_one(any_cloud: Cloud) -> None:
+    cloud = any_cloud
+    trees = [cloud.tree() for _ in range(5)]
+    run = Run(place="here", start=1, id="run of here")
+    cloud.controller.heartbeat(HOST, {}, run)
+
+    def cost(number: int, those: Sequence[Any]) -> int:
+        said = [
+            Report(
+                loadbalancer_id=tree.loadbalancer,
+                run=run.id,
+                number=number,
+                observation=Observation(
+                    members={tree.member: "ONLINE"},
+                    listeners={tree.listener: Counters(total_connections=number)},
+                ),
+            )
+            for tree in those
+        ]
+        with counted(cloud.database) as statements:
+            assert all(cloud.controller.report_all(HOST, said, Asker(run=run.id)))
+        return len(statements)
+
+    first, *others = trees
+    assert cost(1, [first]) == cost(2, others), "the first time"
+    assert cost(3, [first]) == cost(4, trees), "counters have risen"
+    for tree in trees:
+        found = cloud.ann.ok("GET", f"{BALANCERS}/{tree.loadbalancer}/stats")["stats"]
+        assert found["total_connections"] == 4
 
 
 def test_several_reports_are_taken_together_each_as_it_would_be_alone(any_cloud: Cloud) -> None:

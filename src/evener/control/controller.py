@@ -141,29 +141,36 @@ class BusController:
         with self._database.write(lasting=lasting) as tx:
             check(tx, host, asker)
             senders = reports.senders(tx, host, said)
-            observed = [each.loadbalancer_id for each in said if each.observation is not None]
-            known = reports.known(tx, list(senders.values()), observed)
-            for report in said:
-                if report.loadbalancer_id in senders:
-                    self._store(tx, senders[report.loadbalancer_id], report, known)
+            taken = [
+                (senders[each.loadbalancer_id], each) for each in said if each.loadbalancer_id in senders
+            ]
+            reports.note_numbers(tx, [each for each in taken if not reports.is_of_progress(each[1])])
+            there = [each for each in taken if not each[1].gone]
+            for sender, report in taken:
+                self._store_progress(tx, sender, report)
+            reports.store_observations(tx, there)
+            for sender, report in there:
+                self._store_what_follows(tx, sender, report)
             return [report.loadbalancer_id in senders for report in said]
 
-    def _store(self, tx: Transaction, sender: reports.Sender, report: Report, known: reports.Known) -> None:
-        balancer_id, agent_id = report.loadbalancer_id, sender.agent_id
+    def _store_progress(self, tx: Transaction, sender: reports.Sender, report: Report) -> None:
         if report.gone:
-            if departing.let_go(tx, balancer_id, agent_id):
-                tx.after_commit(partial(self._reservations.finish, balancer_id))
+            if departing.let_go(tx, report.loadbalancer_id, sender.agent_id):
+                tx.after_commit(partial(self._reservations.finish, report.loadbalancer_id))
             return
         if report.failure is not None:
             LOG.error(
                 "Load balancer %s: generation %d was refused: %s",
-                balancer_id,
+                report.loadbalancer_id,
                 report.failure.generation,
                 report.failure.reason,
             )
-        reports.store_progress(tx, sender, report)
+        if reports.is_of_progress(report):
+            reports.store_progress(tx, sender, report)
+
+    def _store_what_follows(self, tx: Transaction, sender: reports.Sender, report: Report) -> None:
+        balancer_id, agent_id = report.loadbalancer_id, sender.agent_id
         if report.observation is not None:
-            reports.store_observation(tx, balancer_id, sender, report.observation, known)
             reports.store_vip(tx, sender, balancer_id, report.observation)
             if self._bus is not None and sender.binding.has_vip and report.observation.has_vip is False:
                 hosts = pairs.without_vip(tx, balancer_id, agent_id)

@@ -95,6 +95,31 @@ def is_late(report: Report, known_run: str | None, known_number: int | None) -> 
     return known_run == report.run and report.number <= (known_number or 0)
 
 
+def note_numbers(tx: Transaction, taken: Sequence[tuple[Sender, Report]]) -> None:
+    """Note which reports, that are not of progress, were the last of their runs; in one statement."""
+    noted = [
+        {
+            "of_balancer": report.loadbalancer_id,
+            "of_agent": sender.agent_id,
+            "in_run": report.run,
+            "its_number": report.number,
+        }
+        for sender, report in taken
+        if report.run is not None
+    ]
+    if noted:
+        tx.execute(_NUMBERED, noted)
+
+
+_NUMBERED = (
+    update(bindings)
+    .where(
+        bindings.c.loadbalancer_id == bindparam("of_balancer"), bindings.c.agent_id == bindparam("of_agent")
+    )
+    .values(reported_run=bindparam("in_run"), reported_number=bindparam("its_number"))
+)
+
+
 def store_progress(tx: Transaction, known: Sender, report: Report) -> None:
     """Note how far an agent is; what it says of an older generation than the last one changes nothing."""
     before, applied, failure = known.binding, report.applied_generation, report.failure
@@ -250,14 +275,6 @@ class Known:
     counters: Mapping[str, Mapping[str, Any]]
 
 
-NOTHING = Known({}, {})
-
-
-def known(tx: Transaction, senders: Sequence[Sender], loadbalancer_ids: Sequence[str]) -> Known:
-    """Return what the agent of `senders` has seen of load balancers, as `known_of` does."""
-    return known_of(tx, senders[0].agent_id, loadbalancer_ids) if senders and loadbalancer_ids else NOTHING
-
-
 def known_of(tx: Transaction, agent_id: str, loadbalancer_ids: Sequence[str]) -> Known:
     """Return what an agent has seen of load balancers; nobody else changes it until the transaction ends."""
     health = ("status", "reason", "changed_at")
@@ -271,25 +288,38 @@ def _counted(tx: Transaction, loadbalancer_ids: Sequence[str], agent_id: str) ->
     return _known(tx, counters.c.owner_id, tuple(Counters.model_fields), loadbalancer_ids, agent_id)
 
 
-def store_observation(
-    tx: Transaction, loadbalancer_id: str, sender: Sender, seen: Observation, before: Known
-) -> None:
-    """Store how an agent sees members, and what it counted; only what differs is written."""
-    store_health(tx, loadbalancer_id, sender, seen, before.health.get(loadbalancer_id, {}))
-    _store_counters(tx, loadbalancer_id, sender.agent_id, seen, before.counters.get(loadbalancer_id, {}))
+def store_observations(tx: Transaction, taken: Sequence[tuple[Sender, Report]]) -> None:
+    """Store how one agent sees members, and what it counted; only what differs is written, of all at once."""
+    seen = {each.loadbalancer_id: each.observation for _, each in taken if each.observation is not None}
+    if not seen:
+        return
+    sender, _ = taken[0]
+    before = known_of(tx, sender.agent_id, list(seen))
+    health = {key: _health_news(each, before.health.get(key, {})) for key, each in seen.items()}
+    _store(tx, member_health.c.member_id, members, sender.agent_id, before.health, health)
+    for key, news in health.items():
+        _note_moves(tx, key, sender, (seen[key], news), before.health.get(key, {}))
+    counted = {key: _counter_news(each, before.counters.get(key, {})) for key, each in seen.items()}
+    _store(tx, counters.c.owner_id, listeners, sender.agent_id, before.counters, counted)
 
 
-def store_health(
-    tx: Transaction, loadbalancer_id: str, sender: Sender, seen: Observation, known: Mapping[str, Any]
-) -> None:
-    """Store members' health, and note who went out or came back."""
-    agent_id = sender.agent_id
-    news = {
+def _health_news(seen: Observation, known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
         key: _fares(status, seen.reasons.get(key), known.get(key))
         for key, status in seen.members.items()
         if _is_said_anew(status, seen.reasons.get(key), known.get(key))
     }
-    _store(tx, member_health.c.member_id, members, (loadbalancer_id, agent_id), known, news)
+
+
+def _note_moves(
+    tx: Transaction,
+    loadbalancer_id: str,
+    sender: Sender,
+    said: tuple[Observation, Collection[str]],
+    known: Mapping[str, Any],
+) -> None:
+    """Note who went out or came back, of the members of whom is said something new."""
+    seen, news = said
     moved = {key: kind for key in news if (kind := _moved(seen.members[key], known.get(key))) is not None}
     if moved:
         of_it = select(members).where(members.c.loadbalancer_id == loadbalancer_id)
@@ -346,16 +376,14 @@ def _fares(status: OperatingStatus, reason: str | None, known: Mapping[str, Any]
 
 def store_counters(tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation) -> None:
     """Store listeners' counters, of which none falls: two readings may come in another order than they were taken."""
-    found = _counted(tx, [loadbalancer_id], agent_id)
-    _store_counters(tx, loadbalancer_id, agent_id, seen, found.get(loadbalancer_id, {}))
+    known = _counted(tx, [loadbalancer_id], agent_id)
+    news = {loadbalancer_id: _counter_news(seen, known.get(loadbalancer_id, {}))}
+    _store(tx, counters.c.owner_id, listeners, agent_id, known, news)
 
 
-def _store_counters(
-    tx: Transaction, loadbalancer_id: str, agent_id: str, seen: Observation, known: Mapping[str, Any]
-) -> None:
+def _counter_news(seen: Observation, known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     risen = {key: _risen(counted, known.get(key)).model_dump() for key, counted in seen.listeners.items()}
-    news = {key: values for key, values in risen.items() if values.items() - known.get(key, {}).items()}
-    _store(tx, counters.c.owner_id, listeners, (loadbalancer_id, agent_id), known, news)
+    return {key: values for key, values in risen.items() if values.items() - known.get(key, {}).items()}
 
 
 def is_news(known: Mapping[str, Mapping[str, Any]], seen: Observation) -> bool:
@@ -395,30 +423,32 @@ def _store(
     tx: Transaction,
     key: Any,
     owners: Table,
-    of: tuple[str, str],
-    known: Collection[str],
-    news: Mapping[str, Mapping[str, Any]],
+    agent_id: str,
+    known: Mapping[str, Collection[str]],
+    news: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> None:
-    """Store `news` by the ids of `owners`, in the rows `of` a load balancer and an agent.
+    """Store `news` in an agent's rows, by load balancer and the ids of `owners`, as cheaply for many as for one.
 
     What was observed of objects that are gone is left out.
     """
-    loadbalancer_id, agent_id = of
+    before = {(balancer, owner) for balancer, owned in known.items() for owner in owned}
+    said = {(balancer, owner): values for balancer, owned in news.items() for owner, values in owned.items()}
     changed = [
         {"wanted_owner": owner, "wanted_agent": agent_id, **values}
-        for owner, values in news.items()
-        if owner in known
+        for (balancer, owner), values in said.items()
+        if (balancer, owner) in before
     ]
     if changed:
         mine = (key == bindparam("wanted_owner"), key.table.c.agent_id == bindparam("wanted_agent"))
         tx.execute(update(key.table).where(*mine), changed)
-    if len(changed) == len(news):
+    new = said.keys() - before
+    if not new:
         return
-    living = set(tx.scalar_ids(select(owners.c.id).where(owners.c.loadbalancer_id == loadbalancer_id)))
+    there = select(owners.c.loadbalancer_id, owners.c.id)
+    there = there.where(owners.c.loadbalancer_id.in_({balancer for balancer, _ in new}))
     fresh = [
-        {key.name: owner, "loadbalancer_id": loadbalancer_id, "agent_id": agent_id, **values}
-        for owner, values in news.items()
-        if owner in living and owner not in known
+        {key.name: owner, "loadbalancer_id": balancer, "agent_id": agent_id, **said[balancer, owner]}
+        for balancer, owner in sorted(new & {(row.loadbalancer_id, row.id) for row in tx.execute(there)})
     ]
     if fresh:
         tx.execute(key.table.insert(), fresh)
