@@ -292,6 +292,11 @@ def state_path(conf: cfg.ConfigOpts) -> Path:
     return Path(conf.state_path)
 
 
+def unfinished_restore(conf: cfg.ConfigOpts) -> Path:
+    """Return the file that is there while a restored backup is not all in its place."""
+    return state_path(conf) / "restore-unfinished"
+
+
 def loadbalancer_path(conf: cfg.ConfigOpts) -> Path:
     """Return the directory that holds a directory per load balancer."""
     return Path(conf.haproxy.loadbalancer_state_path) / "v2"

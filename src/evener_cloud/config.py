@@ -90,11 +90,6 @@ def standalone_lock(conf: cfg.ConfigOpts) -> Path:
     return config.state_path(conf) / "standalone.pid"
 
 
-def unfinished_restore(conf: cfg.ConfigOpts) -> Path:
-    """Return the file that is there while a restored backup is not all in its place."""
-    return config.state_path(conf) / "restore-unfinished"
-
-
 def secret_bounds(conf: cfg.ConfigOpts) -> dict[str, int]:
     """Return how many secrets and so on a project may have."""
     return {

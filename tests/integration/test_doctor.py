@@ -111,6 +111,7 @@ BROKEN: dict[str, tuple[Break, str, str]] = {
     "no cgroup v2": (of_cgroups_1, "cgroup v2", "is not mounted"),
     "no such group": (lambda it: it.set("haproxy", "user_group", "nobodys"), "group", "there is none"),
     "no state": (no_state, "state", "is not there yet"),
+    "half a backup": (lambda it: (it.state / "restore-unfinished").touch(), "restore", "was being restored"),
     "tokens' key": (lambda it: (it.state / "token.key").chmod(0o644), "token.key", "mode 0644"),
     "secrets' key": (lambda it: (it.state / "secrets.key").chmod(0o640), "secrets.key", "mode 0640"),
     "the password": (lambda it: (it.state / "openrc").chmod(0o604), "openrc", "mode 0604"),

@@ -133,6 +133,12 @@ def directory(path: str, *, exists: bool, writable: bool) -> Finding:
     return good(what, path)
 
 
+def unfinished_restore(path: str) -> Finding:
+    """Say that the host ended while a backup was put in its place."""
+    says = f"{path} is there: a backup was being restored when the host ended, and standalone does not start"
+    return bad("restore", says, "evener-db-manage restore FILE, again")
+
+
 def secret_file(path: str, mode: int) -> Finding:
     """Check the mode of a file that holds a key, a password or a token."""
     what = path.rpartition("/")[2]

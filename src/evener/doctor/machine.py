@@ -66,6 +66,8 @@ def of_both(conf: cfg.ConfigOpts) -> Iterator[Finding]:
     """Yield what is found of what every program needs."""
     path = config.state_path(conf)
     yield checks.directory(str(path), exists=path.is_dir(), writable=_is_writable(path))
+    if config.unfinished_restore(conf).exists():
+        yield checks.unfinished_restore(str(config.unfinished_restore(conf)))
     for name in SECRETS:
         with suppress(OSError):
             yield checks.secret_file(str(path / name), stat.S_IMODE((path / name).stat().st_mode))

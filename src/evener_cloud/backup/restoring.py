@@ -18,7 +18,6 @@ from oslo_config import cfg
 from evener import config, daemon
 from evener.store import manage
 from evener.store.database import Database
-from evener_cloud import config as cloud
 from evener_cloud import keys, private_files
 from evener_cloud.backup import archive, contents, rows, saving
 from evener_cloud.backup.errors import NotABackup, Refused
@@ -133,7 +132,7 @@ def _replace(conf: cfg.ConfigOpts, directory: Path, names: list[str]) -> None:
                 keys.keep_also(directory / name, keys.read_keys(to))  # no key is ever lost
             drafts[to] = to.with_name(f".{to.name}.restored")
             _draft(directory / name, drafts[to])
-        mark = cloud.unfinished_restore(conf)
+        mark = config.unfinished_restore(conf)
         mark.touch()
         private_files.sync(mark.parent)
         for beside in ("-wal", "-shm", "-journal") if contents.DATABASE in names else ():

@@ -54,7 +54,7 @@ def main() -> None:
         return
     busy = f"{PROGRAM} runs already on {state}; stop it first"
     with daemon.only_one(cloud.standalone_lock(conf), busy), _agents_place(conf):
-        if cloud.unfinished_restore(conf).exists() and not conf.purge:
+        if config.unfinished_restore(conf).exists() and not conf.purge:
             sys.exit(f"{PROGRAM}: {UNFINISHED}")
         daemon.log_to_file(conf, state / "evener.log")
         try:
