@@ -51,6 +51,13 @@ def postgresql_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mariadb_url() -> Iterator[str]:
     """Run MariaDB; the URL is that of its superuser in the database `mysql`."""
+    with mariadb("--skip-networking") as url:
+        yield url
+
+
+@contextmanager
+def mariadb(*options: str) -> Iterator[str]:
+    """Run a MariaDB with these options besides, and yield the URL of its superuser in the database `mysql`."""
     server = _newest("/usr/sbin/mariadbd", "mariadb-server")
     install = _newest("/usr/bin/mariadb-install-db", "mariadb-server")
     with _directory("mysql") as home:
@@ -62,12 +69,12 @@ def mariadb_url() -> Iterator[str]:
             data,
             f"--socket={socket}",
             f"--pid-file={home / 'pid'}",
-            "--skip-networking",
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-flush-method=nosync",
             "--innodb-use-native-aio=0",  # a tmpfs has none
             "--innodb-log-file-size=16M",
             "--innodb-buffer-pool-size=64M",
+            *options,
         )
         query = {"unix_socket": str(socket), "charset": "utf8mb4"}
         url = URL.create("mysql+pymysql", "root", database="mysql", query=query)
@@ -87,9 +94,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'evener.sqlite'}"
         return
-    server = make_url(request.getfixturevalue(f"{request.param}_url"))
-    name = f"test_{next(_numbers)}"
-    charset = " CHARACTER SET utf8mb4" if request.param == "mariadb" else ""
+    with empty(request.getfixturevalue(f"{request.param}_url")) as url:
+        yield url
+
+
+@contextmanager
+def empty(server_url: str) -> Iterator[str]:
+    """Yield the URL of an empty database of a server."""
+    server, name = make_url(server_url), f"test_{next(_numbers)}"
+    charset = " CHARACTER SET utf8mb4" if server.get_backend_name() == "mysql" else ""
     _administer(server, f"CREATE DATABASE {name}{charset}")
     yield server.set(database=name).render_as_string()
     _administer(server, f"DROP DATABASE {name}" + ("" if charset else " WITH (FORCE)"))
