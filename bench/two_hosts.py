@@ -25,15 +25,20 @@ class TwoHosts(NamedTuple):
 
 
 @contextmanager
-def two_hosts(port: int, general: str = "", more: str = "", cidr: str = "10.44.0.0/24") -> Iterator[TwoHosts]:
-    """Have both, on a network of `cidr`; `general` are lines of `[DEFAULT]`, `more` whole groups of settings."""
+def two_hosts(
+    port: int, general: str = "", more: str = "", cidr: str = "10.44.0.0/24", of_node: str = ""
+) -> Iterator[TwoHosts]:
+    """Have both, on a network of `cidr`; `general` are lines of `[DEFAULT]`, `more` whole groups of settings.
+
+    `of_node` are groups of the second one's alone.
+    """
     with TemporaryDirectory() as directory, ExitStack() as stack:
         rabbitmq = stack.enter_context(with_a_node())
         lines = stack.enter_context(joined(rabbitmq)).replace("[DEFAULT]", f"[DEFAULT]\n{general}", 1) + more
         server = Standalone(Path(directory) / "standalone", port, settings=lines)
         stack.callback(server.purge)
         server.start()
-        node = node_on(rabbitmq, Path(directory) / "node")
+        node = node_on(rabbitmq, Path(directory) / "node", more=of_node)
         stack.callback(_stop, node)
         node.start()
         cloud = cloud_of_both(server, cidr)

@@ -76,10 +76,10 @@ def on_node(*command: str) -> None:
     subprocess.run(["ip", "netns", "exec", MACHINE, *command], check=True)
 
 
-def node_on(rabbitmq: RabbitMQ, directory: Path, program: Sequence[str] = (PROGRAM,)) -> Node:
-    """Return the agent of the second machine, which is not started."""
+def node_on(rabbitmq: RabbitMQ, directory: Path, program: Sequence[str] = (PROGRAM,), more: str = "") -> Node:
+    """Return the agent of the second machine, which is not started; `more` are settings of its own."""
     url = rabbitmq.url_of(HOST, "PASSWORD", "10.99.0.1")
-    return Node(directory, url, (*ON_MACHINE, *program), MAPPINGS)
+    return Node(directory, url, (*ON_MACHINE, *program), MAPPINGS + more)
 
 
 def cloud_of_both(standalone: Standalone, cidr: str = "10.44.0.0/24") -> Cloud:

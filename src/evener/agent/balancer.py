@@ -38,8 +38,7 @@ LOG = logging.getLogger(__name__)
 NAMESPACE_PREFIX = "qlbaas-"
 # For what was asked until the VIP goes to the other host: all that is short is answered in it.
 ANSWERED_S = 0.02
-# Who has the VIP waits until the other one was served anew, but not for ever: that may be dead.
-OTHER_FIRST_S = 5.0
+OTHER_FIRST_S = 5.0  # who has the VIP waits until the other one was served anew, no longer: that may be dead
 # In its directory: the port as it was plugged, and what the kernel showed of it; the packet rules, in the same way.
 PORT_NOTE, RULES_NOTE = "port.json", "rules.json"
 
@@ -452,6 +451,7 @@ class Balancer:
         try:
             found = [plane.observe(servers=servers) for plane in self._planes]
             seen = together([each for each in found if each is not None])
+            self._router.look_back()
             return seen if seen is None else seen.model_copy(update={"has_vip": self._has_vip()})
         finally:
             self._lock.release()

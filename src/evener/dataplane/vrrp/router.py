@@ -5,6 +5,7 @@ what is really there. Who has the VIP the kernel says: keepalived puts it on the
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Collection
@@ -25,6 +26,8 @@ GIVEN_UP_S = 1.0  # what keepalived gets to say that it has the VIP no more, and
 POLL_S = 0.005
 SAID_S = 0.1  # what it takes it to say so, where we cannot look
 LOG = logging.getLogger(__name__)
+# What keepalived says of who has the VIP as well, and keeps it; this one has it no more then.
+_GAVE_WAY = re.compile(r"Master received advert from \S+ with higher priority.*")
 # keepalived.conf(5), track_file: less than -253 is a fault, in which it has no VIP and says so.
 _WEIGHTS = {True: "0\n", False: "-254\n"}
 
@@ -42,6 +45,7 @@ class VirtualRouter:
         self._namespace, self._binary = namespace, binary
         self._pair: Pair | None = None
         self._side: Side | None = None  # what was applied last
+        self._read: int | None = None  # so many bytes of its log
         self._telling, self._starting = threading.Lock(), threading.Lock()
 
     @property
@@ -141,6 +145,24 @@ class VirtualRouter:
             link = links.find(netlink, side.interface)
             found = () if link is None else addresses.addresses_of(netlink, link.index)
             return side.vips[0] in {each.ip for each in found}
+
+    def look_back(self) -> None:
+        """Say where keepalived has given the VIP up since the last look, as both had it: nobody reads its own log."""
+        if self._side is None:
+            return
+        with suppress(OSError):
+            size = self.paths.log.stat().st_size
+            begin, self._read = self._read, size
+            if begin is None or begin == size:
+                return
+            with self.paths.log.open("rb") as log:
+                log.seek(begin if begin < size else 0)  # it was begun anew
+                said = log.read().decode(errors="replace")
+            for words in _GAVE_WAY.findall(said)[-1:]:
+                balancer_id = self.paths.directory.name
+                LOG.warning(
+                    "Load balancer %s: both hosts had its VIP; this one gave it up: %s", balancer_id, words
+                )
 
     def let_go(self, side: Side | None = None) -> None:
         """Take the VIP off where keepalived has ended or was stopped: the other host has it by now, or soon.
