@@ -19,8 +19,8 @@ from evener.dataplane.vrrp import process
 from evener.dataplane.vrrp.paths import Paths
 from evener.dataplane.vrrp.process import Pair
 from evener.dataplane.vrrp.render import Side, render
-from evener.host import addresses, links, netns, processes
-from evener.host.errors import HostError, explained, on_disk
+from evener.host import addresses, links, netns, own_addresses, processes
+from evener.host.errors import HostError, on_disk
 
 GIVEN_UP_S = 1.0  # what keepalived gets to say that it has the VIP no more, and to take it off
 POLL_S = 0.005
@@ -139,12 +139,7 @@ class VirtualRouter:
             HostError: when the kernel refuses.
         """
         side = self._side
-        if side is None:
-            return False
-        with links.connected(self._namespace) as netlink, explained("look who has the VIP"):
-            link = links.find(netlink, side.interface)
-            found = () if link is None else addresses.addresses_of(netlink, link.index)
-            return side.vips[0] in {each.ip for each in found}
+        return side is not None and own_addresses.has(self._namespace, side.vips[0])
 
     def look_back(self) -> None:
         """Say where keepalived has given the VIP up since the last look, as both had it: nobody reads its own log."""
