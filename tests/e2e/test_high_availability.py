@@ -3,10 +3,15 @@
 The second machine is a network namespace with a view of its own of what is mounted, on the same physical network.
 """
 
+import json
+import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from existing_bridge import BRIDGE
@@ -44,6 +49,22 @@ def test_both_serve_it_and_both_are_shown(pair: Pair) -> None:
     eventually(lambda: shown("role") == {"MASTER", "BACKUP"}, WITHIN_S)
     assert shown("lb_network_ip") == {HOST, pair.standalone_host}
     eventually(lambda: set(pair.cloud.client.spread(pair.vip, 6)) == {"web1", "web2"}, WITHIN_S)
+
+
+def test_its_counters_say_who_serves_it_in_which_role(pair: Pair) -> None:
+    login = {"OS_CLIENT_CONFIG_FILE": str(pair.standalone.state / "clouds.yaml"), "OS_CLOUD": "evener"}
+    command = [Path(sys.executable).with_name("evener"), "lbaas-loadbalancer-stats", pair.balancer.lb["id"]]
+
+    def shown() -> dict[str, Any]:
+        run = subprocess.run(
+            [*command, "-f", "json"], env={**os.environ, **login}, capture_output=True, check=True, timeout=60
+        )
+        return json.loads(run.stdout)
+
+    pair.have(HOST)
+    said = f"MASTER {HOST}, BACKUP {pair.standalone_host}"
+    eventually(lambda: shown()["served_by"] == said, WITHIN_S)
+    assert set(shown()) == {*pair.cloud.api.stats(pair.balancer.lb), "served_by"}
 
 
 @again

@@ -26,7 +26,10 @@ ENTRY_POINTS = "evener.commands"  # each is a CommandSet
 
 
 class Stats(ShowOne):
-    """Show what went through a load balancer: connections, and bytes as the clients see them."""
+    """Show what went through a load balancer: connections, and bytes as the clients see them.
+
+    Of one that two agents serve, administrators are told who they are, in which role, and who is not heard of.
+    """
 
     resource: ClassVar[Resource] = BY_KIND["loadbalancer"]
 
@@ -37,8 +40,11 @@ class Stats(ShowOne):
         client = client_of(self.app)
         object_id = client.find_id("loadbalancer", vars(parsed_args)[TARGET])
         query = {"fields": parsed_args.fields} if parsed_args.fields else None
-        answer = client.request("GET", f"{self.resource.path}/{object_id}/stats", query=query)
-        return output.attribute_table(self.resource, answer["stats"], parsed_args.formatter)
+        stats = client.request("GET", f"{self.resource.path}/{object_id}/stats", query=query)["stats"]
+        if not parsed_args.fields or "served_by" in parsed_args.fields:
+            by = moving.served(client, object_id).get(object_id)
+            stats = stats if by is None else {**stats, "served_by": by}
+        return output.attribute_table(self.resource, stats, parsed_args.formatter)
 
 
 class Complete(Command):
