@@ -46,7 +46,8 @@ def started(pid: int) -> int | None:
 
 def is_halted(process: Process) -> bool:
     """Return whether the process was stopped, by a signal or a tracer: it lives, and does nothing."""
-    return _status(process.pid)[0] in "Tt"
+    text = _stat(process.pid, 64)  # its id, its name of 16 bytes at most (TASK_COMM_LEN), and its state
+    return text[text.rfind(b")") + 2 :][:1] in (b"T", b"t")
 
 
 def is_working(process: Process) -> bool:
@@ -74,15 +75,19 @@ def ids() -> set[int]:
 
 def _status(pid: int) -> list[str]:
     """Return what stands behind the name in /proc/pid/stat, first the state; only X where there is no such process."""
+    return _stat(pid, 4096).rpartition(b")")[2].decode("ascii").split() or ["X"]
+
+
+def _stat(pid: int, size: int) -> bytes:
+    """Return so many bytes of /proc/pid/stat; nothing where there is no such process."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)  # often: by the quickest way
         try:
-            text = os.read(fd, 4096)
+            return os.read(fd, size)
         finally:
             os.close(fd)
     except OSError:
-        return ["X"]
-    return text.rpartition(b")")[2].decode("ascii").split()
+        return b""
 
 
 def keep(child: subprocess.Popen[bytes]) -> None:

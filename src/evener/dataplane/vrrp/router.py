@@ -56,8 +56,12 @@ class VirtualRouter:
 
     @property
     def is_halted(self) -> bool:
-        """Whether one of them was stopped, and lives and does nothing."""
-        return any(map(processes.is_halted, self.processes))
+        """Whether the one that speaks VRRP was stopped, and lives and does nothing; often asked, of nobody.
+
+        Of the other, which hands signals on, `apply` takes notice.
+        """
+        pair = self._pair
+        return pair is not None and processes.is_halted(pair.child)
 
     def apply(self, side: Side | None) -> bool:
         """Make keepalived run as `side` says, or, with None, not at all; return whether it did not.
