@@ -33,3 +33,17 @@ cloud_l2() {
     *) return 1 ;;
   esac
 }
+
+# Of thousands of tests with real processes on a machine that has others to serve, one fails now and then for a moment's
+# sake: up to three that failed are run once more, alone, and what passes then is named, to be looked into.
+AT_MOST_AGAIN=3
+# failed_in CACHE: the tests that failed, as pytest has kept them there.
+failed_in() {
+  as_root .venv/bin/python -c 'import json, sys; print("\n".join(json.load(open(sys.argv[1]))))' "$1/v/cache/lastfailed"
+}
+# once_more COMMAND…: with FAILED, the tests' names, after it.
+once_more() {
+  say "${bold}Once more, alone:${plain}" "${FAILED[@]}"
+  "$@" "${FAILED[@]}" || return
+  say "${bold}Failed among others and passed alone, why is to be found:${plain}" "${FAILED[@]}"
+}
