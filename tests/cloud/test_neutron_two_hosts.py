@@ -24,6 +24,8 @@ BRIDGE, PHYSICAL = "between", "between"
 RABBITMQ = ("127.0.0.1", 5672)
 MEMBER, CLIENT = "10.88.0.10", "10.88.0.11"
 WITHIN_S, WELL_S = 90.0, 2.0
+# With an ebtables that deletes what Neutron's agent has it delete.
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(__file__).parents[2]}/cloud/bin:{os.environ['PATH']}"}
 # Its namespaces are in a directory that no other host sees.
 ALONE = ("sh", "-c", 'mount -t tmpfs tmpfs /run/netns && exec "$@"', "sh")
 
@@ -67,7 +69,7 @@ class Host:
     def _run(self, program: str | Path, *words: str | Path) -> None:
         command = ["ip", "netns", "exec", self.name, *ALONE, program, *words]
         with (self.directory / f"{Path(program).name}.out").open("wb") as output:
-            self._running.append(subprocess.Popen(command, stdout=output, stderr=output))
+            self._running.append(subprocess.Popen(command, env=ENVIRONMENT, stdout=output, stderr=output))
 
     def serving(self, program: str, balancer_id: str) -> list[int]:
         """Return the processes of a program that serve a load balancer here."""
