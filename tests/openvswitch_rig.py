@@ -4,9 +4,11 @@ Runs inside tests/sandbox, whose /run is its own; nothing of it outlives `stop`.
 """
 
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
+from evener.host import netns
 from evener.host.driver import DriverSettings
 from waiting import eventually
 
@@ -86,3 +88,24 @@ class OpenVSwitch:
         for program in list(self._daemons):
             self.stop_daemon(program)
         shutil.rmtree(self.directory)
+
+
+def reaches(source: str, address: str, target: str, *, within_s: float = 30.0) -> bool:
+    """Return whether a connection from one namespace to an address in another carries a large message."""
+    message = b"x" * 100_000
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with netns.inside(target):
+        server = socket.create_server((address, 80), family=family)
+    with server:
+        try:
+            with netns.inside(source):
+                client = socket.create_connection((address, 80), timeout=within_s)
+        except TimeoutError:
+            return False
+        with client, server.accept()[0] as accepted:
+            accepted.settimeout(within_s)
+            accepted.sendall(message)
+            received = b""
+            while len(received) < len(message):
+                received += client.recv(65536)
+        return received == message

@@ -1,7 +1,6 @@
 """The Open vSwitch driver on a real Open vSwitch: networks apart, the operator's bridges left alone, losses told."""
 
 import queue
-import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from evener.host.errors import BridgeUnsuitable, NameTaken, PhysicalNetworkUnkno
 from evener.host.openvswitch import OpenVSwitchDriver, patch_names
 from evener.host.veth import tap_name
 from evener.resources.wiring import FixedIP, NetworkSpec, WiredPort
-from openvswitch_rig import OpenVSwitch
+from openvswitch_rig import OpenVSwitch, reaches
 from waiting import eventually
 
 pytestmark = pytest.mark.root
@@ -56,26 +55,6 @@ def port(number: int, network: int = 0, physical_network: str | None = None) -> 
         mtu=1450,
         fixed_ips=(FixedIP(address=f"10.46.0.{number + 1}", prefix_length=24),),
     )
-
-
-def reaches(source: str, address: str, target: str, *, within_s: float = 30.0) -> bool:
-    """Return whether a connection from one namespace to an address in another carries a large message."""
-    message = b"x" * 100_000
-    with netns.inside(target):
-        server = socket.create_server((address, 80))
-    with server:
-        try:
-            with netns.inside(source):
-                client = socket.create_connection((address, 80), timeout=within_s)
-        except TimeoutError:
-            return False
-        with client, server.accept()[0] as accepted:
-            accepted.settimeout(within_s)
-            accepted.sendall(message)
-            received = b""
-            while len(received) < len(message):
-                received += client.recv(65536)
-        return received == message
 
 
 def all_of(switch: OpenVSwitch, *bridges: str) -> list[str]:
