@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from services import PORT, Services, serving
 
+from cloud.barbican_site import Owner
+from evener.resources.caller import Caller
+from made_certificates import authorities, served
 from waiting import eventually_there as eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.root]
@@ -79,6 +82,51 @@ def test_a_load_balancer_serves_at_its_port_of_neutron(balancer: Any, admin: Any
     assert port.device_owner == "neutron:LOADBALANCERV2"
     assert port.device_id == balancer.id
     assert port.binding_vif_type == "bridge"
+
+
+@pytest.fixture
+def owner(admin: Any) -> Iterator[Owner]:
+    """Yield whoever has secrets in the project of the load balancer."""
+    caller = Caller(admin.current_user_id, admin.current_project_id, frozenset({"admin"}), token="")
+    yield (found := Owner(admin, "admin", caller))
+    for ref in tuple(found.made):
+        found.delete(ref)
+
+
+NAME = "www.example.com"
+
+
+def test_https_is_served_with_a_certificate_of_barbicans_and_with_the_next_one(
+    balancer: Any, client: Any, owner: Owner, tmp_path: Path
+) -> None:
+    root, upper, lower = authorities()
+    (trusted := tmp_path / "root.pem").write_bytes(root.pem)
+    first, second = (owner.store(served(kind).p12(lower, upper)) for kind in ("RSA", "ECDSA"))
+    listener = client.create_listener(
+        name="secure",
+        protocol="TERMINATED_HTTPS",
+        protocol_port=443,
+        load_balancer_id=balancer.id,
+        default_pool_id=client.find_pool("servers").id,
+        default_tls_container_ref=first,
+    )
+    consumer = {"service": "evener", "resource_type": "listener", "resource_id": listener.id}
+    assert owner.consumers(first) == [consumer]
+    to_it = f"--resolve {NAME}:443:{balancer.vip_address} --cacert {trusted}"
+
+    def shown(kind: str) -> bool:
+        """Return whether the certificate with this kind of key is trusted, and what is behind answers."""
+        words = said(f"curl -sv -m 3 {to_it} --ciphers {kind} --tls-max 1.2 https://{NAME}/")
+        return words in {"This is web1\n", "This is web2\n"}
+
+    eventually(lambda: shown("aRSA") and not shown("aECDSA"))
+    eventually(lambda: active(client, balancer.id))
+    client.update_listener(listener, default_tls_container_ref=second)
+    eventually(lambda: shown("aECDSA") and not shown("aRSA"))
+    assert (owner.consumers(first), owner.consumers(second)) == ([], [consumer])
+    client.delete_load_balancer(balancer.id, cascade=True)
+    eventually(lambda: client.find_load_balancer(balancer.id, ignore_missing=True) is None)
+    assert owner.consumers(second) == []
 
 
 def test_nothing_is_left_in_neutron_or_on_the_host(
