@@ -2,7 +2,7 @@
 
 import pytest
 
-from evener.store.repeatable import repeatable
+from evener.store.repeatable import NotRepeatable, repeatable
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,12 @@ from evener.store.repeatable import repeatable
 )
 def test_a_change_is_made_where_it_is_not_made_yet(statement: str, expected: str) -> None:
     assert repeatable(statement) == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["ALTER TABLE a ADD CONSTRAINT f FOREIGN KEY(b) REFERENCES c (id)", "ALTER TABLE a DROP PRIMARY KEY"],
+)
+def test_what_nobody_has_made_repeatable_is_refused(statement: str) -> None:
+    with pytest.raises(NotRepeatable):
+        repeatable(statement)

@@ -36,8 +36,10 @@ SBIN = "/usr/sbin:/sbin"
 def of_agent(conf: cfg.ConfigOpts) -> Iterator[Finding]:
     """Yield what is found of what an agent needs."""
     yield checks.haproxy(said_by("haproxy", "-v"))
-    yield checks.keepalived(said_by("keepalived", "--version"))
-    yield _watchers(conf)
+    says = said_by("keepalived", "--version")
+    yield checks.keepalived(says)
+    if says is not None:
+        yield _watchers(conf)
     yield checks.root(os.geteuid())
     if kernel.is_root():
         for feature, error in kernel.ask().items():

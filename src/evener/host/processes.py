@@ -34,7 +34,7 @@ def alive(process: Process) -> bool:
     """Return whether the very process still runs; a zombie does not."""
     child = _children.get(process.pid)
     if child is not None and child.poll() is not None:
-        del _children[process.pid]
+        _children.pop(process.pid, None)  # another thread may have seen it, too
     return started(process.pid) == process.started
 
 

@@ -203,7 +203,7 @@ def _commits() -> int:
 
 
 _RETRYING = Retrying(
-    stop=stop_after_attempt(7), wait=wait_random_exponential(multiplier=0.01, max=1), reraise=True
+    stop=stop_after_attempt(12), wait=wait_random_exponential(multiplier=0.01, max=1), reraise=True
 )
 
 

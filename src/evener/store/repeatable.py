@@ -22,12 +22,28 @@ _REPEATABLE = (
     ),
     (re.compile(r"^(\s*ALTER TABLE \S+ DROP(?: COLUMN| CONSTRAINT| INDEX)) (?!IF )"), r"\1 IF EXISTS "),
 )
+_CHANGE = re.compile(r"^\s*(CREATE|DROP|ALTER)\b")
+_AS_IT_IS = re.compile(
+    r"^\s*(CREATE TABLE|CREATE(?: UNIQUE)? INDEX|DROP TABLE|DROP INDEX) IF "
+    r"|^\s*ALTER TABLE \S+ (ADD COLUMN|DROP (COLUMN|CONSTRAINT|INDEX)) IF "
+    r"|^\s*ALTER TABLE \S+ (MODIFY|ALTER COLUMN|ALTER) "
+)
+
+
+class NotRepeatable(Exception):
+    """A migration changes tables in a way that is not known to be the same when it is done again."""
 
 
 def repeatable(statement: str) -> str:
-    """Return a statement of SQL as one that may have been done before, where it changes tables."""
+    """Return a statement of SQL as one that may have been done before, where it changes tables.
+
+    Raises:
+        NotRepeatable: where nobody has thought of how: see to it in this module.
+    """
     for pattern, instead in _REPEATABLE:
         statement = pattern.sub(instead, statement)
+    if _CHANGE.match(statement) and not _AS_IT_IS.match(statement):
+        raise NotRepeatable(statement)
     return statement
 
 
