@@ -70,7 +70,11 @@ class Part:
         """End it at once: who asks it is refused. Return what starts it again."""
         pid = self.pid
         command = words(pid, "cmdline")
-        environment = dict(each.split("=", 1) for each in words(pid, "environ"))
+        # A program that gives itself a name, as Neutron does, writes it over both of these, in one piece.
+        if len(command) == 1:
+            command = command[0].split()
+        kept = dict(each.split("=", 1) for each in words(pid, "environ") if "=" in each)
+        environment = {**os.environ, **kept}
         place, log = Path(f"/proc/{pid}/cwd").readlink(), Path(f"/proc/{pid}/fd/1").readlink()
         doomed = processes_of(self.pid)
         for each in doomed:
