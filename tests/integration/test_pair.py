@@ -337,13 +337,27 @@ def test_a_killed_keepalived_is_started_again_and_two_never_have_the_vip_for_lon
 @on_two_hosts
 def test_without_keepalived_a_host_keeps_no_vip_however_long_its_agent_is_at_work(two, number):
     with two.first.at_work():
-        for each in keepalived.processes_of(Paths(two.first.own)):
-            os.kill(each, number)
+        processes.send(keepalived.processes_of(Paths(two.first.own)), number)
         eventually(lambda: two.owners() == [Role.BACKUP], 3)
         assert two.get().startswith("member")
     eventually(lambda: keepalived.find(Paths(two.first.own)) is not None)
     time.sleep(0.5)
     assert two.owners() == [Role.BACKUP]
+
+
+@on_two_hosts
+def test_a_killed_haproxy_gives_the_vip_away_where_nothing_can_be_written(two):
+    own = str(two.first.own)
+    subprocess.run(["mount", "--bind", own, own], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", own], check=True)
+    try:
+        os.kill(two.first.haproxy, signal.SIGKILL)
+        eventually(lambda: two.owners() == [Role.BACKUP], 3)
+        assert two.get().startswith("member")
+    finally:
+        subprocess.run(["umount", own], check=True)
+    two.first.look()
+    eventually(lambda: two.first.may_have_vip)
 
 
 @on_two_hosts

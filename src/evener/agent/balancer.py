@@ -429,8 +429,7 @@ class Balancer:
 
     def give_way(self) -> None:
         """Have the other host take the addresses, where there is one, until this one is found to serve."""
-        self._router.tell(serves=False)
-        self._router.let_go()
+        self._router.give_way()
 
     def _lost(self, process: WatchedProcess) -> None:
         self._router.let_go() if process.name == self._router.title else self.give_way()

@@ -62,9 +62,11 @@ class Watches:
 
     def _on_exit(self, watched: WatchedProcess) -> None:
         if watched in self._cancels:
-            if watched.vital:
-                self._lost(watched)
-            self._drifted(f"{watched.name} (process {watched.process.pid}) has ended")
+            try:
+                if watched.vital:
+                    self._lost(watched)
+            finally:
+                self._drifted(f"{watched.name} (process {watched.process.pid}) has ended")
 
     def _on_file(self, watched: WatchedDirectory, name: str) -> None:
         drift = watched.drift(name)

@@ -35,7 +35,7 @@ _WEIGHTS = {True: "0\n", False: "-254\n"}
 class VirtualRouter:
     """keepalived in the network namespace `namespace`, with its files in `directory`.
 
-    One thread at a time calls, but for `tell`, `let_go` and the properties, which any thread may.
+    One thread at a time calls, but for `tell`, `give_way`, `let_go` and the properties, which any thread may.
     """
 
     title = "keepalived"
@@ -136,6 +136,17 @@ class VirtualRouter:
                 files.write(self.paths.weight, _WEIGHTS[serves], durable=False)
                 LOG.info("%s: this host %s", self._namespace, "serves" if serves else "does not serve")
 
+    def give_way(self) -> None:
+        """Tell keepalived, at once, that this host does not serve, and take the VIP off where there is no keepalived.
+
+        Where that cannot be written, as the disk is full or broken, keepalived is ended.
+        """
+        told = False
+        with suppress(OSError):
+            self.tell(serves=False)
+            told = True
+        self.let_go(anyhow=not told)
+
     def has_vip(self) -> bool:
         """Return whether this host has the VIP; not before the first `apply`.
 
@@ -154,33 +165,34 @@ class VirtualRouter:
             begin, self._read = self._read, size
             if begin is None or begin == size:
                 return
+            begin = begin if begin < size else 0  # it was begun anew
             with self.paths.log.open("rb") as log:
-                log.seek(begin if begin < size else 0)  # it was begun anew
-                said = log.read().decode(errors="replace")
+                log.seek(begin)
+                said = log.read(size - begin).decode(errors="replace")
             for words in _GAVE_WAY.findall(said)[-1:]:
                 balancer_id = self.paths.directory.name
                 LOG.warning(
                     "Load balancer %s: both hosts had its VIP; this one gave it up: %s", balancer_id, words
                 )
 
-    def let_go(self, side: Side | None = None) -> None:
+    def let_go(self, side: Side | None = None, *, anyhow: bool = False) -> None:
         """Take the VIP off where keepalived has ended or was stopped: the other host has it by now, or soon.
 
-        `side` is what is to be applied, where nothing was yet. Waits for nobody: who starts keepalived takes it off.
+        `side` is what is to be applied, where nothing was yet; `anyhow` ends a keepalived that is well, too. Needs no
+        disk, and waits for nobody: who starts keepalived takes it off.
         """
         side = side or self._side
         if side is None or not self.paths.conf.exists() or not self._starting.acquire(blocking=False):
             return
         try:
             pair = self._pair or process.find(self.paths)
-            if (
-                pair is None
-                or self._is_halted(pair)
-                or not all(map(processes.alive, (pair.parent, pair.child)))
-            ):
-                process.end(self.paths)
+            left = (
+                [] if pair is None else [each for each in (pair.parent, pair.child) if processes.alive(each)]
+            )
+            if anyhow or len(left) < 2 or self._is_halted(pair):
                 with suppress(HostError):  # with the interface it has gone, too
                     self._take_off(side)
+                processes.kill(each.pid for each in left)
         finally:
             self._starting.release()
 
@@ -209,4 +221,4 @@ class VirtualRouter:
                 self._take_off(self._side)
         for path in (self.paths.conf, self.paths.changing, self.paths.weight, self.paths.log):
             path.unlink(missing_ok=True)
-        self._pair = self._side = None
+        self._pair = self._side = self._read = None
