@@ -364,7 +364,9 @@ def test_a_killed_haproxy_gives_the_vip_away_where_nothing_can_be_written(two):
 def test_an_agent_that_starts_leaves_no_vip_where_there_is_no_keepalived_whatever_becomes_of_haproxy(two):
     two.first.agent.stop()
     os.kill(two.first.haproxy, signal.SIGSTOP)
-    processes.kill(keepalived.processes_of(Paths(two.first.own)))
+    pair = keepalived.find(Paths(two.first.own))
+    for each in (pair.child, pair.parent):  # a child that hears of its parent's end takes the VIP off
+        processes.kill([each.pid])
     eventually(lambda: two.owners() == [Role.MASTER, Role.BACKUP], 3)
     two.first.start()
     eventually(lambda: two.owners() == [Role.BACKUP], 3)
