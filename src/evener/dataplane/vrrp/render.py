@@ -64,6 +64,8 @@ def render(side: Side, paths: Paths) -> str:
             # Where both had the VIP, who gives it up says so last, and who keeps it announces it after that.
             "vrrp_higher_prio_send_advert true",
             f"vrrp_garp_master_refresh {REFRESH_S}",
+            # Each goes to all on the network; five of a hundred at once keep a host busy while clients wait.
+            "vrrp_garp_master_repeat 2",
         ),
         _block("track_file serves", f'file "{paths.weight}"', "weight 1"),
         _block(
