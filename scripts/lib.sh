@@ -41,9 +41,12 @@ AT_MOST_AGAIN=3
 failed_in() {
   as_root .venv/bin/python -c 'import json, sys; print("\n".join(json.load(open(sys.argv[1]))))' "$1/v/cache/lastfailed"
 }
-# once_more COMMAND…: with FAILED, the tests' names, after it.
+# once_more STATUS CACHE COMMAND…: where pytest has ended with STATUS, and few failed, COMMAND with their names after it.
 once_more() {
-  say "${bold}Once more, alone:${plain}" "${FAILED[@]}"
-  "$@" "${FAILED[@]}" || return
-  say "${bold}Failed among others and passed alone, why is to be found:${plain}" "${FAILED[@]}"
+  local failed=()
+  [ "$1" != 1 ] || mapfile -t failed < <(failed_in "$2")
+  [ "${#failed[@]}" -ge 1 ] && [ "${#failed[@]}" -le "$AT_MOST_AGAIN" ] || return "$1"
+  say "${bold}Once more, alone:${plain}" "${failed[@]}"
+  "${@:3}" "${failed[@]}" || return
+  say "${bold}Failed among others and passed alone, why is to be found:${plain}" "${failed[@]}"
 }

@@ -6,6 +6,7 @@ Runs inside tests/sandbox, whose /run is its own; nothing of it outlives `stop`.
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from evener.host import netns
@@ -55,11 +56,7 @@ class OpenVSwitch:
             )
 
     def _run(self, *command: str) -> str:
-        done = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
+        return said_by(self._environment, *command)
 
     def vsctl(self, *arguments: str) -> str:
         """Run ovs-vsctl, which waits for ovs-vswitchd, and return what it says."""
@@ -88,6 +85,13 @@ class OpenVSwitch:
         for program in list(self._daemons):
             self.stop_daemon(program)
         shutil.rmtree(self.directory)
+
+
+def said_by(environment: Mapping[str, str], *command: str) -> str:
+    """Return what a command says that has to succeed."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
 
 
 def reaches(source: str, address: str, target: str, *, within_s: float = 30.0) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from openvswitch_rig import OpenVSwitch
+from openvswitch_rig import OpenVSwitch, said_by
 from waiting import eventually
 
 SCHEMAS = Path("/usr/share/ovn")
@@ -64,11 +64,7 @@ class Ovn:
             )
 
     def _run(self, *command: str) -> str:
-        done = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
+        return said_by(self._environment, *command)
 
     def nbctl(self, *arguments: str) -> str:
         """Run ovn-nbctl, as whoever makes networks and ports does, and return what it says."""

@@ -13,21 +13,20 @@ from sqlalchemy import Connection, event
 
 HALVES = frozenset({"mysql", "mariadb"})  # those whose transactions a change of tables ends
 _REPEATABLE = (
-    (re.compile(r"^\s*(CREATE TABLE|CREATE(?: UNIQUE)? INDEX) (?!IF )"), r"\1 IF NOT EXISTS "),
-    (re.compile(r"^\s*(DROP TABLE|DROP INDEX) (?!IF )"), r"\1 IF EXISTS "),
-    (re.compile(r"^(\s*ALTER TABLE \S+ ADD COLUMN) (?!IF )"), r"\1 IF NOT EXISTS "),
+    (re.compile(r"^\s*(CREATE TABLE|CREATE(?: UNIQUE)? INDEX) (?:IF NOT EXISTS )?"), r"\1 IF NOT EXISTS "),
+    (re.compile(r"^\s*(DROP TABLE|DROP INDEX) (?:IF EXISTS )?"), r"\1 IF EXISTS "),
+    (re.compile(r"^(\s*ALTER TABLE \S+ ADD COLUMN) (?:IF NOT EXISTS )?"), r"\1 IF NOT EXISTS "),
     (
         re.compile(r"^\s*ALTER TABLE (\S+) ADD CONSTRAINT (\S+) UNIQUE (\(.*\))$"),
         r"CREATE UNIQUE INDEX IF NOT EXISTS \2 ON \1 \3",
     ),
-    (re.compile(r"^(\s*ALTER TABLE \S+ DROP(?: COLUMN| CONSTRAINT| INDEX)) (?!IF )"), r"\1 IF EXISTS "),
+    (
+        re.compile(r"^(\s*ALTER TABLE \S+ DROP(?: COLUMN| CONSTRAINT| INDEX)) (?:IF EXISTS )?"),
+        r"\1 IF EXISTS ",
+    ),
+    (re.compile(r"^\s*ALTER TABLE \S+ (?:MODIFY|ALTER) "), r"\g<0>"),
 )
 _CHANGE = re.compile(r"^\s*(CREATE|DROP|ALTER)\b")
-_AS_IT_IS = re.compile(
-    r"^\s*(CREATE TABLE|CREATE(?: UNIQUE)? INDEX|DROP TABLE|DROP INDEX) IF "
-    r"|^\s*ALTER TABLE \S+ (ADD COLUMN|DROP (COLUMN|CONSTRAINT|INDEX)) IF "
-    r"|^\s*ALTER TABLE \S+ (MODIFY|ALTER COLUMN|ALTER) "
-)
 
 
 class NotRepeatable(Exception):
@@ -41,8 +40,10 @@ def repeatable(statement: str) -> str:
         NotRepeatable: where nobody has thought of how: see to it in this module.
     """
     for pattern, instead in _REPEATABLE:
-        statement = pattern.sub(instead, statement)
-    if _CHANGE.match(statement) and not _AS_IT_IS.match(statement):
+        again, is_such = pattern.subn(instead, statement)
+        if is_such:
+            return again
+    if _CHANGE.match(statement):
         raise NotRepeatable(statement)
     return statement
 
