@@ -132,6 +132,33 @@ def test_what_is_another_projects_is_refused_in_the_words_of_each_dialect(site: 
     site.end(balancer)
 
 
+def test_of_what_a_killed_process_has_begun_no_consumer_is_left(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    ref, other = (site.user.store(served().p12()) for _ in range(2))
+    balancer = site.made("loadbalancer", vip_subnet_id=site.subnet_id)
+    tls = {"protocol": "TERMINATED_HTTPS", "loadbalancer_id": balancer, "default_tls_container_ref": ref}
+    listener = site.made("listener", protocol_port=443, **tls)
+    with monkeypatch.context() as patched:
+        patched.setattr("evener.control.certificates.settle", killed)
+        with pytest.raises(Killed):
+            site.send("POST", f"{LBAAS}/listeners", {"listener": {**tls, "protocol_port": 8443}})
+        change = {"listener": {"default_tls_container_ref": other}}
+        with pytest.raises(Killed):
+            site.send("PUT", f"{LBAAS}/listeners/{listener}", change)
+    assert (len(site.user.consumers(ref)), len(site.user.consumers(other))) == (2, 1)
+    site.reservations.sweep(0)
+    assert (len(site.user.consumers(ref)), site.user.consumers(other)) == (1, [])
+    site.end(balancer)
+    assert site.user.consumers(ref) == []
+
+
 def test_while_barbican_is_away_all_else_is_done_and_no_certificate_is_half_taken(
     site: Site, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:

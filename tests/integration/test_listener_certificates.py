@@ -10,7 +10,11 @@ from api_cloud import HOST, SECRETS, Cloud, Json
 from secret_service import User as SecretUser
 from sqlalchemy import delete, update
 
+from evener.control import certificates
+from evener.control.certificates import Asked
+from evener.control.consumers import Consumers, Use
 from evener.control.reservations import Reservations
+from evener.resources.errors import Unavailable
 from evener.resources.graph import Graph
 from evener.store.database import Database, now
 from evener_cloud.secrets.builtin import BuiltinSecrets
@@ -25,7 +29,8 @@ class Site(Cloud):
     """A cloud with a secret service; all load balancers and certificates are of ann's project."""
 
     def __init__(self, database: Database, key_file: Path) -> None:
-        super().__init__(database, BuiltinSecrets(database, key_file))
+        self.secrets = BuiltinSecrets(database, key_file)
+        super().__init__(database, self.secrets)
         self.keeper, self.bobs_keeper = self.secret_user("ann"), self.secret_user("bob")
         self.lb = self.balancer()["id"]
 
@@ -291,26 +296,116 @@ def test_a_listener_that_is_refused_in_its_transaction_holds_nothing(site: Site)
     assert len(site.users(ref)) == 1
 
 
-def test_what_a_killed_process_has_held_for_a_listener_is_swept(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+class Killed(BaseException):
+    """Everything has ended here: nobody catches it, nobody clears up."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+def unavailable(*_: object) -> None:
+    raise Unavailable("The secret service does not answer")
+
+
+def notes(site: Site) -> list[Use]:
+    """Return whose use of a certificate is not certain."""
+    return list(Consumers(site.database, site.secrets).uncertain().values())
+
+
+def sweeper(site: Site) -> Reservations:
+    return Reservations(site.database, site.network, site.secrets)
+
+
+@pytest.mark.parametrize(
+    "moment", ["control.certificates.claim", "control.consumers._note", "control.certificates.settle"]
+)
+def test_what_a_killed_process_has_held_for_a_new_listener_is_swept(
+    site: Site, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def killed(*_: object) -> None:
-        raise Killed
-
     ref, used = site.container(), site.container()
     site.listener(used)
     body = {"listener": site.body(ref, protocol_port=8443)}
     with monkeypatch.context() as patched:
-        patched.setattr("evener.control.certificates.claim", killed)
+        patched.setattr(f"evener.{moment}", killed)
         with pytest.raises(Killed):
             site.ann.send("POST", "/lbaas/listeners", body)
-    assert len(site.users(ref)) == 1
-    sweeper = Reservations(site.database, site.network, site.balancing._secrets)
-    sweeper.sweep(60)
-    assert len(site.users(ref)) == 1
-    sweeper.sweep(0)
-    assert site.users(ref) == []
+    was = len(notes(site))
+    assert len(site.users(ref)) == was == (moment != "control.consumers._note")
+    sweeping = sweeper(site)
+    sweeping.sweep(60)
+    assert len(site.users(ref)) == was
+    sweeping.sweep(0)
+    assert (site.users(ref), notes(site)) == ([], [])
     assert len(site.users(used)) == 1
+
+
+def test_what_a_killed_process_has_held_for_a_listener_that_lives_on_is_swept(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, other = site.container(), site.container()
+    listener = site.listener(used)
+    path = f"/lbaas/listeners/{listener['id']}"
+    with monkeypatch.context() as patched:
+        patched.setattr("evener.control.certificates.settle", killed)
+        with pytest.raises(Killed):
+            site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": other}})
+    assert len(site.users(other)) == len(site.users(used)) == 1
+    sweeper(site).sweep(0)
+    assert (site.users(other), len(site.users(used)), notes(site)) == ([], 1, [])
+
+
+@pytest.mark.parametrize("what", [killed, unavailable])
+def test_what_a_listener_uses_no_more_is_let_go_of_later_where_that_cannot_be_done_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch, what: Any
+) -> None:
+    before, now_used = site.container(), site.container()
+    listener = site.listener(before)
+    path = f"/lbaas/listeners/{listener['id']}"
+    with monkeypatch.context() as patched:
+        patched.setattr(site.secrets, "unregister", what)
+        try:
+            site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": now_used}})
+        except Killed:
+            assert what is killed
+        sweeping = sweeper(site)
+        if what is unavailable:
+            sweeping.sweep(0)  # it is away still
+        else:
+            sweeping.sweep(60)
+    assert len(site.users(before)) == len(site.users(now_used)) == 1
+    sweeping.sweep(60 if what is unavailable else 0)  # what was old enough then is no younger now
+    assert (site.users(before), len(site.users(now_used)), notes(site)) == ([], 1, [])
+
+
+def test_what_a_listener_uses_again_is_not_let_go_of(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref, other = site.container(), site.container()
+    path = f"/lbaas/listeners/{site.listener(ref)['id']}"
+    with monkeypatch.context() as patched:
+        patched.setattr(site.secrets, "unregister", unavailable)
+        site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": other}})
+    site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": ref}})
+    assert [use.ref for use in notes(site)] == [ref]
+    sweeper(site).sweep(0)
+    assert (len(site.users(ref)), site.users(other), notes(site)) == (1, [], [])
+
+
+def test_who_takes_longer_than_the_sweep_waits_is_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = site.container()
+    ask = certificates.register
+
+    def register(*args: Any) -> Asked:
+        asked = ask(*args)
+        sweeper(site).sweep(0)
+        return asked
+
+    with monkeypatch.context() as patched:
+        patched.setattr(certificates, "register", register)
+        body = {"listener": site.body(ref)}
+        answer = site.ann.send("POST", "/lbaas/listeners", body)
+    assert (answer.status_code, answer.json["NeutronError"]["type"]) == (503, "ServiceUnavailable")
+    assert (site.users(ref), notes(site)) == ([], [])
+    site.listener(ref)
+    assert (len(site.users(ref)), notes(site)) == (1, [])

@@ -7,15 +7,15 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 
+from evener.control.consumers import Consumers, Use, settle
 from evener.resources import tls_rules
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
-from evener.resources.errors import Conflict, EvenerError, InvalidInput
+from evener.resources.errors import Conflict, EvenerError, InvalidInput, Unavailable
 from evener.resources.graph import Graph, TlsCertificate
 from evener.resources.listener import Listener
 from evener.resources.pool import Pool
@@ -72,11 +72,12 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The secret service, and what it said of what a request names, before its transaction."""
+    """Who uses the secret service, and what that said of what a request names, before its transaction."""
 
-    service: Secrets | None = None
+    consumers: Consumers | None = None
     said: Mapping[str, Certificate | EvenerError] = field(default_factory=dict)
     trusted: Mapping[Trust, Trusted | EvenerError] = field(default_factory=dict)
+    notes: Mapping[str, Use] = field(default_factory=dict)
 
     def of(self, ref: str) -> EvenerError | None:
         """Return what is wrong with what a reference means, in whatever it is named for."""
@@ -90,7 +91,9 @@ class Asked:
         )
 
 
-def ask(service: Secrets | None, caller: Caller | None, project_id: str, wanted: Iterable[Named]) -> Asked:
+def ask(
+    consumers: Consumers | None, caller: Caller | None, project_id: str, wanted: Iterable[Named]
+) -> Asked:
     """Let the service look at what `caller` names for `project_id`, or (None) what serves it already.
 
     May take seconds: never inside a transaction.
@@ -98,12 +101,13 @@ def ask(service: Secrets | None, caller: Caller | None, project_id: str, wanted:
     wanted = tuple(wanted)
     refs = {ref for each in wanted for ref in each.certificates}
     trusts = {each.trust for each in wanted if each.trust is not None}
-    if service is None:
+    if consumers is None:
         return Asked()
+    secrets = consumers.secrets
     return Asked(
-        service,
-        service.certificates(project_id, refs, caller) if refs else {},
-        service.trusted(project_id, trusts, caller) if trusts else {},
+        consumers,
+        secrets.certificates(project_id, refs, caller) if refs else {},
+        secrets.trusted(project_id, trusts, caller) if trusts else {},
     )
 
 
@@ -134,13 +138,13 @@ def brought_by(cls: type[Resource], row: Any, values: Mapping[str, Any]) -> Name
     return added(named_by(cls, {**before, **values}), named_by(cls, before))
 
 
-def service_of(asked: Asked, cls: type[Resource] = Listener) -> Secrets:
-    """Return the secret service.
+def consumers_of(asked: Asked, cls: type[Resource] = Listener) -> Consumers:
+    """Return who uses the secret service.
 
     Raises:
         InvalidInput: where none is configured.
     """
-    if asked.service is None:
+    if asked.consumers is None:
         what, other = ("protocol", "TERMINATED_HTTPS"), "; use TCP, HTTP or HTTPS"
         if cls is not Listener:
             what, other = ("tls_enabled", "TLS with certificates"), ""
@@ -148,20 +152,30 @@ def service_of(asked: Asked, cls: type[Resource] = Listener) -> Secrets:
             f"Invalid input for {what[0]}. Reason: '{what[1]}' needs a secret service for its "
             f"certificates, and none is configured{other}."
         )
-    return asked.service
+    return asked.consumers
 
 
 def register(asked: Asked, project_id: str, wanted: Mapping[Consumer, Named]) -> Asked:
-    """Have the service hold what was found well for who wants it, and return what is found of it now."""
+    """Have the service hold what was found well for who wants it, and return what is found of it now.
+
+    What is registered is noted first, in a transaction of its own: who uses it settles that by `claim`.
+    """
+    if asked.consumers is None:
+        return asked
+    uses = [
+        Use(project_id, ref, consumer)
+        for consumer, named in wanted.items()
+        for ref in named.refs
+        if asked.of(ref) is None
+    ]
+    notes = asked.consumers.note(uses) if uses else {}
     said = dict(asked.said)
-    for consumer, named in wanted.items():
-        for ref in named.refs:
-            if asked.service is not None and asked.of(ref) is None:
-                try:
-                    asked.service.register(project_id, ref, consumer)
-                except EvenerError as refusal:
-                    said[ref] = refusal
-    return replace(asked, said=said)
+    for use in notes.values():
+        try:
+            asked.consumers.secrets.register(*use)
+        except EvenerError as refusal:
+            said[use.ref] = refusal
+    return replace(asked, said=said, notes=notes)
 
 
 def user(cls: type[Resource], object_id: str) -> Consumer:
@@ -183,7 +197,7 @@ def claim(
     Raises:
         NotFound: TLSContainerNotFound, for a reference that means nothing to the object's project.
         InvalidInput: TLSContainerInvalid, for what is no certificate that can serve.
-        Unavailable: CertManagerError, when the secret service cannot say.
+        Unavailable: CertManagerError, when the secret service cannot say; also when what was registered was swept.
         Conflict: when somebody else has changed what the object names since the service was asked.
     """
     now = references(type(found), found)
@@ -191,7 +205,7 @@ def claim(
     dropped = sorted(set(before.refs) - set(now.refs))
     if not new and not dropped:
         return
-    service = service_of(asked, type(found))
+    consumers = consumers_of(asked, type(found))
     if not asked.knows(new):
         raise Conflict(f"The certificates of {found.KIND} {found.id} were changed meanwhile; try again")
     for ref in new.refs:
@@ -199,8 +213,12 @@ def claim(
         if error is not None:
             raise error
     consumer, project_id = user(type(found), found.id), found.project_id
-    for ref in dropped:
-        tx.after_commit(partial(service.unregister, project_id, ref, consumer))
+    notes = [each for each, use in asked.notes.items() if use.consumer == consumer]
+    if not settle(tx, notes):
+        raise Unavailable(
+            f"Making sure of the certificates of {found.KIND} {found.id} took too long; try again"
+        )
+    consumers.leave(tx, (Use(project_id, ref, consumer) for ref in dropped))
 
 
 def claim_changed(tx: Transaction, asked: Asked, before: Resource, values: Mapping[str, Any]) -> None:
@@ -217,16 +235,12 @@ def added(now: Named, before: Named) -> Named:
     )
 
 
-def held(
-    tx: Transaction, which: Callable[[Any], Sequence[ColumnElement[bool]]]
-) -> list[tuple[str, str, Consumer]]:
-    """Return what objects hold whose columns fulfil the conditions `which`: project, reference, who holds it."""
+def held(tx: Transaction, which: Callable[[Any], Sequence[ColumnElement[bool]]]) -> list[Use]:
+    """Return what objects use whose columns fulfil the conditions `which`."""
     return [each for cls in KINDS for each in _held(tx, cls, which(table(cls).c))]
 
 
-def _held(
-    tx: Transaction, cls: type[Resource], which: Sequence[ColumnElement[bool]]
-) -> Iterator[tuple[str, str, Consumer]]:
+def _held(tx: Transaction, cls: type[Resource], which: Sequence[ColumnElement[bool]]) -> Iterator[Use]:
     columns = table(cls).c
     names: ColumnElement[bool]
     if cls is Listener:
@@ -235,7 +249,7 @@ def _held(
         names = or_(*(columns[name].is_not(None) for name in KINDS[cls].attributes))
     for row in tx.execute(select(table(cls)).where(names, *which)).all():
         for ref in references(cls, row).refs:
-            yield row.project_id, ref, user(cls, row.id)
+            yield Use(row.project_id, ref, user(cls, row.id))
 
 
 def with_certificates(secrets: Secrets, graph: Graph) -> Graph:

@@ -46,7 +46,7 @@ def create_listener(change: Change, values: Values) -> Listener:
     """Create a listener; its default pool, if any, is on the same load balancer and speaks a fitting protocol."""
     bounds.check_one_more(change, Listener, values)
     if values["protocol"] == ListenerProtocol.TERMINATED_HTTPS:
-        certificates.service_of(change.certificates)
+        certificates.consumers_of(change.certificates)
     listeners = table(Listener)
     taken = change.tx.execute(
         select(listeners.c.id).where(

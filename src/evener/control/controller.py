@@ -176,7 +176,7 @@ class BusController:
                 hosts = pairs.without_vip(tx, balancer_id, agent_id)
                 tx.after_commit(partial(look, self._bus, hosts, balancer_id))
         if report.applied_generation is not None:
-            reports.remove_what_went(tx, self._secrets, balancer_id)
+            reports.remove_what_went(tx, self._reservations.consumers, balancer_id)
             if self._bus is not None and Role(sender.binding.role) is not Role.STANDALONE:
                 hosts = pairs.waiting(tx, balancer_id, agent_id, report.applied_generation)
                 tx.after_commit(partial(look, self._bus, hosts, balancer_id))

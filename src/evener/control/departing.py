@@ -178,8 +178,7 @@ def departed(tx: Transaction, host: str, ids: Collection[str]) -> frozenset[str]
     own = table(LoadBalancer)
     found = departures.among(tx, asked)
     serves = select(bindings.c.loadbalancer_id).join(agents, agents.c.id == bindings.c.agent_id)
-    for start in range(0, len(asked), rows.IDS_AT_ONCE):
-        some = asked[start : start + rows.IDS_AT_ONCE]
+    for some in rows.portions(asked):
         here = (own.c.deleted_generation.is_(None), own.c.id.in_(serves.where(agents.c.host == host)))
         known = tx.scalar_ids(select(own.c.id).where(own.c.id.in_(some)))
         found |= set(known) - set(tx.scalar_ids(select(own.c.id).where(own.c.id.in_(some), *here)))

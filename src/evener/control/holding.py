@@ -18,7 +18,6 @@ from evener.control.reservations import Reservations
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
 from evener.resources.loadbalancer import LoadBalancer
-from evener.services.secrets import Secrets
 from evener.store import rows
 from evener.store.database import Database, Transaction, ask
 
@@ -26,8 +25,8 @@ from evener.store.database import Database, Transaction, ask
 class Holding:
     """Knows which object names what."""
 
-    def __init__(self, database: Database, reservations: Reservations, secrets: Secrets | None) -> None:
-        self._database, self._reservations, self._secrets = database, reservations, secrets
+    def __init__(self, database: Database, reservations: Reservations) -> None:
+        self._database, self._reservations = database, reservations
 
     @contextmanager
     def of_new(
@@ -40,7 +39,7 @@ class Holding:
         """
         named = certificates.named_by(cls, values)
         if not named:
-            yield values, Asked(self._secrets)
+            yield values, Asked(self._reservations.consumers)
             return
         owner = ask(self._database, lambda tx: rows.get_row(tx, *owner_of_new(cls, values), caller.scope))
         object_id = str(uuid.uuid4())
@@ -61,10 +60,10 @@ class Holding:
         brings = kind is not None and not values.keys().isdisjoint(kind.attributes)
         if cls is LoadBalancer:
             with self._guarding(caller, object_id, values), self._joining(object_id, values):
-                yield Asked(self._secrets)
+                yield Asked(self._reservations.consumers)
             return
         if not brings:
-            yield Asked(self._secrets)
+            yield Asked(self._reservations.consumers)
             return
         row = ask(self._database, lambda tx: rows.get_row(tx, cls, object_id, caller.scope))
         wanted = {certificates.user(cls, object_id): certificates.brought_by(cls, row, values)}

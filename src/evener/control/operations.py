@@ -84,9 +84,8 @@ class LoadBalancing:
         self._database, self._network, self._bus = database, network, bus
         self._traffic = TrafficNow(database, bus)
         self._providers = providers
-        self._secrets = secrets
         self._reservations = Reservations(database, network, secrets)
-        self._holding = Holding(database, self._reservations, secrets)
+        self._holding = Holding(database, self._reservations)
         self._reserved_ips = reserved
         self._manner = STRICT
 
@@ -355,7 +354,9 @@ class LoadBalancing:
         additive: bool,
     ) -> None:
         with self._database.write() as tx:
-            pool, change = self._begin(tx, caller, services, Pool, pool_id, None, Asked(self._secrets))
+            pool, change = self._begin(
+                tx, caller, services, Pool, pool_id, None, Asked(self._reservations.consumers)
+            )
             done = batches.set_members(change, pool_id, wanted, additive=additive)
             services.settle()
             _note(change, EventType.UPDATED, Pool, pool, ["members"], reason=done)
@@ -391,7 +392,7 @@ class LoadBalancing:
         cascade: bool,
     ) -> None:
         with self._database.write() as tx:
-            asked = Asked(self._secrets)
+            asked = Asked(self._reservations.consumers)
             row, change = self._begin(tx, caller, services, cls, object_id, parent_id, asked)
             if cls is LoadBalancer:
                 departing.clear(change) if cascade else departing.refuse_if_used(tx, row.id)

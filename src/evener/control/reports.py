@@ -3,20 +3,19 @@
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, bindparam, func, literal, select, union_all, update
 
 from evener.control import events, reached
 from evener.control.certificates import held
+from evener.control.consumers import Consumers
 from evener.control.graphs import BELOW
 from evener.resources.event import LONGEST_REASON, EventType
 from evener.resources.facts import Counters, Observation, Report
 from evener.resources.loadbalancer import LoadBalancer
 from evener.resources.member import Member
 from evener.resources.types import OperatingStatus
-from evener.services.secrets import Secrets
 from evener.store.database import Transaction, now
 from evener.store.rows import table
 from evener.store.schema import (
@@ -189,7 +188,7 @@ def store_refusal(tx: Transaction, host: str, loadbalancer_id: str, generation: 
     reached.keep(tx, loadbalancer_id)
 
 
-def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: str) -> None:
+def remove_what_went(tx: Transaction, consumers: Consumers | None, loadbalancer_id: str) -> None:
     """Remove the rows of deleted objects that no agent serves any longer; what they counted stays."""
     reached = tx.scalar(
         select(bindings.c.applied_generation)
@@ -205,9 +204,8 @@ def remove_what_went(tx: Transaction, secrets: Secrets | None, loadbalancer_id: 
     _retire_counters(
         tx, loadbalancer_id, list(tx.scalar_ids(select(listeners.c.id).where(*gone(listeners.c))))
     )
-    if secrets is not None:
-        for each in held(tx, gone):
-            tx.after_commit(partial(secrets.unregister, *each))
+    if consumers is not None:
+        consumers.leave(tx, held(tx, gone))
     for cls in BELOW:
         below = table(cls)
         tx.execute(below.delete().where(*gone(below.c)))

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from math import inf
 from threading import Event
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy import select
 
 from evener.control import certificates, departing, pairs
 from evener.control.certificates import Asked, Named
+from evener.control.consumers import Consumers, Use
 from evener.control.errors import (
     NetworkNotFound,
     PortNotFound,
@@ -38,8 +40,8 @@ from evener.resources.caller import Caller
 from evener.resources.errors import EvenerError, Unavailable
 from evener.services.network import Network, VipAllocation
 from evener.services.secrets import Consumer, Secrets
-from evener.store.database import Database, retried
-from evener.store.rows import table
+from evener.store.database import Database, Transaction, retried
+from evener.store.failures import patient
 from evener.store.schema import host_ports, loadbalancers
 from evener.threads import Thread, repeated
 
@@ -69,6 +71,19 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class _Noted:
+    """A use of the secret service that is not certain, by the id of its note."""
+
+    note_id: str
+    use: Use
+
+    def __str__(self) -> str:
+        return (
+            f"The use of {self.use.ref} by {self.use.consumer.resource_type} {self.use.consumer.resource_id}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _HostPorts:
     """The ports of two hosts of a load balancer that one serves by now, or that is none."""
 
@@ -82,9 +97,10 @@ class Reservations:
     """What is held in the network service, and let go of. Never to be called inside a transaction."""
 
     def __init__(self, database: Database, network: Network, secrets: Secrets | None = None) -> None:
-        self._database, self._network, self._secrets = database, network, secrets
-        # Load balancers and listeners that are none, for which something is reserved, and since when that is known.
-        self._seen: dict[str | Consumer | _HostPorts, float] = {}
+        self._database, self._network = database, network
+        self.consumers = None if secrets is None else Consumers(database, secrets)
+        # For what is none, or may be none, something is reserved; and since when that is known.
+        self._seen: dict[str | _Noted | _HostPorts, float] = {}
 
     @contextmanager
     def vip_port(
@@ -181,27 +197,26 @@ class Reservations:
 
         What the service refuses is told to the transaction; what it holds is let go of where that fails.
         """
-        asked = certificates.ask(self._secrets, caller, project_id, wanted.values())
+        asked = certificates.ask(self.consumers, caller, project_id, wanted.values())
+        asked = certificates.register(asked, project_id, wanted)
         try:
-            yield certificates.register(asked, project_id, wanted)
+            yield asked
         except Exception:
-            self._undo_certificates(project_id, wanted)
+            try:
+                self._settle(asked.notes)
+            except Exception:
+                LOG.exception("What is used by nobody is let go of later: %s", ", ".join(map(str, wanted)))
             raise
 
-    def _undo_certificates(self, project_id: str, wanted: Mapping[Consumer, Named]) -> None:
-        try:
-            with self._database.read() as tx:
-                ids = [each.resource_id for each in wanted]
-                used = set(certificates.held(tx, lambda columns: [columns.id.in_(ids)]))
-            held = {(project_id, ref, consumer) for consumer, named in wanted.items() for ref in named.refs}
-            self._let_go(held - used)
-        except Exception:
-            LOG.exception("What is used by nobody is let go of later: %s", ", ".join(map(str, wanted)))
-
-    def _let_go(self, held: Iterable[tuple[str, str, Consumer]]) -> None:
-        if self._secrets is not None:
-            for each in held:
-                self._secrets.unregister(*each)
+    def _settle(self, notes: Mapping[str, Use]) -> None:
+        """Let go of what is used by nobody, and forget these notes."""
+        if self.consumers is None or not notes:
+            return
+        ids = [use.consumer.resource_id for use in notes.values()]
+        with self._database.read() as tx:
+            used = set(certificates.held(tx, lambda columns: [columns.id.in_(ids)]))
+        self.consumers.let_go(use for use in notes.values() if use not in used)
+        self.consumers.forget(notes)
 
     def finish(self, loadbalancer_id: str) -> None:
         """Release what a load balancer holds that is to go and that no agent has, and forget it; else do nothing."""
@@ -210,7 +225,8 @@ class Reservations:
                 return
             held = certificates.held(tx, lambda columns: [columns.loadbalancer_id == loadbalancer_id])
         self._network.release_vip_port(loadbalancer_id)
-        self._let_go(held)
+        if self.consumers is not None:
+            self.consumers.let_go(held)
         if self._forget(loadbalancer_id):
             LOG.info("Load balancer %s is gone", loadbalancer_id)
 
@@ -239,31 +255,35 @@ class Reservations:
             single = paired - set(tx.scalar_ids(select(host_ports.c.loadbalancer_id)))
             nobodys = set(reserved) - set(tx.scalar_ids(select(loadbalancers.c.id)))
         moment = time.monotonic()
-        left_over: set[str | Consumer | _HostPorts] = {*nobodys, *self._unused(), *map(_HostPorts, single)}
+        noted = (
+            () if self.consumers is None else itertools.starmap(_Noted, self.consumers.uncertain().items())
+        )
+        left_over: set[str | _Noted | _HostPorts] = {*nobodys, *noted, *map(_HostPorts, single)}
         self._seen = {each: self._seen.get(each, moment) for each in left_over}
-        for each, since in self._seen.items():
+        for each, since in tuple(self._seen.items()):
             if moment - since < after_s:
                 continue
-            LOG.warning("%s is not there, and what was reserved for it is released", each)
-            if isinstance(each, str):
-                self._network.release_vip_port(each)
-            elif isinstance(each, _HostPorts):
-                self._release_unused(each.loadbalancer_id)
-            elif self._secrets is not None:
-                self._secrets.release(each)
+            try:
+                self._release(each)
+            except Unavailable as error:  # the next may be another service's
+                LOG.warning("%s is not there, and what is reserved for it is released later: %s", each, error)
 
-    def _unused(self) -> set[Consumer]:
-        """Return the listeners and pools that are none, for which certificates are held."""
-        kinds = {cls.KIND: cls for cls in certificates.KINDS}
-        known = () if self._secrets is None else self._secrets.consumers()
-        ours = {each for each in known if each.resource_type in kinds}
-        with self._database.read() as tx:
-            there = {
-                certificates.user(kinds[kind], each)
-                for kind in {each.resource_type for each in ours}
-                for each in tx.scalar_ids(select(table(kinds[kind]).c.id))
-            }
-        return ours - there
+    def _release(self, each: str | _Noted | _HostPorts) -> None:
+        noted: Mapping[str, Use] = {}
+        if isinstance(each, _Noted) and self.consumers is not None:
+            noted = self.consumers.take_over(each.note_id, each.use, _is_used)
+            if not noted:
+                return
+            self._seen |= {
+                _Noted(*other): -inf for other in noted.items()
+            }  # the next sweep's, where this fails
+        LOG.warning("%s is not there, and what was reserved for it is released", each)
+        if isinstance(each, str):
+            self._network.release_vip_port(each)
+        elif isinstance(each, _HostPorts):
+            self._release_unused(each.loadbalancer_id)
+        elif self.consumers is not None:
+            self.consumers.take_back(noted)
 
     def keep_sweeping(self, ended: Event, leader: Leader = ALONE) -> Thread:
         """Return a thread, not yet started, that sweeps from time to time until `ended`, as long as this process leads.
@@ -280,7 +300,11 @@ class Reservations:
             before.clear()
             before.update(left)
 
-        return repeated("sweep", only(leader, work), FINISH_EVERY_S, ended)
+        return repeated("sweep", patient("sweep", only(leader, work)), FINISH_EVERY_S, ended)
+
+
+def _is_used(tx: Transaction, use: Use) -> bool:
+    return use in certificates.held(tx, lambda columns: [columns.id == use.consumer.resource_id])
 
 
 def vip_subnets(network: Network, caller: Caller, values: Mapping[str, Any]) -> Sequence[str]:

@@ -187,7 +187,7 @@ def _check_listeners(change: Change, listeners: Sequence[Values], pools: Mapping
     ports: set[int] = set()
     for listener in listeners:
         if listener["protocol"] == ListenerProtocol.TERMINATED_HTTPS:
-            certificates.service_of(change.certificates)
+            certificates.consumers_of(change.certificates)
         if listener["protocol_port"] in ports:
             raise children.port_taken(change, listener)
         ports.add(listener["protocol_port"])

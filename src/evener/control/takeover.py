@@ -94,7 +94,7 @@ class Takeover:
         *,
         rehearse: bool = False,
     ) -> None:
-        self._database, self._network, self._ports, self._secrets = database, network, ports, secrets
+        self._database, self._network, self._ports = database, network, ports
         self._providers, self._reserved, self._bounds = providers, reserved, bounds
         self._manner, self._bus, self._rehearse = manner, bus, rehearse
         self._reservations = Reservations(database, network, secrets)
@@ -139,7 +139,8 @@ class Takeover:
         """Have what serves already looked at by our own right, and held."""
         wanted = certificates.wanted_of(foreign.below)
         if self._rehearse:
-            return nullcontext(certificates.ask(self._secrets, None, foreign.project_id, wanted.values()))
+            consumers = self._reservations.consumers
+            return nullcontext(certificates.ask(consumers, None, foreign.project_id, wanted.values()))
         return self._reservations.certificates(None, foreign.project_id, wanted)
 
     def _insert(self, foreign: Foreign, vip: VipAllocation, services: Services, asked: Asked) -> list[str]:

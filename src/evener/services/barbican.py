@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -31,7 +30,6 @@ LOG = logging.getLogger(__name__)
 GROUP = "barbican"
 AT_ONCE = 4  # references of one request
 REMEMBERED = 1024  # references
-MOST_OWED = 1024  # consumers that are taken back once Barbican is there again
 TRUSTED_S = (
     300.0  # that what we have read is not asked for again: what it is never changes, but the right to it may
 )
@@ -66,7 +64,6 @@ class BarbicanSecrets:
         self._barbican = barbican
         self._opener = opener
         self._memory: Memory[Remembered] = Memory(REMEMBERED)
-        self._owed: set[tuple[Reference, Consumer]] = set()  # registered, and to be taken back
 
     def certificates(
         self, project_id: str, refs: Collection[str], caller: Caller | None
@@ -166,7 +163,6 @@ class BarbicanSecrets:
         reference = references.parse(ref)
         if reference is None:
             raise CertificateNotFound(ref)
-        self._owed.discard((reference, consumer))
         try:
             self._barbican.add_consumer(reference, consumer)
         except NotFound:
@@ -177,34 +173,16 @@ class BarbicanSecrets:
             raise errors.unprocessable(ref, error) from error
 
     def unregister(self, project_id: str, ref: str, consumer: Consumer) -> None:  # noqa: ARG002
-        """Let go of it, and of what could not be let go of before; what cannot be now is not forgotten."""
+        """Let go of it."""
         reference = references.parse(ref)
-        if reference is not None and len(self._owed) < MOST_OWED:
-            self._owed.add((reference, consumer))
-        self._take_back()
-
-    def _take_back(self) -> None:
-        for owed in tuple(self._owed):
-            try:
-                self._barbican.remove_consumer(*owed)
-            except NotFound:
-                pass
-            except Forbidden:  # the owner has taken our right away, and keeps the note
-                LOG.info("%s may not be read any longer, and is not told that %s is gone", *owed)
-            self._owed.discard(owed)
-
-    def consumers(self) -> Collection[Consumer]:
-        """Return none: Barbican lists consumers by container or secret, and those of other projects to nobody.
-
-        So what a crash leaves is not swept. It keeps nothing: Barbican deletes what has consumers all the same. What
-        could not be taken back while Barbican was away is now.
-        """
-        with suppress(Unavailable):
-            self._take_back()
-        return ()
-
-    def release(self, consumer: Consumer) -> None:
-        """Do nothing: Barbican cannot say what `consumer` is registered for."""
+        if reference is None:
+            return
+        try:
+            self._barbican.remove_consumer(reference, consumer)
+        except NotFound:
+            pass
+        except Forbidden:  # the owner has taken our right away, and keeps the note
+            LOG.info("%s may not be read any longer, and is not told that %s is gone", reference, consumer)
 
 
 def _check_time(latest: float) -> None:

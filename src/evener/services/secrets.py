@@ -65,10 +65,8 @@ class Secrets(Protocol):
         """
 
     def unregister(self, project_id: str, ref: str, consumer: Consumer) -> None:
-        """Let go of it; what is gone, or was never registered, is fine."""
+        """Let go of it; what is gone, or was never registered, is fine.
 
-    def consumers(self) -> Collection[Consumer]:
-        """Return who is registered; none, where the service cannot say: what it cannot list is not swept."""
-
-    def release(self, consumer: Consumer) -> None:
-        """Let go of all that `consumer` is registered for, as far as the service can say what that is."""
+        Raises:
+            Unavailable: when the service cannot be told.
+        """

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 
 from evener.store.database import Transaction, now
-from evener.store.rows import IDS_AT_ONCE
+from evener.store.rows import portions
 from evener.store.schema import database_identity, departures
 
 KEPT = timedelta(days=90)  # longer than an agent is away
@@ -23,8 +23,7 @@ def note(tx: Transaction, ids: Collection[str]) -> None:
 def among(tx: Transaction, ids: Sequence[str]) -> set[str]:
     """Return those of `ids` that are deleted."""
     found: set[str] = set()
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        some = ids[start : start + IDS_AT_ONCE]
+    for some in portions(ids):
         found.update(tx.scalar_ids(select(departures.c.id).where(departures.c.id.in_(some))))
     return found
 

@@ -1,6 +1,6 @@
 """Resources as rows: insert, load, list, change, delete. A list costs a constant number of statements."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -430,6 +430,12 @@ _WANTED: BindParameter[Any] = bindparam("wanted")
 _ALL_WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
 
 
+def portions(ids: Sequence[str]) -> Iterator[list[str]]:
+    """Yield all of `ids`, `IDS_AT_ONCE` at a time."""
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        yield list(ids[start : start + IDS_AT_ONCE])
+
+
 def wanted(column: ColumnElement[Any], *, one: bool) -> ColumnElement[bool]:
     """Return the condition of a statement for `of_all`: `column` has the one id, or one of the ids."""
     return column == _WANTED if one else column.in_(_ALL_WANTED)
@@ -450,6 +456,6 @@ def of_all(tx: Transaction, statement: StatementOfAll, ids: Sequence[str]) -> li
     if len(ids) == 1:
         return list(tx.execute(statement(one=True), {"wanted": ids[0]}).all())
     found: list[Any] = []
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        found += tx.execute(statement(one=False), {"wanted": list(ids[start : start + IDS_AT_ONCE])}).all()
+    for some in portions(ids):
+        found += tx.execute(statement(one=False), {"wanted": some}).all()
     return found

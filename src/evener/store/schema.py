@@ -332,6 +332,17 @@ leases = Table(
     Column("beat", BigInteger, nullable=False),
 )
 
+# Uses of certificates of which the secret service may not know, or may know too long; see `control.consumers`.
+consumer_notes = Table(
+    "consumer_notes",
+    metadata,
+    Column("id", string(36), primary_key=True),
+    Column("project_id", string(255), nullable=False),
+    Column("ref", string(512), nullable=False),
+    Column("resource_type", string(32), nullable=False),
+    Column("resource_id", string(36), nullable=False),
+)
+
 # What happened to load balancers, also to those that are gone. Each change adds a row: no index that is not needed.
 events = Table(
     Event.table(),

@@ -111,8 +111,6 @@ def known(tx: Transaction, ids: Sequence[str]) -> frozenset[str]:
     return frozenset(
         found
         for each in (networks, routers)
-        for start in range(0, len(ids), rows.IDS_AT_ONCE)
-        for found in tx.scalar_ids(
-            select(each.c.id).where(each.c.id.in_(ids[start : start + rows.IDS_AT_ONCE]))
-        )
+        for some in rows.portions(ids)
+        for found in tx.scalar_ids(select(each.c.id).where(each.c.id.in_(some)))
     )

@@ -86,26 +86,6 @@ class BuiltinSecrets:
             with self.database.write() as tx:
                 consumers.remove(tx, table, reference.id, _as_consumers(consumer)[table])
 
-    def consumers(self) -> Collection[Consumer]:
-        """Return who is registered as what control knows; others may be, by whom they are."""
-        start = f"{SERVICE}://{REGION}/"
-        with self.database.read() as tx:
-            urls = tx.scalar_ids(select(OF_CONTAINERS.c.url).where(OF_CONTAINERS.c.name == SERVICE))
-            columns = OF_SECRETS.c
-            found = tx.execute(
-                select(columns.resource_type, columns.resource_id).where(columns.service == SERVICE)
-            )
-            pairs = [tuple(row) for row in found]
-        pairs += [tuple(url.removeprefix(start).split("/")) for url in urls if url.startswith(start)]
-        return {Consumer(*pair) for pair in pairs if len(pair) == 2}
-
-    @retried
-    def release(self, consumer: Consumer) -> None:
-        """Let go of all that `consumer` is registered for."""
-        with self.database.write() as tx:
-            for table, wanted in _as_consumers(consumer).items():
-                consumers.remove_all(tx, table, wanted)
-
     def _opened(self, found: Found, *, expired_too: bool) -> Mapping[str, bytes]:
         """Return the payloads by the names of the parts."""
         check_container(found.type)

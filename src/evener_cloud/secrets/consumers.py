@@ -37,11 +37,6 @@ def remove(tx: Transaction, table: Table, owner_id: str, consumer: Consumer) -> 
     return tx.execute(table.delete().where(_same(table, owner_id, consumer))).rowcount > 0
 
 
-def remove_all(tx: Transaction, table: Table, consumer: Consumer) -> None:
-    """Take `consumer` back wherever it is registered."""
-    tx.execute(table.delete().where(_is(table, consumer)))
-
-
 def of(tx: Transaction, table: Table, owner_ids: Iterable[str]) -> dict[str, list[Consumer]]:
     """Return the consumers of each owner that has any, oldest first: one statement."""
     found: dict[str, list[Consumer]] = {}
