@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from evener.resources.facts import Counters
 from evener.store.database import Database
-from evener.store.failures import Failure, failure_of
+from evener.store.failures import Failure, failure_of, patient
 from evener.store.schema import agents, counters, database_identity
 
 NOTHING = dict.fromkeys(Counters.model_fields, 0)
@@ -128,7 +128,25 @@ def test_a_file_that_cannot_be_used_is_an_outage(tmp_path: Path) -> None:
     assert failure_of(NoConnection("no connection is free")) == Failure.OUTAGE
 
 
-def test_clients_are_told_what_it_was_in_the_form_of_the_api(cloud: Cloud) -> None:
+def test_work_waits_for_a_database_that_does_not_answer_and_says_so_in_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/missing/x")
+
+    def work() -> None:
+        engine.connect()
+
+    patient("sweep", work)()
+    (record,) = caplog.records
+    assert record.getMessage() == "The thread sweep waits for the database: unable to open database file"
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    with pytest.raises(SQLAlchemyError), create_engine("sqlite://").connect() as connection:
+        patient("sweep", lambda: connection.execute(text("SELECT nothing")))()
+
+
+def test_clients_are_told_what_it_was_in_the_form_of_the_api(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
     def refusing(work: Callable[[Any], object]) -> Any:
         def read() -> Any:
             with cloud.database.read() as tx:
@@ -143,6 +161,8 @@ def test_clients_are_told_what_it_was_in_the_form_of_the_api(cloud: Cloud) -> No
         tx.execute(database_identity.insert().values(id="x"))
     conflict = refusing(inserting(database_identity, id="x"))
     assert (conflict.status_code, conflict.json["NeutronError"]["type"]) == (409, "Conflict")
+    said = [each for each in caplog.records if "was not done: Another change was made" in each.getMessage()]
+    assert [each.exc_info for each in said] == [None]
     fault = refusing(lambda tx: tx.execute(text("SELECT nothing FROM agents")))
     assert (fault.status_code, fault.json["NeutronError"]["type"]) == (500, "HTTPInternalServerError")
     assert "nothing" not in fault.text

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from evener.api.dialects.base import ErrorForm
 from evener.resources import errors
-from evener.store.failures import Failure, failure_of
+from evener.store.failures import Failure, failure_of, in_a_line
 
 LOG = logging.getLogger(__name__)
 FAILURES: dict[Failure, tuple[type[errors.EvenerError], str]] = {
@@ -66,8 +66,12 @@ class ErrorHandlers:
     def unexpected(
         self, request: falcon.Request, response: falcon.Response, error: Exception, _params: Any
     ) -> None:
-        """Answer what should not happen: the log gets everything, the client a request id."""
-        LOG.exception("%s %s failed", request.method, request.path, exc_info=error)
+        """Answer what should not happen: the log gets everything of what is our fault, the client a request id."""
         request_id = getattr(request.context, "request_id", "")
-        kind, what = FAILURES[failure_of(error) if isinstance(error, SQLAlchemyError) else Failure.FAULT]
+        failure = failure_of(error) if isinstance(error, SQLAlchemyError) else Failure.FAULT
+        kind, what = FAILURES[failure]
+        if isinstance(error, SQLAlchemyError) and failure is not Failure.FAULT:
+            LOG.warning("%s %s was not done: %s: %s", request.method, request.path, what, in_a_line(error))
+        else:
+            LOG.exception("%s %s failed", request.method, request.path, exc_info=error)
         response.status, response.media = self.of(request.path).answer(kind(f"{what} (request {request_id})"))

@@ -14,6 +14,7 @@ from evener.control.quotas import Quotas
 from evener.resources.errors import Unavailable
 from evener.services.network import Network, Onlooker
 from evener.store.database import Database, retried
+from evener.store.failures import patient
 from evener.store.schema import loadbalancers
 from evener.threads import Thread, repeated
 
@@ -82,4 +83,4 @@ class CloudWatch:
 
     def keep_looking(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that looks from time to time until `ended`."""
-        return repeated("cloud-watch", self.look, LOOK_EVERY_S, ended)
+        return repeated("cloud-watch", patient("cloud-watch", self.look), LOOK_EVERY_S, ended)

@@ -22,6 +22,7 @@ from evener.resources.event import LONGEST_REASON, Event, EventType
 from evener.resources.loadbalancer import LoadBalancer
 from evener.store import rows
 from evener.store.database import Database, Transaction, ask, now, retried
+from evener.store.failures import patient
 from evener.store.rows import ListQuery
 from evener.store.schema import events, loadbalancers
 from evener.threads import Thread, repeated
@@ -164,7 +165,8 @@ def keep_sweeping(database: Database, days: int, most: int, ended: Ended, leader
 
     It does so as long as this process leads.
     """
-    return repeated("events", only(leader, lambda: sweep(database, days, most)), SWEEP_EVERY_S, ended)
+    work = patient("events", only(leader, lambda: sweep(database, days, most)))
+    return repeated("events", work, SWEEP_EVERY_S, ended)
 
 
 def sweep(database: Database, days: int, most: int) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import insert, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from evener.store.database import Database, Transaction, ask, retried
+from evener.store.failures import patient
 from evener.store.schema import leases
 from evener.threads import Thread, repeated
 
@@ -134,7 +135,7 @@ class Lease:
 
     def keep(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that renews the lease, or waits for it, until `ended`."""
-        return repeated("leader", self.renew, EVERY_S, ended)
+        return repeated("leader", patient("leader", self.renew), EVERY_S, ended)
 
     def resign(self) -> None:
         """Leave the place to another one, who need not wait then."""

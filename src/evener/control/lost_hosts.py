@@ -25,6 +25,7 @@ from evener.resources.errors import Conflict, Unavailable
 from evener.resources.loadbalancer import LoadBalancer
 from evener.services.network import Network
 from evener.store.database import Database, Transaction, ask, now, retried
+from evener.store.failures import patient
 from evener.store.rows import table
 from evener.store.schema import agents, bindings
 from evener.threads import Thread, repeated
@@ -155,7 +156,7 @@ class LostHosts:
 
     def keep_looking(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that looks until `ended`, as long as this process leads."""
-        return repeated("lost-hosts", only(self._leader, self.look), EVERY_S, ended)
+        return repeated("lost-hosts", patient("lost-hosts", only(self._leader, self.look)), EVERY_S, ended)
 
 
 def _heard(tx: Transaction) -> list[Heard]:

@@ -1,5 +1,7 @@
 """What an error of a database means: that it does not answer, that another change was first, or a fault of ours."""
 
+import logging
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -13,6 +15,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as NoConnection
 
+LOG = logging.getLogger(__name__)
 SQLITE_ERROR = (
     1  # "SQL error or missing database": a statement that is wrong (https://www.sqlite.org/rescode.html)
 )
@@ -49,6 +52,26 @@ def failure_of(error: SQLAlchemyError) -> Failure:
         return Failure.CONFLICT if _is_conflict(error.orig) else Failure.FAULT
     of_state = isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
     return Failure.OUTAGE if of_state and _is_outage(error.orig) else Failure.FAULT
+
+
+def in_a_line(error: SQLAlchemyError) -> str:
+    """Return what the database has said, without the statement and what that was given."""
+    said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return " ".join(str(said).split())
+
+
+def patient(name: str, work: Callable[[], None]) -> Callable[[], None]:
+    """Return `work` that says in one line that the database does not answer, where that ends it: it is done again."""
+
+    def run() -> None:
+        try:
+            work()
+        except SQLAlchemyError as error:
+            if failure_of(error) is not Failure.OUTAGE:
+                raise
+            LOG.warning("The thread %s waits for the database: %s", name, in_a_line(error))
+
+    return run
 
 
 def _is_conflict(said: Any) -> bool:
