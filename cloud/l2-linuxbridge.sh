@@ -21,8 +21,9 @@ C
 }
 # l2_absent: what must not be on this machine before.
 l2_absent() { :; }
-# l2_begin: what has to be there before Neutron's agent; ext0 leads outside.
-l2_begin() { PATH=$PWD/cloud/bin:$PATH; } # with an ebtables that deletes what the agent has it delete
+# l2_begin: what has to be there before Neutron's agent; ext0 leads outside. An ebtables that deletes what the agent has it
+# delete is found by the agent's helpers as well, as the root_helper is not sudo, which would reset the path.
+l2_begin() { PATH=$PWD/cloud/bin:$PATH; }
 # l2_plug NAMESPACE TAP NETWORK PORT MAC: the server's eth0 in a namespace has its other end, a tap, connected.
 l2_plug() {
   local bridge=brq${3:0:11}
