@@ -134,7 +134,7 @@ def test_reloads_write_on_in_the_same_file_and_cutting_it_disturbs_nobody(rig):
     serve(rig, port=81, generation=2)
     rig.get(port=81, path="/2")
     assert [each["uri"] for each in lines(rig, 2)] == ["/1", "/2"]
-    access.rotate(rig.instance.paths, size=10, count=2, master=rig.instance.pid)
+    access.rotate(rig.instance.paths, size=10, count=2, master=lambda: rig.instance.pid)
     rig.get(port=81, path="/3")
     assert [each["uri"] for each in lines(rig, 1)] == ["/3"]
     serve(
@@ -142,7 +142,7 @@ def test_reloads_write_on_in_the_same_file_and_cutting_it_disturbs_nobody(rig):
     )  # a worker that takes what was changed away again, and writes on all the same
     rig.get(port=82, path="/4")
     assert [each["uri"] for each in lines(rig, 2)] == ["/3", "/4"]
-    access.rotate(rig.instance.paths, size=10, count=2, master=rig.instance.pid)
+    access.rotate(rig.instance.paths, size=10, count=2, master=lambda: rig.instance.pid)
     rig.get(port=82, path="/5")
     assert [each["uri"] for each in lines(rig, 1)] == ["/5"]
     assert b"\0" not in rig.instance.paths.access.read_bytes()
@@ -173,7 +173,7 @@ def test_rotated_files_are_so_many_and_so_long(tmp_path):
     paths = Paths(tmp_path)
     for number in range(5):
         paths.access.write_text("".join(f"{number} {line:03}\n" for line in range(200)))
-        access.rotate(paths, size=600, count=2, master=None)
+        access.rotate(paths, size=600, count=2, master=lambda: None)
         assert paths.access.stat().st_size == 0
     kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert set(kept) == {"access.log", "access.log.1", "access.log.2"}
@@ -190,6 +190,6 @@ def test_a_log_for_which_there_is_no_room_is_cut_all_the_same(tmp_path, monkeypa
     paths = Paths(tmp_path)
     monkeypatch.setattr(access.shutil, "copyfileobj", full)
     paths.access.write_text("x" * 1000)
-    access.rotate(paths, size=600, count=2, master=None)
+    access.rotate(paths, size=600, count=2, master=lambda: None)
     assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == {"access.log": 0}
     assert "No space left on device" in caplog.text

@@ -45,6 +45,25 @@ def test_counters_go_on_over_reloads_restarts_and_kills(rig):
     assert counted(rig, shop).bytes_out > 6 * 2
 
 
+def test_what_was_observed_is_the_very_same_while_nobody_calls_and_another_for_each_call(rig):
+    shop = Shop(rig)
+    shop.apply()
+    counted(rig, shop)  # the first reading knows of no other worker
+    eventually(lambda: rig.instance.observe() is rig.instance.observe())
+    for number in range(1, 4):
+        rig.spread(1)
+        assert counted(rig, shop).total_connections == number
+    eventually(lambda: rig.instance.observe() is rig.instance.observe())
+    shop.spare += 1
+    assert shop.apply() == [Reload]
+    assert counted(rig, shop).total_connections == 3
+    rig.spread(1)
+    assert counted(rig, shop).total_connections == 4
+    seen = rig.instance.observe(servers=True)
+    assert set(seen.servers) == set(seen.members)
+    assert rig.instance.observe().servers == {}
+
+
 def test_requests_are_counted_apart_from_connections_and_survive_reloads(rig):
     shop = Shop(rig)
     shop.apply()

@@ -146,3 +146,25 @@ def test_a_worker_is_done_once_it_is_told_to_stop_and_has_no_connection_left(sto
     assert stats.is_done(info + table) is done
     assert stats.worker_pid(info + table) == 7
     assert stats.listeners(stats.rows(info + table))["front"].total_connections == 3
+
+
+IDLE = """# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,\
+weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,
+front,FRONTEND,,,0,1,8000,1,42,75,0,0,0,,,,,OPEN,,,,,,{0},,,1,2,0,,,,0,0,
+p,m1,0,0,0,1,,1,42,75,,0,,0,0,0,0,UP,1,1,0,0,0,{0},{0},,1,3,16,,1,,2,{0},
+"""
+
+
+def test_time_that_goes_on_is_no_other_reading_and_all_that_is_read_is():
+    standing = stats.standing(stats.fields(IDLE.format(7)))
+    assert stats.standing(stats.fields(f"Pid: 7\n\n{IDLE.format(8)}")) == standing
+    lines = IDLE.format(7).split("\n")
+    for number in (1, 2):
+        for column in range(23):
+            cells = lines[number].split(",")
+            cells[column] += "1"
+            other = [*lines[:number], ",".join(cells), *lines[number + 1 :]]
+            assert stats.standing(stats.fields("\n".join(other))) != standing
+    requests = IDLE.format(7).replace("0,0,\np,", "0,1,\np,")
+    assert stats.standing(stats.fields(requests)) != standing
+    assert stats.standing(stats.fields(IDLE.format(7).split("p,m1")[0])) != standing

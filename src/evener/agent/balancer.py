@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from evener.agent.address_asker import AddressAsker
-from evener.agent.data_plane_parts import carried_by_none, parts, together
+from evener.agent.data_plane_parts import carried_by_none, parts, together, with_vip
 from evener.agent.data_plane_watches import Watches
 from evener.agent.journal import Journal
 from evener.agent.plug import Plug
@@ -419,7 +419,7 @@ class Balancer:
 
     @property
     def is_working(self) -> bool:
-        """Whether something of it computes now, other than to wait."""
+        """Whether something of it did more than wait, when it was asked last whether it is `halted`."""
         return not self.leaving and any(plane.is_working for plane in self._planes)
 
     @property
@@ -451,7 +451,7 @@ class Balancer:
             found = [plane.observe(servers=servers) for plane in self._planes]
             seen = together([each for each in found if each is not None])
             self._router.look_back()
-            return seen if seen is None else seen.model_copy(update={"has_vip": self._has_vip()})
+            return None if seen is None else with_vip(seen, has_vip=self._has_vip())
         finally:
             self._lock.release()
             if self.halted is not None:

@@ -74,3 +74,8 @@ def together(observations: Sequence[Observation]) -> Observation | None:
             if isinstance(field.default, dict)
         }
     )
+
+
+def with_vip(seen: Observation, *, has_vip: bool | None) -> Observation:
+    """Return what was observed with who has the VIP; the very same where that is nothing new, as it mostly is."""
+    return seen if seen.has_vip == has_vip else seen.model_copy(update={"has_vip": has_vip})

@@ -90,7 +90,8 @@ class Reporter:
         if seen is not None:
             connections = sum(each.active_connections for each in seen.listeners.values())
             self._loads[balancer.id] = (len(seen.members), connections)
-        return None if seen == self._reported.get(balancer.id) else seen
+        known = self._reported.get(balancer.id)
+        return None if seen is known or seen == known else seen  # most are the very same
 
     def _report_news(self, key: str) -> None:
         balancer = self._balancers.get(key)

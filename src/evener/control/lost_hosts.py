@@ -33,6 +33,7 @@ from evener.threads import Thread, repeated
 LOG = logging.getLogger(__name__)
 WHO = Caller("evener", "", frozenset({ADMIN}))
 EVERY_S = 0.5
+LOOKS_S = 2.0  # between two looks, where no agent can be lost any sooner
 AT_ONCE = 25  # load balancers that go to others in one transaction
 AGAIN_S = 15.0  # until another try with what no agent could take
 
@@ -58,6 +59,12 @@ def lost(heard: Iterable[Heard], moment: datetime, after: timedelta, listening: 
     return [each for each in heard if each.serves and moment - each.at > after]
 
 
+def due_s(heard: Iterable[Heard], moment: datetime, after: timedelta) -> float:
+    """Return the seconds in which to look again: an agent is lost at the earliest when it is silent from now on."""
+    due = [(each.at + after - moment).total_seconds() for each in heard if each.serves]
+    return max(0.0, min(due, default=LOOKS_S))
+
+
 class LostHosts:
     """Looks for such hosts. One thread at a time calls."""
 
@@ -67,7 +74,7 @@ class LostHosts:
         self._database, self._network, self._bus, self._leader = database, network, bus, leader
         self._after = timedelta(seconds=after_s)
         self._listening_since: float | None = None  # on the monotonic clock
-        self._looked_at = 0.0
+        self._looked_at = self._due_at = 0.0
         self._tried: dict[str, float] = {}  # load balancers that no agent could take, and when that was tried
 
     def look(self) -> None:
@@ -75,8 +82,13 @@ class LostHosts:
         heard = ask(self._database, _heard)
         moment = time.monotonic()
         self._tried = {each: at for each, at in self._tried.items() if moment - at <= AGAIN_S}
+        self._due_at = moment + min(LOOKS_S, due_s(heard, now(), self._after))
         for agent in lost(heard, now(), self._after, self._listening(heard, moment)):
             self._take_from(agent)
+
+    def _look_when_due(self) -> None:
+        if time.monotonic() >= self._due_at:
+            self.look()
 
     def _listening(self, heard: Sequence[Heard], moment: float) -> timedelta:
         paused = (
@@ -156,13 +168,21 @@ class LostHosts:
 
     def keep_looking(self, ended: Event) -> Thread:
         """Return a thread, not yet started, that looks until `ended`, as long as this process leads."""
-        return repeated("lost-hosts", patient("lost-hosts", only(self._leader, self.look)), EVERY_S, ended)
+        looks = patient("lost-hosts", only(self._leader, self._look_when_due))
+        return repeated("lost-hosts", looks, EVERY_S, ended)
+
+
+# Built once: it is asked for ever.
+_HEARD = select(
+    agents.c.id,
+    agents.c.host,
+    agents.c.heartbeat_at,
+    select(bindings.c.id).where(bindings.c.agent_id == agents.c.id).exists().label("serves"),
+)
 
 
 def _heard(tx: Transaction) -> list[Heard]:
-    serves = select(bindings.c.id).where(bindings.c.agent_id == agents.c.id).exists()
-    found = tx.execute(select(agents.c.id, agents.c.host, agents.c.heartbeat_at, serves.label("serves")))
-    return [Heard(row.id, row.host, row.heartbeat_at, bool(row.serves)) for row in found]
+    return [Heard(row.id, row.host, row.heartbeat_at, bool(row.serves)) for row in tx.execute(_HEARD)]
 
 
 def _of(agent_id: str, tx: Transaction) -> list[tuple[str, str]]:

@@ -164,7 +164,7 @@ class DataPlane(Protocol):
 
     @property
     def is_working(self) -> bool:
-        """Whether it does something now, other than to wait; where it does so for long, it is observed."""
+        """Whether it did more than wait when `is_halted` was asked last; where it does so for long, it is observed."""
 
     def close(self) -> None:
         """Let go of what it holds in this process; traffic goes on."""

@@ -7,13 +7,32 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+# What processes are at, by proc(5)'s letters.
+HALTED, WORKING, ENDED = ("T", "t"), ("R", "D"), ("Z", "X")
 KILLED_S = 1.0  # how long a process that was killed may take to end
 
 # Children of ours: kept so that their end is taken notice of, and no zombie stays.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+class _StatusFile:
+    """What the kernel says of one process, held open: whoever looks often takes a third of the time to read it so."""
+
+    def __init__(self, pid: int) -> None:
+        self.state = ""  # as it was read last
+        self._fd = -1  # where the next line fails
+        self._fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes; of a process that has ended, an OSError."""
+        return os.pread(self._fd, size, 0)
 
 
 @dataclass(frozen=True)
@@ -22,6 +41,22 @@ class Process:
 
     pid: int
     started: int
+    _status: list[_StatusFile] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def state(self) -> str:
+        """Return the letter for what it is at (proc(5)); X where it does not live."""
+        try:
+            if not self._status:
+                file = _StatusFile(self.pid)
+                if int(_fields(file.read(4096))[19]) != self.started:
+                    return "X"
+                self._status.append(file)
+            file = self._status[0]
+            # Its id, its name of 16 bytes at most (TASK_COMM_LEN), and its state.
+            file.state = _fields(file.read(64))[0]
+            return file.state
+        except (OSError, IndexError):
+            return "X"
 
 
 def of(pid: int | None) -> Process | None:
@@ -35,24 +70,23 @@ def alive(process: Process) -> bool:
     child = _children.get(process.pid)
     if child is not None and child.poll() is not None:
         _children.pop(process.pid, None)  # another thread may have seen it, too
-    return started(process.pid) == process.started
+    return process.state() not in ENDED
 
 
 def started(pid: int) -> int | None:
     """Return when process `pid` started, or None when it does not live (proc(5), /proc/pid/stat)."""
     state, *rest = _status(pid)
-    return None if state in "ZX" else int(rest[18])
+    return None if state in ENDED else int(rest[18])
 
 
 def is_halted(process: Process) -> bool:
     """Return whether the process was stopped, by a signal or a tracer: it lives, and does nothing."""
-    text = _stat(process.pid, 64)  # its id, its name of 16 bytes at most (TASK_COMM_LEN), and its state
-    return text[text.rfind(b")") + 2 :][:1] in (b"T", b"t")
+    return process.state() in HALTED
 
 
-def is_working(process: Process) -> bool:
-    """Return whether the process computes, or is in a call to the kernel that nothing ends: it does not just wait."""
-    return _status(process.pid)[0] in "RD"
+def was_working(process: Process) -> bool:
+    """Return whether it did more than wait when it was looked at last: computed, or made a call that nothing ends."""
+    return any(each.state in WORKING for each in process._status)  # noqa: SLF001 - it is ours
 
 
 def parent(pid: int) -> int:
@@ -75,19 +109,14 @@ def ids() -> set[int]:
 
 def _status(pid: int) -> list[str]:
     """Return what stands behind the name in /proc/pid/stat, first the state; only X where there is no such process."""
-    return _stat(pid, 4096).rpartition(b")")[2].decode("ascii").split() or ["X"]
-
-
-def _stat(pid: int, size: int) -> bytes:
-    """Return so many bytes of /proc/pid/stat; nothing where there is no such process."""
     try:
-        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)  # often: by the quickest way
-        try:
-            return os.read(fd, size)
-        finally:
-            os.close(fd)
+        return _fields(_StatusFile(pid).read(4096)) or ["X"]
     except OSError:
-        return b""
+        return ["X"]
+
+
+def _fields(text: bytes) -> list[str]:
+    return text.rpartition(b")")[2].decode("ascii").split()
 
 
 def keep(child: subprocess.Popen[bytes]) -> None:

@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -77,16 +77,17 @@ def opened(paths: Paths) -> int:
     return os.open(paths.access, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, files.PRIVATE)
 
 
-def rotate(paths: Paths, size: int, count: int, master: int | None) -> None:
+def rotate(paths: Paths, size: int, count: int, master: Callable[[], int | None]) -> None:
     """Where a file that HAProxy writes has more than `size` bytes, keep the last ones as the newest of `count` files.
 
-    What HAProxy, whose `master` has that process id, writes between the copy and the cut is lost: a moment's lines.
+    `master` returns the process id of HAProxy's. What HAProxy writes between the copy and the cut is lost: a moment's
+    lines.
     """
     _rotate(paths.access, size, count, master, _STDOUT)
     _rotate(paths.stderr, size, count, master, _STDERR)  # a line for each member that comes or goes
 
 
-def _rotate(path: Path, size: int, count: int, master: int | None, descriptor: int) -> None:
+def _rotate(path: Path, size: int, count: int, master: Callable[[], int | None], descriptor: int) -> None:
     try:
         length = path.stat().st_size
     except OSError:
@@ -108,7 +109,7 @@ def _rotate(path: Path, size: int, count: int, master: int | None, descriptor: i
             LOG.warning("%s: is cut, and not kept: %s", path, error.strerror)
             rotated[0].unlink()
     with suppress(OSError):  # it has ended
-        _let_append(master, descriptor)
+        _let_append(master(), descriptor)
     os.truncate(path, 0)
 
 

@@ -58,11 +58,13 @@ def _follows(paths: Paths) -> bool:
 def keep(paths: Paths, config: Config) -> None:
     """Clear what the worker has read, once it knows it otherwise; and write down what it knows, now and then."""
     found = [path for path in _files(paths, config) if path.exists()]
+    if not found:
+        return
     with contextlib.suppress(CommandRefused, SocketError):
         if paths.follows_maps.exists() and not _follows(paths):
             runtime.tell(paths.socket, [f"clear map {path.name}" for path in found])
             paths.follows_maps.unlink(missing_ok=True)
-    if found and time.time() - min(path.stat().st_mtime for path in found) > NOTED_S:
+    if time.time() - min(path.stat().st_mtime for path in found) > NOTED_S:
         note(paths, config)
 
 

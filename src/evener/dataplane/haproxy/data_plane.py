@@ -117,13 +117,12 @@ class HaproxyDataPlane:
     @property
     def is_halted(self) -> bool:
         """Whether master or worker were stopped, or the worker did not answer."""
-        master = self._instance.processes[:1]
-        return self._instance.is_frozen or any(map(processes.is_halted, master))
+        return self._instance.is_frozen or any(map(processes.is_halted, self._instance.processes[:1]))
 
     @property
     def is_working(self) -> bool:
-        """Whether the worker does something now, other than to wait."""
-        return any(map(processes.is_working, self._instance.processes[1:]))
+        """Whether the worker did something, other than to wait, when it was looked at last."""
+        return any(map(processes.was_working, self._instance.processes[1:]))
 
     def close(self) -> None:
         """Let go of the log socket, of old workers, and of who is pinged."""

@@ -22,7 +22,6 @@ from evener.dataplane.haproxy import (
     config_files,
     ports,
     process,
-    reasons,
     runtime,
     socket_repair,
     stats,
@@ -43,6 +42,7 @@ from evener.dataplane.haproxy.errors import (
 from evener.dataplane.haproxy.handover import Handover
 from evener.dataplane.haproxy.logs import LogSocket
 from evener.dataplane.haproxy.model import UNKNOWN, Config
+from evener.dataplane.haproxy.observing import Observer
 from evener.dataplane.haproxy.paths import Paths
 from evener.dataplane.haproxy.plan import LoadFile, Reload, RemoveServer, Start, Step, Stop, plan
 from evener.dataplane.haproxy.render import render
@@ -86,7 +86,7 @@ class Instance:
         self._handover = Handover(self.paths, settings)
         self._cgroup = Cgroup(directory.name, settings)
         self._frozen: Process | None = None  # the worker that did not answer
-        self._reasons = reasons.Reasons()
+        self._observer = Observer(self._handover.meter)
 
     @property
     def id(self) -> str:
@@ -420,16 +420,14 @@ class Instance:
                 with on_disk(self.paths.directory):
                     if table is not None:
                         client_map_files.keep(self.paths, config)
-                    access.rotate(self.paths, self.settings.log_size, self.settings.log_count, self.pid)
+                    log = (self.settings.log_size, self.settings.log_count)
+                    access.rotate(self.paths, *log, lambda: self.pid)
             except DiskUnusable as error:  # what was observed is worth more
                 LOG.warning("Load balancer %s: its logs and tables are not kept: %s", self.id, error)
-            health, why = self._reasons.with_health(table, config, frozen=self.is_frozen)
-            return Observation(
-                members=health,
-                reasons=why,
-                listeners=self._handover.meter.totals(),
-                servers=stats.servers(table or (), config) if servers else {},
-            )
+            seen = self._observer.observation(table, config, lambda: self.is_frozen)
+            if not servers:
+                return seen
+            return seen.model_copy(update={"servers": stats.servers(table or (), config)})
 
     def _read(self) -> list[stats.Row] | None:
         """Return the statistics of the worker that serves, once it knows all that is known; None where none does."""
@@ -478,6 +476,7 @@ class Instance:
             users.leave(self.paths.directory)
             self._master = self._worker = self._config = self._signature = self._frozen = None
             self._handover = Handover(self.paths, self.settings)
+            self._observer = Observer(self._handover.meter)
 
     def close(self) -> None:
         """Let go of the log socket and of old workers; HAProxy runs on."""

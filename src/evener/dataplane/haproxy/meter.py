@@ -39,6 +39,7 @@ class Meter:
         self._only: Process | None = None  # the one worker there was at the last reading
         self._known: Ledger | None = None
         self._kept = True  # whether the file has it
+        self._last: tuple[list[list[str]], list[stats.Row], Ledger] | None = None  # the reading of `_only`
 
     @property
     def _ledger(self) -> Ledger:
@@ -80,6 +81,8 @@ class Meter:
     def read(self) -> list[stats.Row]:
         """Take a reading of all workers; return the statistics of the one that takes new connections.
 
+        It is the very list of the reading before where nothing has happened since.
+
         Raises:
             SocketError: when that does not answer.
             NoAnswer: when it has not within `ANSWER_S` seconds.
@@ -89,10 +92,10 @@ class Meter:
     def _read(self) -> tuple[list[stats.Row], set[int]]:
         """Do what `read` does; return also the workers that are held no longer, because they are done."""
         answer = runtime.ask(self._paths.socket, f"{stats.WHO}; {stats.FRONTENDS_AND_SERVERS}", ANSWER_S)
-        current, pid = stats.rows(answer), stats.worker_pid(answer)
+        table, pid = stats.fields(answer), stats.worker_pid(answer)
         if pid is not None and self._only is not None and self._only.pid == pid:
-            self._save(self._ledger.after({pid: stats.listeners(current)}, alive=(pid,)))
-            return current, set()
+            return self._read_only(pid, table), set()
+        current = stats.named(table)
         try:
             listed = process.workers(self._paths)
         except SocketError as error:  # health is worth more than a round of counters
@@ -111,6 +114,16 @@ class Meter:
             self.release(old)
         self._only = None if listed.old else processes.of(pid)
         return current, done
+
+    def _read_only(self, pid: int, table: list[list[str]]) -> list[stats.Row]:
+        """Take the reading of the one worker there is; most are of idle ones, and say nothing new."""
+        standing = stats.standing(table)
+        if self._last is not None and self._kept and self._last[::2] == (standing, self._ledger):
+            return self._last[1]
+        current = stats.named(table)
+        self._save(self._ledger.after({pid: stats.listeners(current)}, alive=(pid,)))
+        self._last = (standing, current, self._ledger)
+        return current
 
     def _said_by(self, pid: int) -> str:
         """Return what an old worker answers; nothing where it has just ended, or does not answer."""

@@ -17,6 +17,7 @@ WHO = "show info"
 Row = dict[str, str]
 _TABLE = "# pxname,"  # what the answer begins with
 _COLUMNS = 24  # up to `lastchg`
+_MOVING = 23  # `lastchg`; of a server, the times and the last check that follow move too
 _REST = "rest"  # all that follows, as it was printed
 _STATUS, _CODE, _TEXT = (
     number - _COLUMNS for number in (36, 37, 56)
@@ -24,6 +25,7 @@ _STATUS, _CODE, _TEXT = (
 # `hrsp_1xx`, which stands empty where no requests are read, and `req_tot`, which says 0 then.
 _INFORMED, _REQUESTS = (number - _COLUMNS for number in (39, 48))
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20  # forced, inherited, configured, unresolved
+_PID = re.compile(r"^Pid: (\d+)", re.MULTILINE)
 _CHECK_IN_FLIGHT, _CHECK_CONFIGURED, _CHECK_ENABLED = 0x01, 0x02, 0x04
 _CHECKED = 2  # the least `srv_check_result` of a check that has ended; while one is in flight, nothing is known of it
 
@@ -33,10 +35,27 @@ def rows(text: str) -> list[Row]:
 
     What was answered before them is passed over. Manual, section 9.1 "CSV format": none of these is quoted, others are.
     """
+    return named(fields(text))
+
+
+def fields(text: str) -> list[list[str]]:
+    """Return what `rows` does, as lists, the names first; `named` makes those of it."""
     _, begin, table = text.rpartition(_TABLE)
-    lines = [line for line in (begin + table).lstrip("# ").split("\n") if line]
-    names = [*lines[0].split(",")[:_COLUMNS], _REST] if lines else []
-    return [dict(zip(names, line.split(",", _COLUMNS), strict=False)) for line in lines[1:]]
+    return [line.split(",", _COLUMNS) for line in (begin + table).lstrip("# ").split("\n") if line]
+
+
+def named(table: list[list[str]]) -> list[Row]:
+    """Return `fields` as `rows` are."""
+    names = [*table[0][:_COLUMNS], _REST] if table else []
+    return [dict(zip(names, line, strict=False)) for line in table[1:]]
+
+
+def standing(table: list[list[str]]) -> list[list[str]]:
+    """Return what of `fields` is the same at each reading while nothing happens: no time that goes on for servers."""
+    return [
+        line[:_MOVING] + line[_MOVING + 1 :] if line[1:2] == ["FRONTEND"] else line[:_MOVING]
+        for line in table[1:]
+    ]
 
 
 def members(table: Iterable[Row], config: Config) -> dict[str, OperatingStatus]:
@@ -174,7 +193,7 @@ def processes(text: str) -> Processes:
 
 def worker_pid(show_info: str) -> int | None:
     """Return the process id in what a worker answers to `show info`."""
-    found = re.search(r"^Pid: (\d+)", show_info, re.MULTILINE)
+    found = _PID.search(show_info)
     return int(found[1]) if found else None
 
 
