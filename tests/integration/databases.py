@@ -1,8 +1,8 @@
 """Real databases for tests: fixtures over SQLite, PostgreSQL and MariaDB, each test with an empty one of its own.
 
-`database_url` is an empty database, `database` one with all tables. Both run a test three times. The servers are
-Debian's, started once a session under their own users, reached by unix sockets only, and told not to wait for
-the disk. Must not be used for anything that is to outlive a test.
+`database_url` is an empty database, `database` one with all tables, which on a server the next test has again, emptied.
+Both run a test three times. The servers are Debian's, started once a session under their own users, reached by unix
+sockets only, and told not to wait for the disk. Must not be used for anything that is to outlive a test.
 """
 
 import functools
@@ -29,7 +29,9 @@ from evener_cloud.all_tables import metadata
 
 START_S = 180
 STOP_S = 30
+CLOSED_S = 1
 _numbers = itertools.count(1)
+_FURNISHED: dict[str, str] = {}  # by server, one with all tables and no rows that no test has now
 _STATEMENTS: dict[str, tuple[Dialect, dict[Any, Any]]] = {}
 
 
@@ -90,28 +92,88 @@ def mariadb(*options: str) -> Iterator[str]:
     ]
 )
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Return the URL of an empty database, on each kind of server in turn."""
+    """Return the URL of an empty database, or of that of `database`, on each kind of server in turn."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'evener.sqlite'}"
         return
-    with empty(request.getfixturevalue(f"{request.param}_url")) as url:
+    lend = furnished if "database" in request.fixturenames else empty
+    with lend(request.getfixturevalue(f"{request.param}_url")) as url:
         yield url
 
 
 @contextmanager
 def empty(server_url: str) -> Iterator[str]:
     """Yield the URL of an empty database of a server."""
+    url = _create(server_url)
+    yield url
+    _drop(url)
+
+
+def _create(server_url: str) -> str:
     server, name = make_url(server_url), f"test_{next(_numbers)}"
     charset = " CHARACTER SET utf8mb4" if server.get_backend_name() == "mysql" else ""
     _administer(server, f"CREATE DATABASE {name}{charset}")
-    yield server.set(database=name).render_as_string()
-    _administer(server, f"DROP DATABASE {name}" + ("" if charset else " WITH (FORCE)"))
+    return server.set(database=name).render_as_string()
+
+
+def _drop(url: str) -> None:
+    where = make_url(url)
+    mysql = where.get_backend_name() == "mysql"
+    server = where.set(database="mysql" if mysql else "postgres")
+    _administer(server, f"DROP DATABASE {where.database}" + ("" if mysql else " WITH (FORCE)"))
+
+
+@contextmanager
+def furnished(server_url: str) -> Iterator[str]:
+    """Yield the URL of a database of a server with all tables and no rows, of those that tests before have had."""
+    url = _FURNISHED.pop(server_url, None)
+    if url is None:
+        url = _create(server_url)
+        with_tables(url).close()
+    yield url
+    if _as_made(url):
+        _FURNISHED[server_url] = url
+    else:
+        _drop(url)
+
+
+def _as_made(url: str) -> bool:
+    """Empty a database that a test is done with; return whether it is as it was, which to make takes far longer."""
+    tables, mysql = metadata.sorted_tables, make_url(url).get_backend_name() == "mysql"
+    here, other = (
+        ("DATABASE()", "information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()")
+        if mysql
+        else ("'public'", "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    )
+    with _administration(make_url(url)).connect() as connection:
+
+        def number(of: str) -> int:
+            return int(connection.exec_driver_sql(f"SELECT count(*) FROM {of}").scalar_one())
+
+        until = time.monotonic() + CLOSED_S
+        while number(other):  # of what was closed this moment, or of what a test has left
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        columns = number(f"information_schema.columns WHERE table_schema = {here}")
+        if columns != sum(len(table.columns) for table in tables):
+            return False
+        filled = " UNION ALL ".join(
+            f"SELECT {index} WHERE EXISTS (SELECT 1 FROM {table.name})" for index, table in enumerate(tables)
+        )
+        connection.exec_driver_sql(
+            f"SET {'foreign_key_checks = 0' if mysql else 'session_replication_role = replica'}"
+        )
+        for index in connection.exec_driver_sql(filled).scalars().all():
+            connection.execute(tables[index].delete())
+        connection.execute(database_identity.insert().values(id=str(uuid.uuid4())))
+    return True
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """Return a database with all tables, and no rows, on each kind of server in turn."""
-    opened = with_tables(database_url)
+    opened = with_tables(database_url) if "sqlite" in database_url else alike(Database(database_url))
     yield opened
     opened.close()
 
