@@ -46,7 +46,8 @@ dashboard = false
 """
 CIDR, FIRST, LAST = "10.64.0.0/15", "10.64.16.0", "10.65.255.254"
 AT_ONCE = 500  # rows in a statement
-CHANGES, REST_S, SETTLED_S = 60, 20.0, 5.0
+# Six of the agents' intervals: they tell counters in each, and ask for networks in one of six.
+CHANGES, REST_S, SETTLED_S = 60, 60.0, 5.0
 IN_A_PROCESS = 25  # agents, whose threads wait for each other otherwise
 HEARD_WITHIN_S, ACTIVE_WITHIN_S, POLL_S = 240.0, 30.0, 0.003
 SLOWER_AT_MOST, MORE_AT_MOST = 1.5, 1.1

@@ -139,8 +139,7 @@ class BusController:
     @retried
     def _taken(self, host: str, said: Sequence[Report], asker: Asker, *, lasting: bool) -> Sequence[bool]:
         with self._database.write(lasting=lasting) as tx:
-            check(tx, host, asker)
-            senders = reports.senders(tx, host, said)
+            senders = reports.senders(tx, host, check(tx, host, asker), said)
             taken = [
                 (senders[each.loadbalancer_id], each) for each in said if each.loadbalancer_id in senders
             ]
@@ -198,16 +197,28 @@ def _generations(tx: Transaction, those: Select[tuple[str, int]], host: str) -> 
     return {row.id: row.generation for row in tx.execute(those, {"on_host": host})}
 
 
-def check(tx: Transaction, host: str, asker: Asker) -> None:
+# Built once: each call asks.
+_HEARD = select(
+    database_identity.c.id,
+    *(
+        select(column).where(agents.c.host == bindparam("on_host")).scalar_subquery()
+        for column in (agents.c.id, agents.c.run)
+    ),
+)
+
+
+def check(tx: Transaction, host: str, asker: Asker) -> str | None:
     """Refuse to speak to who is not the agent on `host` that is heard, or takes another database's word.
+
+    Returns the agent's id; None where there is none on `host`.
 
     Raises:
         Unavailable: saying which of both.
     """
-    heard = select(agents.c.run).where(agents.c.host == host).scalar_subquery()
-    mine, run = tx.execute(select(database_identity.c.id, heard)).one()
+    mine, agent_id, run = tx.execute(_HEARD, {"on_host": host}).one()
     if asker.database not in (None, mine):
         raise Unavailable(f"The agent serves what database {asker.database} says, and this one is {mine}")
     if run not in (None, asker.run):
         LOG.warning("Somebody asked in the name of host %s who is not its agent", host)
         raise Unavailable(f"Another agent than the one that asks is heard as host {host}")
+    return None if agent_id is None else str(agent_id)

@@ -46,13 +46,12 @@ class Sender:
     binding: Row[Any]
 
 
-def senders(tx: Transaction, host: str, said: Sequence[Report]) -> dict[str, Sender]:
-    """Return who sends reports, by the load balancers of those that are to be taken.
+def senders(tx: Transaction, host: str, agent_id: str | None, said: Sequence[Report]) -> dict[str, Sender]:
+    """Return who sends reports, by the load balancers of those that are to be taken; `agent_id` is None of a stranger.
 
     Only who is bound to a load balancer reports on it, and nothing older than what is known. That it is the run that
     is heard of its host was seen before.
     """
-    agent_id = tx.scalar(select(agents.c.id).where(agents.c.host == host))
     if agent_id is None:
         LOG.warning("Load balancer %s: report of unknown agent %s", said[0].loadbalancer_id, host)
         return {}
@@ -78,7 +77,7 @@ def senders(tx: Transaction, host: str, said: Sequence[Report]) -> dict[str, Sen
                 "Load balancer %s: a report of the agent on %s came too late", report.loadbalancer_id, host
             )
         else:
-            found[report.loadbalancer_id] = Sender(str(agent_id), host, binding)
+            found[report.loadbalancer_id] = Sender(agent_id, host, binding)
     return found
 
 
