@@ -50,8 +50,8 @@ ALSO = os.environ.get("ALSO_KILLABLE", "").split()  # those of a module that not
 class Trap:
     """Counts the calls that reach the point in the file."""
 
-    def __init__(self, file: Path) -> None:
-        self.file, self.lock = file, threading.Lock()
+    def __init__(self) -> None:
+        self.file, self.lock = Path(os.devnull), threading.Lock()
         self.point, self.count = "", 0
 
     def passed(self, point: str) -> None:
@@ -83,11 +83,18 @@ class Trap:
         setattr(owner, last, trapped)
 
 
-if __name__ == "__main__":
-    gc.disable()  # until the server is loaded, which enables it
-    trap = Trap(Path(sys.argv.pop(1)))
-    for each in (*FUNCTIONS, *ALSO):
-        trap.set_on(each)
-    from evener_cloud.standalone.main import main
+trap = Trap()
+gc.disable()  # until the server is loaded, which enables it
+for each in (*FUNCTIONS, *ALSO):
+    trap.set_on(each)
+# What imports one of these by its name has to find it trapped.
+server = importlib.import_module("evener_cloud.standalone.main")
 
+
+def main() -> None:
+    trap.file = Path(sys.argv.pop(1))
+    server.main()
+
+
+if __name__ == "__main__":
     main()

@@ -10,6 +10,7 @@ from pathlib import Path
 from standalone import frozen
 
 from waiting import eventually
+from warm_programs import start
 
 PROGRAM = str(Path(sys.executable).parent / "evener-agent")
 HOST = "node-1"
@@ -87,7 +88,7 @@ class Node:
         """Start it, and return once it works."""
         serving = self.said("Serving load balancers")
         with (self.directory / "output").open("ab") as output:
-            self.process = subprocess.Popen(self.command, stdout=output, stderr=output)
+            self.process = start(self.command, output)
         eventually(lambda: self.said("Serving load balancers") > serving, 60, self.last_words)
 
     def said(self, words: str) -> int:

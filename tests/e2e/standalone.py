@@ -25,7 +25,7 @@ from keystoneauth1.identity import v3
 from evener.host import netns
 from haproxy_rig import Web
 from waiting import eventually
-from warm_programs import warm
+from warm_programs import start, warm
 
 PROGRAM = (str(Path(sys.executable).parent / "evener-standalone"),)
 NETWORKING = "/networking/v2.0"
@@ -169,7 +169,7 @@ class Standalone:
         """Start it, and return once it answers."""
         with (self.directory / "output").open("ab") as output:
             command = [*self.program, "--config-file", str(self.config)]
-            self.process = subprocess.Popen(command, stdout=output, stderr=output)
+            self.process = start(command, output)
         eventually(self._answers, 30, lambda: (self.directory / "output").read_text()[-2000:])
 
     def _answers(self) -> bool:

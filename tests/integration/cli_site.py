@@ -17,7 +17,7 @@ from keystoneauth1.identity import v3
 from evener.host import netns
 from haproxy_rig import Web
 from waiting import eventually
-from warm_programs import warm
+from warm_programs import start, warm
 
 PROGRAMS = Path(sys.executable).parent
 EVENER = str(PROGRAMS / "evener")
@@ -37,7 +37,8 @@ class Site:
         config = directory / "evener.conf"
         config.write_text(CONFIG.format(state=self.state, port=port))
         self.command = [str(PROGRAMS / "evener-standalone"), "--config-file", str(config)]
-        self.process = subprocess.Popen(self.command)
+        with (directory / "output").open("ab") as output:
+            self.process = start(self.command, output)
         self.hosts = {}
         eventually(self._answers, 60)
         self.environment = self._environment()

@@ -1,13 +1,16 @@
 """A program that is loaded once does what it does when it is started: the tests of clients stand on that."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from warm_programs import warm
+from waiting import eventually
+from warm_programs import start, warm
 
 pytestmark = pytest.mark.root
 EVENER = str(Path(sys.executable).with_name("evener"))
@@ -95,3 +98,59 @@ def test_the_files_of_a_loaded_program_are_those_of_the_shell(script: Path, tmp_
     assert [line.partition("]")[0] for line in said if line != "at the end"] == [
         *("to stderr", "to stderr", "['two'", "to stderr", "['three'")
     ]
+
+
+GOING_ON = """import os, signal, sys, time
+def main():
+    print([sys.argv[1:], os.getcwd(), os.environ.get("GIVEN"), os.getppid(), sys.stdin.read()], flush=True)
+    print(os.listdir("/sys/class/net"), os.listdir("/run/netns"), flush=True)
+    print("to stderr", file=sys.stderr, flush=True)
+    if sys.argv[1] == "ends":
+        sys.exit("with words")
+    time.sleep(600)
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.fixture(scope="module")
+def going_on(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("going") / "going_on.py"
+    made.write_text(GOING_ON)
+    return made
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_loaded_program_that_goes_on_is_a_child_as_a_started_one_is(
+    going_on: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIVEN", "x=\udce9\ny")
+    command = [*([] if loaded else ["env"]), sys.executable, str(going_on)]
+
+    def said(how: str, end: signal.Signals | None) -> tuple[int, str]:
+        file = tmp_path / how
+        with file.open("wb") as output:
+            process = start([*command, how, "a b", "\udce9"], output)
+        eventually(lambda: "to stderr" in file.read_text())
+        if end:
+            assert process.poll() is None
+            words = Path(f"/proc/{process.pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            assert words[1:] == [bytes(going_on), os.fsencode(how), b"a b", b"\xe9"]
+            process.send_signal(end)
+        return process.wait(60), file.read_text().partition("to stderr\n")[2]
+
+    assert said("goes", signal.SIGKILL) == (-signal.SIGKILL, "")
+    assert said("goes", signal.SIGTERM) == (-signal.SIGTERM, "")
+    assert said("ends", None) == (1, "with words\n")
+    subprocess.run(["ip", "netns", "add", "warm"], check=True)
+    command[:0] = ["ip", "netns", "exec", "warm"]
+    assert said("there", signal.SIGKILL) == (-signal.SIGKILL, "")
+    command[4:4] = ["sh", "-c", 'mount -t tmpfs tmpfs /run/netns && exec "$@"', "sh"]
+    assert said("alone", signal.SIGKILL) == (-signal.SIGKILL, "")
+    subprocess.run(["ip", "netns", "delete", "warm"], check=True)
+    assert (tmp_path / "there").read_text().splitlines()[1] == "['lo'] ['warm']"
+    assert (tmp_path / "alone").read_text().splitlines()[1] == "['lo'] []"
+    assert (tmp_path / "ends").read_text().splitlines()[1].endswith(" []")
+    shown = [["ends", "a b", "\udce9"], str(tmp_path), "x=\udce9\ny", os.getpid(), ""]
+    assert (tmp_path / "ends").read_text().splitlines()[0] == str(shown)
