@@ -23,6 +23,8 @@ from typing import IO, Any
 SERVER = Path(__file__).with_name("warm_server.py")
 PR_SET_CHILD_SUBREAPER = 36
 SHOWN = 1000  # bytes of a command line in /proc
+# What our programs import as they need it, at each start.
+LATER = ("evener.bus.messaging", "evener.dataplane.haproxy.driver", "requests", "sqlalchemy.dialects.sqlite")
 ASKING = """#!/usr/bin/python3 -IS
 import os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -77,7 +79,7 @@ class _Started(subprocess.Popen[bytes]):
 @functools.cache
 def _serve_function(program: Path, function: str) -> str:
     path = str(_directory() / f"{program.name}.started")
-    _listening([sys.executable, str(SERVER), str(program), path, function, " " * SHOWN])
+    _listening([sys.executable, str(SERVER), str(program), path, function, *LATER, " " * SHOWN])
     # What is nobody's child becomes one of this process, which is the first in a sandbox in any case (prctl(2)).
     assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     return path

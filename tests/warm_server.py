@@ -1,10 +1,11 @@
 """A program in Python, loaded once: children of this process become it, where a start of its own takes a second.
 
-Run by the program's own interpreter, with its path and that of the socket to listen on, and with `MODULE:FUNCTION`
-where it is one of ours. What runs is the program, unmodified, with the words, environment, directory and files of who
-asks (`warm_programs.py` says how). Without a function it is the script, whose children are asked for their exit status,
-and what one child has imported is there for those that follow. With one its module is loaded before, and who asks is
-told the id of a process that is nobody's child. Must not replace anything of a program, nor know one.
+Run by the program's own interpreter, with its path and that of the socket to listen on, and where it is ours with
+`MODULE:FUNCTION` and the modules that it imports later. What runs is the program, unmodified, with the words,
+environment, directory and files of who asks (`warm_programs.py` says how). Without a function it is the script, whose
+children are asked for their exit status, and what one child has imported is there for those that follow. With one all
+is loaded before, and who asks is told the id of a process that is nobody's child. Must not replace anything of a
+program, nor know one.
 """
 
 import atexit
@@ -143,10 +144,12 @@ def run_script(program):
     runpy.run_path(program, run_name="__main__")
 
 
-def load_function(path):
-    """Return `MODULE:FUNCTION`, with all that it has imported in pages that stay shared."""
+def load_function(path, *modules):
+    """Return `MODULE:FUNCTION`, with all that it has imported, and these modules, in pages that stay shared."""
     module, _, name = path.partition(":")
     found = getattr(importlib.import_module(module), name)
+    for each in modules:
+        importlib.import_module(each)
     assert threading.active_count() == 1, threading.enumerate()
     gc.collect()
     gc.freeze()
