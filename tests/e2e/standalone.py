@@ -24,6 +24,7 @@ from keystoneauth1.identity import v3
 
 from evener.host import netns
 from haproxy_rig import Web
+from migrated import furnish
 from waiting import eventually
 from warm_programs import start, warm
 
@@ -153,7 +154,7 @@ def frozen(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 class Standalone:
-    """One evener-standalone, with state of its own."""
+    """One evener-standalone, with state of its own; tests that give it another command migrate from nothing."""
 
     def __init__(
         self, directory: Path, port: int, program: Sequence[str] = PROGRAM, settings: str = ""
@@ -167,6 +168,12 @@ class Standalone:
 
     def start(self) -> None:
         """Start it, and return once it answers."""
+        if (
+            not self.state.exists()
+            and self.program == PROGRAM
+            and "[database]" not in self.config.read_text()
+        ):
+            furnish(self.state)
         with (self.directory / "output").open("ab") as output:
             command = [*self.program, "--config-file", str(self.config)]
             self.process = start(command, output)
