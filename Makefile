@@ -22,7 +22,7 @@ check: ## format, lint, types, imports, unit tests: under a minute, without root
 	@scripts/setup check
 	@scripts/check
 
-test: check ## all of check, all tests in sandboxes, and OpenStack's chapter in real clouds
+test: check ## all of check, all tests in sandboxes and in real clouds, with OpenStack's chapter
 	@scripts/setup test
 	@scripts/test
 
