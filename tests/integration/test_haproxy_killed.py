@@ -12,7 +12,7 @@ import pytest
 
 import haproxy_graphs as g
 from evener.dataplane.haproxy import meter, process, runtime
-from evener.dataplane.haproxy.errors import Refused
+from evener.dataplane.haproxy.errors import Refused, SocketError
 from evener.dataplane.haproxy.plan import Reload, Start
 from evener.host import processes
 from haproxy_rig import Shop
@@ -153,6 +153,32 @@ def test_a_frozen_master_is_replaced(rig):
     assert shop.apply() == [Start]
     assert not before & process.processes_of(rig.instance.paths)
     assert rig.get()[0] == 200
+
+
+@pytest.mark.parametrize("moment", ["before it hears of it", "once it has"])
+def test_a_master_that_is_stopped_in_the_middle_of_a_reload_is_replaced_at_once(rig, monkeypatch, moment):
+    shop = Shop(rig)
+    shop.apply()
+    master, ask = rig.instance.pid, runtime.ask
+
+    def asked(path, command, *args, **more):
+        if command != "reload":
+            return ask(path, command, *args, **more)
+        if moment == "once it has":
+            with contextlib.suppress(SocketError):
+                ask(path, command, *args, **more)
+        os.kill(master, signal.SIGSTOP)
+        eventually(lambda: processes.is_halted(processes.of(master)))
+        return ask(path, command, *args, **more)
+
+    shop.change(0, backup=True)
+    monkeypatch.setattr(runtime, "ask", asked)
+    began = time.monotonic()
+    assert shop.apply() == [Start]
+    assert time.monotonic() - began < process.READY_S
+    assert rig.instance.pid != master
+    assert rig.get()[0] == 200
+    assert rig.instance.check()
 
 
 @pytest.mark.parametrize("adopts", [False, True])

@@ -179,7 +179,7 @@ class Instance:
             raise Refused(error.reason) from error
 
     def _reload_with(self, wanted: Config) -> Step:
-        """Reload, or start where the master has ended meanwhile; return which."""
+        """Reload, or start where the master has ended meanwhile, or is stopped; return which."""
         if self._worker is not None:  # else nothing serves: nothing is worth waiting for
             self._handover.wait_for_room()
         before = files.read(self.paths.conf)
@@ -192,6 +192,8 @@ class Instance:
             try:
                 self._reload(wanted)
             except (ReloadFailed, SocketError) as error:
+                if self._master is not None and processes.is_halted(self._master):
+                    process.stop(self.paths, grace_s=0)
                 if self.pid is None:
                     self._start_with(wanted, before)
                     return Start()

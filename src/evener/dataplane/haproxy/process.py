@@ -259,11 +259,15 @@ def reload(
     # 2.7 and later answer once the new file is loaded; 2.6 hangs up at once.
     answer = ""
     with contextlib.suppress(SocketError):
-        answer = runtime.ask(paths.master_socket, "reload", timeout_s=READY_S)
+        answer = runtime.ask(
+            paths.master_socket, "reload", READY_S, hopes=lambda: not processes.is_halted(master)
+        )
     if answer.startswith("Success=0"):
         raise ReloadFailed(_reload_words(paths, offset))
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and processes.alive(master):
+        if processes.is_halted(master):  # nobody would hear from it for as long as that lasts
+            raise ReloadFailed("HAProxy's master process was stopped in the middle of it")
         now = None
         with contextlib.suppress(SocketError):
             now = workers(paths)
@@ -274,7 +278,7 @@ def reload(
         if worker is not None and worker.pid in fresh:
             processes.kill(before.current if ends_at_once else _never_stopped(paths, before.current))
             return worker
-        if _any_halted(fresh):  # nobody would hear from it for as long as that lasts
+        if _any_halted(fresh):
             processes.kill(fresh)
         if fresh and not untouched():
             raise ReloadFailed(f"{paths.conf.name} was written during a reload")

@@ -6,12 +6,14 @@ HAProxy management manual, sections 9.3 "Unix Socket commands" and 9.4 "Master C
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from evener.dataplane.haproxy.errors import CommandRefused, NoAnswer, SocketError
 
 TIMEOUT_S = 5.0
+_MOMENT_S = 0.25
 _LONGEST_BATCH = 8192  # bytes; a command line must fit into one buffer of 16384
 # What HAProxy says of its own accord when all went well; everything else but silence is a refusal.
 _PRAISE = re.compile(
@@ -22,12 +24,14 @@ _PRAISE = re.compile(
 )
 
 
-def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
+def ask(
+    path: Path, command: str, timeout_s: float = TIMEOUT_S, hopes: Callable[[], bool] | None = None
+) -> str:
     """Return what the process behind the socket at `path` answers to one line of commands.
 
     Raises:
         SocketError: when there is no socket, nobody behind it, or no full answer.
-        NoAnswer: when nothing comes for `timeout_s` seconds.
+        NoAnswer: when nothing comes for `timeout_s` seconds, or for a moment and nobody `hopes` any more.
     """
     answer = bytearray()
     try:
@@ -36,7 +40,7 @@ def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
             _connect(channel, path)
             channel.sendall(command.encode() + b"\n")
             channel.shutdown(socket.SHUT_WR)  # or the master would wait for more
-            while part := channel.recv(65536):
+            while part := _heard(channel, timeout_s, hopes):
                 answer += part
     except ConnectionResetError:
         pass  # what came before counts
@@ -46,6 +50,19 @@ def ask(path: Path, command: str, timeout_s: float = TIMEOUT_S) -> str:
     if not answer:
         raise SocketError(f"{path.name}: HAProxy hung up")
     return answer.decode(errors="replace")
+
+
+def _heard(channel: socket.socket, timeout_s: float, hopes: Callable[[], bool] | None) -> bytes:
+    if hopes is None:
+        return channel.recv(65536)
+    deadline = time.monotonic() + timeout_s
+    channel.settimeout(_MOMENT_S)
+    while True:
+        try:
+            return channel.recv(65536)
+        except TimeoutError:
+            if time.monotonic() > deadline or not hopes():
+                raise
 
 
 class Conversation:
