@@ -191,9 +191,16 @@ def test_away_and_back(
     name: str,
     how: Callable[[str], Going],
 ) -> None:
-    try:
+    with explained(evener):
         _, said = away(user, web, certificate, how(name), usual)
         assert said[:-1] == []
+
+
+@contextmanager
+def explained(evener: Services) -> Iterator[None]:
+    """Print what the programs said where a test fails."""
+    try:
+        yield
     except AssertionError:
         print(evener.said())
         raise
@@ -228,11 +235,9 @@ def test_one_of_two_is_away(
     if name == OTHER_API:
         user.ports = (PORT,)  # as whoever stands in front of both would see
     try:
-        _, said = away(user, web, certificate, lambda: how(evener, name), usual)
-        assert said[:-1] == []
-    except AssertionError:
-        print(evener.said())
-        raise
+        with explained(evener):
+            _, said = away(user, web, certificate, lambda: how(evener, name), usual)
+            assert said[:-1] == []
     finally:
         user.ports = PORTS
 
