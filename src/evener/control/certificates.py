@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 
-from evener.control.consumers import Consumers, Use, settle
+from evener.control.consumers import Consumers, Use, meant, settle
 from evener.resources import tls_rules
 from evener.resources.caller import Caller
 from evener.resources.describe import Resource
@@ -21,7 +22,7 @@ from evener.resources.listener import Listener
 from evener.resources.pool import Pool
 from evener.services.secrets import Certificate, Consumer, Secrets, Trust, Trusted
 from evener.store.database import Transaction
-from evener.store.rows import table
+from evener.store.rows import portions, table
 
 LOG = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Asked:
     said: Mapping[str, Certificate | EvenerError] = field(default_factory=dict)
     trusted: Mapping[Trust, Trusted | EvenerError] = field(default_factory=dict)
     notes: Mapping[str, Use] = field(default_factory=dict)
+    unsure: frozenset[str] = frozenset()  # of the notes, what may be done at the service yet
 
     def of(self, ref: str) -> EvenerError | None:
         """Return what is wrong with what a reference means, in whatever it is named for."""
@@ -169,13 +171,15 @@ def register(asked: Asked, project_id: str, wanted: Mapping[Consumer, Named]) ->
         if asked.of(ref) is None
     ]
     notes = asked.consumers.note(uses) if uses else {}
-    said = dict(asked.said)
-    for use in notes.values():
+    said, unsure = dict(asked.said), set()
+    for note_id, use in notes.items():
         try:
             asked.consumers.secrets.register(*use)
         except EvenerError as refusal:
             said[use.ref] = refusal
-    return replace(asked, said=said, notes=notes)
+            if isinstance(refusal, Unavailable):
+                unsure.add(note_id)
+    return replace(asked, said=said, notes=notes, unsure=frozenset(unsure))
 
 
 def user(cls: type[Resource], object_id: str) -> Consumer:
@@ -202,7 +206,8 @@ def claim(
     """
     now = references(type(found), found)
     new = added(now, before)
-    dropped = sorted(set(before.refs) - set(now.refs))
+    still = {meant(ref) for ref in now.refs}
+    dropped = sorted(ref for ref in before.refs if meant(ref) not in still)
     if not new and not dropped:
         return
     consumers = consumers_of(asked, type(found))
@@ -238,6 +243,15 @@ def added(now: Named, before: Named) -> Named:
 def held(tx: Transaction, which: Callable[[Any], Sequence[ColumnElement[bool]]]) -> list[Use]:
     """Return what objects use whose columns fulfil the conditions `which`."""
     return [each for cls in KINDS for each in _held(tx, cls, which(table(cls).c))]
+
+
+def held_by(tx: Transaction, ids: Collection[str]) -> list[Use]:
+    """Return what the objects with these ids use."""
+    return [each for some in portions(sorted(ids)) for each in held(tx, partial(_among, some))]
+
+
+def _among(ids: list[str], columns: Any) -> list[ColumnElement[bool]]:
+    return [columns.id.in_(ids)]
 
 
 def _held(tx: Transaction, cls: type[Resource], which: Sequence[ColumnElement[bool]]) -> Iterator[Use]:

@@ -3,21 +3,28 @@
 A secret service need not be able to say who is registered for what. So a row (`consumer_notes`) says whose registration
 is not certain. One comes before a registration, and goes in the transaction of who uses it from then on; another comes
 in the transaction of who uses it no more, and goes once the service knows. What is left of either, of a crash or
-because the service was away, is the sweep's: see `control.reservations`.
+because the service was away, a sweep sees to.
+
+Who is registered, and by whom it is used, are in two places that no transaction spans. So what was done at the service
+is compared with the rows afterwards, before its note goes; where they say another thing by then, the note stays for the
+sweep, which does the same again.
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from math import inf
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select
 
-from evener.resources.errors import Unavailable
+from evener.certificates import references
+from evener.resources.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from evener.services.secrets import Consumer, Secrets
-from evener.store.database import Database, Transaction, retried
-from evener.store.rows import portions
+from evener.store.database import Database, Transaction, ask, retried
 from evener.store.schema import consumer_notes
 
 LOG = logging.getLogger(__name__)
@@ -30,12 +37,24 @@ class Use(NamedTuple):
     ref: str
     consumer: Consumer
 
+    @property
+    def what(self) -> tuple[Any, Consumer]:
+        """The same for however the reference is written."""
+        return meant(self.ref), self.consumer
+
+
+Held = Callable[[Transaction, Collection[str]], Iterable[Use]]
+
 
 class Consumers:
-    """The consumers of a secret service that are ours. Only `leave` and `settle` are for inside a transaction."""
+    """The consumers of a secret service that are ours: `held` says what objects of these ids use, by their rows.
 
-    def __init__(self, database: Database, secrets: Secrets) -> None:
-        self._database, self.secrets = database, secrets
+    Only `leave` and `settle` are for inside a transaction.
+    """
+
+    def __init__(self, database: Database, secrets: Secrets, held: Held) -> None:
+        self._database, self.secrets, self._held = database, secrets, held
+        self._seen: dict[str, float] = {}  # notes, and since when they are known, on the monotonic clock
 
     @retried
     def note(self, uses: Iterable[Use]) -> Mapping[str, Use]:
@@ -47,71 +66,145 @@ class Consumers:
         """Have these let go of once `tx` is committed, or later, where that comes to nothing."""
         noted = _note(tx, uses)
         if noted:
-            tx.after_commit(partial(self._try_to_take_back, noted))
+            tx.after_commit(partial(self._try, partial(self._take_back, noted)))
 
-    def _try_to_take_back(self, noted: Mapping[str, Use]) -> None:
+    def give_up(self, noted: Mapping[str, Use], unsure: Collection[str] = ()) -> None:
+        """Let go of what was noted for a transaction that has failed, at once or later; raises nothing.
+
+        Notes that are `unsure` stay, for what the service may still do.
+        """
+        if noted:
+            self._try(partial(self._give_up, noted, unsure))
+
+    def _give_up(self, noted: Mapping[str, Use], unsure: Collection[str]) -> None:
+        noted = {**noted, **self.note(noted.values())}  # what was noted before may have been swept
+        doubtful = {noted[each].what for each in unsure}
+        used = {use.what for use in ask(self._database, lambda tx: self._held(tx, _ids(noted.values())))}
+        self.forget([each for each, use in noted.items() if use.what in used])
+        left = {each: use for each, use in noted.items() if use.what not in used}
+        self._take_back(left, doubtful)
+
+    def _try(self, work: Callable[[], None]) -> None:
         try:
-            self.take_back(noted)
+            work()
         except Unavailable as error:
             LOG.warning("What is used no more is let go of later: %s", error)
+        except Exception:
+            LOG.exception("What is used no more is let go of later")
 
-    @retried
-    def take_over(
-        self, note_id: str, use: Use, is_used: Callable[[Transaction, Use], bool]
-    ) -> Mapping[str, Use]:
-        """Put another note in place of one that was left, whose transaction can settle it no more; return that.
-
-        Where it is used, or settled by now, there is nothing to let go of.
-        """
-        with self._database.write() as tx:
-            if not settle(tx, [note_id]) or is_used(tx, use):
-                return {}
-            return _note(tx, [use])
-
-    def take_back(self, noted: Mapping[str, Use]) -> None:
+    def _take_back(self, noted: Mapping[str, Use], unsure: Collection[object] = ()) -> None:
         """Let go of these, and forget their notes.
 
         Raises:
             Unavailable: then the notes stay.
         """
-        self.let_go(noted.values())
-        self.forget(noted)
-
-    def let_go(self, uses: Iterable[Use]) -> None:
-        """Let go of these.
-
-        Raises:
-            Unavailable: when the service cannot be told.
-        """
-        for use in uses:
+        for use in dict.fromkeys(noted.values()):
             self.secrets.unregister(*use)
+        for use in self._agree(
+            {each: use for each, use in noted.items() if use.what not in unsure}, used=False
+        ):
+            self._register_again(use)
+
+    def _register_again(self, use: Use) -> None:
+        with suppress(NotFound, Forbidden, InvalidInput):  # what is used and not to be had is told otherwise
+            self.secrets.register(*use)
 
     @retried
     def forget(self, notes: Collection[str]) -> None:
         """Forget notes: what they say is certain."""
-        with self._database.write() as tx:
-            settle(tx, notes)
+        if notes:
+            with self._database.write() as tx:
+                settle(tx, notes)
 
-    def uncertain(self) -> Mapping[str, Use]:
-        """Return all that is noted, by the ids of the notes."""
-        columns = consumer_notes.c
-        with self._database.read() as tx:
-            found = tx.execute(select(consumer_notes).order_by(columns.id)).all()
-        return {
-            row.id: Use(row.project_id, row.ref, Consumer(row.resource_type, row.resource_id))
-            for row in found
-        }
+    @retried
+    def _agree(self, noted: Mapping[str, Use], *, used: bool) -> list[Use]:
+        """Forget the notes of what is `used`, or not, as the service knows; return what is otherwise by now."""
+        if not noted:
+            return []
+        with self._database.write() as tx:
+            others = {use.what for each, use in _noted(tx).items() if each not in noted}  # before the rows
+            rows = {use.what for use in self._held(tx, _ids(noted.values()))}
+            agreed = [
+                each
+                for each, use in noted.items()
+                if (use.what in rows) == used and (used or use.what not in others)
+            ]
+            settle(tx, agreed)
+            return list(dict.fromkeys(use for each, use in noted.items() if each not in agreed))
+
+    def sweep(self, after_s: float) -> None:
+        """See to what was noted more than `after_s` seconds ago: the service is to know what the rows say.
+
+        Raises:
+            Unavailable: when the service cannot be asked.
+        """
+        noted = ask(self._database, _noted)
+        moment = time.monotonic()
+        self._seen = {each: self._seen.get(each, moment) for each in noted}
+        old = {each: use for each, use in noted.items() if moment - self._seen[each] >= after_s}
+        for use in {use.what: use for use in old.values()}.values():
+            self._see_to({each: other for each, other in old.items() if other.what == use.what}, use)
+
+    def _see_to(self, noted: Mapping[str, Use], use: Use) -> None:
+        found = self._take_over(noted, use)
+        if found is None:
+            return
+        note_id, used = found
+        self._seen[note_id] = -inf  # the next sweep's, where this comes to nothing
+        if used:
+            self._register_again(use)
+        else:
+            self.secrets.unregister(*use)
+            what = (use.consumer.resource_type, use.consumer.resource_id)
+            LOG.warning("%s %s does not use %s, and is not said to any longer", *what, use.ref)
+        self._agree({note_id: use}, used=used)
+
+    @retried
+    def _take_over(self, noted: Mapping[str, Use], use: Use) -> tuple[str, bool] | None:
+        """Put one note in place of these, which no other transaction can settle then; return it, and what rows say.
+
+        None where nothing of them is there, or another note says that somebody is about it.
+        """
+        with self._database.write() as tx:
+            there = _noted(tx)
+            if any(other.what == use.what and each not in noted for each, other in there.items()):
+                return None
+            gone = [settle(tx, [each]) for each in noted]
+            if not any(gone):
+                return None
+            (note_id,) = _note(tx, [use])
+            return note_id, use.what in {other.what for other in self._held(tx, _ids([use]))}
+
+
+def meant(ref: str) -> object:
+    """Return what a reference means, however it is written."""
+    return references.parse(ref) or ref
 
 
 def settle(tx: Transaction, notes: Collection[str]) -> bool:
-    """Forget these within a transaction; return whether all were there, and none was swept."""
-    gone = 0
-    for some in portions(sorted(notes)):
-        gone += tx.execute(delete(consumer_notes).where(consumer_notes.c.id.in_(some))).rowcount
-    return gone == len(notes)
+    """Forget these within a transaction; return whether all were there, and none was swept.
+
+    One by one: MariaDB locks a whole small table for a few ids of it.
+    """
+    gone = [
+        tx.execute(delete(consumer_notes).where(consumer_notes.c.id == each)).rowcount
+        for each in sorted(notes)
+    ]
+    return sum(gone) == len(notes)
 
 
-def _note(tx: Transaction, uses: Iterable[Use]) -> Mapping[str, Use]:
+def _ids(uses: Iterable[Use]) -> list[str]:
+    return sorted({use.consumer.resource_id for use in uses})
+
+
+def _noted(tx: Transaction) -> dict[str, Use]:
+    found = tx.execute(select(consumer_notes).order_by(consumer_notes.c.id)).all()
+    return {
+        row.id: Use(row.project_id, row.ref, Consumer(row.resource_type, row.resource_id)) for row in found
+    }
+
+
+def _note(tx: Transaction, uses: Iterable[Use]) -> dict[str, Use]:
     noted = {str(uuid.uuid4()): use for use in uses}
     rows = [
         {

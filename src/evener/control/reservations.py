@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from math import inf
 from threading import Event
 from typing import Any
 
@@ -24,7 +23,7 @@ from sqlalchemy import select
 
 from evener.control import certificates, departing, pairs
 from evener.control.certificates import Asked, Named
-from evener.control.consumers import Consumers, Use
+from evener.control.consumers import Consumers
 from evener.control.errors import (
     NetworkNotFound,
     PortNotFound,
@@ -40,7 +39,7 @@ from evener.resources.caller import Caller
 from evener.resources.errors import EvenerError, Unavailable
 from evener.services.network import Network, VipAllocation
 from evener.services.secrets import Consumer, Secrets
-from evener.store.database import Database, Transaction, retried
+from evener.store.database import Database, retried
 from evener.store.failures import patient
 from evener.store.schema import host_ports, loadbalancers
 from evener.threads import Thread, repeated
@@ -71,19 +70,6 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Noted:
-    """A use of the secret service that is not certain, by the id of its note."""
-
-    note_id: str
-    use: Use
-
-    def __str__(self) -> str:
-        return (
-            f"The use of {self.use.ref} by {self.use.consumer.resource_type} {self.use.consumer.resource_id}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _HostPorts:
     """The ports of two hosts of a load balancer that one serves by now, or that is none."""
 
@@ -98,9 +84,9 @@ class Reservations:
 
     def __init__(self, database: Database, network: Network, secrets: Secrets | None = None) -> None:
         self._database, self._network = database, network
-        self.consumers = None if secrets is None else Consumers(database, secrets)
-        # For what is none, or may be none, something is reserved; and since when that is known.
-        self._seen: dict[str | _Noted | _HostPorts, float] = {}
+        self.consumers = None if secrets is None else Consumers(database, secrets, certificates.held_by)
+        # Load balancers that are none, for which something is reserved, and since when that is known.
+        self._seen: dict[str | _HostPorts, float] = {}
 
     @contextmanager
     def vip_port(
@@ -202,21 +188,9 @@ class Reservations:
         try:
             yield asked
         except Exception:
-            try:
-                self._settle(asked.notes)
-            except Exception:
-                LOG.exception("What is used by nobody is let go of later: %s", ", ".join(map(str, wanted)))
+            if self.consumers is not None:
+                self.consumers.give_up(asked.notes, asked.unsure)
             raise
-
-    def _settle(self, notes: Mapping[str, Use]) -> None:
-        """Let go of what is used by nobody, and forget these notes."""
-        if self.consumers is None or not notes:
-            return
-        ids = [use.consumer.resource_id for use in notes.values()]
-        with self._database.read() as tx:
-            used = set(certificates.held(tx, lambda columns: [columns.id.in_(ids)]))
-        self.consumers.let_go(use for use in notes.values() if use not in used)
-        self.consumers.forget(notes)
 
     def finish(self, loadbalancer_id: str) -> None:
         """Release what a load balancer holds that is to go and that no agent has, and forget it; else do nothing."""
@@ -226,7 +200,8 @@ class Reservations:
             held = certificates.held(tx, lambda columns: [columns.loadbalancer_id == loadbalancer_id])
         self._network.release_vip_port(loadbalancer_id)
         if self.consumers is not None:
-            self.consumers.let_go(held)
+            for use in held:
+                self.consumers.secrets.unregister(*use)
         if self._forget(loadbalancer_id):
             LOG.info("Load balancer %s is gone", loadbalancer_id)
 
@@ -247,43 +222,37 @@ class Reservations:
                 LOG.warning("Load balancer %s is not gone yet: %s", loadbalancer_id, error)
 
     def sweep(self, after_s: float = SWEPT_AFTER_S) -> None:
-        """Finish what is on its way out, and release what is of no load balancer since `after_s` seconds."""
+        """Finish what is on its way out, and release what is used by nobody since `after_s` seconds.
+
+        Raises:
+            Unavailable: when the network service cannot say what is reserved; all else is done then.
+        """
         self._finish(self._left())
+        if self.consumers is not None:
+            try:
+                self.consumers.sweep(after_s)
+            except Unavailable as error:
+                LOG.warning("What is used no more is let go of later: %s", error)
         paired = set(self._network.with_host_ports())
         reserved = self._network.reserved()  # before the load balancers: one that is made meanwhile is known
         with self._database.read() as tx:
             single = paired - set(tx.scalar_ids(select(host_ports.c.loadbalancer_id)))
             nobodys = set(reserved) - set(tx.scalar_ids(select(loadbalancers.c.id)))
         moment = time.monotonic()
-        noted = (
-            () if self.consumers is None else itertools.starmap(_Noted, self.consumers.uncertain().items())
-        )
-        left_over: set[str | _Noted | _HostPorts] = {*nobodys, *noted, *map(_HostPorts, single)}
+        left_over: set[str | _HostPorts] = {*nobodys, *map(_HostPorts, single)}
         self._seen = {each: self._seen.get(each, moment) for each in left_over}
-        for each, since in tuple(self._seen.items()):
+        for each, since in self._seen.items():
             if moment - since < after_s:
                 continue
             try:
-                self._release(each)
-            except Unavailable as error:  # the next may be another service's
+                if isinstance(each, str):
+                    self._network.release_vip_port(each)
+                else:
+                    self._release_unused(each.loadbalancer_id)
+            except EvenerError as error:  # which may be for this one alone
                 LOG.warning("%s is not there, and what is reserved for it is released later: %s", each, error)
-
-    def _release(self, each: str | _Noted | _HostPorts) -> None:
-        noted: Mapping[str, Use] = {}
-        if isinstance(each, _Noted) and self.consumers is not None:
-            noted = self.consumers.take_over(each.note_id, each.use, _is_used)
-            if not noted:
-                return
-            self._seen |= {
-                _Noted(*other): -inf for other in noted.items()
-            }  # the next sweep's, where this fails
-        LOG.warning("%s is not there, and what was reserved for it is released", each)
-        if isinstance(each, str):
-            self._network.release_vip_port(each)
-        elif isinstance(each, _HostPorts):
-            self._release_unused(each.loadbalancer_id)
-        elif self.consumers is not None:
-            self.consumers.take_back(noted)
+            else:
+                LOG.warning("%s is not there, and what was reserved for it is released", each)
 
     def keep_sweeping(self, ended: Event, leader: Leader = ALONE) -> Thread:
         """Return a thread, not yet started, that sweeps from time to time until `ended`, as long as this process leads.
@@ -294,17 +263,16 @@ class Reservations:
 
         def work() -> None:
             if next(times) % SWEEP_EVERY == 0:
-                self.sweep()
+                try:
+                    self.sweep()
+                except Unavailable as error:
+                    LOG.warning("What was reserved for nobody is not looked for: %s", error)
             left = set(self._left())
             self._finish(left & before)
             before.clear()
             before.update(left)
 
         return repeated("sweep", patient("sweep", only(leader, work)), FINISH_EVERY_S, ended)
-
-
-def _is_used(tx: Transaction, use: Use) -> bool:
-    return use in certificates.held(tx, lambda columns: [columns.id == use.consumer.resource_id])
 
 
 def vip_subnets(network: Network, caller: Caller, values: Mapping[str, Any]) -> Sequence[str]:

@@ -55,21 +55,27 @@ def failure_of(error: SQLAlchemyError) -> Failure:
 
 
 def in_a_line(error: SQLAlchemyError) -> str:
-    """Return what the database has said, without the statement and what that was given."""
+    """Return what the database has said, without the statement; it may quote a value that was doubled."""
     said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     return " ".join(str(said).split())
 
 
 def patient(name: str, work: Callable[[], None]) -> Callable[[], None]:
-    """Return `work` that says in one line that the database does not answer, where that ends it: it is done again."""
+    """Return `work` that says in a line that the database does not answer, once, and ends then: it is done again."""
+    waits = False
 
     def run() -> None:
+        nonlocal waits
         try:
             work()
         except SQLAlchemyError as error:
             if failure_of(error) is not Failure.OUTAGE:
                 raise
-            LOG.warning("The thread %s waits for the database: %s", name, in_a_line(error))
+            if not waits:
+                LOG.warning("The thread %s waits for the database: %s", name, in_a_line(error))
+            waits = True
+        else:
+            waits = False
 
     return run
 
