@@ -62,6 +62,11 @@ def test_what_was_observed_is_the_very_same_while_nobody_calls_and_another_for_e
     seen = rig.instance.observe(servers=True)
     assert set(seen.servers) == set(seen.members)
     assert rig.instance.observe().servers == {}
+    eventually(lambda: rig.instance.observe() is rig.instance.observe())
+    seen = rig.instance.observe()
+    rig.instance._handover.meter.look_anew()
+    assert rig.instance.observe() is not seen
+    assert rig.instance.observe() == seen
 
 
 def test_requests_are_counted_apart_from_connections_and_survive_reloads(rig):

@@ -20,11 +20,13 @@ from math import inf
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from evener.certificates import references
 from evener.resources.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from evener.services.secrets import Consumer, Secrets
 from evener.store.database import Database, Transaction, ask, retried
+from evener.store.failures import Failure, failure_of, in_a_line
 from evener.store.schema import consumer_notes
 
 LOG = logging.getLogger(__name__)
@@ -88,7 +90,12 @@ class Consumers:
         try:
             work()
         except Unavailable as error:
-            LOG.warning("What is used no more is let go of later: %s", error)
+            _later(error)
+        except SQLAlchemyError as error:
+            if failure_of(error) is Failure.FAULT:
+                LOG.exception("What is used no more is let go of later")
+            else:
+                _later(in_a_line(error))
         except Exception:
             LOG.exception("What is used no more is let go of later")
 
@@ -122,6 +129,8 @@ class Consumers:
         if not noted:
             return []
         with self._database.write() as tx:
+            for each in sorted(noted):  # whose transaction may be on its way to its end yet
+                tx.execute(select(consumer_notes.c.id).where(consumer_notes.c.id == each).with_for_update())
             others = {use.what for each, use in _noted(tx).items() if each not in noted}  # before the rows
             rows = {use.what for use in self._held(tx, _ids(noted.values()))}
             agreed = [
@@ -142,8 +151,14 @@ class Consumers:
         moment = time.monotonic()
         self._seen = {each: self._seen.get(each, moment) for each in noted}
         old = {each: use for each, use in noted.items() if moment - self._seen[each] >= after_s}
+        failed: Unavailable | None = None
         for use in {use.what: use for use in old.values()}.values():
-            self._see_to({each: other for each, other in old.items() if other.what == use.what}, use)
+            try:
+                self._see_to({each: other for each, other in old.items() if other.what == use.what}, use)
+            except Unavailable as error:  # which may be for this one alone
+                failed = error
+        if failed is not None:
+            raise failed
 
     def _see_to(self, noted: Mapping[str, Use], use: Use) -> None:
         found = self._take_over(noted, use)
@@ -157,7 +172,9 @@ class Consumers:
             self.secrets.unregister(*use)
             what = (use.consumer.resource_type, use.consumer.resource_id)
             LOG.warning("%s %s does not use %s, and is not said to any longer", *what, use.ref)
-        self._agree({note_id: use}, used=used)
+        for again in self._agree({note_id: use}, used=used):
+            if not used:
+                self._register_again(again)
 
     @retried
     def _take_over(self, noted: Mapping[str, Use], use: Use) -> tuple[str, bool] | None:
@@ -174,6 +191,10 @@ class Consumers:
                 return None
             (note_id,) = _note(tx, [use])
             return note_id, use.what in {other.what for other in self._held(tx, _ids([use]))}
+
+
+def _later(why: object) -> None:
+    LOG.warning("What is used no more is let go of later: %s", why)
 
 
 def meant(ref: str) -> object:

@@ -56,6 +56,8 @@ class Process:
             file.state = _fields(file.read(64))[0]
             return file.state
         except (OSError, IndexError):
+            for each in self._status:
+                each.state = "X"
             return "X"
 
 

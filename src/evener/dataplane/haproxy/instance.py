@@ -417,7 +417,9 @@ class Instance:
             if config is None:
                 return None
             table = self._read() if config.frontends else []
-            self._see_off(stats.leaving(table or (), config))
+            if leaving := stats.leaving(table or (), config):
+                self._see_off(leaving)
+                self._handover.meter.look_anew()  # for how long they have been leaving
             try:
                 with on_disk(self.paths.directory):
                     if table is not None:

@@ -125,6 +125,10 @@ class Meter:
         self._last = (standing, current, self._ledger)
         return current
 
+    def look_anew(self) -> None:
+        """Have the next reading be another one: what is waited for need not move a number that is compared."""
+        self._last = None
+
     def _said_by(self, pid: int) -> str:
         """Return what an old worker answers; nothing where it has just ended, or does not answer."""
         if pid in self._mute:

@@ -37,4 +37,6 @@ class Observer:
         # Why a member is out is said once that is known, and then for good.
         waits = any(how == OperatingStatus.OFFLINE and key not in why for key, how in health.items())
         self._last = None if table is None or waits else (table, config, seen)
+        if waits:
+            self._meter.look_anew()
         return seen
