@@ -155,6 +155,7 @@ def test_of_what_a_killed_process_has_begun_no_consumer_is_left(
     assert (len(site.user.consumers(ref)), len(site.user.consumers(other))) == (2, 1)
     site.reservations.sweep(0)
     assert (len(site.user.consumers(ref)), site.user.consumers(other)) == (1, [])
+    assert site.send("DELETE", f"{LBAAS}/listeners/{listener}")[0] == 204
     site.end(balancer)
     assert site.user.consumers(ref) == []
 
