@@ -50,7 +50,7 @@ class Events(Protocol):
         """Something on the host is not as it was left."""
 
     def network_changed(self, loadbalancer_id: str) -> None:
-        """A link, address or route in its namespace is another one."""
+        """A link, address or route in its namespace is another one: of one of two, the VIP may have come or gone."""
 
     def health_changed(self, loadbalancer_id: str) -> None:
         """A data plane has taken a member out, or back in."""
@@ -393,8 +393,6 @@ class Balancer:
     def _on_network(self) -> None:
         if not self.leaving:
             self._tools.events.network_changed(self.id)
-            if self._router.is_one_of_two:  # the VIP may have come or gone
-                self._tools.events.health_changed(self.id)
 
     def _on_rules(self) -> None:
         if not self.leaving:

@@ -46,11 +46,14 @@ class Repairer:
         """Hear from control which load balancers this host is to serve."""
         self._wanted = frozenset(wanted)
 
-    def look(self, key: str, what: str | None = None) -> None:
-        """Look at a load balancer, or at the networks; `what` somebody seems to have done to it goes to the log."""
+    def look(self, key: str, what: str | None = None, delay_s: float = 0) -> None:
+        """Look at a load balancer, or at the networks, in `delay_s` seconds.
+
+        `what` somebody seems to have done to it goes to the log.
+        """
         if what is not None:
             self._suspicions[key] = what
-        self.workers.queue.put(key)
+        self.workers.queue.put(key, delay_s)
 
     def confirm(self, loadbalancer_id: str) -> None:
         """Look closely at the port of a load balancer that was made or repaired."""
