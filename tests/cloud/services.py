@@ -100,6 +100,8 @@ state_path = {state}
 transport_url = rabbit://os:os@127.0.0.1:5672/
 interface_driver = linuxbridge
 periodic_interval = 2
+[quotas]
+quota_loadbalancer = -1
 [database]
 connection = {database()}
 [service_auth]
