@@ -40,6 +40,16 @@ def sweeper(site: Site) -> Reservations:
     return Reservations(site.database, site.network, site.secrets)
 
 
+def left_registered(site: Site, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str]:
+    """Have a listener use another certificate while the service cannot be told; return its path, and both."""
+    ref, other = site.container(), site.container()
+    path = f"/lbaas/listeners/{site.listener(ref)['id']}"
+    with monkeypatch.context() as patched:
+        patched.setattr(site.secrets, "unregister", unavailable)
+        site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": other}})
+    return path, ref, other
+
+
 @pytest.mark.parametrize(
     "moment", ["control.certificates.claim", "control.consumers._note", "control.certificates.settle"]
 )
@@ -102,11 +112,7 @@ def test_what_a_listener_uses_no_more_is_let_go_of_later_where_that_cannot_be_do
 
 
 def test_what_a_listener_uses_again_is_not_let_go_of(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    ref, other = site.container(), site.container()
-    path = f"/lbaas/listeners/{site.listener(ref)['id']}"
-    with monkeypatch.context() as patched:
-        patched.setattr(site.secrets, "unregister", unavailable)
-        site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": other}})
+    path, ref, other = left_registered(site, monkeypatch)
     site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": ref}})
     assert [use.ref for use in notes(site)] == [ref]
     sweeper(site).sweep(0)
@@ -175,11 +181,7 @@ def test_what_is_used_again_while_it_is_let_go_of_stays_registered(
 
 
 def test_the_sweep_leaves_alone_what_somebody_is_about(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    ref, other = site.container(), site.container()
-    path = f"/lbaas/listeners/{site.listener(ref)['id']}"
-    with monkeypatch.context() as patched:
-        patched.setattr(site.secrets, "unregister", unavailable)
-        site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": other}})
+    path, ref, other = left_registered(site, monkeypatch)
     sweeping, real = sweeper(site), certificates.register
     sweeping.sweep(60)  # which sees the note, and will find it old
     assert sweeping.consumers is not None
@@ -219,11 +221,7 @@ def test_what_the_service_does_too_late_is_undone(site: Site, monkeypatch: pytes
 def test_what_is_left_is_let_go_of_while_the_network_service_is_away(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ref, other = site.container(), site.container()
-    path = f"/lbaas/listeners/{site.listener(ref)['id']}"
-    with monkeypatch.context() as patched:
-        patched.setattr(site.secrets, "unregister", unavailable)
-        site.ann.send("PUT", path, {"listener": {"default_tls_container_ref": other}})
+    _, ref, _ = left_registered(site, monkeypatch)
     monkeypatch.setattr(site.network, "reserved", unavailable)
     with pytest.raises(Unavailable):
         sweeper(site).sweep(0)
