@@ -144,8 +144,7 @@ class Consumers:
     def sweep(self, after_s: float) -> None:
         """See to what was noted more than `after_s` seconds ago: the service is to know what the rows say.
 
-        Raises:
-            Unavailable: when the service cannot be asked.
+        Where that cannot be asked, it is said in the log, and the notes stay.
         """
         noted = ask(self._database, _noted)
         moment = time.monotonic()
@@ -158,7 +157,7 @@ class Consumers:
             except Unavailable as error:  # which may be for this one alone
                 failed = error
         if failed is not None:
-            raise failed
+            _later(failed)
 
     def _see_to(self, noted: Mapping[str, Use], use: Use) -> None:
         found = self._take_over(noted, use)

@@ -229,10 +229,7 @@ class Reservations:
         """
         self._finish(self._left())
         if self.consumers is not None:
-            try:
-                self.consumers.sweep(after_s)
-            except Unavailable as error:
-                LOG.warning("What is used no more is let go of later: %s", error)
+            self.consumers.sweep(after_s)
         paired = set(self._network.with_host_ports())
         reserved = self._network.reserved()  # before the load balancers: one that is made meanwhile is known
         with self._database.read() as tx:
